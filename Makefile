@@ -1,0 +1,93 @@
+# holt - the only build file. `make help` lists the targets.
+#
+# CONFIG  release (default) | dev (ASan + UBSan, checks on)
+# BUILD   where objects go; several builds may run beside each other
+# WERROR  1 makes every warning an error (CI sets it)
+
+CONFIG ?= release
+BUILD  ?= build/$(CONFIG)
+CC     ?= cc
+PREFIX ?= /usr/local
+V      ?= 0
+Q       = $(if $(filter 0,$(V)),@)
+
+VERSION := 0.1.0
+FOLDERS := $(shell sed -n 's/^\([a-z]*\):.*/\1/p' dev/layers.txt)
+
+# ---------------------------------------------------------------- flags
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+    -Wold-style-definition -Wvla -Wundef -Wcast-qual -Wwrite-strings -Wformat=2 \
+    -Wimplicit-fallthrough -Wpointer-arith -Wswitch-enum -Wdouble-promotion $(if $(filter 1,$(WERROR)),-Werror)
+FLAGS_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+FLAGS_dev     := -O1 -DHOLT_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=all \
+    -fno-omit-frame-pointer -fPIE
+LINK_release  := -pie -Wl,-z,relro,-z,now
+LINK_dev      := -pie -fsanitize=address,undefined
+PKGS := jansson libpcre2-8 libutf8proc libsodium sqlite3 libseccomp libedit yaml-0.1
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lmd4c
+HOLT_CFLAGS := -std=c17 -D_GNU_SOURCE -g -fno-common -fno-strict-aliasing -ffp-contract=off \
+    -fvisibility=hidden -pthread -Isrc -I. -include base/banned.h $(WARNINGS) $(FLAGS_$(CONFIG)) \
+    $(PKG_CFLAGS) -DHOLT_VERSION='"$(VERSION)"' -DHOLT_DATA_DIR='"$(PREFIX)/share/holt"'
+HOLT_LIBS := $(PKG_LIBS) -lm -pthread
+
+# A kernel's file suffix picks its instruction set; every other file is baseline x86-64.
+ISA_avx2   := -mavx2 -mfma -mf16c
+ISA_avx512 := $(ISA_avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
+isa_flags   = $(ISA_$(lastword $(subst _, ,$(basename $(notdir $(1))))))
+
+# ---------------------------------------------------------------- the program
+sources = $(wildcard src/$(1)/*.c src/$(1)/*/*.c)
+objects = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
+HOLT_OBJECTS := $(foreach f,$(FOLDERS),$(call objects,$(f))) $(BUILD)/src/main.o
+
+.PHONY: all dev run test check lint fmt bench fuzz soak builtin install uninstall clean help setup
+all: $(BUILD)/holt
+	$(Q)$(if $(filter release,$(CONFIG)),ln -f $(BUILD)/holt build/holt)
+
+$(BUILD)/holt: $(HOLT_OBJECTS)
+	$(Q)$(CC) $(LINK_$(CONFIG)) $^ -o $@ $(HOLT_LIBS)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOLT_CFLAGS) $(CFLAGS) $(call isa_flags,$<) $(if $(filter tests/%,$<),-Wno-missing-prototypes) -MMD -MP -c $< -o $@
+
+$(BUILD)/src/engine/builtin_model.o: models/builtin.gguf
+
+dev:
+	$(Q)$(MAKE) --no-print-directory CONFIG=dev
+
+# ---------------------------------------------------------------- tests: one program per folder
+# Folders come bottom to top, so what a folder stands on is known before the folder.
+$(foreach f,$(FOLDERS),$(eval BELOW_$(f) := $(sort $(foreach d,\
+    $(shell sed -n 's/^$(f): *//p' dev/layers.txt),$(d) $(BELOW_$(d))))))
+TEST_FOLDERS := $(foreach f,$(FOLDERS),$(if $(wildcard tests/unit/$(f)/test_*.c),$(f)))
+TEST_PROGRAMS := $(TEST_FOLDERS:%=$(BUILD)/tests/test_%)
+test_names = $(patsubst tests/unit/$(1)/%.c,%,$(wildcard tests/unit/$(1)/test_*.c))
+
+define test_program
+$(BUILD)/tests/main_$(1).c: $(wildcard tests/unit/$(1)) Makefile
+	@mkdir -p $$(@D)
+	@{ for t in $(call test_names,$(1)); do echo "int $$$$t(void);"; done; \
+	   echo 'int main(void) { int failed = 0;'; \
+	   for t in $(call test_names,$(1)); do echo "failed += $$$$t();"; done; \
+	   echo 'return failed != 0; }'; } > $$@
+$(BUILD)/tests/test_$(1): $(BUILD)/tests/main_$(1).o \
+    $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/$(1)/*.c) $(wildcard tests/*.c)) \
+    $(foreach f,$(1) $(BELOW_$(1)),$(call objects,$(f)))
+	$$(Q)$$(CC) $$(LINK_$$(CONFIG)) $$^ -o $$@ $$(HOLT_LIBS) -lcmocka
+endef
+$(foreach f,$(TEST_FOLDERS),$(eval $(call test_program,$(f))))
+
+$(BUILD)/tests/main_%.o: $(BUILD)/tests/main_%.c
+	$(Q)$(CC) -w -c $< -o $@
+
+.PHONY: unit $(TEST_FOLDERS:%=unit-%)
+unit: $(TEST_FOLDERS:%=unit-%)
+$(TEST_FOLDERS:%=unit-%): unit-%: $(BUILD)/tests/test_%
+	$(Q)$<
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

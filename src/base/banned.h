@@ -1,0 +1,15 @@
+/*
+ * banned - force-included into every file: functions that holt does not call.
+ *
+ * Unbounded string functions, functions that hide errors, and the allocator outside of base/mem.c.
+ * What only one folder may call (open, socket, fork: os/ and sandbox/) is checked by dev/tidy.py.
+ */
+#pragma once
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets atoi atol atof
+#pragma GCC poison system popen rand srand tmpnam mktemp tempnam
