@@ -11,5 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets atoi atol atof
+#pragma GCC poison strcpy strcat strncpy strncat strtok gets atoi atol atof
+#ifndef __clang__ /* there the fortified header already made them macros */
+#    pragma GCC poison sprintf vsprintf
+#endif
 #pragma GCC poison system popen rand srand tmpnam mktemp tempnam
