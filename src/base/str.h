@@ -59,7 +59,7 @@ static inline struct str str_slice(struct str text, size_t from, size_t to)
 /* Byte order, shorter first on a tie: -1, 0 or 1. */
 int str_compare(struct str a, struct str b);
 
-/* Index of the first `needle` at or after `from`, or SIZE_MAX. An empty needle is found at `from`. */
+/* Index of the first `needle` at or after `from`, or SIZE_MAX. An empty one is found at `from`. */
 size_t str_find(struct str text, struct str needle, size_t from);
 size_t str_find_char(struct str text, char c, size_t from);
 
