@@ -87,6 +87,53 @@ unit: $(TEST_FOLDERS:%=unit-%)
 $(TEST_FOLDERS:%=unit-%): unit-%: $(BUILD)/tests/test_%
 	$(Q)$<
 
+# ---------------------------------------------------------------- fuzzing
+# fuzz_NAME is built with clang's libFuzzer; replay_NAME runs the same target over a corpus, with
+# any compiler, and counts files.
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+LIB_OBJECTS := $(filter-out $(BUILD)/src/main.o,$(HOLT_OBJECTS))
+FUZZ_SECONDS ?= 5
+FLAGS_fuzz := -O1 -DHOLT_DEBUG -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fPIE
+LINK_fuzz  := -pie -fsanitize=fuzzer,address,undefined
+
+$(BUILD)/tests/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(LIB_OBJECTS)
+	$(Q)$(CC) $(LINK_$(CONFIG)) $^ -o $@ $(HOLT_LIBS)
+$(BUILD)/tests/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIB_OBJECTS)
+	$(Q)$(CC) $(LINK_$(CONFIG)) $^ -o $@ $(HOLT_LIBS)
+.PHONY: replay-programs fuzz-programs
+replay-programs: $(FUZZERS:%=$(BUILD)/tests/replay_%)
+fuzz-programs: $(FUZZERS:%=$(BUILD)/tests/fuzz_%)
+fuzz: setup-test
+	$(Q)$(MAKE) --no-print-directory CONFIG=fuzz CC=clang fuzz-programs
+	$(Q)dev/fuzz.sh $(FUZZ_SECONDS) $(FUZZERS)
+
+# ---------------------------------------------------------------- the front door
+.PHONY: setup-test test-programs
+setup:
+	$(Q)dev/setup.sh build
+setup-test:
+	$(Q)dev/setup.sh test
+test-programs: $(TEST_PROGRAMS) replay-programs
+
+run: setup
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
+	$(Q)dev/demo.sh
+test: setup-test
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/tests/checkkernel
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) CONFIG=dev test-programs
+	$(Q)dev/test.sh
+check: setup-test lint
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/tests/checkkernel
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) CONFIG=dev test-programs
+	$(Q)dev/test.sh quick
+lint:
+	$(Q)git ls-files -co --exclude-standard -- '*.c' '*.h' | xargs clang-format --dry-run -Werror
+	$(Q)dev/tidy.py
+fmt:
+	$(Q)git ls-files -co --exclude-standard -- '*.c' '*.h' | xargs clang-format -i
+soak: test
+	$(Q)dev/soak.sh
+
 clean:
 	rm -rf build
 

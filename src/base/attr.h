@@ -13,7 +13,7 @@
 /* The caller must look at the result. */
 #define MUST_USE __attribute__((warn_unused_result))
 
-/* Checked like printf's arguments: the format is argument `fmt`, values start at `args` (from 1). */
+/* Checked as for printf: the format is argument `fmt`, values start at `args` (from 1). */
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
 #define NO_RETURN              __attribute__((noreturn))
