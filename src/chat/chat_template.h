@@ -1,0 +1,68 @@
+/*
+ * chat_template - a model's own way of writing a conversation as text.
+ *
+ * The template comes from the model file and is not trusted: it runs in the bounded interpreter of
+ * jinja.h. When it is loaded, small probe conversations show what it can do (struct
+ * chat_template_caps), and rendering adapts: a system message goes into the first user message
+ * where the role is unknown, arguments are given as an object or as text, whichever it expects.
+ *
+ * Rendering is a pure function of template and request: same request, same bytes.
+ *
+ * Threads: a template is never changed after chat_template_new(); any number may render at once.
+ * Depends on: base/, text/. Used by: engine/.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "chat/chat_request.h"
+#include "chat/segment.h"
+
+struct chat_template; /* opaque: see chat_template.c */
+
+/* What the probes found. */
+struct chat_template_caps {
+    bool system_role;       /* a system message is rendered */
+    bool tools;             /* tool schemas are rendered */
+    bool tool_calls;        /* calls in assistant messages are rendered */
+    bool parallel_calls;    /* ... also two in one message */
+    bool tool_results;      /* tool messages are rendered */
+    bool reasoning;         /* reasoning of the last turn is rendered */
+    bool string_content;    /* content may be plain text */
+    bool parts_content;     /* content may be a list of parts */
+    bool arguments_as_text; /* a call's arguments are expected as JSON text, not as an object */
+};
+
+/* A rendered conversation: bytes, and the origin of each. Zeroed is empty. */
+struct chat_spans {
+    struct strbuf text;
+    struct segment_run *runs; /* in order, without gaps, neighbours differ */
+    size_t run_count;
+    size_t run_capacity;
+    bool starts_with_bos; /* the text begins with the template's BOS text */
+};
+
+void chat_spans_done(struct chat_spans *spans);
+
+/* Bytes at the beginning that both have, with the same right to become control tokens. */
+size_t chat_spans_common(const struct chat_spans *a, const struct chat_spans *b);
+
+/* Parses and probes. Copies its arguments. `bos_text` and `eos_text` are what the template prints
+ * for bos_token and eos_token; empty when the model has none. E_FORMAT says where the template is
+ * wrong, E_LIMIT which bound it passes. */
+MUST_USE enum status chat_template_new(struct str source, struct str bos_text, struct str eos_text,
+                                       struct chat_template **out, struct error *err);
+void chat_template_free(struct chat_template *chat_template); /* NULL is allowed */
+static inline void chat_template_freep(struct chat_template **chat_template)
+{
+    chat_template_free(*chat_template);
+}
+
+const struct chat_template_caps *chat_template_get_caps(const struct chat_template *chat_template);
+struct str chat_template_source(const struct chat_template *chat_template);
+
+/* Replaces what `out` holds. E_INVALID with the template's own words if it refuses the
+ * conversation; E_FORMAT if it cannot deal with it; E_LIMIT. On failure `out` is empty. */
+MUST_USE enum status chat_template_render(const struct chat_template *chat_template,
+                                          const struct chat_request *request,
+                                          struct chat_spans *out, struct error *err);
