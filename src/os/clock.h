@@ -1,0 +1,20 @@
+/*
+ * clock - time, for measuring and for dates.
+ *
+ * Threads: any.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* Nanoseconds since some fixed moment; never goes back, not even when the date is set. */
+uint64_t clock_monotonic_ns(void);
+
+/* Microseconds since 1970-01-01 UTC; follows the system's date and may jump. */
+int64_t clock_unix_us(void);
+
+/* Sleeps at least this long, whatever signals arrive. */
+void clock_sleep_ns(uint64_t duration_ns);
+
+/* CPU time this process has used so far, all threads together. */
+uint64_t clock_process_cpu_ns(void);
