@@ -1,0 +1,227 @@
+#include "infer/sampler.h"
+
+#include "base/mem.h"
+#include "infer/sampler_stages.h"
+#include "kernel/exact_math.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+struct sampler {
+    struct sampler_candidate *candidates; /* [vocab_size] */
+    uint64_t *seen;                       /* bit per token; all zero between picks */
+    uint32_t vocab_size;
+};
+
+/* ---------------------------------------------------------------- random numbers */
+
+/* One multiplication of Philox: high and low half of a * b. */
+static uint32_t multiply(uint32_t a, uint32_t b, uint32_t *out_low)
+{
+    const uint64_t product = (uint64_t)a * b;
+    *out_low = (uint32_t)product;
+    return (uint32_t)(product >> 32);
+}
+
+/* Philox4x32 with 10 rounds (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as
+ * 1, 2, 3", SC 2011); counter = position and draw, key = seed. */
+uint64_t sampler_random(uint64_t seed, uint64_t position, uint32_t draw)
+{
+    enum { ROUNDS = 10 };
+    const uint32_t factor[2] = {0xD2511F53u, 0xCD9E8D57u};
+    const uint32_t weyl[2] = {0x9E3779B9u, 0xBB67AE85u};
+    uint32_t counter[4] = {(uint32_t)position, (uint32_t)(position >> 32), draw, 0};
+    uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    for (int round = 0; round < ROUNDS; round++) {
+        uint32_t low0 = 0;
+        uint32_t low1 = 0;
+        const uint32_t high0 = multiply(factor[0], counter[0], &low0);
+        const uint32_t high1 = multiply(factor[1], counter[2], &low1);
+        counter[0] = high1 ^ counter[1] ^ key[0];
+        counter[2] = high0 ^ counter[3] ^ key[1];
+        counter[1] = low1;
+        counter[3] = low0;
+        key[0] += weyl[0];
+        key[1] += weyl[1];
+    }
+    return (uint64_t)counter[0] << 32 | counter[1];
+}
+
+/* In [0, 1), 53 bits. */
+static double uniform(uint64_t seed, uint64_t position)
+{
+    return (double)(sampler_random(seed, position, 0) >> 11) * 0x1p-53;
+}
+
+/* ---------------------------------------------------------------- options */
+
+static bool is_between(float value, float low, float high)
+{
+    return value >= low && value <= high; /* false for NaN */
+}
+
+enum status sampler_options_check(const struct sampler_options *options, struct error *err)
+{
+    const struct {
+        const char *name;
+        float value;
+        float high;
+    } rows[] = {
+        {"temperature", options->temperature, 100.0f},
+        {"top_p", options->top_p, 1.0f},
+        {"min_p", options->min_p, 1.0f},
+        {"repeat_penalty", options->repeat_penalty, 100.0f},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (!is_between(rows[i].value, 0.0f, rows[i].high))
+            return error_set(err, E_INVALID, "%s is %g, but must be from 0 to %g", rows[i].name,
+                             (double)rows[i].value, (double)rows[i].high);
+    }
+    if (options->repeat_last_count > SAMPLER_REPEAT_LAST_MAX)
+        return error_set(err, E_INVALID, "repeat_last_count is %u, but must be at most %d",
+                         options->repeat_last_count, SAMPLER_REPEAT_LAST_MAX);
+    return OK;
+}
+
+/* ---------------------------------------------------------------- candidates */
+
+enum status sampler_new(uint32_t vocab_size, struct sampler **out, struct error *err)
+{
+    if (vocab_size == 0 || vocab_size > SAMPLER_VOCAB_MAX)
+        return error_set(err, E_LIMIT, "a vocabulary of %u tokens (limit %d)", vocab_size,
+                         SAMPLER_VOCAB_MAX);
+    CLEANUP(sampler_freep) struct sampler *sampler = mem_zalloc(sizeof(*sampler));
+    sampler->vocab_size = vocab_size;
+    sampler->candidates = mem_try_zalloc(vocab_size, sizeof(*sampler->candidates));
+    sampler->seen = mem_try_zalloc(vocab_size / 64 + 1, sizeof(*sampler->seen));
+    if (!sampler->candidates || !sampler->seen)
+        return error_set(err, E_NO_MEMORY, "no memory to sample from %u tokens", vocab_size);
+    *out = sampler;
+    sampler = NULL;
+    return OK;
+}
+
+void sampler_free(struct sampler *sampler)
+{
+    if (!sampler)
+        return;
+    mem_free(sampler->candidates);
+    mem_free(sampler->seen);
+    mem_free(sampler);
+}
+
+/* Sets or clears the bits of the last tokens of the history. */
+static void mark_seen(struct sampler *sampler, const struct sampler_options *options,
+                      const struct sampler_input *input, bool seen)
+{
+    if (options->repeat_penalty == 0.0f || options->repeat_penalty == 1.0f)
+        return;
+    size_t count = options->repeat_last_count;
+    count = count < SAMPLER_REPEAT_LAST_MAX ? count : SAMPLER_REPEAT_LAST_MAX;
+    count = count < input->history_count ? count : input->history_count;
+    for (size_t i = input->history_count - count; i < input->history_count; i++) {
+        const int32_t id = input->history[i];
+        if (id < 0 || (uint32_t)id >= sampler->vocab_size)
+            continue;
+        const uint64_t bit = (uint64_t)1 << (id % 64);
+        if (seen)
+            sampler->seen[id / 64] |= bit;
+        else
+            sampler->seen[id / 64] &= ~bit;
+    }
+}
+
+/* The logit with the repetition penalty; NaN is minus infinity, plus infinity the largest float. */
+static double logit_of(const struct sampler *sampler, const struct sampler_options *options,
+                       const float *logits, uint32_t id)
+{
+    const float raw = logits[id];
+    if (isnan(raw))
+        return -HUGE_VAL;
+    const double logit = isinf(raw) && raw > 0 ? (double)FLT_MAX : (double)raw;
+    if (!(sampler->seen[id / 64] >> (id % 64) & 1))
+        return logit;
+    const double penalty = (double)options->repeat_penalty;
+    return logit > 0 ? logit / penalty : logit * penalty;
+}
+
+/* The allowed bits of a word of 64 tokens. */
+static uint64_t allowed_word(const struct sampler *sampler, const struct sampler_input *input,
+                             uint32_t word)
+{
+    const uint32_t left = sampler->vocab_size - word * 64;
+    const uint64_t inside = left >= 64 ? UINT64_MAX : ((uint64_t)1 << left) - 1;
+    return (input->allowed ? input->allowed[word] : UINT64_MAX) & inside;
+}
+
+/* Fills the list with the allowed tokens whose logit is above minus infinity, by ascending id.
+ * *out_first: the lowest allowed id or -1; *out_best: the most likely candidate's id or -1. */
+static struct sampler_candidates collect(struct sampler *sampler,
+                                         const struct sampler_options *options,
+                                         const struct sampler_input *input, int32_t *out_first,
+                                         int32_t *out_best)
+{
+    struct sampler_candidates list = {.items = sampler->candidates, .logit_max = -HUGE_VAL};
+    *out_first = -1;
+    *out_best = -1;
+    const uint32_t words = (sampler->vocab_size + 63) / 64;
+    for (uint32_t word = 0; word < words; word++) {
+        for (uint64_t bits = allowed_word(sampler, input, word); bits; bits &= bits - 1) {
+            const uint32_t id = word * 64 + (uint32_t)__builtin_ctzll(bits);
+            if (*out_first < 0)
+                *out_first = (int32_t)id;
+            const double logit = logit_of(sampler, options, input->logits, id);
+            if (!(logit > -HUGE_VAL))
+                continue;
+            list.items[list.count++] = (struct sampler_candidate){logit, (int32_t)id};
+            if (logit > list.logit_max) {
+                list.logit_max = logit;
+                *out_best = (int32_t)id;
+            }
+        }
+    }
+    return list;
+}
+
+/* ---------------------------------------------------------------- the draw */
+
+static int32_t draw(const struct sampler_candidates *list, double at)
+{
+    double total = 0;
+    for (size_t i = 0; i < list->count; i++)
+        total += exact_math_exp(list->items[i].logit - list->logit_max);
+
+    double sum = 0;
+    int32_t last = list->items[0].id;
+    for (size_t i = 0; i < list->count; i++) {
+        const double weight = exact_math_exp(list->items[i].logit - list->logit_max);
+        if (weight == 0.0)
+            continue; /* too unlikely for a double: never drawn, not even by rounding */
+        sum += weight;
+        last = list->items[i].id;
+        if (at * total < sum)
+            break;
+    }
+    return last;
+}
+
+int32_t sampler_pick(struct sampler *sampler, const struct sampler_options *options,
+                     const struct sampler_input *input)
+{
+    int32_t first = -1;
+    int32_t best = -1;
+    mark_seen(sampler, options, input, true);
+    struct sampler_candidates list = collect(sampler, options, input, &first, &best);
+    mark_seen(sampler, options, input, false);
+    if (list.count == 0 || options->temperature == 0.0f)
+        return best >= 0 ? best : first;
+
+    size_t stage_count = 0;
+    const struct sampler_stage *stages = sampler_stages_list(&stage_count);
+    for (size_t i = 0; i < stage_count; i++) {
+        if (stages[i].is_on(options))
+            stages[i].apply(&list, options);
+    }
+    return draw(&list, uniform(options->seed, input->position));
+}
