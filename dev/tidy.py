@@ -145,7 +145,7 @@ class Tidy:
         if not path.startswith('src/') or not path.endswith('.h') or path.endswith('banned.h'):
             return
         stem = os.path.basename(path)[:-2]
-        stems = {stem, re.sub(r'_(ref|x86|avx2|avx512|neon)$', '', stem)}
+        stems = {stem, re.sub(r'_(ref|x86|avx2|avx512|neon|internal)$', '', stem)}
         for match in re.finditer(r'^(?!static|typedef|struct \w+ \{|#|enum \w* ?\{)[\w][\w \*]*?\b(\w+)\((?=[^;{]*\)[^;{]*;)', code, re.M):
             name = match.group(1)
             if name in ('CLEANUP', 'PRINTF_LIKE', '_Static_assert', '__attribute__'):

@@ -45,3 +45,16 @@ uint64_t clock_process_cpu_ns(void)
 {
     return to_ns(read_clock(CLOCK_PROCESS_CPUTIME_ID));
 }
+
+double clock_seconds(void)
+{
+    return (double)clock_monotonic_ns() * 1e-9;
+}
+
+int64_t clock_local_seconds(void)
+{
+    const time_t now = read_clock(CLOCK_REALTIME).tv_sec;
+    struct tm local = {0};
+    localtime_r(&now, &local);
+    return (int64_t)now + local.tm_gmtoff;
+}

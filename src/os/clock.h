@@ -10,6 +10,12 @@
 /* Nanoseconds since some fixed moment; never goes back, not even when the date is set. */
 uint64_t clock_monotonic_ns(void);
 
+/* The same in seconds, for durations. */
+double clock_seconds(void);
+
+/* What a clock on the wall shows, as seconds since 1970-01-01 (UTC plus the local offset). */
+int64_t clock_local_seconds(void);
+
 /* Microseconds since 1970-01-01 UTC; follows the system's date and may jump. */
 int64_t clock_unix_us(void);
 

@@ -1,0 +1,243 @@
+#include "engine/engine.h"
+
+#include "base/mem.h"
+#include "chat/chat_template.h"
+#include "chat/tool_format.h"
+#include "engine/builtin_model.h"
+#include "engine/engine_internal.h"
+#include "gguf/gguf.h"
+#include "infer/infer.h"
+#include "infer/token_mask.h"
+#include "model/arithmetic_version.h"
+#include "model/model.h"
+#include "os/cpu.h"
+#include "os/memory.h"
+#include "tokenizer/tokenizer.h"
+
+#include <inttypes.h>
+
+enum {
+    CONTEXT_DEFAULT_MAX = 32768,
+    CONTEXT_MIN = 64,
+    FORK_PAGES = 4, /* pages beyond the context, for the copies that forks and probes make */
+};
+
+/* Memory that is left to the rest of the machine: an eighth, and at least this. */
+static const uint64_t RESERVE_BYTES_MIN = 256u << 20;
+
+static enum status open_file(struct engine *engine, const struct engine_config *config,
+                             struct error *err)
+{
+    engine->info.is_builtin = config->model_path == NULL;
+    if (config->model_path)
+        return gguf_open(config->model_path, &engine->gguf, err);
+    size_t size = 0;
+    const void *bytes = builtin_model_bytes(&size);
+    return gguf_open_memory(bytes, size, &engine->gguf, err);
+}
+
+/* The chat template; `tool_use` variants win, as the files that have them expect. */
+static enum status read_template(struct engine *engine, struct error *err)
+{
+    struct str source = {0};
+    if (gguf_has(engine->gguf, "tokenizer.chat_template.tool_use"))
+        TRY(gguf_get_str(engine->gguf, "tokenizer.chat_template.tool_use", &source, err));
+    else
+        TRY(gguf_get_str_or(engine->gguf, "tokenizer.chat_template", (struct str){0}, &source,
+                            err));
+    engine->tool_format = &tool_format_list(&(size_t){0})[0];
+    engine->reasoning = output_parser_reasoning_of(source);
+    if (source.len == 0)
+        return OK;
+
+    const struct tokenizer *tokenizer = engine->tokenizer;
+    TRY(chat_template_new(source, tokenizer_piece(tokenizer, tokenizer_bos(tokenizer)),
+                          tokenizer_piece(tokenizer, tokenizer_eos(tokenizer)),
+                          &engine->chat_template, err));
+    engine->tool_format = tool_format_detect(engine->chat_template, NULL);
+    engine->info.has_template = true;
+    return OK;
+}
+
+/* Bytes that KV and scratch may take. */
+static uint64_t memory_budget(const struct engine_config *config)
+{
+    if (config->memory_bytes_max)
+        return config->memory_bytes_max;
+    const uint64_t available = memory_available_bytes();
+    if (available == 0)
+        return UINT64_MAX; /* unknown: the allocator decides */
+    uint64_t reserve = memory_total_bytes() / 8;
+    if (reserve < RESERVE_BYTES_MIN)
+        reserve = RESERVE_BYTES_MIN;
+    return available > reserve ? available - reserve : 0;
+}
+
+static enum status memory_for(const struct engine *engine, struct infer_config *infer,
+                              uint32_t context, uint64_t *out, struct error *err)
+{
+    struct infer_memory memory;
+    infer->token_capacity = context + FORK_PAGES * KV_PAGE_TOKENS;
+    TRY(infer_memory(engine->model, infer, &memory, err));
+    *out = (uint64_t)memory.kv_bytes + memory.scratch_bytes;
+    return OK;
+}
+
+/* Decides the context and leaves infer->token_capacity set for it. */
+static enum status choose_context(struct engine *engine, const struct engine_config *config,
+                                  struct infer_config *infer, struct error *err)
+{
+    const uint32_t trained = engine->model->shape.context_length;
+    const uint64_t budget = memory_budget(config);
+    uint32_t context = config->context_tokens;
+    if (context == 0)
+        context = trained < CONTEXT_DEFAULT_MAX ? trained : CONTEXT_DEFAULT_MAX;
+    if (context < CONTEXT_MIN)
+        context = CONTEXT_MIN;
+
+    uint64_t needed = 0;
+    TRY(memory_for(engine, infer, context, &needed, err));
+    while (config->context_tokens == 0 && needed > budget && context > CONTEXT_MIN) {
+        context = context / 2 > CONTEXT_MIN ? context / 2 : CONTEXT_MIN;
+        TRY(memory_for(engine, infer, context, &needed, err));
+    }
+    if (needed > budget)
+        return error_set(err, E_LIMIT,
+                         "a context of %" PRIu32 " tokens takes %" PRIu64 " MiB and %" PRIu64
+                         " MiB are free; ask for a smaller one with --context, or free memory",
+                         context, needed >> 20, budget >> 20);
+    engine->info.context_tokens = context;
+    return OK;
+}
+
+static enum status start_infer(struct engine *engine, const struct engine_config *config,
+                               struct error *err)
+{
+    struct infer_config infer = {
+        .thread_count = config->thread_count,
+        .cpu_features = cpu_features() & ~config->cpu_features_off,
+        .kv_kind = config->kv == ENGINE_KV_F32 ? KV_KIND_F32 : KV_KIND_F16,
+    };
+    TRY(choose_context(engine, config, &infer, err));
+    struct infer_memory memory;
+    TRY(infer_memory(engine->model, &infer, &memory, err));
+    TRY(infer_new(engine->model, &infer, &engine->infer, err));
+    engine->info.kv_bytes = memory.kv_bytes;
+    engine->info.scratch_bytes = memory.scratch_bytes;
+    engine->info.thread_count = infer_thread_count(engine->infer);
+    engine->info.cpu_level = cpu_level_of(infer.cpu_features)->name;
+    return OK;
+}
+
+static enum status describe(struct engine *engine, const struct engine_config *config,
+                            struct error *err)
+{
+    struct engine_info *info = &engine->info;
+    const struct str fallback = str_from_c(config->model_path ? config->model_path : "builtin");
+    engine->path = mem_copy_str(fallback.ptr);
+    TRY(gguf_get_str_or(engine->gguf, "general.name", str_from_c(engine->path), &info->model_name,
+                        err));
+    TRY(gguf_get_str(engine->gguf, "general.architecture", &info->architecture, err));
+    info->context_trained = engine->model->shape.context_length;
+    info->vocab_size = engine->model->shape.vocab_size;
+    info->parameter_count = engine->model->parameter_count;
+    info->weight_bytes = engine->model->weight_bytes;
+    info->has_vocabulary = tokenizer_has_vocab(engine->tokenizer);
+    gguf_fingerprint(engine->gguf, ARITHMETIC_VERSION, engine->fingerprint);
+    return OK;
+}
+
+/* A token the tokenizer can make must have a row in the model. */
+static enum status check_vocabulary(const struct engine *engine, struct error *err)
+{
+    const uint32_t words = tokenizer_vocab_size(engine->tokenizer);
+    const uint32_t rows = engine->model->shape.vocab_size;
+    if (tokenizer_has_vocab(engine->tokenizer) && words > rows)
+        return error_set(err, E_FORMAT,
+                         "the vocabulary has %" PRIu32 " tokens and the model only %" PRIu32
+                         " rows: the file was put together wrongly",
+                         words, rows);
+    return OK;
+}
+
+enum status engine_open(const struct engine_config *config, struct engine **out, struct error *err)
+{
+    CLEANUP(engine_closep) struct engine *engine = mem_zalloc(sizeof(*engine));
+    TRY(open_file(engine, config, err));
+    TRY(model_open(engine->gguf, &engine->model, err));
+    TRY(tokenizer_new(engine->gguf, &engine->tokenizer, err));
+    TRY(check_vocabulary(engine, err));
+    TRY(describe(engine, config, err));
+    TRY(read_template(engine, err));
+    TRY(start_infer(engine, config, err));
+    *out = engine;
+    engine = NULL; /* ownership moves to the caller */
+    return OK;
+}
+
+void engine_close(struct engine *engine)
+{
+    if (!engine)
+        return;
+    token_mask_vocab_free(engine->mask_vocab);
+    chat_template_free(engine->chat_template);
+    infer_free(engine->infer);
+    tokenizer_free(engine->tokenizer);
+    model_close(engine->model);
+    gguf_close(engine->gguf);
+    mem_free(engine->path);
+    mem_free(engine);
+}
+
+const struct engine_info *engine_get_info(const struct engine *engine)
+{
+    return &engine->info;
+}
+
+const uint8_t *engine_fingerprint(const struct engine *engine)
+{
+    return engine->fingerprint;
+}
+
+const struct tokenizer *engine_tokenizer(const struct engine *engine)
+{
+    return engine->tokenizer;
+}
+
+const struct gguf *engine_gguf(const struct engine *engine)
+{
+    return engine->gguf;
+}
+
+const struct model *engine_model(const struct engine *engine)
+{
+    return engine->model;
+}
+
+struct infer *engine_infer(struct engine *engine)
+{
+    return engine->infer;
+}
+
+const struct tool_format *engine_tool_format(const struct engine *engine)
+{
+    return engine->tool_format;
+}
+
+enum status engine_mask_vocab(struct engine *engine, const struct token_mask_vocab **out,
+                              struct error *err)
+{
+    if (!engine->mask_vocab)
+        TRY(token_mask_vocab_new(engine->tokenizer, &engine->mask_vocab, err));
+    *out = engine->mask_vocab;
+    return OK;
+}
+
+enum status engine_render(struct engine *engine, const struct chat_request *request,
+                          struct chat_spans *out, struct error *err)
+{
+    if (!engine->chat_template)
+        return error_set(err, E_UNSUPPORTED,
+                         "this model has no chat template; use it with `holt run --raw`");
+    return chat_template_render(engine->chat_template, request, out, err);
+}

@@ -1,0 +1,102 @@
+/*
+ * engine - one loaded model, ready to hold sessions: weights, tokenizer, chat template, KV pages
+ * and compute threads.
+ *
+ * An engine owns all of it and outlives its sessions (session.h). What it will use is known before
+ * it is allocated: engine_open() refuses a model or a context that does not fit, with both numbers.
+ *
+ * Threads: one thread at a time calls an engine and its sessions; the compute threads are inside.
+ * Depends on: model/, infer/, tokenizer/, chat/. Used by: session.c, agent/, cli/.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct engine; /* opaque: see engine_internal.h */
+struct chat_template;
+struct chat_spans;
+struct chat_request;
+struct infer;
+struct model;
+struct gguf;
+struct tokenizer;
+struct tool_format;
+struct token_mask_vocab;
+
+enum engine_kv { ENGINE_KV_F16, ENGINE_KV_F32 };
+
+/* Called while something takes long; `done` of `total` tokens. Return false to stop with
+ * E_CANCELLED. */
+typedef bool(engine_progress_fn)(void *context, uint32_t done, uint32_t total);
+
+struct engine_config {
+    const char *model_path;    /* a GGUF file, or NULL for the built-in model */
+    uint32_t context_tokens;   /* tokens all sessions may hold together; 0: see engine_open() */
+    uint32_t thread_count;     /* 0: every core this process may use */
+    unsigned cpu_features_off; /* bits of cpu_features() not to use (--cpu-mask) */
+    enum engine_kv kv;
+    uint64_t memory_bytes_max; /* 0: what the machine has free, less a reserve */
+};
+
+struct engine_info {
+    struct str model_name;    /* general.name, else the file's name; lives as long as the engine */
+    struct str architecture;  /* general.architecture */
+    uint32_t context_tokens;  /* tokens all sessions may hold together */
+    uint32_t context_trained; /* {arch}.context_length */
+    uint32_t vocab_size;
+    uint64_t parameter_count;
+    uint64_t weight_bytes;  /* mapped, shared with the page cache */
+    uint64_t kv_bytes;      /* allocated */
+    uint64_t scratch_bytes; /* allocated */
+    uint32_t thread_count;
+    const char *cpu_level; /* kernels in use: "baseline", "avx2", "avx512" */
+    bool has_vocabulary;   /* false: token ids only (tokenizer "no_vocab") */
+    bool has_template;
+    bool is_builtin;
+};
+
+/*
+ * Loads the model. With config->context_tokens 0 the context is the smallest of: what the model was
+ * trained for, 32,768, and what fits into memory; a larger one is used when asked for and refused
+ * with E_LIMIT, both numbers in the text, when memory does not allow it.
+ * On success *out owns everything; release it with engine_close().
+ */
+MUST_USE enum status engine_open(const struct engine_config *config, struct engine **out,
+                                 struct error *err);
+void engine_close(struct engine *engine); /* NULL is allowed; every session must be freed before */
+static inline void engine_closep(struct engine **engine)
+{
+    engine_close(*engine);
+}
+
+const struct engine_info *engine_get_info(const struct engine *engine);
+
+/* BLAKE2b-256 over what decides the logits (design: header, metadata, tensor table, samples, size,
+ * arithmetic version); 32 bytes. */
+const uint8_t *engine_fingerprint(const struct engine *engine);
+
+/* The parts, for what stands beside sessions: tokenize, logits, bench. Borrowed from the engine. */
+const struct tokenizer *engine_tokenizer(const struct engine *engine);
+const struct gguf *engine_gguf(const struct engine *engine);
+const struct model *engine_model(const struct engine *engine);
+struct infer *engine_infer(struct engine *engine);
+
+/* How this model writes tool calls; never NULL: models whose template knows none get the generic
+ * form. */
+const struct tool_format *engine_tool_format(const struct engine *engine);
+
+/* The vocabulary tables token masks are made from; built on first use, shared by all masks. */
+MUST_USE enum status engine_mask_vocab(struct engine *engine, const struct token_mask_vocab **out,
+                                       struct error *err);
+
+/*
+ * Renders a conversation with the model's chat template; the spans carry the origin of every byte.
+ * E_UNSUPPORTED if the model has no template, E_INVALID with the template's own words if it refuses
+ * the conversation.
+ */
+MUST_USE enum status engine_render(struct engine *engine, const struct chat_request *request,
+                                   struct chat_spans *out, struct error *err);

@@ -1,0 +1,28 @@
+/*
+ * engine_internal - the inside of an engine, shared by engine.c and session.c only.
+ *
+ * Threads: see engine.h.
+ */
+#pragma once
+
+#include "chat/output_parser.h"
+#include "engine/engine.h"
+#include "gguf/gguf.h"
+
+struct model;
+struct session;
+
+struct engine {
+    struct gguf *gguf;
+    struct model *model;
+    struct tokenizer *tokenizer;
+    struct infer *infer;
+    struct chat_template *chat_template; /* NULL: none in the file */
+    const struct tool_format *tool_format;
+    struct output_parser_reasoning reasoning;
+    struct token_mask_vocab *mask_vocab; /* NULL until a mask is made */
+    char *path;
+    struct engine_info info;
+    unsigned char fingerprint[GGUF_FINGERPRINT_BYTES];
+    const struct session *logits_owner; /* whose next-token logits the last step left, or NULL */
+};

@@ -1,0 +1,413 @@
+#include "engine/session.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "chat/chat_template.h"
+#include "engine/engine_internal.h"
+#include "engine/session_internal.h"
+#include "infer/choice.h"
+#include "infer/infer.h"
+#include "tokenizer/tokenizer.h"
+
+#include <inttypes.h>
+
+/* ---------------------------------------------------------------- the log */
+
+static bool is_control(const struct tokenizer *tokenizer, int32_t id)
+{
+    const enum token_kind kind = tokenizer_kind(tokenizer, id);
+    return kind == TOKEN_CONTROL || kind == TOKEN_USER_DEFINED;
+}
+
+void session_push(struct session *session, int32_t id, enum segment_origin origin, size_t bytes)
+{
+    CHECK(session->count < session->capacity);
+    session->history[session->count] = id;
+    session->log[session->count++] =
+        (struct log_token){.id = id, .origin = (uint8_t)origin, .bytes = (uint32_t)bytes};
+}
+
+uint32_t session_room(const struct session *session)
+{
+    const uint32_t context = session->capacity;
+    const uint32_t pending = session->count - infer_seq_token_count(session->seq);
+    const uint32_t pages = infer_seq_room(session->seq);
+    const uint32_t own = context - session->count;
+    const uint32_t shared = pages > pending ? pages - pending : 0;
+    return own < shared ? own : shared;
+}
+
+/* Keeps the first `token_count` tokens. */
+static void cut(struct session *session, uint32_t token_count)
+{
+    if (token_count >= session->count)
+        return;
+    session->count = token_count;
+    infer_seq_truncate(session->seq, token_count);
+    if (session->engine->logits_owner == session)
+        session->engine->logits_owner = NULL;
+}
+
+/*
+ * How many bytes of the source text token `i` stands for: its piece, less the space that SPM puts
+ * in front of a text. `left` is the text from the token on.
+ */
+static size_t bytes_of(const struct tokenizer *tokenizer, int32_t id, struct str left)
+{
+    const struct str piece = tokenizer_piece(tokenizer, id);
+    if (str_starts_with(left, piece) || !tokenizer_adds_space_prefix(tokenizer))
+        return piece.len;
+    const bool has_extra = piece.len > 0 && piece.ptr[0] == ' ' &&
+                           str_starts_with(left, str_slice(piece, 1, piece.len));
+    return has_extra ? piece.len - 1 : piece.len;
+}
+
+/* Moves scratch tokens into the log; `text` is what they were made from. */
+static void push_scratch(struct session *session, const struct session_segment *segments,
+                         struct str text)
+{
+    const struct token_list *list = &session->scratch;
+    size_t offset = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const size_t bytes =
+            bytes_of(session->engine->tokenizer, list->ids[i], str_slice(text, offset, text.len));
+        session_push(session, list->ids[i], segments[list->spans[i]].origin, bytes);
+        offset += bytes;
+    }
+}
+
+/* Tokenizes the segments into session->scratch and joins their text in session->text. */
+static enum status encode(struct session *session, const struct session_segment *segments,
+                          size_t count, struct error *err)
+{
+    CLEANUP(mem_freep) struct text_span *spans = mem_try_zalloc(count, sizeof(*spans));
+    if (!spans)
+        return error_set(err, E_NO_MEMORY, "%zu segments of text", count);
+    strbuf_clear(&session->text);
+    token_list_clear(&session->scratch);
+    for (size_t i = 0; i < count; i++) {
+        spans[i] = (struct text_span){.text = segments[i].text,
+                                      .may_be_special = segments[i].origin == SEGMENT_TEMPLATE};
+        if (segments[i].text.len > SESSION_TEXT_MAX - session->text.len)
+            return error_set(err, E_LIMIT, "the text is longer than %d MiB",
+                             SESSION_TEXT_MAX >> 20);
+        strbuf_add_str(&session->text, segments[i].text);
+    }
+    return tokenizer_encode_spans(session->engine->tokenizer, spans, count, &session->scratch, err);
+}
+
+/* True if scratch should be preceded by a beginning-of-text token. */
+static bool wants_bos(const struct session *session, uint32_t kept)
+{
+    const struct tokenizer *tokenizer = session->engine->tokenizer;
+    const int32_t bos = tokenizer_bos(tokenizer);
+    if (kept > 0 || bos < 0 || !tokenizer_adds_bos(tokenizer))
+        return false;
+    return session->scratch.count == 0 || session->scratch.ids[0] != bos;
+}
+
+/* E_LIMIT unless `added` tokens fit behind the first `kept`. */
+static enum status check_room(const struct session *session, uint32_t kept, size_t added,
+                              struct error *err)
+{
+    const uint32_t gained = session->count - kept; /* given up by a rewind */
+    if (added > (size_t)session_room(session) + gained)
+        return error_set(err, E_LIMIT,
+                         "the text takes %zu tokens and the context of %" PRIu32
+                         " tokens has room for %" PRIu32,
+                         added, session->capacity, session_room(session) + gained);
+    return OK;
+}
+
+/* Replaces everything behind the first `kept` tokens by the segments. */
+static enum status replace_tail(struct session *session, uint32_t kept,
+                                const struct session_segment *segments, size_t count,
+                                struct error *err)
+{
+    TRY(encode(session, segments, count, err));
+    const bool bos = wants_bos(session, kept);
+    TRY(check_room(session, kept, session->scratch.count + bos, err));
+    cut(session, kept);
+    if (bos)
+        session_push(session, tokenizer_bos(session->engine->tokenizer), SEGMENT_TEMPLATE, 0);
+    push_scratch(session, segments, strbuf_view(&session->text));
+    return OK;
+}
+
+enum status session_append(struct session *session, const struct session_segment *segments,
+                           size_t count, struct error *err)
+{
+    return replace_tail(session, session->count, segments, count, err);
+}
+
+enum status session_measure(const struct session *session, struct session_segment segment,
+                            uint32_t *out_token_count, struct error *err)
+{
+    CLEANUP(token_list_done) struct token_list list = {0};
+    const struct text_span span = {.text = segment.text,
+                                   .may_be_special = segment.origin == SEGMENT_TEMPLATE};
+    TRY(tokenizer_encode_spans(session->engine->tokenizer, &span, 1, &list, err));
+    *out_token_count = (uint32_t)list.count;
+    return OK;
+}
+
+/* ---------------------------------------------------------------- sync */
+
+/* May the log's token stand for rendered bytes of this origin? */
+static bool fits_origin(const struct session *session, const struct log_token *token,
+                        enum segment_origin rendered)
+{
+    if (is_control(session->engine->tokenizer, token->id))
+        return rendered == SEGMENT_TEMPLATE;
+    if (token->origin == SEGMENT_TEMPLATE || token->origin == SEGMENT_MODEL)
+        return true; /* generated text comes back partly as the template's own scaffolding */
+    return rendered != SEGMENT_TEMPLATE;
+}
+
+/* Tokens of the log that `spans` begins with; *out_offset: the bytes they stand for. */
+static uint32_t common_tokens(const struct session *session, const struct chat_spans *spans,
+                              size_t *out_offset)
+{
+    const struct str text = strbuf_view(&spans->text);
+    size_t offset = 0;
+    size_t run = 0;
+    uint32_t count = 0;
+    for (; count < session->count; count++) {
+        const struct log_token *token = &session->log[count];
+        const struct str piece = tokenizer_piece(session->engine->tokenizer, token->id);
+        if (token->bytes > piece.len)
+            break;
+        const struct str wanted = str_slice(piece, piece.len - token->bytes, piece.len);
+        if (!str_starts_with(str_slice(text, offset, text.len), wanted))
+            break;
+        while (run < spans->run_count &&
+               offset >= spans->runs[run].offset + spans->runs[run].length)
+            run++;
+        if (token->bytes > 0 &&
+            (run >= spans->run_count || !fits_origin(session, token, spans->runs[run].origin)))
+            break;
+        offset += token->bytes;
+    }
+    *out_offset = offset;
+    return count;
+}
+
+/* Back to the end of the last control token, where tokens cannot merge across the cut. */
+static uint32_t safe_boundary(const struct session *session, uint32_t count, size_t *offset)
+{
+    while (count > 0 && !is_control(session->engine->tokenizer, session->log[count - 1].id)) {
+        count--;
+        *offset -= session->log[count].bytes;
+    }
+    return count;
+}
+
+enum status session_sync(struct session *session, const struct chat_spans *spans,
+                         uint32_t *out_kept, struct error *err)
+{
+    size_t offset = 0;
+    uint32_t kept = common_tokens(session, spans, &offset);
+    if (kept < session->count)
+        kept = safe_boundary(session, kept, &offset);
+
+    CLEANUP(mem_freep)
+    struct session_segment *segments = mem_try_zalloc(spans->run_count + 1, sizeof(*segments));
+    if (!segments)
+        return error_set(err, E_NO_MEMORY, "a conversation of %zu pieces", spans->run_count);
+    size_t count = 0;
+    for (size_t i = 0; i < spans->run_count; i++) {
+        const struct segment_run *run = &spans->runs[i];
+        const size_t end = run->offset + run->length;
+        if (end <= offset)
+            continue;
+        const size_t begin = run->offset > offset ? run->offset : offset;
+        segments[count++] = (struct session_segment){
+            .text = str_slice(strbuf_view(&spans->text), begin, end), .origin = run->origin};
+    }
+    TRY(replace_tail(session, kept, segments, count, err));
+    if (out_kept)
+        *out_kept = kept;
+    return OK;
+}
+
+/* ---------------------------------------------------------------- life */
+
+enum status session_new(struct engine *engine, const struct sampler_options *sampler,
+                        struct session **out, struct error *err)
+{
+    TRY(sampler_options_check(sampler, err));
+    CLEANUP(session_freep) struct session *session = mem_zalloc(sizeof(*session));
+    session->engine = engine;
+    session->sampler = *sampler;
+    session->capacity = engine->info.context_tokens;
+    session->log = mem_try_zalloc(session->capacity, sizeof(*session->log));
+    session->history = mem_try_zalloc(session->capacity, sizeof(*session->history));
+    session->rows = mem_try_zalloc(SESSION_SLICE_ROWS, sizeof(*session->rows));
+    if (!session->log || !session->history || !session->rows)
+        return error_set(err, E_NO_MEMORY, "a session of %" PRIu32 " tokens", session->capacity);
+    TRY(infer_seq_new(engine->infer, &session->seq, err));
+    session->pick_count = tokenizer_has_vocab(engine->tokenizer)
+                              ? tokenizer_vocab_size(engine->tokenizer)
+                              : engine->info.vocab_size;
+    TRY(sampler_new(session->pick_count, &session->sampler_state, err));
+    *out = session;
+    session = NULL; /* ownership moves to the caller */
+    return OK;
+}
+
+void session_free(struct session *session)
+{
+    if (!session)
+        return;
+    if (session->engine->logits_owner == session)
+        session->engine->logits_owner = NULL;
+    infer_seq_free(session->seq);
+    sampler_free(session->sampler_state);
+    token_list_done(&session->scratch);
+    strbuf_done(&session->text);
+    mem_free(session->rows);
+    mem_free(session->history);
+    mem_free(session->log);
+    mem_free(session);
+}
+
+enum status session_fork(struct session *session, struct session **out, struct error *err)
+{
+    CLEANUP(session_freep) struct session *fork = NULL;
+    TRY(session_new(session->engine, &session->sampler, &fork, err));
+    infer_seq_free(fork->seq);
+    fork->seq = NULL;
+    TRY(infer_seq_fork(session->seq, infer_seq_token_count(session->seq), &fork->seq, err));
+    memcpy(fork->log, session->log, session->count * sizeof(*fork->log));
+    memcpy(fork->history, session->history, session->count * sizeof(*fork->history));
+    fork->count = session->count;
+    *out = fork;
+    fork = NULL; /* ownership moves to the caller */
+    return OK;
+}
+
+enum status session_rewind(struct session *session, uint32_t token_count, struct error *err)
+{
+    if (token_count > session->count)
+        return error_set(err, E_INVALID,
+                         "cannot rewind to %" PRIu32 " tokens: there are only %" PRIu32,
+                         token_count, session->count);
+    cut(session, token_count);
+    return OK;
+}
+
+uint32_t session_token_count(const struct session *session)
+{
+    return session->count;
+}
+
+int32_t session_token(const struct session *session, uint32_t index)
+{
+    CHECK(index < session->count);
+    return session->log[index].id;
+}
+
+enum segment_origin session_token_origin(const struct session *session, uint32_t index)
+{
+    CHECK(index < session->count);
+    return (enum segment_origin)session->log[index].origin;
+}
+
+/* ---------------------------------------------------------------- computing */
+
+/* Runs tokens [from, to) through the model; the last one leaves logits if `wants_logits`. */
+static enum status run_slice(struct session *session, uint32_t from, uint32_t to, bool wants_logits,
+                             struct error *err)
+{
+    for (uint32_t i = from; i < to; i++)
+        session->rows[i - from] = (struct infer_row){.seq = session->seq,
+                                                     .token = session->log[i].id,
+                                                     .wants_logits = wants_logits && i + 1 == to};
+    TRY(infer_step(session->engine->infer, session->rows, to - from, err));
+    session->last_row = to - from - 1;
+    session->engine->logits_owner = wants_logits ? session : NULL;
+    return OK;
+}
+
+enum status session_compute(struct session *session, engine_progress_fn *progress, void *context,
+                            struct error *err)
+{
+    uint32_t done = infer_seq_token_count(session->seq);
+    if (session->count == 0)
+        return error_set(err, E_INVALID, "there is no text to continue");
+    if (done == session->count && session->engine->logits_owner == session)
+        return OK;
+    if (done == session->count) { /* known, but its logits are gone: the same bits again */
+        done--;
+        infer_seq_truncate(session->seq, done);
+    }
+    const uint32_t first = done;
+    while (done < session->count) {
+        const uint32_t left = session->count - done;
+        const uint32_t slice = left < SESSION_SLICE_ROWS ? left : SESSION_SLICE_ROWS;
+        if (progress && session->count - first > 1 &&
+            !progress(context, done - first, session->count - first))
+            return error_set(err, E_CANCELLED, "stopped while reading the prompt");
+        TRY(run_slice(session, done, done + slice, slice == left, err));
+        done += slice;
+    }
+    return OK;
+}
+
+uint32_t session_cached_tokens(const struct session *session)
+{
+    return infer_seq_token_count(session->seq);
+}
+
+const float *session_last_logits(const struct session *session)
+{
+    return infer_logits(session->engine->infer, session->last_row);
+}
+
+enum status session_logits(struct session *session, const float **out, struct error *err)
+{
+    TRY(session_compute(session, NULL, NULL, err));
+    *out = session_last_logits(session);
+    return OK;
+}
+
+/* ---------------------------------------------------------------- probe */
+
+/* The first token of each choice as it would follow the log. */
+static enum status first_tokens(const struct session *session, const struct str *choices,
+                                size_t count, int32_t *out, struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        CLEANUP(token_list_done) struct token_list list = {0};
+        const struct text_span span = {.text = choices[i], .may_be_special = false};
+        TRY(tokenizer_encode_spans(session->engine->tokenizer, &span, 1, &list, err));
+        if (list.count == 0)
+            return error_set(err, E_INVALID, "choice %zu is empty", i + 1);
+        out[i] = list.ids[0];
+        for (size_t j = 0; j < i; j++) {
+            if (out[j] == out[i])
+                return error_set(err, E_INVALID, "choices %zu and %zu begin with the same token",
+                                 j + 1, i + 1);
+        }
+    }
+    return OK;
+}
+
+enum status session_probe(struct session *session, const struct session_segment *question,
+                          size_t segment_count, const struct str *choices, size_t choice_count,
+                          double *out_probabilities, struct error *err)
+{
+    if (choice_count == 0 || choice_count > SESSION_CHOICES_MAX)
+        return error_set(err, E_LIMIT, "%zu choices (limit %d)", choice_count, SESSION_CHOICES_MAX);
+    int32_t ids[SESSION_CHOICES_MAX];
+    TRY(first_tokens(session, choices, choice_count, ids, err));
+
+    CLEANUP(session_freep) struct session *branch = NULL;
+    TRY(session_fork(session, &branch, err));
+    TRY(session_append(branch, question, segment_count, err));
+    const float *logits = NULL;
+    TRY(session_logits(branch, &logits, err));
+
+    choice_probabilities(logits, ids, choice_count, out_probabilities);
+    return OK;
+}

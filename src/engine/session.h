@@ -1,0 +1,137 @@
+/*
+ * session - the waist of holt: one sequence of tokens that a model continues.
+ *
+ *   session = token log + position in the KV pages + sampler state
+ *
+ * The log is append-only except for session_rewind(): every token has an origin, and only text of
+ * origin SEGMENT_TEMPLATE can become control tokens. Logits are a function of the model, the KV
+ * kind and the tokens alone (docs/decisions/0001): how the log was cut into appends, forked,
+ * rewound or computed beside others changes no bit. Everything above (agent/, cli/, later api/)
+ * uses these calls and nothing goes around them.
+ *
+ * Appending computes nothing; the model runs when logits are needed. Positions and counts are in
+ * tokens and exact.
+ *
+ * Threads: those of the engine, one at a time.
+ * Depends on: chat/, tokenizer/, infer/. Used by: agent/, cli/.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "chat/segment.h"
+#include "engine/engine.h"
+#include "infer/sampler.h"
+
+#include <stdint.h>
+
+struct session;
+struct chat_event;
+struct chat_spans;
+struct token_mask;
+
+enum {
+    SESSION_CHOICES_MAX = 64,   /* of one probe */
+    SESSION_TEXT_MAX = 1 << 26, /* bytes of one append */
+};
+
+/* A piece of text and where it comes from. The bytes are borrowed for the call. */
+struct session_segment {
+    struct str text;
+    enum segment_origin origin;
+};
+
+/* Events arrive on the caller's thread, in order; views are valid during the call. Return false
+ * to stop: generation ends with SESSION_END_CANCELLED; what was made so far stays in the log. */
+typedef bool(session_event_fn)(void *context, const struct chat_event *event);
+
+struct session_limits {
+    uint32_t token_count_max; /* tokens to make at most; 0: as many as there is room for */
+    bool starts_in_reasoning; /* the generation prompt ended inside an open reasoning block */
+    bool ignores_end;         /* benchmarks: end-of-generation tokens do not end it */
+};
+
+enum session_end {
+    SESSION_END_STOP,      /* the model ended its turn */
+    SESSION_END_LENGTH,    /* token_count_max reached */
+    SESSION_END_CONTEXT,   /* no room left */
+    SESSION_END_CANCELLED, /* the event function said so */
+};
+
+struct session_result {
+    enum session_end end;
+    uint32_t prompt_tokens;    /* in the log before */
+    uint32_t cached_tokens;    /* of these, already computed before this call */
+    uint32_t generated_tokens; /* added to the log, end token included */
+    uint32_t forced_tokens;    /* of these, decided by the mask without a choice */
+    double prompt_seconds;
+    double generate_seconds;
+};
+
+/* The session borrows the engine. `sampler` is copied. */
+MUST_USE enum status session_new(struct engine *engine, const struct sampler_options *sampler,
+                                 struct session **out, struct error *err);
+void session_free(struct session *session); /* NULL is allowed */
+static inline void session_freep(struct session **session)
+{
+    session_free(*session);
+}
+
+/*
+ * Adds text to the log. The segments of one call are tokenized as one text; only the bytes of
+ * SEGMENT_TEMPLATE ones may become control tokens. A beginning-of-text token is added to an empty
+ * log where the model wants one. On failure (E_LIMIT: no room, both numbers in the text) the log
+ * is unchanged.
+ */
+MUST_USE enum status session_append(struct session *session, const struct session_segment *segments,
+                                    size_t count, struct error *err);
+
+/*
+ * Makes the log equal to a rendered conversation: what it shares with the log keeps its tokens
+ * (sampled ones included), the log is rewound to the end of the longest common beginning that ends
+ * with a control token, and the rest is appended. *out_kept (may be NULL) gets the tokens kept.
+ */
+MUST_USE enum status session_sync(struct session *session, const struct chat_spans *spans,
+                                  uint32_t *out_kept, struct error *err);
+
+/*
+ * Computes what was appended and generates. `mask` (may be NULL) restricts the tokens and is moved
+ * along; `event` (may be NULL) gets reasoning, text and tool calls in the model's own format, and
+ * `progress` (may be NULL) the prompt's progress. Tokens made stay in the log also when it fails.
+ * Steady decode allocates nothing.
+ */
+MUST_USE enum status session_generate(struct session *session, const struct session_limits *limits,
+                                      struct token_mask *mask, session_event_fn *event,
+                                      engine_progress_fn *progress, void *context,
+                                      struct session_result *out, struct error *err);
+
+/* A second session with the same log and state; pages are shared until one of them goes on. */
+MUST_USE enum status session_fork(struct session *session, struct session **out, struct error *err);
+
+/*
+ * Asks a closed question on an implicit fork: appends `question`, and gives each choice the
+ * probability of its first token among all choices (they sum to 1). E_INVALID if two choices begin
+ * with the same token. The session is unchanged.
+ */
+MUST_USE enum status session_probe(struct session *session, const struct session_segment *question,
+                                   size_t segment_count, const struct str *choices,
+                                   size_t choice_count, double *out_probabilities,
+                                   struct error *err);
+
+/* Forgets every token at position >= `token_count`. E_INVALID if the log is shorter. */
+MUST_USE enum status session_rewind(struct session *session, uint32_t token_count,
+                                    struct error *err);
+
+uint32_t session_token_count(const struct session *session); /* in the log */
+uint32_t session_room(const struct session *session);        /* tokens that may still be added */
+
+/* The log. Views are valid until it changes. `index` < session_token_count(). */
+int32_t session_token(const struct session *session, uint32_t index);
+enum segment_origin session_token_origin(const struct session *session, uint32_t index);
+
+/* Tokens `text` would take as a segment of the given origin: exact, nothing is appended. */
+MUST_USE enum status session_measure(const struct session *session, struct session_segment segment,
+                                     uint32_t *out_token_count, struct error *err);
+
+/* Logits of the next token, computed if need be: [vocab_size] f32, valid until the next call that
+ * runs the model. E_INVALID for an empty log. */
+MUST_USE enum status session_logits(struct session *session, const float **out, struct error *err);
