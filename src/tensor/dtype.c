@@ -1,0 +1,125 @@
+/* dtype - the table behind dtype.h. Sizes are those of the GGUF format. */
+#include "tensor/dtype.h"
+
+#include "base/attr.h"
+
+/* clang-format off */
+static const struct dtype_info types[DTYPE_ID_MAX + 1] = {
+    /* type             type           name       block  bytes  supported */
+    [DTYPE_F32]     = {DTYPE_F32,     "F32",        1,    4,   true},
+    [DTYPE_F16]     = {DTYPE_F16,     "F16",        1,    2,   true},
+    [DTYPE_BF16]    = {DTYPE_BF16,    "BF16",       1,    2,   true},
+    [DTYPE_F64]     = {DTYPE_F64,     "F64",        1,    8,   false},
+    [DTYPE_I8]      = {DTYPE_I8,      "I8",         1,    1,   false},
+    [DTYPE_I16]     = {DTYPE_I16,     "I16",        1,    2,   false},
+    [DTYPE_I32]     = {DTYPE_I32,     "I32",        1,    4,   false},
+    [DTYPE_I64]     = {DTYPE_I64,     "I64",        1,    8,   false},
+    [DTYPE_Q1_0]    = {DTYPE_Q1_0,    "Q1_0",     128,   18,   false},
+    [DTYPE_Q2_0]    = {DTYPE_Q2_0,    "Q2_0",      64,   18,   false},
+    [DTYPE_Q4_0]    = {DTYPE_Q4_0,    "Q4_0",      32,   18,   true},
+    [DTYPE_Q4_1]    = {DTYPE_Q4_1,    "Q4_1",      32,   20,   false},
+    [DTYPE_Q5_0]    = {DTYPE_Q5_0,    "Q5_0",      32,   22,   false},
+    [DTYPE_Q5_1]    = {DTYPE_Q5_1,    "Q5_1",      32,   24,   false},
+    [DTYPE_Q8_0]    = {DTYPE_Q8_0,    "Q8_0",      32,   34,   true},
+    [DTYPE_Q8_1]    = {DTYPE_Q8_1,    "Q8_1",      32,   36,   false},
+    [DTYPE_Q2_K]    = {DTYPE_Q2_K,    "Q2_K",     256,   84,   false},
+    [DTYPE_Q3_K]    = {DTYPE_Q3_K,    "Q3_K",     256,  110,   false},
+    [DTYPE_Q4_K]    = {DTYPE_Q4_K,    "Q4_K",     256,  144,   true},
+    [DTYPE_Q5_K]    = {DTYPE_Q5_K,    "Q5_K",     256,  176,   false},
+    [DTYPE_Q6_K]    = {DTYPE_Q6_K,    "Q6_K",     256,  210,   true},
+    [DTYPE_Q8_K]    = {DTYPE_Q8_K,    "Q8_K",     256,  292,   false},
+    [DTYPE_IQ1_S]   = {DTYPE_IQ1_S,   "IQ1_S",    256,   50,   false},
+    [DTYPE_IQ1_M]   = {DTYPE_IQ1_M,   "IQ1_M",    256,   56,   false},
+    [DTYPE_IQ2_XXS] = {DTYPE_IQ2_XXS, "IQ2_XXS",  256,   66,   false},
+    [DTYPE_IQ2_XS]  = {DTYPE_IQ2_XS,  "IQ2_XS",   256,   74,   false},
+    [DTYPE_IQ2_S]   = {DTYPE_IQ2_S,   "IQ2_S",    256,   82,   false},
+    [DTYPE_IQ3_XXS] = {DTYPE_IQ3_XXS, "IQ3_XXS",  256,   98,   false},
+    [DTYPE_IQ3_S]   = {DTYPE_IQ3_S,   "IQ3_S",    256,  110,   false},
+    [DTYPE_IQ4_NL]  = {DTYPE_IQ4_NL,  "IQ4_NL",    32,   18,   false},
+    [DTYPE_IQ4_XS]  = {DTYPE_IQ4_XS,  "IQ4_XS",   256,  136,   false},
+    [DTYPE_TQ1_0]   = {DTYPE_TQ1_0,   "TQ1_0",    256,   54,   false},
+    [DTYPE_TQ2_0]   = {DTYPE_TQ2_0,   "TQ2_0",    256,   66,   false},
+    [DTYPE_MXFP4]   = {DTYPE_MXFP4,   "MXFP4",     32,   17,   false},
+    [DTYPE_NVFP4]   = {DTYPE_NVFP4,   "NVFP4",     64,   36,   false},
+};
+
+static const struct {
+    uint32_t id;
+    const char *name;
+} foreign[] = {
+    {4, "Q4_2, removed from the format"},
+    {5, "Q4_3, removed from the format"},
+    {31, "Q4_0_4_4, removed from the format"},
+    {32, "Q4_0_4_8, removed from the format"},
+    {33, "Q4_0_8_8, removed from the format"},
+    {36, "IQ4_NL_4_4, removed from the format, or I2_S of BitNet forks"},
+    {37, "IQ4_NL_4_8, removed from the format"},
+    {38, "IQ4_NL_8_8, removed from the format"},
+    {97, "Q8_0_X4, private to ik_llama.cpp"},
+    {98, "Q8_1_X4, private to ik_llama.cpp"},
+    {99, "Q8_2_X4, private to ik_llama.cpp"},
+    {133, "Q6_0, private to ik_llama.cpp"},
+    {134, "IQ1_BN, private to ik_llama.cpp"},
+    {135, "IQ2_BN, private to ik_llama.cpp"},
+    {136, "Q8_K64, private to ik_llama.cpp"},
+    {137, "IQ2_K, private to ik_llama.cpp"},
+    {138, "IQ3_K, private to ik_llama.cpp"},
+    {139, "IQ4_K, private to ik_llama.cpp"},
+    {140, "IQ5_K, private to ik_llama.cpp"},
+    {141, "IQ6_K, private to ik_llama.cpp"},
+    {144, "IQ4_KS, private to ik_llama.cpp"},
+    {145, "IQ2_KS, private to ik_llama.cpp"},
+    {146, "IQ4_KSS, private to ik_llama.cpp"},
+    {152, "IQ5_KS, private to ik_llama.cpp"},
+    {153, "IQ2_KT, private to ik_llama.cpp"},
+    {154, "IQ3_KT, private to ik_llama.cpp"},
+    {155, "IQ4_KT, private to ik_llama.cpp"},
+    {156, "IQ3_KS, private to ik_llama.cpp"},
+    {157, "IQ2_KL, private to ik_llama.cpp"},
+    {158, "IQ1_KT, private to ik_llama.cpp"},
+};
+/* clang-format on */
+
+enum { REPACKED_FIRST = 202, REPACKED_LAST = 399, PRIVATE_FIRST = 133, PRIVATE_LAST = 158 };
+
+const struct dtype_info *dtype_find(uint32_t id)
+{
+    return id <= DTYPE_ID_MAX && types[id].name ? &types[id] : NULL;
+}
+
+const struct dtype_info *dtype_find_name(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        if (types[i].name && str_equal_c(name, types[i].name))
+            return &types[i];
+    }
+    return NULL;
+}
+
+const char *dtype_name(uint32_t id)
+{
+    const struct dtype_info *info = dtype_find(id);
+    return info ? info->name : "?";
+}
+
+const char *dtype_foreign_name(uint32_t id)
+{
+    for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
+        if (foreign[i].id == id)
+            return foreign[i].name;
+    }
+    if (id >= REPACKED_FIRST && id <= REPACKED_LAST)
+        return "a repacked type, private to ik_llama.cpp";
+    if (id >= PRIVATE_FIRST && id <= PRIVATE_LAST)
+        return "private to ik_llama.cpp";
+    return NULL;
+}
+
+uint64_t dtype_row_bytes(const struct dtype_info *info, uint64_t columns)
+{
+    uint64_t bytes = 0;
+    if (columns % info->block_len != 0 ||
+        __builtin_mul_overflow(columns / info->block_len, info->block_bytes, &bytes))
+        return 0;
+    return bytes;
+}
