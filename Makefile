@@ -87,6 +87,14 @@ unit: $(TEST_FOLDERS:%=unit-%)
 $(TEST_FOLDERS:%=unit-%): unit-%: $(BUILD)/tests/test_%
 	$(Q)$<
 
+# ---------------------------------------------------------------- kernels at every CPU level
+.PHONY: check-kernels
+$(BUILD)/tests/checkkernel: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/kernel/*.c)) \
+    $(foreach f,kernel $(BELOW_kernel),$(call objects,$(f)))
+	$(Q)$(CC) $(LINK_$(CONFIG)) $^ -o $@ $(HOLT_LIBS)
+check-kernels: $(BUILD)/tests/checkkernel
+	$(Q)$< $(if $(LEVEL),--level $(LEVEL)) $(if $(SEED),--seed $(SEED))
+
 # ---------------------------------------------------------------- fuzzing
 # fuzz_NAME is built with clang's libFuzzer; replay_NAME runs the same target over a corpus, with
 # any compiler, and counts files.

@@ -1,0 +1,224 @@
+/*
+ * kernel_table - every inner loop of a model step behind one table of function pointers.
+ *
+ * The reference (kernel/ref/, portable C) fills the table first and is the definition of every
+ * result; each instruction set overrides what it does faster. All of them give the same bits, on
+ * every CPU and with every compiler, for one token or many, for any split of rows over threads.
+ * What makes that hold:
+ *   - sums inside a quantized block are integers;
+ *   - floats accumulate over blocks in ascending order by explicit fused multiply-adds;
+ *   - any other sum puts element i into lane i mod 16 and adds the lanes in one tree: l with l+8,
+ *     then l+4, l+2, l+1 (lanes.h);
+ *   - exp, sin and the like are ours (exact_math.h, vector_exp.h), not the C library's.
+ * A NaN is a NaN on every level, but its sign and payload may differ.
+ *
+ * Units: "columns" is the length of a row, the summed dimension; counts are elements, not bytes.
+ * Alignment: activations and scratch 64 bytes, floats 4; weights need none.
+ *
+ * Threads: a filled table is constant; kernels keep no state and allocate nothing. They use at
+ * most KERNEL_STACK_BYTES of stack.
+ * Depends on: base/, os/cpu, tensor/. Used by: model/, infer/.
+ */
+#pragma once
+
+#include "tensor/dtype.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    KERNEL_DTYPES = DTYPE_ID_MAX + 1,
+    KERNEL_COLUMNS_MAX = 1 << 22,
+    KERNEL_STACK_BYTES = 96 << 10,
+    KERNEL_PAGE_TOKENS = 64,  /* keys or values in one page of the cache */
+    KERNEL_SPAN_TOKENS = 512, /* keys whose softmax is one chain; see attend_span */
+};
+
+/* ---------------------------------------------------------------- products */
+
+/* How a matmul wants the vectors that the weights are multiplied with. */
+enum kernel_activation {
+    KERNEL_ACTIVATION_F32,    /* as they are */
+    KERNEL_ACTIVATION_Q8_32,  /* int8, one f32 scale and the sum for each 32; see activation.h */
+    KERNEL_ACTIVATION_Q8_256, /* int8, one f32 scale for each 256, sums of each 16 and 32 */
+    KERNEL_ACTIVATION_COUNT,
+};
+
+struct kernel_matmul_args {
+    const void *weights;      /* [rows][columns] in blocks of the element type, rows contiguous */
+    const void *activations;  /* [token_count], activation_stride bytes apart */
+    float *out;               /* [token_count][rows], tokens out_stride floats apart */
+    size_t activation_stride; /* kernel_table_activation_bytes() or more; a multiple of 64 */
+    size_t out_stride;
+    size_t columns; /* a multiple of the element type's block length */
+    size_t token_count;
+    size_t row_begin; /* rows [row_begin, row_end) of weights and out are computed */
+    size_t row_end;
+};
+
+/* out[t][r] = sum over i of weights[r][i] * x[t][i]. Splitting rows among threads at multiples of
+ * KERNEL_ROW_ALIGN is fastest; any split gives the same bits. Cost: one pass over the weights for
+ * all tokens of the call. */
+typedef void(kernel_matmul_fn)(const struct kernel_matmul_args *args);
+
+enum { KERNEL_ROW_ALIGN = 32 };
+
+struct kernel_matmul {
+    kernel_matmul_fn *run; /* NULL: no kernels for this element type */
+    enum kernel_activation activation;
+};
+
+/* Converts x[columns] to one row of the activation kind. The result depends on this row only. A
+ * block with a NaN or infinity gets the scale NaN, so that what it touches becomes NaN. */
+typedef void(kernel_quantize_fn)(const float *x, size_t columns, void *out);
+
+/* out[i] = value i of a row of `columns` weights. */
+typedef void(kernel_dequantize_fn)(const void *row, size_t columns, float *out);
+
+/* ---------------------------------------------------------------- vectors */
+
+/* out[i] = x[i] * (1 / sqrt(mean(x^2) + epsilon)) * weight[i]; squares are summed in f64, the
+ * factor is rounded to f32 once. weight may be NULL (all 1); out may be x. */
+typedef void(kernel_rms_norm_fn)(const float *x, const float *weight, size_t n, float epsilon,
+                                 float *out);
+
+/* out[i] = x[i] (op) y[i]; swiglu: silu(x[i]) * y[i] with silu(v) = v / (1 + exp(-v)). out may be
+ * x or y. */
+typedef void(kernel_binary_fn)(const float *x, const float *y, size_t n, float *out);
+
+/* out[i] = f(x[i]); out may be x. */
+typedef void(kernel_unary_fn)(const float *x, size_t n, float *out);
+
+/* f32 to f16, round to nearest even. */
+typedef void(kernel_to_f16_fn)(const float *x, size_t n, uint16_t *out);
+
+/*
+ * Rotates the first rot_dim values of every head of one token (RoPE).
+ *
+ *   x        [head_count][head_dim] f32  in place
+ *   cosines  [rot_dim / 2]          f32  of the angles of this token's position
+ *   sines    [rot_dim / 2]          f32  (kernel_table_rope_angles())
+ *
+ * Pair j: (a, b) becomes (a cos - b sin, b cos + a sin), each as fma(a, cos, -(b * sin)) and
+ * fma(b, cos, a * sin). rot_dim is even and <= head_dim; values past it are left alone.
+ */
+typedef void(kernel_rope_fn)(float *x, const float *cosines, const float *sines, size_t head_count,
+                             size_t head_dim, size_t rot_dim);
+
+/* ---------------------------------------------------------------- attention */
+
+enum kernel_kv { KERNEL_KV_F16, KERNEL_KV_F32, KERNEL_KV_COUNT };
+
+/*
+ * Attention of one KV head: consecutive tokens of one sequence, all query heads of its group.
+ *
+ *   queries  [token_count][head_count][head_dim] f32  tokens query_stride floats apart
+ *   keys     [page][KERNEL_PAGE_TOKENS][head_dim]     f16 or f32; page p begins at
+ *   values   [page][KERNEL_PAGE_TOKENS][head_dim]     keys (values) + pages[p] * page_bytes
+ *   out      [token_count][head_count][head_dim] f32  tokens out_stride floats apart
+ *
+ * Token t sees the keys at positions [0, key_count + t); key_count >= 1. head_dim is even; multiples
+ * of 16 are fast. One token is the decode case; more tokens share the loads of keys and values.
+ * The bits of a (token, head) do not depend on the others of the call.
+ */
+struct kernel_attend_args {
+    const float *queries;
+    const void *keys;
+    const void *values;
+    const uint32_t *pages;
+    float *out;
+    size_t query_stride;
+    size_t out_stride;
+    size_t page_bytes;
+    size_t key_count;
+    size_t token_count;
+    size_t head_count;
+    size_t head_dim;
+    float scale; /* multiplies q . k */
+};
+
+/*
+ * Softmax and weighted sum over the keys of span `span`, positions [512 span, 512 span + 512), for
+ * every (token, head): partial [token_count][head_count][KERNEL_PARTIAL_HEAD + head_dim]:
+ * the largest score, the sum of exp(score - largest), unused, then the weighted sum of values.
+ * A token that sees no key of the span gets nothing written.
+ *
+ * Inside a span, for each block of 64 keys: s = (q . k) * scale; m' = max(m, s...);
+ * p = exp(s - m'); sum = fma(sum, exp(m - m'), tree sum of p); o = o * exp(m - m'), then
+ * o = fma(p, v, o) in ascending key order.
+ */
+typedef void(kernel_attend_span_fn)(const struct kernel_attend_args *args, size_t span,
+                                    float *partial);
+
+/* Folds `partial` of span `span` into `state` (the same layout), in ascending order of spans; span
+ * 0 is copied. Tokens that see no key of the span are left alone. */
+typedef void(kernel_attend_merge_fn)(const struct kernel_attend_args *args, size_t span,
+                                     const float *partial, float *state);
+
+enum { KERNEL_PARTIAL_HEAD = 16 };
+
+/* ---------------------------------------------------------------- the machine's limits */
+
+/* Reads `size` bytes with plain vector loads and returns a sum of them, for measuring bandwidth. */
+typedef uint64_t(kernel_read_fn)(const void *bytes, size_t size);
+
+/* Runs `rounds` of independent int8 multiply-adds on registers, the instruction matmul is made of
+ * at this level. Returns the number of multiply-adds; *sink keeps the compiler honest. */
+typedef uint64_t(kernel_int8_peak_fn)(uint64_t rounds, uint64_t *sink);
+
+/* ---------------------------------------------------------------- the table */
+
+struct kernel_table {
+    struct kernel_matmul matmul[KERNEL_DTYPES];            /* by enum dtype */
+    kernel_dequantize_fn *dequantize_row[KERNEL_DTYPES];   /* by enum dtype; NULL: none */
+    kernel_quantize_fn *quantize[KERNEL_ACTIVATION_COUNT]; /* F32 copies */
+
+    kernel_rms_norm_fn *rms_norm;
+    kernel_binary_fn *add;
+    kernel_binary_fn *mul;
+    kernel_binary_fn *swiglu;
+    kernel_unary_fn *exp_row;
+    kernel_unary_fn *softmax; /* max subtracted, divided by the lane sum; n >= 1 */
+    kernel_to_f16_fn *to_f16;
+
+    /* Two entries, not a flag: GGUF files of the llama family store the rows of Q and K permuted
+     * so that neighbours rotate together; most other families keep the halves. The family's arch
+     * file names the one it needs, and neither loop has a branch. */
+    kernel_rope_fn *rope_halves; /* element j with element j + rot_dim/2 */
+    kernel_rope_fn *rope_pairs;  /* element 2j with element 2j + 1 */
+
+    kernel_attend_span_fn *attend_span[KERNEL_KV_COUNT];
+    kernel_attend_merge_fn *attend_merge;
+
+    kernel_read_fn *read_bytes;
+    kernel_int8_peak_fn *int8_peak;
+};
+
+/* `features` is cpu_features() masked by --cpu-mask, so that tests can force any level. */
+void kernel_table_init(struct kernel_table *table, unsigned features);
+
+/* Bytes of one activation row: a multiple of 64. */
+size_t kernel_table_activation_bytes(enum kernel_activation kind, size_t columns);
+
+/* Bytes of scratch for kernel_table_attend(), a multiple of 64. */
+size_t kernel_table_attend_bytes(size_t token_count, size_t head_count, size_t head_dim);
+
+/* The whole attention of `args`: every span in ascending order, merged, divided by the sum, into
+ * args->out. `scratch` has kernel_table_attend_bytes(). */
+void kernel_table_attend(const struct kernel_table *table, enum kernel_kv kind,
+                         const struct kernel_attend_args *args, float *scratch);
+
+/* Number of spans that any token of `args` sees, and of floats in one partial: for callers that
+ * give spans to several threads, each with a partial of its own, and merge afterwards. */
+size_t kernel_table_span_count(const struct kernel_attend_args *args);
+size_t kernel_table_partial_floats(const struct kernel_attend_args *args);
+
+/* Divides the merged `state` by its sums into args->out. */
+void kernel_table_attend_finish(const struct kernel_attend_args *args, const float *state);
+
+/* Cosines and sines of position * frequencies[j], each multiplied by `magnitude` (1 without YaRN).
+ * Angles are computed in f64; |position * frequency| up to 2^27 is exact enough for f32 results.
+ * The same bits on every machine. */
+void kernel_table_rope_angles(double position, const double *frequencies, size_t count,
+                              double magnitude, float *cosines, float *sines);

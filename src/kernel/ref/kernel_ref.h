@@ -1,0 +1,15 @@
+/*
+ * kernel_ref - the reference kernels: portable C, obvious, the definition of every result.
+ *
+ * Each file of this folder fills its part of the table; kernel_table_init() calls all of them.
+ */
+#pragma once
+
+struct kernel_table;
+
+void matmul_ref_fill(struct kernel_table *table);
+void quantize_ref_fill(struct kernel_table *table);
+void dequantize_ref_fill(struct kernel_table *table);
+void vector_ref_fill(struct kernel_table *table);
+void attend_ref_fill(struct kernel_table *table);
+void speed_ref_fill(struct kernel_table *table);

@@ -1,0 +1,184 @@
+/*
+ * check_matmul - products of weights and activations, every element type: any number of tokens, any
+ * split of rows and tokens over calls, against one call of the reference.
+ */
+#include "tests/kernel/check.h"
+
+#include "os/clock.h"
+#include "tensor/dtype.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const enum dtype dtypes[] = {DTYPE_F32,  DTYPE_F16,  DTYPE_BF16, DTYPE_Q8_0,
+                                    DTYPE_Q4_0, DTYPE_Q4_K, DTYPE_Q6_K};
+
+/* In blocks: one, odd numbers, around the lengths kernels are unrolled to, real rows. */
+static const size_t plain_columns[] = {1, 2, 15, 16, 17, 31, 32, 33, 100, 257, 576};
+static const size_t block_counts[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 22, 31, 33, 90};
+static const size_t super_block_counts[] = {1, 2, 3, 4, 5, 8, 9, 11};
+static const size_t row_counts[] = {1, 2, 3, 7, 16, 17, 33, 70};
+static const size_t token_counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 19, 33};
+
+struct product {
+    enum dtype dtype;
+    size_t columns;
+    size_t row_count;
+    size_t token_count;
+    void *weights;
+    void *activations;
+    size_t activation_stride;
+};
+
+static struct kernel_matmul_args whole(const struct product *p, float *out)
+{
+    return (struct kernel_matmul_args){
+        .weights = p->weights,
+        .activations = p->activations,
+        .out = out,
+        .activation_stride = p->activation_stride,
+        .out_stride = p->row_count,
+        .columns = p->columns,
+        .token_count = p->token_count,
+        .row_begin = 0,
+        .row_end = p->row_count,
+    };
+}
+
+/* Computes everything in calls of random size, each a range of rows and of tokens. */
+static void run_in_pieces(struct check *c, const struct product *p, float *out)
+{
+    const struct kernel_matmul_args all = whole(p, out);
+    const bool is_split = check_int(c, 0, 1) == 1;
+    const int row_step = is_split ? check_int(c, 1, (int)p->row_count) : (int)p->row_count;
+    const int token_step = is_split ? check_int(c, 1, (int)p->token_count) : (int)p->token_count;
+    for (size_t t = 0; t < p->token_count; t += (size_t)token_step)
+        for (size_t r = 0; r < p->row_count; r += (size_t)row_step) {
+            struct kernel_matmul_args piece = all;
+            const size_t tokens_left = p->token_count - t;
+            const size_t rows_left = p->row_count - r;
+            piece.row_begin = r;
+            piece.row_end = r + (rows_left < (size_t)row_step ? rows_left : (size_t)row_step);
+            piece.token_count = tokens_left < (size_t)token_step ? tokens_left : (size_t)token_step;
+            piece.activations = (const char *)all.activations + t * all.activation_stride;
+            piece.out = out + t * all.out_stride;
+            c->candidate->matmul[p->dtype].run(&piece);
+        }
+}
+
+static void check_one(struct check *c, enum check_pattern pattern, struct product *p)
+{
+    const enum kernel_activation kind = c->reference->matmul[p->dtype].activation;
+    const size_t out_bytes = p->row_count * p->token_count * sizeof(float);
+    check_case(c, "matmul %s, %zu columns, %zu rows, %zu tokens, pattern %d", dtype_name(p->dtype),
+               p->columns, p->row_count, p->token_count, (int)pattern);
+    p->activation_stride = kernel_table_activation_bytes(kind, p->columns);
+    p->weights = check_buffer(c, check_row_bytes(p->dtype, p->columns) * p->row_count, 2);
+    p->activations = check_buffer(c, p->activation_stride * p->token_count, 64);
+    float *x = check_buffer(c, p->columns * sizeof(float), 4);
+    float *want = check_buffer(c, out_bytes, 4);
+    float *got = check_buffer(c, out_bytes, 4);
+
+    check_fill_weights(c, pattern, p->dtype, p->weights, p->row_count, p->columns);
+    for (size_t t = 0; t < p->token_count; t++) {
+        check_fill_floats(c, check_int(c, 0, 3) ? pattern : CHECK_NORMAL, x, p->columns);
+        c->reference->quantize[kind](x, p->columns,
+                                     (char *)p->activations + t * p->activation_stride);
+    }
+    const struct kernel_matmul_args args = whole(p, want);
+    c->reference->matmul[p->dtype].run(&args);
+    run_in_pieces(c, p, got);
+    check_floats(c, got, want, p->row_count * p->token_count);
+
+    check_free(c, got);
+    check_free(c, want);
+    check_free(c, x);
+    check_free(c, p->activations);
+    check_free(c, p->weights);
+}
+
+static size_t pick(struct check *c, const size_t *from, size_t count)
+{
+    return from[(size_t)check_int(c, 0, (int)count - 1)];
+}
+
+void check_matmul(struct check *c)
+{
+    for (size_t d = 0; d < ARRAY_LEN(dtypes); d++) {
+        const enum dtype dtype = dtypes[d];
+        if (c->candidate->matmul[dtype].run == c->reference->matmul[dtype].run)
+            continue; /* this level does not override the reference */
+        const size_t block_len = dtype_find(dtype)->block_len;
+        const size_t *lengths = block_len == 1    ? plain_columns
+                                : block_len == 32 ? block_counts
+                                                  : super_block_counts;
+        const size_t length_count = block_len == 1    ? ARRAY_LEN(plain_columns)
+                                    : block_len == 32 ? ARRAY_LEN(block_counts)
+                                                      : ARRAY_LEN(super_block_counts);
+        for (size_t l = 0; l < length_count; l++)
+            for (size_t t = 0; t < ARRAY_LEN(token_counts); t++)
+                for (int pattern = 0; pattern < CHECK_PATTERN_COUNT; pattern++) {
+                    struct product p = {.dtype = dtype,
+                                        .columns = lengths[l] * block_len,
+                                        .row_count = pick(c, row_counts, ARRAY_LEN(row_counts)),
+                                        .token_count = token_counts[t]};
+                    check_one(c, (enum check_pattern)pattern, &p);
+                }
+    }
+}
+
+/* ---------------------------------------------------------------- figures */
+
+struct bench {
+    kernel_matmul_fn *run;
+    struct kernel_matmul_args args;
+};
+
+static void run_bench(void *context)
+{
+    const struct bench *bench = context;
+    bench->run(&bench->args);
+}
+
+/* One token: bytes of weights per second, from a matrix that no cache holds; many tokens:
+ * multiply-adds per second. */
+static void bench_one(struct check *c, enum dtype dtype, size_t token_count)
+{
+    enum { COLUMNS = 2560, ROWS_MANY = 512, BYTES_ONE = 96 << 20 };
+    const size_t row_bytes = check_row_bytes(dtype, COLUMNS);
+    const size_t rows = token_count == 1 ? BYTES_ONE / row_bytes : ROWS_MANY;
+    const enum kernel_activation kind = c->reference->matmul[dtype].activation;
+    const size_t stride = kernel_table_activation_bytes(kind, COLUMNS);
+    struct product p = {dtype, COLUMNS, rows, token_count, NULL, NULL, stride};
+    p.weights = check_buffer(c, rows * row_bytes, 64);
+    p.activations = check_buffer(c, stride * token_count, 64);
+    float *x = check_buffer(c, COLUMNS * sizeof(float), 64);
+    float *out = check_buffer(c, rows * token_count * sizeof(float), 64);
+    const size_t filled = 64; /* rows with values of their own; the rest repeat them */
+    check_fill_weights(c, CHECK_NORMAL, dtype, p.weights, filled, COLUMNS);
+    for (size_t r = filled; r < rows; r++)
+        memcpy((char *)p.weights + r * row_bytes, (char *)p.weights + r % filled * row_bytes,
+               row_bytes);
+    for (size_t t = 0; t < token_count; t++) {
+        check_fill_floats(c, CHECK_NORMAL, x, COLUMNS);
+        c->reference->quantize[kind](x, COLUMNS, (char *)p.activations + t * stride);
+    }
+    struct bench bench = {c->candidate->matmul[dtype].run, whole(&p, out)};
+    const double seconds = check_seconds(run_bench, &bench);
+    const double macs = (double)rows * COLUMNS * (double)token_count;
+    printf("%-9s matmul %-5s %4zu tokens: %7.1f GB/s of weights, %7.1f GMAC/s\n", c->level,
+           dtype_name(dtype), token_count, (double)(rows * row_bytes) / seconds * 1e-9,
+           macs / seconds * 1e-9);
+    check_free(c, out);
+    check_free(c, x);
+    check_free(c, p.activations);
+    check_free(c, p.weights);
+}
+
+void check_matmul_bench(struct check *c)
+{
+    static const size_t counts[] = {1, 2, 4, 8, 16, 64, 256};
+    for (size_t d = 0; d < ARRAY_LEN(dtypes); d++)
+        for (size_t t = 0; t < ARRAY_LEN(counts); t++)
+            bench_one(c, dtypes[d], counts[t]);
+}
