@@ -1,0 +1,274 @@
+"""Trains the built-in model.
+
+usage: train.py RUN_FOLDER [--export FILE.gguf] [--seed N]
+
+RUN_FOLDER/schedule.json is read before every step, so that a run can be extended, sped up or ended
+while it goes on:
+  stop        last step
+  decay_from  step from which the rate falls linearly to zero at `stop`
+  rate        peak rate of the matrices (Muon); adam_rate for embedding and norms
+  tokens      tokens per step (without the prompt)
+  prompt      share of steps with the full prompt (else the core text alone); of those,
+  variants    share with a subset of the tools in another order
+  copying     share of rows that are pure repetition
+  kinds       null or a list of kinds
+SIGTERM saves and ends; the next start goes on where it stopped (weights, optimizer, data position).
+"""
+import json
+import os
+import random
+import signal
+import sys
+import time
+
+import torch
+
+import evaluate
+import export
+import holt_profile as profile
+import model
+import render
+import tasks
+import tokenizer
+
+DEFAULTS = {"stop": 4000, "decay_from": 3200, "rate": 0.02, "adam_rate": 0.003, "tokens": 8000, "warmup": 60, "micro": 3,
+            "prompt": 0.0, "variants": 0.4, "copying": 0.2, "kinds": None, "weights": {}, "save_minutes": 4, "eval_minutes": 12, "eval_each": 1}
+
+
+# ------------------------------------------------------------------ optimizer
+def orthogonal(g, steps=5):
+    """Newton-Schulz iteration of a stack of matrices, bf16."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    x = g.to(torch.bfloat16)
+    tall = x.shape[-2] > x.shape[-1]
+    if tall:
+        x = x.transpose(-1, -2)
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(steps):
+        s = x @ x.transpose(-1, -2)
+        x = a * x + (b * s + c * (s @ s)) @ x
+    return (x.transpose(-1, -2) if tall else x).float()
+
+
+class Optimizer:
+    """Muon for the matrices of the blocks, Adam for the rest."""
+
+    def __init__(self, net):
+        self.groups = {}
+        for block in net.blocks:
+            for name in ("q", "k", "v", "o", "gate", "up", "down"):
+                p = getattr(block, name)
+                self.groups.setdefault(tuple(p.shape), []).append(p)
+        matrices = {id(p) for group in self.groups.values() for p in group}
+        self.rest = [p for p in net.parameters() if id(p) not in matrices]
+        self.momentum = {shape: torch.zeros(len(group), *shape) for shape, group in self.groups.items()}
+        self.adam = [(torch.zeros_like(p), torch.zeros_like(p)) for p in self.rest]
+        self.count = 0
+
+    def state(self):
+        return {"momentum": self.momentum, "adam": self.adam, "count": self.count}
+
+    def load(self, state):
+        self.momentum, self.adam, self.count = state["momentum"], state["adam"], state["count"]
+
+    @torch.no_grad()
+    def step(self, rate, adam_rate, decay=0.02):
+        self.count += 1
+        for shape, group in self.groups.items():
+            g = torch.stack([p.grad for p in group])
+            m = self.momentum[shape]
+            m.lerp_(g, 0.05)
+            update = orthogonal(torch.lerp(g, m, 0.95))
+            scale = rate * max(1.0, shape[0] / shape[1]) ** 0.5
+            for p, u in zip(group, update):
+                p.mul_(1 - rate * decay).add_(u, alpha=-scale)
+        for p, (first, second) in zip(self.rest, self.adam):
+            first.lerp_(p.grad, 0.1)
+            second.lerp_(p.grad.square(), 0.05)
+            a, b = first / (1 - 0.9 ** self.count), second / (1 - 0.95 ** self.count)
+            p.add_(a / (b.sqrt() + 1e-8), alpha=-adam_rate)
+
+
+# ------------------------------------------------------------------ data
+class Data:
+    """The stream of training rows; its position is one number."""
+
+    def __init__(self, renderer, seed, position=0):
+        self.renderer, self.seed, self.position = renderer, seed, position
+
+    def rng(self):
+        self.position += 1
+        return random.Random(f"{self.seed}-{self.position}")
+
+    def copying(self, rng):
+        """Random tokens, then pieces of them again, in order or shuffled."""
+        vocabulary = len(self.renderer.t.tokens)
+        first = [rng.randrange(5, vocabulary) for _ in range(rng.randint(12, 70))]
+        if rng.random() < 0.5:
+            again = first
+        else:
+            size = rng.randint(4, 12)
+            pieces = [first[i:i + size] for i in range(0, len(first), size)]
+            rng.shuffle(pieces)
+            again = sum(pieces, [])
+        return first + again, [0.0] * (len(first) + 1) + [0.5] * (len(again) - 1)
+
+    def batch(self, schedule, tools):
+        """Rows for one step; tools limits what the tasks may call (None: all)."""
+        kinds = schedule["kinds"] or list(tasks.KINDS)
+        shares = [schedule["weights"].get(kind, tasks.KINDS[kind][1]) for kind in kinds]
+        rows, total = [], 0
+        while total < schedule["tokens"]:
+            rng = self.rng()
+            if rng.random() < schedule["copying"]:
+                row = self.copying(rng)
+            else:
+                world = tasks.make(rng.choices(kinds, shares)[0], rng, "train")
+                used = {step[1] for step in world.steps if step[0] == "call"}
+                if tools is not None and not used <= set(tools):
+                    first = next(step[1] for step in world.steps if step[0] == "call")
+                    if first in tools or rng.random() > 0.15:
+                        continue
+                    world.steps = [world.steps[0], ("say", tasks.DECLINE)]
+                row = self.renderer.task(world)
+            rows.append(row)
+            total += len(row[0])
+        return rows
+
+    def variant(self, schedule, step):
+        """(prompt ids, tools) of a step."""
+        rng = random.Random(f"prompt-{self.seed}-{step}")
+        encode = self.renderer.t.encode_marked
+        if rng.random() >= schedule["prompt"]:
+            return encode(profile.system_text([])), None
+        if rng.random() >= schedule["variants"]:
+            return encode(profile.system_text(profile.TOOLS)), None
+        chosen = rng.sample(profile.TOOLS, rng.choice([4, 5, 6, 7, 8, 9, 9]))
+        return encode(profile.system_text(chosen)), [tool["name"] for tool in chosen]
+
+
+def micro_batches(rows, parts):
+    """Rows sorted by length, cut into parts of about equal tokens, padded."""
+    rows = sorted(rows, key=lambda row: len(row[0]))
+    total, out, held, size = sum(len(row[0]) for row in rows), [], [], 0
+    for row in rows:
+        held.append(row)
+        size += len(row[0])
+        if size >= total / parts:
+            out.append(held)
+            held, size = [], 0
+    if held:
+        out.append(held)
+    for part in out:
+        width = max(len(row[0]) for row in part)
+        ids = torch.zeros(len(part), width, dtype=torch.long)
+        weights = torch.zeros(len(part), width)
+        for i, (row, w) in enumerate(part):
+            ids[i, :len(row)] = torch.tensor(row)
+            weights[i, :len(row)] = torch.tensor(w)
+        yield ids, weights
+
+
+# ------------------------------------------------------------------ the run
+def rate_share(schedule, step):
+    if step < schedule["warmup"]:
+        return (step + 1) / schedule["warmup"]
+    if step >= schedule["decay_from"]:
+        return max(0.0, (schedule["stop"] - step) / max(1, schedule["stop"] - schedule["decay_from"]))
+    return 1.0
+
+
+def train_step(net, optimizer, data, schedule, step):
+    prompt, tools = data.variant(schedule, step)
+    rows = data.batch(schedule, tools)
+    weight_total = sum(sum(w) for _, w in rows)
+    net.cast()
+    full = net.prompt(torch.tensor(prompt))
+    leaves = [tuple(t.detach().requires_grad_() for t in kv) for kv in full]
+    loss_sum = right = count = tokens = 0
+    for ids, weights in micro_batches(rows, schedule["micro"]):
+        loss, _, hits, counted = net.loss(ids, weights, len(prompt), leaves)
+        (loss / weight_total).backward(retain_graph=True)
+        loss_sum += loss.item()
+        right += hits
+        count += counted
+        tokens += int((ids > 0).sum())
+    flat = [t for kv in full for t in kv]
+    torch.autograd.backward(flat, [t.grad for kv in leaves for t in kv])
+    share = rate_share(schedule, step)
+    optimizer.step(schedule["rate"] * share, schedule["adam_rate"] * share)
+    net.zero_grad(set_to_none=True)
+    return loss_sum / weight_total, right / max(1, count), tokens, tokens + len(prompt)
+
+
+def main():
+    run = sys.argv[1]
+    option = lambda name, default: sys.argv[sys.argv.index(name) + 1] if name in sys.argv else default
+    seed, export_path = int(option("--seed", 1)), option("--export", "")
+    torch.set_num_threads(int(option("--threads", 2)))
+    torch.manual_seed(seed)
+    os.makedirs(run, exist_ok=True)
+    t = tokenizer.Tokenizer.load(os.path.join(profile.HERE, "tokenizer.json"))
+    net = model.Net(model.Config(vocab=len(t.tokens)))
+    optimizer = Optimizer(net)
+    data = Data(render.Renderer(t), seed)
+    step, seconds, path = 0, 0.0, os.path.join(run, "checkpoint.pt")
+    if os.path.exists(path):
+        state = torch.load(path)
+        net.load_state_dict(state["net"])
+        optimizer.load(state["optimizer"])
+        data.position, step, seconds = state["position"], state["step"], state["seconds"]
+    stopping = []
+    signal.signal(signal.SIGTERM, lambda *_: stopping.append(1))
+    signal.signal(signal.SIGINT, lambda *_: stopping.append(1))
+    log = open(os.path.join(run, "log.jsonl"), "a", encoding="utf-8")
+
+    def save():
+        torch.save({"net": net.state_dict(), "optimizer": optimizer.state(), "position": data.position, "step": step,
+                    "seconds": seconds, "config": net.c.as_dict(), "seed": seed}, path + ".new")
+        os.replace(path + ".new", path)
+        if export_path:
+            export.write(export_path, net, t)
+
+    saved = evaluated = time.time()
+    average, begun, mark_tokens, mark_time, schedule = None, time.time(), 0, time.time(), dict(DEFAULTS)
+    print(f"step {step}, {sum(p.numel() for p in net.parameters())} parameters, {len(t.tokens)} tokens", flush=True)
+    while not stopping:
+        try:
+            with open(os.path.join(run, "schedule.json"), encoding="utf-8") as file:
+                schedule = {**DEFAULTS, **json.load(file)}
+        except (OSError, ValueError):
+            pass
+        if step >= schedule["stop"]:
+            break
+        started = time.time()
+        loss, accuracy, tokens, worked = train_step(net, optimizer, data, schedule, step)
+        seconds += time.time() - started
+        step += 1
+        mark_tokens += worked
+        average = (loss, accuracy) if average is None else tuple(0.9 * a + 0.1 * b for a, b in zip(average, (loss, accuracy)))
+        if step % 10 == 0:
+            speed = mark_tokens / (time.time() - mark_time)
+            row = {"step": step, "loss": round(average[0], 4), "accuracy": round(average[1], 4), "tokens_per_second": round(speed),
+                   "gflops": round(6 * 4.42e6 * speed / 1e9), "rate": rate_share(schedule, step), "rows": data.position, "hours": round(seconds / 3600, 4)}
+            log.write(json.dumps(row) + "\n")
+            log.flush()
+            print(row, flush=True)
+            mark_tokens, mark_time = 0, time.time()
+        if time.time() - saved > 60 * schedule["save_minutes"]:
+            save()
+            saved = time.time()
+        if time.time() - evaluated > 60 * schedule["eval_minutes"]:
+            tools = profile.TOOLS if schedule["prompt"] else []
+            result = evaluate.by_kind(net, t, tools, schedule["eval_each"], 7, schedule["kinds"], "eval")
+            log.write(json.dumps({"step": step, "eval": result}) + "\n")
+            log.flush()
+            print("eval", evaluate.line(result), flush=True)
+            evaluated = mark_time = time.time()
+            mark_tokens = 0
+    save()
+    print("saved at step", step, flush=True)
+
+
+if __name__ == "__main__":
+    main()
