@@ -1,0 +1,333 @@
+#include "infer/infer.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "infer/kv_cache.h"
+#include "kernel/kernel_table.h"
+#include "model/forward.h"
+#include "model/model.h"
+#include "model/model_arch.h"
+#include "os/cpu.h"
+#include "os/thread.h"
+#include "os/worker_pool.h"
+
+#include <inttypes.h>
+
+struct infer {
+    const struct model *model;
+    struct infer_config config; /* every 0 replaced */
+    struct kernel_table kernels;
+    struct worker_pool *workers;
+    struct kv_cache *cache;
+    struct forward *forward;
+    size_t *logits_rows; /* [logits_rows_max] indices of the rows that have logits, ascending */
+    uint32_t logits_row_count;
+};
+
+struct infer_seq {
+    struct infer *infer;
+    struct kv_cache_seq *pages;
+    uint32_t pending; /* rows of the current step that are not appended yet */
+    uint32_t added;   /* tokens appended by the current step */
+};
+
+/* ---------------------------------------------------------------- configuration */
+
+static uint32_t value_or(uint32_t value, uint32_t fallback)
+{
+    return value ? value : fallback;
+}
+
+static enum status check_range(const char *what, uint32_t value, uint32_t max, struct error *err)
+{
+    if (value > max)
+        return error_set(err, E_INVALID, "%s is %" PRIu32 " (1 to %" PRIu32 ")", what, value, max);
+    return OK;
+}
+
+/* Replaces every 0 of `config` and checks it. */
+static enum status resolve(const struct model *model, const struct infer_config *config,
+                           struct infer_config *out, struct error *err)
+{
+    const uint32_t context = model->shape.context_length;
+    const uint32_t tokens = context < INFER_TOKENS_DEFAULT ? context : INFER_TOKENS_DEFAULT;
+    struct infer_config c = *config;
+    c.token_capacity = value_or(c.token_capacity, tokens);
+    c.batch_rows_max = value_or(c.batch_rows_max, INFER_BATCH_ROWS_DEFAULT);
+    c.logits_rows_max = value_or(c.logits_rows_max, INFER_LOGITS_ROWS_DEFAULT);
+    if (c.thread_count == 0) {
+        const unsigned cores = cpu_core_count();
+        c.thread_count = cores < INFER_THREADS_MAX ? cores : INFER_THREADS_MAX;
+    }
+    TRY(check_range("the number of threads", c.thread_count, INFER_THREADS_MAX, err));
+    TRY(check_range("the number of tokens to keep", c.token_capacity, KV_CACHE_TOKENS_MAX, err));
+    TRY(check_range("the batch size", c.batch_rows_max, INFER_BATCH_ROWS_MAX, err));
+    TRY(check_range("the number of logits rows", c.logits_rows_max, INFER_LOGITS_ROWS_MAX, err));
+    *out = c;
+    return OK;
+}
+
+static struct kv_cache_config cache_config(const struct model *model, const struct infer_config *c)
+{
+    return (struct kv_cache_config){
+        .layer_count = model->shape.layer_count,
+        .kv_head_count = model->shape.kv_head_count,
+        .head_dim = model->shape.head_dim,
+        .kind = c->kv_kind,
+        .token_capacity = c->token_capacity,
+    };
+}
+
+static struct forward_config forward_config(const struct infer_config *c)
+{
+    return (struct forward_config){
+        .rows_max = c->batch_rows_max,
+        .logits_rows_max = c->logits_rows_max,
+        .thread_count = c->thread_count,
+        .positions_max = (c->token_capacity + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS * KV_PAGE_TOKENS,
+    };
+}
+
+enum status infer_memory(const struct model *model, const struct infer_config *config,
+                         struct infer_memory *out, struct error *err)
+{
+    struct infer_config c;
+    TRY(resolve(model, config, &c, err));
+    const struct kv_cache_config cache = cache_config(model, &c);
+    const struct forward_config forward = forward_config(&c);
+    *out = (struct infer_memory){
+        .kv_bytes = kv_cache_bytes(&cache),
+        .scratch_bytes = forward_bytes(model, &forward) + sizeof(struct infer) +
+                         c.logits_rows_max * sizeof(size_t),
+    };
+    return OK;
+}
+
+/* Every element type of the model needs a product; what is looked up by token also a row reader. */
+static enum status check_kernels(const struct infer *infer, struct error *err)
+{
+    for (uint32_t id = 0; id <= DTYPE_ID_MAX; id++)
+        if (infer->model->uses_dtype[id] &&
+            (!infer->kernels.matmul[id].run || !infer->kernels.dequantize_row[id]))
+            return error_set(err, E_UNSUPPORTED, "no kernels for the element type %s",
+                             dtype_name(id));
+    return OK;
+}
+
+enum status infer_new(const struct model *model, const struct infer_config *config,
+                      struct infer **out, struct error *err)
+{
+    CLEANUP(infer_freep) struct infer *infer = mem_zalloc(sizeof(*infer));
+    infer->model = model;
+    TRY(resolve(model, config, &infer->config, err));
+    kernel_table_init(&infer->kernels, infer->config.cpu_features);
+    TRY(check_kernels(infer, err));
+    const struct kv_cache_config cache = cache_config(model, &infer->config);
+    const struct forward_config forward = forward_config(&infer->config);
+    TRY(kv_cache_new(&cache, &infer->cache, err));
+    infer->logits_rows = mem_try_zalloc(infer->config.logits_rows_max, sizeof(size_t));
+    if (!infer->logits_rows)
+        return error_set(err, E_NO_MEMORY, "no memory for the list of logits");
+    TRY(worker_pool_new(infer->config.thread_count, &infer->workers, err));
+    TRY(forward_new(model, &forward, &infer->kernels, infer->workers, kv_cache_view(infer->cache),
+                    &infer->forward, err));
+    *out = infer;
+    infer = NULL;
+    return OK;
+}
+
+void infer_free(struct infer *infer)
+{
+    if (!infer)
+        return;
+    worker_pool_free(infer->workers);
+    forward_free(infer->forward);
+    kv_cache_free(infer->cache);
+    mem_free(infer->logits_rows);
+    mem_free(infer);
+}
+
+/* ---------------------------------------------------------------- sequences */
+
+/* Takes ownership of `pages`. */
+static struct infer_seq *wrap(struct infer *infer, struct kv_cache_seq *pages)
+{
+    struct infer_seq *seq = mem_zalloc(sizeof(*seq));
+    seq->infer = infer;
+    seq->pages = pages;
+    return seq;
+}
+
+enum status infer_seq_new(struct infer *infer, struct infer_seq **out, struct error *err)
+{
+    struct kv_cache_seq *pages = NULL;
+    TRY(kv_cache_seq_new(infer->cache, &pages, err));
+    *out = wrap(infer, pages);
+    return OK;
+}
+
+void infer_seq_free(struct infer_seq *seq)
+{
+    if (!seq)
+        return;
+    kv_cache_seq_free(seq->pages);
+    mem_free(seq);
+}
+
+enum status infer_seq_fork(const struct infer_seq *seq, uint32_t token_count,
+                           struct infer_seq **out, struct error *err)
+{
+    struct kv_cache_seq *pages = NULL;
+    TRY(kv_cache_seq_fork(seq->pages, token_count, &pages, err));
+    *out = wrap(seq->infer, pages);
+    return OK;
+}
+
+void infer_seq_truncate(struct infer_seq *seq, uint32_t token_count)
+{
+    kv_cache_seq_truncate(seq->pages, token_count);
+}
+
+uint32_t infer_seq_token_count(const struct infer_seq *seq)
+{
+    return kv_cache_seq_token_count(seq->pages);
+}
+
+uint32_t infer_seq_room(const struct infer_seq *seq)
+{
+    return kv_cache_seq_room(seq->pages);
+}
+
+/* ---------------------------------------------------------------- steps */
+
+static enum status check_rows(const struct infer *infer, const struct infer_row *rows,
+                              size_t row_count, struct error *err)
+{
+    const uint32_t vocab_size = infer->model->shape.vocab_size;
+    size_t wanted = 0;
+    for (size_t i = 0; i < row_count; i++) {
+        if (rows[i].seq->infer != infer)
+            return error_set(err, E_INVALID, "row %zu belongs to another model's sequence", i);
+        if (rows[i].token < 0 || (uint32_t)rows[i].token >= vocab_size)
+            return error_set(err, E_INVALID,
+                             "token %" PRId32 " is not in the vocabulary of %" PRIu32,
+                             rows[i].token, vocab_size);
+        wanted += rows[i].wants_logits;
+    }
+    if (wanted > infer->config.logits_rows_max)
+        return error_set(err, E_LIMIT, "logits of %zu rows in one step (limit %" PRIu32 ")", wanted,
+                         infer->config.logits_rows_max);
+    return OK;
+}
+
+/* Makes room for all rows, or for none. Afterwards seq->added says how many each sequence got. */
+static enum status append_rows(const struct infer_row *rows, size_t row_count, struct error *err)
+{
+    for (size_t i = 0; i < row_count; i++)
+        rows[i].seq->pending = rows[i].seq->added = 0;
+    for (size_t i = 0; i < row_count; i++)
+        rows[i].seq->pending++;
+    for (size_t i = 0; i < row_count; i++) {
+        struct infer_seq *seq = rows[i].seq;
+        if (seq->pending == 0)
+            continue;
+        const enum status status = kv_cache_seq_append(seq->pages, seq->pending, err);
+        if (status != OK) {
+            for (size_t k = 0; k < i; k++) {
+                infer_seq_truncate(rows[k].seq,
+                                   infer_seq_token_count(rows[k].seq) - rows[k].seq->added);
+                rows[k].seq->added = 0;
+            }
+            return status;
+        }
+        seq->added = seq->pending;
+        seq->pending = 0;
+    }
+    return OK;
+}
+
+/* Computes rows [begin, end), which are in their sequences already; `added` counts down what is
+ * left of each. */
+static void run_slice(struct infer *infer, const struct infer_row *rows, size_t begin, size_t end)
+{
+    struct forward *f = infer->forward;
+    f->logits = f->logits_block +
+                (size_t)infer->logits_row_count * forward_stride(infer->model->shape.vocab_size);
+    f->row_count = (uint32_t)(end - begin);
+    for (size_t i = begin; i < end; i++) {
+        struct infer_seq *seq = rows[i].seq;
+        f->rows[i - begin] = (struct forward_row){
+            .token = rows[i].token,
+            .position = infer_seq_token_count(seq) - seq->added,
+            .pages = kv_cache_seq_pages(seq->pages),
+            .wants_logits = rows[i].wants_logits,
+        };
+        seq->added--;
+        if (rows[i].wants_logits)
+            infer->logits_rows[infer->logits_row_count++] = i;
+    }
+    forward_begin(f);
+    infer->model->arch->run(infer->model, f);
+}
+
+enum status infer_step(struct infer *infer, const struct infer_row *rows, size_t row_count,
+                       struct error *err)
+{
+    TRY(check_rows(infer, rows, row_count, err));
+    TRY(append_rows(rows, row_count, err));
+    infer->logits_row_count = 0;
+    thread_reset_float_state(); /* what runs on this thread rounds as on the others */
+    const size_t slice = infer->config.batch_rows_max;
+    for (size_t begin = 0; begin < row_count; begin += slice)
+        run_slice(infer, rows, begin, row_count - begin < slice ? row_count : begin + slice);
+    return OK;
+}
+
+const float *infer_logits(const struct infer *infer, size_t row_index)
+{
+    const struct forward *f = infer->forward;
+    size_t low = 0;
+    size_t high = infer->logits_row_count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (infer->logits_rows[middle] < row_index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == infer->logits_row_count || infer->logits_rows[low] != row_index)
+        return NULL;
+    return f->logits_block + low * forward_stride(infer->model->shape.vocab_size);
+}
+
+/* ---------------------------------------------------------------- facts */
+
+const struct model *infer_model(const struct infer *infer)
+{
+    return infer->model;
+}
+
+uint32_t infer_vocab_size(const struct infer *infer)
+{
+    return infer->model->shape.vocab_size;
+}
+
+uint32_t infer_thread_count(const struct infer *infer)
+{
+    return infer->config.thread_count;
+}
+
+uint32_t infer_token_capacity(const struct infer *infer)
+{
+    return kv_cache_page_count(infer->cache) * KV_PAGE_TOKENS;
+}
+
+const struct kernel_table *infer_kernels(const struct infer *infer)
+{
+    return &infer->kernels;
+}
+
+struct worker_pool *infer_workers(const struct infer *infer)
+{
+    return infer->workers;
+}

@@ -1,0 +1,129 @@
+/*
+ * infer - many steps of many sequences on one model.
+ *
+ * An infer owns the key and value pages, the compute threads and the scratch memory of one loaded
+ * model; all of it is reserved by infer_new(). A step takes rows (sequence, token) of any number
+ * of sequences and computes them together. What a row yields depends only on the model, the KV
+ * kind and the tokens of its sequence up to it: never on the other rows, on how a prompt was cut
+ * into steps, on the number of threads or on the CPU (design.md section 5); tests compare bits.
+ *
+ * Threads: one at a time (the engine's); the compute threads work only inside infer_step().
+ * Depends on: base/, kernel/, os/, model/. Used by: engine/, cli/.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "model/kv_view.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct infer;     /* opaque: see infer.c */
+struct infer_seq; /* opaque: one token history with its keys and values */
+struct kernel_table;
+struct model;
+struct worker_pool;
+
+enum {
+    INFER_BATCH_ROWS_DEFAULT = 256,
+    INFER_BATCH_ROWS_MAX = 4096,
+    INFER_LOGITS_ROWS_DEFAULT = 64,
+    INFER_LOGITS_ROWS_MAX = 4096,
+    INFER_TOKENS_DEFAULT = 4096,
+    INFER_THREADS_MAX = 256,
+};
+
+struct infer_config {
+    uint32_t thread_count;    /* compute threads, the caller's included; 0: one per core */
+    unsigned cpu_features;    /* which kernels may be used: cpu_features() or fewer */
+    enum kv_kind kv_kind;     /* KV_KIND_F16 is 0, the default */
+    uint32_t token_capacity;  /* of all sequences together; 0: the smaller of
+                                 INFER_TOKENS_DEFAULT and the model's context */
+    uint32_t batch_rows_max;  /* rows computed at a time; 0: INFER_BATCH_ROWS_DEFAULT. More memory,
+                                 faster prompts; no effect on results */
+    uint32_t logits_rows_max; /* rows of one step that may want logits; 0:
+                                 INFER_LOGITS_ROWS_DEFAULT */
+};
+
+/* What infer_new() would reserve, in bytes; the model's weights are not in it. */
+struct infer_memory {
+    size_t kv_bytes;      /* pages of keys and values */
+    size_t scratch_bytes; /* activations of one slice, tables, logits */
+};
+
+/* Pure: computed before anything is allocated. E_INVALID, E_LIMIT as infer_new(). */
+MUST_USE enum status infer_memory(const struct model *model, const struct infer_config *config,
+                                  struct infer_memory *out, struct error *err);
+
+/* Borrows `model`, which must outlive it. Starts the threads. E_INVALID: a number of `config` is
+ * out of range; E_NO_MEMORY; E_IO: a thread could not be started. */
+MUST_USE enum status infer_new(const struct model *model, const struct infer_config *config,
+                               struct infer **out, struct error *err);
+void infer_free(struct infer *infer); /* NULL is allowed; its sequences must be gone */
+
+static inline void infer_freep(struct infer **infer)
+{
+    infer_free(*infer);
+}
+
+/* ---------------------------------------------------------------- sequences */
+
+/* An empty sequence. It borrows `infer` and must be freed before it. */
+MUST_USE enum status infer_seq_new(struct infer *infer, struct infer_seq **out, struct error *err);
+void infer_seq_free(struct infer_seq *seq); /* NULL is allowed */
+
+static inline void infer_seq_freep(struct infer_seq **seq)
+{
+    infer_seq_free(*seq);
+}
+
+/* A new sequence with the first `token_count` tokens of `seq`: shares every page, copies one only
+ * when either side writes into it. E_INVALID when `seq` has fewer tokens. */
+MUST_USE enum status infer_seq_fork(const struct infer_seq *seq, uint32_t token_count,
+                                    struct infer_seq **out, struct error *err);
+
+/* Forgets every token at position >= `token_count`; no effect when there are none. */
+void infer_seq_truncate(struct infer_seq *seq, uint32_t token_count);
+
+uint32_t infer_seq_token_count(const struct infer_seq *seq);
+
+/* ---------------------------------------------------------------- steps */
+
+struct infer_row {
+    struct infer_seq *seq;
+    int32_t token;
+    bool wants_logits;
+};
+
+/*
+ * Appends each row's token to its sequence and computes it. Rows of one sequence are in order; rows
+ * of several may be mixed. Any number of rows: they are computed in slices of batch_rows_max.
+ *
+ * Fails before anything is computed, and then no sequence has changed:
+ *   E_INVALID  a token is not in the vocabulary, a sequence belongs to another infer
+ *   E_LIMIT    no room for the tokens: token_capacity is used up; more rows want logits than
+ *              logits_rows_max
+ * A sequence may grow beyond the context the model was trained for; whether it should is the
+ * caller's decision.
+ */
+MUST_USE enum status infer_step(struct infer *infer, const struct infer_row *rows, size_t row_count,
+                                struct error *err);
+
+/* The logits of row `row_index` of the last step, [vocab_size]; NULL when that row did not want
+ * them. Valid until the next step. */
+const float *infer_logits(const struct infer *infer, size_t row_index);
+
+/* ---------------------------------------------------------------- facts */
+
+const struct model *infer_model(const struct infer *infer);
+uint32_t infer_vocab_size(const struct infer *infer);
+uint32_t infer_thread_count(const struct infer *infer);
+uint32_t infer_token_capacity(const struct infer *infer); /* in whole pages */
+
+/* Tokens that could be appended to `seq` now. Other sequences draw on the same pages. */
+uint32_t infer_seq_room(const struct infer_seq *seq);
+
+/* The kernels and threads that steps use, for measuring the machine. Not during a step. */
+const struct kernel_table *infer_kernels(const struct infer *infer);
+struct worker_pool *infer_workers(const struct infer *infer);

@@ -1,0 +1,267 @@
+#include "infer/kv_cache.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum { PAGE_ALIGNMENT = 64 };
+
+struct kv_cache {
+    struct kv_view view;
+    uint32_t layer_count;
+    uint32_t page_count;
+    uint32_t free_count;
+    uint32_t live_seq_count;
+    uint32_t *free_pages; /* [free_count], taken from the end */
+    uint32_t *references; /* [page_count] sequences that hold the page; 0 = free */
+    void *block;          /* what view.bytes points into */
+};
+
+struct kv_cache_seq {
+    struct kv_cache *cache;
+    uint32_t token_count;
+    uint32_t page_count; /* pages held: token_count in whole pages, rounded up */
+    uint32_t pages[];    /* [cache->page_count] */
+};
+
+static uint32_t pages_for(uint32_t token_count)
+{
+    return (uint32_t)(((uint64_t)token_count + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS);
+}
+
+static size_t element_bytes(enum kv_kind kind)
+{
+    return kind == KV_KIND_F32 ? 4 : 2;
+}
+
+/* False when the sizes of `config` overflow. */
+static bool count_bytes(const struct kv_cache_config *config, size_t *page_layer_bytes,
+                        size_t *layer_bytes, size_t *all_bytes)
+{
+    const size_t head_bytes = (size_t)2 * KV_PAGE_TOKENS * element_bytes(config->kind);
+    return !__builtin_mul_overflow(head_bytes, config->head_dim, page_layer_bytes) &&
+           !__builtin_mul_overflow(*page_layer_bytes, config->kv_head_count, page_layer_bytes) &&
+           !__builtin_mul_overflow(*page_layer_bytes, pages_for(config->token_capacity),
+                                   layer_bytes) &&
+           !__builtin_mul_overflow(*layer_bytes, config->layer_count, all_bytes) &&
+           *all_bytes < SIZE_MAX / 2;
+}
+
+size_t kv_cache_bytes(const struct kv_cache_config *config)
+{
+    size_t page_layer_bytes = 0;
+    size_t layer_bytes = 0;
+    size_t bytes = 0;
+    if (!count_bytes(config, &page_layer_bytes, &layer_bytes, &bytes))
+        return SIZE_MAX;
+    const size_t tables = (size_t)2 * sizeof(uint32_t) * pages_for(config->token_capacity);
+    return bytes + PAGE_ALIGNMENT + tables + sizeof(struct kv_cache);
+}
+
+enum status kv_cache_new(const struct kv_cache_config *config, struct kv_cache **out,
+                         struct error *err)
+{
+    if (config->token_capacity == 0 || config->token_capacity > KV_CACHE_TOKENS_MAX)
+        return error_set(err, E_INVALID, "room for %" PRIu32 " tokens was asked for (1 to %d)",
+                         config->token_capacity, KV_CACHE_TOKENS_MAX);
+    CLEANUP(kv_cache_freep) struct kv_cache *cache = mem_zalloc(sizeof(*cache));
+    struct kv_view *view = &cache->view;
+    size_t bytes = 0;
+    if (!count_bytes(config, &view->page_layer_bytes, &view->layer_bytes, &bytes))
+        return error_set(err, E_NO_MEMORY, "keys and values of %" PRIu32 " tokens: too large",
+                         config->token_capacity);
+    cache->layer_count = config->layer_count;
+    cache->page_count = pages_for(config->token_capacity);
+    cache->free_pages = mem_try_zalloc(cache->page_count, sizeof(uint32_t));
+    cache->references = mem_try_zalloc(cache->page_count, sizeof(uint32_t));
+    /* Zeroed, so that what a kernel loads beside valid tokens is a number; untouched pages of a
+     * zeroed block cost no memory. */
+    cache->block = mem_try_zalloc(1, bytes + PAGE_ALIGNMENT);
+    if (!cache->free_pages || !cache->references || !cache->block)
+        return error_set(err, E_NO_MEMORY,
+                         "keys and values of %" PRIu32 " tokens need %zu MiB of memory",
+                         config->token_capacity, bytes >> 20);
+    const uintptr_t address = (uintptr_t)cache->block;
+    const size_t shift = (PAGE_ALIGNMENT - address % PAGE_ALIGNMENT) % PAGE_ALIGNMENT;
+    view->bytes = (unsigned char *)cache->block + shift;
+    view->kind = config->kind;
+    view->element_bytes = element_bytes(config->kind);
+    for (uint32_t i = 0; i < cache->page_count; i++) /* the lowest page is taken first */
+        cache->free_pages[i] = cache->page_count - 1 - i;
+    cache->free_count = cache->page_count;
+    *out = cache;
+    cache = NULL;
+    return OK;
+}
+
+void kv_cache_free(struct kv_cache *cache)
+{
+    if (!cache)
+        return;
+    CHECK(cache->live_seq_count == 0);
+    mem_free(cache->free_pages);
+    mem_free(cache->references);
+    mem_free(cache->block);
+    mem_free(cache);
+}
+
+const struct kv_view *kv_cache_view(const struct kv_cache *cache)
+{
+    return &cache->view;
+}
+
+uint32_t kv_cache_page_count(const struct kv_cache *cache)
+{
+    return cache->page_count;
+}
+
+uint32_t kv_cache_free_page_count(const struct kv_cache *cache)
+{
+    return cache->free_count;
+}
+
+/* ---------------------------------------------------------------- pages */
+
+static uint32_t take_page(struct kv_cache *cache)
+{
+    CHECK(cache->free_count > 0);
+    const uint32_t page = cache->free_pages[--cache->free_count];
+    DCHECK(cache->references[page] == 0);
+    cache->references[page] = 1;
+    return page;
+}
+
+static void release_page(struct kv_cache *cache, uint32_t page)
+{
+    DCHECK(cache->references[page] > 0);
+    if (--cache->references[page] == 0)
+        cache->free_pages[cache->free_count++] = page;
+}
+
+static unsigned char *page_bytes(const struct kv_cache *cache, uint32_t layer, uint32_t page)
+{
+    return cache->view.bytes + layer * cache->view.layer_bytes +
+           page * cache->view.page_layer_bytes;
+}
+
+static void copy_page(struct kv_cache *cache, uint32_t from, uint32_t to)
+{
+    for (uint32_t layer = 0; layer < cache->layer_count; layer++)
+        memcpy(page_bytes(cache, layer, to), page_bytes(cache, layer, from),
+               cache->view.page_layer_bytes);
+}
+
+/* ---------------------------------------------------------------- sequences */
+
+enum status kv_cache_seq_new(struct kv_cache *cache, struct kv_cache_seq **out, struct error *err)
+{
+    struct kv_cache_seq *seq =
+        mem_try_zalloc(1, sizeof(*seq) + (size_t)cache->page_count * sizeof(seq->pages[0]));
+    if (!seq)
+        return error_set(err, E_NO_MEMORY, "no memory for one more sequence");
+    seq->cache = cache;
+    cache->live_seq_count++;
+    *out = seq;
+    return OK;
+}
+
+void kv_cache_seq_free(struct kv_cache_seq *seq)
+{
+    if (!seq)
+        return;
+    kv_cache_seq_truncate(seq, 0);
+    seq->cache->live_seq_count--;
+    mem_free(seq);
+}
+
+enum status kv_cache_seq_fork(const struct kv_cache_seq *seq, uint32_t token_count,
+                              struct kv_cache_seq **out, struct error *err)
+{
+    if (token_count > seq->token_count)
+        return error_set(err, E_INVALID,
+                         "a fork at token %" PRIu32 " of a sequence of %" PRIu32 " tokens",
+                         token_count, seq->token_count);
+    struct kv_cache *cache = seq->cache;
+    struct kv_cache_seq *fork = NULL;
+    TRY(kv_cache_seq_new(cache, &fork, err));
+    fork->token_count = token_count;
+    fork->page_count = pages_for(token_count);
+    for (uint32_t i = 0; i < fork->page_count; i++) {
+        fork->pages[i] = seq->pages[i];
+        cache->references[seq->pages[i]]++;
+    }
+    *out = fork;
+    return OK;
+}
+
+/* Whether the next token goes into a page that another sequence holds too. */
+static bool writes_shared_page(const struct kv_cache_seq *seq)
+{
+    return seq->token_count % KV_PAGE_TOKENS != 0 &&
+           seq->cache->references[seq->pages[seq->page_count - 1]] > 1;
+}
+
+uint32_t kv_cache_seq_append_pages(const struct kv_cache_seq *seq, uint32_t token_count)
+{
+    if (token_count == 0)
+        return 0;
+    const uint64_t total = (uint64_t)seq->token_count + token_count;
+    if (total > KV_CACHE_TOKENS_MAX) /* more than any cache has; keeps pages_for() in range */
+        return UINT32_MAX;
+    return pages_for((uint32_t)total) - seq->page_count + (writes_shared_page(seq) ? 1 : 0);
+}
+
+uint32_t kv_cache_seq_room(const struct kv_cache_seq *seq)
+{
+    const uint32_t free_count = seq->cache->free_count;
+    const uint32_t started = seq->token_count % KV_PAGE_TOKENS;
+    const uint32_t in_last = started ? KV_PAGE_TOKENS - started : 0;
+    if (!writes_shared_page(seq))
+        return free_count * KV_PAGE_TOKENS + in_last;
+    return free_count ? (free_count - 1) * KV_PAGE_TOKENS + in_last : 0;
+}
+
+enum status kv_cache_seq_append(struct kv_cache_seq *seq, uint32_t token_count, struct error *err)
+{
+    struct kv_cache *cache = seq->cache;
+    if (token_count == 0)
+        return OK;
+    if (kv_cache_seq_append_pages(seq, token_count) > cache->free_count)
+        return error_set(err, E_LIMIT,
+                         "no room for %" PRIu32 " more tokens: %" PRIu32 " of %" PRIu32
+                         " pages of %d tokens are free",
+                         token_count, cache->free_count, cache->page_count, KV_PAGE_TOKENS);
+    if (writes_shared_page(seq)) {
+        uint32_t *last = &seq->pages[seq->page_count - 1];
+        const uint32_t own = take_page(cache);
+        copy_page(cache, *last, own);
+        release_page(cache, *last);
+        *last = own;
+    }
+    seq->token_count += token_count;
+    while (seq->page_count < pages_for(seq->token_count))
+        seq->pages[seq->page_count++] = take_page(cache);
+    return OK;
+}
+
+void kv_cache_seq_truncate(struct kv_cache_seq *seq, uint32_t token_count)
+{
+    if (token_count >= seq->token_count)
+        return;
+    seq->token_count = token_count;
+    while (seq->page_count > pages_for(token_count))
+        release_page(seq->cache, seq->pages[--seq->page_count]);
+}
+
+uint32_t kv_cache_seq_token_count(const struct kv_cache_seq *seq)
+{
+    return seq->token_count;
+}
+
+const uint32_t *kv_cache_seq_pages(const struct kv_cache_seq *seq)
+{
+    return seq->pages;
+}

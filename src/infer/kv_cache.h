@@ -1,0 +1,89 @@
+/*
+ * kv_cache - paged storage for the keys and values of every live sequence.
+ *
+ * One cache belongs to one loaded model. Its memory is one block, reserved by kv_cache_new() and
+ * cut into pages of KV_PAGE_TOKENS tokens (all layers); sequences map positions to pages and share
+ * them by counting references. Who writes into a shared page gets a copy of its own first. After
+ * creation only kv_cache_seq_new() and _fork() allocate (the list of pages, sized once for the
+ * whole capacity), so kv_cache_seq_append() fails only with E_LIMIT.
+ *
+ * Threads: engine thread only; nothing here locks.
+ * Depends on: base/, model/kv_view.h. Used by: infer/infer.c.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "model/kv_view.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct kv_cache;     /* opaque: see kv_cache.c */
+struct kv_cache_seq; /* opaque: one sequence's page table */
+
+enum { KV_CACHE_TOKENS_MAX = 1 << 26 };
+
+struct kv_cache_config {
+    uint32_t layer_count;
+    uint32_t kv_head_count;
+    uint32_t head_dim;
+    enum kv_kind kind;
+    uint32_t token_capacity; /* across all sequences; rounded up to whole pages */
+};
+
+/* Bytes kv_cache_new() would reserve; SIZE_MAX when they cannot be counted. Pure: lets a caller
+ * refuse before it allocates. */
+size_t kv_cache_bytes(const struct kv_cache_config *config);
+
+/* On success *out owns the reservation; release it with kv_cache_free(). E_INVALID when the
+ * capacity is 0 or beyond KV_CACHE_TOKENS_MAX, E_NO_MEMORY. */
+MUST_USE enum status kv_cache_new(const struct kv_cache_config *config, struct kv_cache **out,
+                                  struct error *err);
+void kv_cache_free(struct kv_cache *cache); /* NULL is allowed; its sequences must be gone */
+
+static inline void kv_cache_freep(struct kv_cache **cache)
+{
+    kv_cache_free(*cache);
+}
+
+/* What the model needs to reach the pages. */
+const struct kv_view *kv_cache_view(const struct kv_cache *cache);
+
+uint32_t kv_cache_page_count(const struct kv_cache *cache);
+uint32_t kv_cache_free_page_count(const struct kv_cache *cache);
+
+/* An empty sequence. It borrows `cache` and must be freed before it. */
+MUST_USE enum status kv_cache_seq_new(struct kv_cache *cache, struct kv_cache_seq **out,
+                                      struct error *err);
+void kv_cache_seq_free(struct kv_cache_seq *seq); /* gives its pages back; NULL is allowed */
+
+static inline void kv_cache_seq_freep(struct kv_cache_seq **seq)
+{
+    kv_cache_seq_free(*seq);
+}
+
+/* A new sequence that shares the first `token_count` tokens of `seq` without copying them.
+ * E_INVALID when it has fewer. */
+MUST_USE enum status kv_cache_seq_fork(const struct kv_cache_seq *seq, uint32_t token_count,
+                                       struct kv_cache_seq **out, struct error *err);
+
+/* Pages that kv_cache_seq_append() of `token_count` tokens would take from the free ones now. */
+uint32_t kv_cache_seq_append_pages(const struct kv_cache_seq *seq, uint32_t token_count);
+
+/* Tokens that kv_cache_seq_append() could add now. */
+uint32_t kv_cache_seq_room(const struct kv_cache_seq *seq);
+
+/* Makes room for `token_count` more tokens, whose keys and values the next step writes: takes
+ * pages, and copies a partly filled last page that others share. E_LIMIT when too few pages are
+ * free; `seq` is then unchanged. */
+MUST_USE enum status kv_cache_seq_append(struct kv_cache_seq *seq, uint32_t token_count,
+                                         struct error *err);
+
+/* Forgets every token at position >= `token_count` (speculative rejects, edited prompts); no
+ * effect when there are none. */
+void kv_cache_seq_truncate(struct kv_cache_seq *seq, uint32_t token_count);
+
+uint32_t kv_cache_seq_token_count(const struct kv_cache_seq *seq);
+
+/* The pages in token order; the address stays valid for the life of `seq`. */
+const uint32_t *kv_cache_seq_pages(const struct kv_cache_seq *seq);

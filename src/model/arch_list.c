@@ -1,0 +1,22 @@
+#include "model/arch_list.h"
+
+#include "base/attr.h"
+
+static const struct model_arch *const families[] = {
+    &arch_llama,
+    &arch_qwen2,
+    &arch_qwen3,
+};
+
+const struct model_arch *arch_list_find(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(families); i++)
+        if (str_equal_c(name, families[i]->name))
+            return families[i];
+    return NULL;
+}
+
+const struct model_arch *arch_list_at(size_t index)
+{
+    return index < ARRAY_LEN(families) ? families[index] : NULL;
+}

@@ -1,0 +1,73 @@
+/*
+ * model - the weights of one model, bound by name, with the shape they must have.
+ *
+ * Matrices stay in the mapped file; norms and biases (small) are converted to f32 into memory the
+ * model owns. model_open() checks everything a step relies on, so that a step cannot fail.
+ *
+ * Threads: constant after model_open(); any thread may read.
+ * Depends on: base/, gguf/, tensor/. Used by: model/arch_*.c, infer/, engine/.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "model/model_shape.h"
+#include "model/weight.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct gguf;
+struct model_arch;
+
+/* One transformer block. Vectors a family or file does not have are NULL, matrices zeroed. */
+struct model_layer {
+    const float *attn_norm; /* [embd_dim] */
+    struct weight wq;       /* [head_count * head_dim][embd_dim] */
+    struct weight wk;       /* [kv_head_count * head_dim][embd_dim] */
+    struct weight wv;       /* [kv_head_count * head_dim][embd_dim] */
+    struct weight wo;       /* [embd_dim][head_count * head_dim] */
+    const float *bq;        /* biases, added to the product: [rows of the matrix] */
+    const float *bk;
+    const float *bv;
+    const float *bo;
+    const float *q_norm; /* [head_dim], one for all heads */
+    const float *k_norm;
+    const float *ffn_norm; /* [embd_dim] */
+    struct weight gate;    /* [ffn_dim][embd_dim] */
+    struct weight up;      /* [ffn_dim][embd_dim] */
+    struct weight down;    /* [embd_dim][ffn_dim] */
+};
+
+struct model {
+    const struct model_arch *arch;
+    struct model_shape shape;
+    struct model_layer *layers;
+    struct weight token_embd;  /* [vocab_size][embd_dim] */
+    struct weight output;      /* [vocab_size][embd_dim]; token_embd when the file ties them */
+    const float *output_norm;  /* [embd_dim] */
+    const float *rope_factors; /* [rope.dim / 2] divisors of the frequencies, or NULL */
+    bool uses_dtype[DTYPE_ID_MAX + 1]; /* element types of the matrices */
+    uint64_t weight_bytes;             /* of all bound matrices, in the mapped file */
+    uint64_t parameter_count;          /* of all bound tensors; a tied matrix counts once */
+    uint64_t multiply_adds; /* per token, all matrices of a step, output layer included */
+    struct arena memory;    /* layers, converted vectors */
+};
+
+/* What model_open() allocates beside the mapped file, in bytes: an upper bound, known before. */
+MUST_USE enum status model_memory(const struct gguf *file, size_t *out_bytes, struct error *err);
+
+/*
+ * Reads shape and weights. Borrows `file`, which must outlive the model.
+ *   E_UNSUPPORTED  a family, element type or option holt does not do; the text names it
+ *   E_FORMAT       a key or tensor is missing, impossible or has another shape; the text names it
+ *   E_LIMIT        a number beyond a _MAX
+ */
+MUST_USE enum status model_open(const struct gguf *file, struct model **out, struct error *err);
+void model_close(struct model *model); /* NULL is allowed */
+
+static inline void model_closep(struct model **model)
+{
+    model_close(*model);
+}

@@ -1,0 +1,178 @@
+#include "model/weight_binder.h"
+
+#include "base/arena.h"
+#include "gguf/gguf.h"
+#include "model/arch_list.h"
+#include "model/model.h"
+#include "tensor/bfloat16.h"
+#include "tensor/half.h"
+#include "tensor/tensor.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_LEN_MAX = 96 };
+
+/* NULL when the file lacks it: an error unless the spec is optional. */
+static enum status find(const struct weight_binder *bind, const char *name, bool is_optional,
+                        const struct tensor **out, struct error *err)
+{
+    *out = gguf_find_tensor(bind->file, name);
+    if (!*out && !is_optional)
+        return error_set(err, E_FORMAT, "the model file lacks the tensor %s", name);
+    return OK;
+}
+
+static enum status check_shape(const struct tensor *tensor, const char *name, uint64_t columns,
+                               uint64_t rows, struct error *err)
+{
+    const uint64_t *dims = tensor->dims;
+    if (dims[0] == columns && dims[1] == rows && dims[2] == 1 && dims[3] == 1)
+        return OK;
+    return error_set(err, E_FORMAT,
+                     "tensor %s is %" PRIu64 " x %" PRIu64 " x %" PRIu64 " x %" PRIu64
+                     "; this model needs %" PRIu64 " x %" PRIu64,
+                     name, dims[0], dims[1], dims[2], dims[3], columns, rows);
+}
+
+static enum status bind_matrix(struct weight_binder *bind, const char *name,
+                               const struct tensor *tensor, const struct weight_binder_spec *spec,
+                               struct error *err)
+{
+    TRY(check_shape(tensor, name, spec->columns, spec->rows, err));
+    const struct dtype_info *info = dtype_find(tensor->dtype);
+    if (!info || !info->is_supported)
+        return error_set(err, E_UNSUPPORTED,
+                         "tensor %s has the element type %s, which holt cannot compute with yet",
+                         name, dtype_name(tensor->dtype));
+    *spec->matrix = (struct weight){
+        .data = tensor->data,
+        .row_bytes = tensor_row_bytes(tensor),
+        .row_count = spec->rows,
+        .column_count = spec->columns,
+        .dtype = tensor->dtype,
+    };
+    bind->model->uses_dtype[tensor->dtype] = true;
+    bind->model->weight_bytes += tensor->byte_count;
+    return OK;
+}
+
+/* Element `index` of a plain tensor; the data may be unaligned. */
+static float element(const struct tensor *tensor, uint32_t index)
+{
+    const unsigned char *data = tensor->data;
+    if (tensor->dtype == DTYPE_F32) {
+        float value = 0;
+        memcpy(&value, data + (size_t)index * sizeof(value), sizeof(value));
+        return value;
+    }
+    uint16_t bits = 0;
+    memcpy(&bits, data + (size_t)index * sizeof(bits), sizeof(bits));
+    return tensor->dtype == DTYPE_F16 ? half_to_float(bits) : bfloat16_to_float(bits);
+}
+
+static enum status bind_vector(struct weight_binder *bind, const char *name,
+                               const struct tensor *tensor, const struct weight_binder_spec *spec,
+                               struct error *err)
+{
+    TRY(check_shape(tensor, name, spec->columns, 1, err));
+    if (tensor->dtype != DTYPE_F32 && tensor->dtype != DTYPE_F16 && tensor->dtype != DTYPE_BF16)
+        return error_set(err, E_UNSUPPORTED,
+                         "tensor %s has the element type %s; norms and biases are F32, F16 or BF16",
+                         name, dtype_name(tensor->dtype));
+    float *values = arena_alloc_array(&bind->model->memory, spec->columns, sizeof(*values));
+    if (!values)
+        return error_set(err, E_NO_MEMORY, "no memory for the tensor %s", name);
+    for (uint32_t i = 0; i < spec->columns; i++)
+        values[i] = element(tensor, i);
+    *spec->vector = values;
+    return OK;
+}
+
+static enum status bind_tensor(struct weight_binder *bind, const char *name,
+                               const struct weight_binder_spec *spec, struct error *err)
+{
+    const struct tensor *tensor = NULL;
+    TRY(find(bind, name, spec->is_optional, &tensor, err));
+    if (!tensor)
+        return OK;
+    if (spec->matrix)
+        TRY(bind_matrix(bind, name, tensor, spec, err));
+    else
+        TRY(bind_vector(bind, name, tensor, spec, err));
+    if (hash_map_add(&bind->bound, tensor->name, 1))
+        bind->model->parameter_count += tensor_element_count(tensor);
+    return OK;
+}
+
+enum status weight_binder_layer(struct weight_binder *bind, uint32_t layer,
+                                const struct weight_binder_spec *specs, size_t count,
+                                struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        char name[NAME_LEN_MAX];
+        snprintf(name, sizeof(name), "blk.%" PRIu32 ".%s", layer, specs[i].name);
+        TRY(bind_tensor(bind, name, &specs[i], err));
+        if (specs[i].matrix)
+            bind->model->multiply_adds += (uint64_t)specs[i].rows * specs[i].columns;
+    }
+    return OK;
+}
+
+enum status weight_binder_outer(struct weight_binder *bind, struct error *err)
+{
+    struct model *model = bind->model;
+    const struct model_shape *s = &model->shape;
+    const struct weight_binder_spec specs[] = {
+        {.name = "token_embd.weight",
+         .matrix = &model->token_embd,
+         .columns = s->embd_dim,
+         .rows = s->vocab_size},
+        {.name = "output_norm.weight", .vector = &model->output_norm, .columns = s->embd_dim},
+        {.name = "output.weight",
+         .matrix = &model->output,
+         .columns = s->embd_dim,
+         .rows = s->vocab_size,
+         .is_optional = true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(specs); i++)
+        TRY(bind_tensor(bind, specs[i].name, &specs[i], err));
+    if (!model->output.data)
+        model->output = model->token_embd;
+    model->multiply_adds += (uint64_t)s->vocab_size * s->embd_dim;
+    return OK;
+}
+
+enum status weight_binder_rope_factors(struct weight_binder *bind, struct error *err)
+{
+    struct model *model = bind->model;
+    const uint32_t count = model->shape.rope.dim / 2;
+    const struct weight_binder_spec spec = {.name = "rope_freqs.weight",
+                                            .vector = &model->rope_factors,
+                                            .columns = count,
+                                            .is_optional = true};
+    TRY(bind_tensor(bind, spec.name, &spec, err));
+    for (uint32_t i = 0; model->rope_factors && i < count; i++)
+        if (!(isfinite(model->rope_factors[i]) && model->rope_factors[i] > 0))
+            return error_set(err, E_FORMAT, "value %" PRIu32 " of rope_freqs.weight is %g", i,
+                             (double)model->rope_factors[i]);
+    return OK;
+}
+
+enum status weight_binder_finish(const struct weight_binder *bind, struct error *err)
+{
+    const size_t count = gguf_tensor_count(bind->file);
+    for (size_t i = 0; i < count; i++) {
+        const struct str name = gguf_tensor(bind->file, i)->name;
+        uint64_t unused = 0;
+        /* Scales of activations, for devices that quantize them: no effect on the result. */
+        if (str_ends_with(name, STR(".input_scale")) || hash_map_find(&bind->bound, name, &unused))
+            continue;
+        return error_set(err, E_UNSUPPORTED,
+                         "the file has a tensor %.*s, which holt does not use in a %s model",
+                         STR_ARG(str_slice(name, 0, NAME_LEN_MAX)), bind->model->arch->name);
+    }
+    return OK;
+}

@@ -1,0 +1,55 @@
+/*
+ * weight_binder - gives tensors of a file to the places of a model, by name and exact shape.
+ *
+ * A tensor that is missing, has another shape or a type holt has no kernels for fails with its
+ * name. What a family did not ask for is refused at the end: a weight that is silently left out
+ * gives wrong answers.
+ *
+ * Matrices are borrowed from the file; vectors are converted to f32 into the model's memory.
+ *
+ * Threads: one at a time.
+ * Depends on: base/, gguf/, tensor/. Used by: model.c, arch_*.c.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/hash_map.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct gguf;
+struct model;
+struct weight;
+
+struct weight_binder {
+    const struct gguf *file;
+    struct model *model;
+    struct hash_map bound; /* names taken so far */
+};
+
+/* One tensor: exactly one of `matrix` and `vector` is set. */
+struct weight_binder_spec {
+    const char *name;      /* whole, or what follows "blk.<layer>." */
+    struct weight *matrix; /* [rows][columns] */
+    const float **vector;  /* [columns], F32, F16 or BF16 in the file */
+    uint32_t columns;
+    uint32_t rows;    /* of a matrix */
+    bool is_optional; /* stays NULL or zeroed when the file lacks it */
+};
+
+/* Binds tensors "blk.<layer>.<name>". */
+MUST_USE enum status weight_binder_layer(struct weight_binder *bind, uint32_t layer,
+                                         const struct weight_binder_spec *specs, size_t count,
+                                         struct error *err);
+
+/* Binds token_embd, output_norm and output; without output.weight the model is tied and
+ * token_embd serves for both. */
+MUST_USE enum status weight_binder_outer(struct weight_binder *bind, struct error *err);
+
+/* Binds the optional divisors of the rotation frequencies, rope_freqs.weight: finite, above 0. */
+MUST_USE enum status weight_binder_rope_factors(struct weight_binder *bind, struct error *err);
+
+/* E_UNSUPPORTED, by name, when a tensor of the file was not bound. */
+MUST_USE enum status weight_binder_finish(const struct weight_binder *bind, struct error *err);

@@ -1,0 +1,305 @@
+/*
+ * The rule of exact arithmetic: the logits of a position are a function of the model, the KV kind
+ * and the tokens up to it, nothing else. Caching, forking, batching and replay rest on it, so every
+ * comparison here is of bits. Models are random, in all families and element types; one sequence
+ * is long enough for two spans of attention.
+ */
+#include "base/mem.h"
+#include "kernel/kernel_table.h"
+#include "model/model.h"
+#include "os/cpu.h"
+#include "tests/unit/infer/loaded_model.h"
+
+enum { TOKENS = 150, LONG_TOKENS = KERNEL_SPAN_TOKENS + 90, FORK_AT = 70 };
+
+struct bits_case {
+    struct loaded_model loaded;
+    struct infer_config config;
+    const int32_t *tokens;
+    size_t token_count;
+    uint32_t vocab_size;
+    float *want; /* [token_count][vocab_size], one batch on one thread */
+    float *got;
+};
+
+static struct infer_config base_config(enum kv_kind kind)
+{
+    return (struct infer_config){
+        .thread_count = 1,
+        .cpu_features = cpu_features(),
+        .kv_kind = kind,
+        .token_capacity = 4 * LONG_TOKENS,
+        .batch_rows_max = 1024,
+        .logits_rows_max = 1024,
+    };
+}
+
+/* Positions are compared one by one, so that a failure names the first that differs. */
+static void assert_bits(const struct bits_case *c, const char *what, const float *got, size_t first,
+                        size_t count)
+{
+    const size_t n = c->vocab_size;
+    for (size_t i = 0; i < count; i++)
+        if (memcmp(got + i * n, c->want + (first + i) * n, n * sizeof(*got)) != 0)
+            fail_msg("%s: logits of position %zu differ", what, first + i);
+}
+
+/* All tokens in steps of `step` rows. */
+static void assert_steps(const struct bits_case *c, const char *what,
+                         const struct infer_config *config, size_t step)
+{
+    struct infer *infer = loaded_model_infer(&c->loaded, config);
+    struct infer_seq *seq = NULL;
+    assert_ok(infer_seq_new(infer, &seq, err));
+    for (size_t at = 0; at < c->token_count; at += step) {
+        const size_t count = c->token_count - at < step ? c->token_count - at : step;
+        loaded_model_step(infer, seq, c->tokens + at, count, c->got);
+        assert_bits(c, what, c->got, at, count);
+    }
+    infer_seq_free(seq);
+    infer_free(infer);
+}
+
+static void check_cuts(const struct bits_case *c)
+{
+    struct infer_config config = c->config;
+    assert_steps(c, "token by token", &config, 1);
+    assert_steps(c, "steps of 7", &config, 7);
+    config.batch_rows_max = 7;
+    assert_steps(c, "one step in slices of 7", &config, c->token_count);
+    config.batch_rows_max = 64;
+    assert_steps(c, "one step in slices of 64", &config, c->token_count);
+}
+
+static void check_threads(const struct bits_case *c)
+{
+    struct infer_config config = c->config;
+    config.thread_count = 2;
+    assert_steps(c, "2 threads, one batch", &config, c->token_count);
+    assert_steps(c, "2 threads, token by token", &config, 1);
+    config.thread_count = 3;
+    assert_steps(c, "3 threads, steps of 33", &config, 33);
+}
+
+static void check_levels(const struct bits_case *c)
+{
+    for (int i = 0; i < CPU_LEVEL_COUNT; i++) {
+        if ((cpu_levels[i].features & ~cpu_features()) != 0) {
+            print_message("not run: this CPU does not reach the level %s\n", cpu_levels[i].name);
+            continue;
+        }
+        struct infer_config config = c->config;
+        config.cpu_features = cpu_levels[i].features;
+        assert_steps(c, cpu_levels[i].name, &config, c->token_count);
+    }
+}
+
+enum { NEIGHBOURS = 3 };
+
+/* Rows of four sequences in turn: this one, and three with other tokens and lengths. */
+static void check_neighbours(const struct bits_case *c)
+{
+    struct infer *infer = loaded_model_infer(&c->loaded, &c->config);
+    struct infer_seq *seqs[NEIGHBOURS + 1];
+    int32_t *others = loaded_model_tokens(c->token_count * NEIGHBOURS, c->vocab_size, 99);
+    for (int i = 0; i <= NEIGHBOURS; i++)
+        assert_ok(infer_seq_new(infer, &seqs[i], err));
+    for (size_t at = 0; at < c->token_count;) {
+        struct infer_row rows[64];
+        size_t wanted[64];
+        size_t count = 0;
+        size_t own = 0;
+        for (size_t i = 0; i < 9 && at + own < c->token_count; i++) {
+            for (size_t k = 0; k < i % (NEIGHBOURS + 1); k++) /* none, one, two, three of them */
+                rows[count++] = (struct infer_row){.seq = seqs[1 + k],
+                                                   .token = others[k * c->token_count + at + own],
+                                                   .wants_logits = k == 1};
+            wanted[own] = count;
+            rows[count++] = (struct infer_row){
+                .seq = seqs[0], .token = c->tokens[at + own++], .wants_logits = true};
+        }
+        assert_ok(infer_step(infer, rows, count, err));
+        for (size_t i = 0; i < own; i++)
+            assert_bits(c, "beside three others", infer_logits(infer, wanted[i]), at + i, 1);
+        at += own;
+    }
+    for (int i = 0; i <= NEIGHBOURS; i++)
+        infer_seq_free(seqs[i]);
+    mem_free(others);
+    infer_free(infer);
+}
+
+/* Prompt positions whose logits nobody wants take a shorter way through the last layer. */
+static void check_wanted_rows(const struct bits_case *c)
+{
+    struct infer *infer = loaded_model_infer(&c->loaded, &c->config);
+    struct infer_seq *seq = NULL;
+    struct infer_row *rows = mem_zalloc(c->token_count * sizeof(*rows));
+    assert_ok(infer_seq_new(infer, &seq, err));
+    for (size_t i = 0; i < c->token_count; i++)
+        rows[i] = (struct infer_row){.seq = seq,
+                                     .token = c->tokens[i],
+                                     .wants_logits = i % 11 == 10 || i + 1 == c->token_count};
+    assert_ok(infer_step(infer, rows, c->token_count, err));
+    for (size_t i = 0; i < c->token_count; i++) {
+        if (rows[i].wants_logits)
+            assert_bits(c, "only some rows wanted", infer_logits(infer, i), i, 1);
+        else
+            assert_null(infer_logits(infer, i));
+    }
+    infer_seq_free(seq);
+
+    assert_ok(infer_seq_new(infer, &seq, err));
+    for (size_t i = 0; i < c->token_count; i++)
+        rows[i] = (struct infer_row){.seq = seq, .token = c->tokens[i]};
+    assert_ok(infer_step(infer, rows, c->token_count - 1, err)); /* nothing wanted at all */
+    loaded_model_step(infer, seq, c->tokens + c->token_count - 1, 1, c->got);
+    assert_bits(c, "after a step without logits", c->got, c->token_count - 1, 1);
+    infer_seq_free(seq);
+    mem_free(rows);
+    infer_free(infer);
+}
+
+/* A fork, its donor that went another way, and a sequence cut back all continue as if fresh. */
+static void check_history(const struct bits_case *c)
+{
+    struct infer *infer = loaded_model_infer(&c->loaded, &c->config);
+    struct infer_seq *seq = NULL;
+    struct infer_seq *fork = NULL;
+    int32_t *others = loaded_model_tokens(40, c->vocab_size, 5);
+    const size_t rest = c->token_count - FORK_AT;
+    assert_ok(infer_seq_new(infer, &seq, err));
+    loaded_model_step(infer, seq, c->tokens, FORK_AT + 9, c->got);
+    assert_ok(infer_seq_fork(seq, FORK_AT, &fork, err));
+    infer_seq_truncate(seq, FORK_AT - 3);
+    loaded_model_step(infer, seq, others, 40, c->got); /* the donor writes beside the fork */
+
+    loaded_model_step(infer, fork, c->tokens + FORK_AT, rest, c->got);
+    assert_bits(c, "forked and continued", c->got, FORK_AT, rest);
+
+    infer_seq_truncate(seq, FORK_AT - 3);
+    loaded_model_step(infer, seq, c->tokens + FORK_AT - 3, rest + 3, c->got);
+    assert_bits(c, "cut back and computed again", c->got, FORK_AT - 3, rest + 3);
+
+    infer_seq_truncate(fork, 64);
+    loaded_model_step(infer, fork, c->tokens + 64, 5, c->got);
+    assert_bits(c, "cut back to a page end", c->got, 64, 5);
+    infer_seq_truncate(fork, 0);
+    loaded_model_step(infer, fork, c->tokens, 5, c->got);
+    assert_bits(c, "cut back to nothing", c->got, 0, 5);
+    infer_seq_free(seq);
+    infer_seq_free(fork);
+    mem_free(others);
+    infer_free(infer);
+}
+
+static struct bits_case begin(struct loaded_model loaded, enum kv_kind kind, size_t token_count)
+{
+    struct bits_case c = {
+        .loaded = loaded, .config = base_config(kind), .token_count = token_count};
+    c.vocab_size = loaded.model->shape.vocab_size;
+    c.tokens = loaded_model_tokens(token_count, c.vocab_size, 11);
+    c.want = mem_zalloc(token_count * c.vocab_size * sizeof(float));
+    c.got = mem_zalloc(token_count * c.vocab_size * sizeof(float));
+    struct infer *infer = loaded_model_infer(&loaded, &c.config);
+    struct infer_seq *seq = NULL;
+    assert_ok(infer_seq_new(infer, &seq, err));
+    loaded_model_step(infer, seq, c.tokens, token_count, c.want);
+    infer_seq_free(seq);
+    infer_free(infer);
+    return c;
+}
+
+static void end(struct bits_case *c)
+{
+    mem_free((void *)(uintptr_t)c->tokens);
+    mem_free(c->want);
+    mem_free(c->got);
+    loaded_model_close(&c->loaded);
+}
+
+typedef void(check_fn)(const struct bits_case *c);
+
+static check_fn *const checks[] = {check_cuts,       check_threads,     check_levels,
+                                   check_neighbours, check_wanted_rows, check_history};
+
+static void check_all(struct bits_case *c)
+{
+    for (size_t i = 0; i < ARRAY_LEN(checks); i++)
+        checks[i](c);
+    end(c);
+}
+
+static void logits_depend_only_on_the_tokens(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(tiny_models); i++) {
+        test_case(tiny_models[i].name);
+        /* f16 is what people use: it gets all models; f32 gets every other one. */
+        struct bits_case c = begin(loaded_model_from_spec(&tiny_models[i]), KV_KIND_F16, TOKENS);
+        check_all(&c);
+        if (i % 2 == 0)
+            continue;
+        c = begin(loaded_model_from_spec(&tiny_models[i]), KV_KIND_F32, TOKENS);
+        check_all(&c);
+    }
+}
+
+static void logits_of_a_long_text_depend_only_on_the_tokens(void **state)
+{
+    (void)state;
+    struct bits_case c = begin(loaded_model_from_spec(&tiny_models[0]), KV_KIND_F16, LONG_TOKENS);
+    check_cuts(&c);
+    /* More threads than pieces of work: the spans are computed apart. */
+    struct infer_config config = c.config;
+    config.thread_count = 5;
+    assert_steps(&c, "5 threads, token by token", &config, 1);
+    check_levels(&c);
+    check_wanted_rows(&c);
+    end(&c);
+}
+
+static void the_kv_kind_does_change_the_bits(void **state)
+{
+    (void)state;
+    /* Otherwise the comparisons above could be blind. */
+    struct bits_case f32 = begin(loaded_model_from_spec(&tiny_models[0]), KV_KIND_F32, TOKENS);
+    struct bits_case f16 = begin(loaded_model_from_spec(&tiny_models[0]), KV_KIND_F16, TOKENS);
+    assert_memory_not_equal(f32.want, f16.want, TOKENS * f32.vocab_size * sizeof(float));
+    end(&f32);
+    end(&f16);
+}
+
+static void recorded_models_depend_only_on_the_tokens(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"arch/llama.gguf",       "arch/qwen2.gguf",
+                                        "arch/qwen3.gguf",       "quant/llama-Q4_K.gguf",
+                                        "quant/llama-Q6_K.gguf", "quant/llama-Q4_0.gguf",
+                                        "quant/llama-Q8_0.gguf", "quant/llama-BF16.gguf"};
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        const char *path = test_fixture(files[i]);
+        if (!path) {
+            print_message("not run: the fixture %s is absent\n", files[i]);
+            skip();
+        }
+        test_case(files[i]);
+        struct bits_case c = begin(loaded_model_from_file(path), KV_KIND_F16, 80);
+        check_cuts(&c);
+        check_threads(&c);
+        check_levels(&c);
+        check_history(&c);
+        end(&c);
+    }
+}
+
+int test_infer_bits(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(logits_depend_only_on_the_tokens),
+        cmocka_unit_test(logits_of_a_long_text_depend_only_on_the_tokens),
+        cmocka_unit_test(the_kv_kind_does_change_the_bits),
+        cmocka_unit_test(recorded_models_depend_only_on_the_tokens),
+    };
+    return cmocka_run_group_tests_name("infer_bits", tests, NULL, NULL);
+}

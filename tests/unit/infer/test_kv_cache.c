@@ -1,0 +1,266 @@
+/*
+ * The page tables decide which keys a query sees: a page counted wrongly is read by the wrong
+ * sequence or never comes back. The random walk compares every operation with a model that simply
+ * copies whole token lists.
+ */
+#include "base/mem.h"
+#include "infer/kv_cache.h"
+#include "tests/holt_test.h"
+
+#include <string.h>
+
+static const struct kv_cache_config small = {.layer_count = 3,
+                                             .kv_head_count = 2,
+                                             .head_dim = 4,
+                                             .kind = KV_KIND_F32,
+                                             .token_capacity = 640};
+
+/* Stands for the keys and values of one token: one number in every layer, first bytes of its
+ * place. */
+static uint32_t *token_mark(const struct kv_view *view, const struct kv_cache_seq *seq,
+                            uint32_t layer, uint32_t position)
+{
+    const uint32_t page = kv_cache_seq_pages(seq)[position / KV_PAGE_TOKENS];
+    unsigned char *bytes = view->bytes + layer * view->layer_bytes + page * view->page_layer_bytes;
+    return (uint32_t *)(void *)bytes + position % KV_PAGE_TOKENS;
+}
+
+static void append_marks(const struct kv_cache *cache, struct kv_cache_seq *seq, uint32_t first,
+                         uint32_t count)
+{
+    const uint32_t before = kv_cache_seq_token_count(seq);
+    assert_ok(kv_cache_seq_append(seq, count, err));
+    assert_int_equal(kv_cache_seq_token_count(seq), before + count);
+    for (uint32_t layer = 0; layer < small.layer_count; layer++)
+        for (uint32_t i = 0; i < count; i++)
+            *token_mark(kv_cache_view(cache), seq, layer, before + i) = (first + i) * 8 + layer;
+}
+
+static void assert_marks(const struct kv_cache *cache, const struct kv_cache_seq *seq,
+                         const uint32_t *marks, uint32_t count)
+{
+    assert_int_equal(kv_cache_seq_token_count(seq), count);
+    for (uint32_t layer = 0; layer < small.layer_count; layer++)
+        for (uint32_t i = 0; i < count; i++)
+            if (*token_mark(kv_cache_view(cache), seq, layer, i) != marks[i] * 8 + layer)
+                fail_msg("token %u of layer %u is another's", i, layer);
+}
+
+static void a_fork_shares_pages_until_one_side_writes(void **state)
+{
+    (void)state;
+    struct kv_cache *cache = NULL;
+    struct kv_cache_seq *seq = NULL;
+    struct kv_cache_seq *fork = NULL;
+    assert_ok(kv_cache_new(&small, &cache, err));
+    assert_int_equal(kv_cache_page_count(cache), 10);
+    assert_ok(kv_cache_seq_new(cache, &seq, err));
+    append_marks(cache, seq, 1000, 100);
+    assert_int_equal(kv_cache_free_page_count(cache), 8);
+
+    assert_ok(kv_cache_seq_fork(seq, 80, &fork, err));
+    assert_int_equal(kv_cache_free_page_count(cache), 8);
+    assert_int_equal(kv_cache_seq_append_pages(fork, 1), 1);
+    append_marks(cache, fork, 2000, 1); /* copies the page that is half full */
+    assert_int_equal(kv_cache_free_page_count(cache), 7);
+    assert_int_equal(kv_cache_seq_pages(fork)[0], kv_cache_seq_pages(seq)[0]);
+    assert_int_not_equal(kv_cache_seq_pages(fork)[1], kv_cache_seq_pages(seq)[1]);
+    append_marks(cache, seq, 1100, 1); /* alone again: writes in place */
+    assert_int_equal(kv_cache_free_page_count(cache), 7);
+
+    uint32_t marks[101];
+    for (uint32_t i = 0; i < 101; i++)
+        marks[i] = 1000 + i;
+    assert_marks(cache, seq, marks, 101);
+    marks[80] = 2000;
+    assert_marks(cache, fork, marks, 81);
+
+    kv_cache_seq_free(seq); /* the fork keeps what it shares */
+    assert_marks(cache, fork, marks, 81);
+    kv_cache_seq_free(fork);
+    assert_int_equal(kv_cache_free_page_count(cache), 10);
+    kv_cache_free(cache);
+}
+
+static void a_fork_at_a_page_end_copies_nothing(void **state)
+{
+    (void)state;
+    struct kv_cache *cache = NULL;
+    struct kv_cache_seq *seq = NULL;
+    struct kv_cache_seq *fork = NULL;
+    assert_ok(kv_cache_new(&small, &cache, err));
+    assert_ok(kv_cache_seq_new(cache, &seq, err));
+    append_marks(cache, seq, 0, 128);
+    assert_ok(kv_cache_seq_fork(seq, 64, &fork, err));
+    assert_int_equal(kv_cache_seq_append_pages(fork, 64), 1);
+    assert_int_equal(kv_cache_seq_append_pages(fork, 65), 2);
+    assert_int_equal(kv_cache_seq_append_pages(fork, 0), 0);
+    append_marks(cache, fork, 500, 64);
+    assert_int_equal(kv_cache_free_page_count(cache), 7);
+    kv_cache_seq_free(fork);
+    kv_cache_seq_free(seq);
+    kv_cache_free(cache);
+}
+
+static void a_full_cache_refuses_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct kv_cache *cache = NULL;
+    struct kv_cache_seq *seq = NULL;
+    struct kv_cache_seq *fork = NULL;
+    assert_ok(kv_cache_new(&small, &cache, err));
+    assert_ok(kv_cache_seq_new(cache, &seq, err));
+    append_marks(cache, seq, 0, 630);
+    struct error error = {0};
+    assert_int_equal(kv_cache_seq_append(seq, 11, &error), E_LIMIT);
+    assert_non_null(strstr(error.text, "no room for 11 more tokens"));
+    assert_int_equal(kv_cache_seq_append(seq, UINT32_MAX, &error), E_LIMIT);
+    assert_int_equal(kv_cache_seq_token_count(seq), 630);
+    assert_int_equal(kv_cache_seq_append(seq, 0, &error), OK);
+
+    /* The copy of a shared page needs a page too. */
+    assert_ok(kv_cache_seq_fork(seq, 630, &fork, err));
+    assert_int_equal(kv_cache_seq_append(fork, 1, &error), E_LIMIT);
+    kv_cache_seq_free(seq);
+    append_marks(cache, fork, 900, 10);
+    assert_int_equal(kv_cache_seq_append(fork, 1, &error), E_LIMIT);
+    kv_cache_seq_free(fork);
+    kv_cache_free(cache);
+}
+
+static void bad_requests_are_refused_with_a_sentence(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct kv_cache *cache = NULL;
+    struct kv_cache_config config = small;
+    config.token_capacity = 0;
+    assert_int_equal(kv_cache_new(&config, &cache, &error), E_INVALID);
+    config.token_capacity = KV_CACHE_TOKENS_MAX + 1;
+    assert_int_equal(kv_cache_new(&config, &cache, &error), E_INVALID);
+    config = (struct kv_cache_config){.layer_count = UINT32_MAX,
+                                      .kv_head_count = UINT32_MAX,
+                                      .head_dim = UINT32_MAX,
+                                      .kind = KV_KIND_F32,
+                                      .token_capacity = KV_CACHE_TOKENS_MAX};
+    assert_true(kv_cache_bytes(&config) == SIZE_MAX);
+    assert_int_equal(kv_cache_new(&config, &cache, &error), E_NO_MEMORY);
+    assert_null(cache);
+
+    struct kv_cache_seq *seq = NULL;
+    struct kv_cache_seq *fork = NULL;
+    assert_ok(kv_cache_new(&small, &cache, err));
+    assert_ok(kv_cache_seq_new(cache, &seq, err));
+    assert_int_equal(kv_cache_seq_fork(seq, 1, &fork, &error), E_INVALID);
+    assert_non_null(strstr(error.text, "a fork at token 1 of a sequence of 0 tokens"));
+    assert_null(fork);
+    kv_cache_seq_truncate(seq, 5); /* longer than it is: nothing to forget */
+    assert_int_equal(kv_cache_seq_token_count(seq), 0);
+    kv_cache_seq_free(seq);
+    kv_cache_free(cache);
+    kv_cache_free(NULL);
+    kv_cache_seq_free(NULL);
+}
+
+/* ---------------------------------------------------------------- random walk */
+
+enum { WALK_SEQS = 5, WALK_STEPS = 4000, WALK_TOKENS = 640 };
+
+struct walk_seq {
+    struct kv_cache_seq *seq; /* NULL: this place is empty */
+    uint32_t marks[WALK_TOKENS];
+    uint32_t count;
+};
+
+static uint32_t walk_random(uint64_t *state, uint32_t below)
+{
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)((*state >> 33) % below);
+}
+
+static void walk_append(struct kv_cache *cache, struct walk_seq *one, uint32_t count,
+                        uint32_t *next_mark)
+{
+    struct error error;
+    const uint32_t pages = kv_cache_seq_append_pages(one->seq, count);
+    if (pages > kv_cache_free_page_count(cache)) {
+        assert_int_equal(kv_cache_seq_append(one->seq, count, &error), E_LIMIT);
+        return;
+    }
+    const uint32_t before = kv_cache_free_page_count(cache);
+    append_marks(cache, one->seq, *next_mark, count);
+    assert_int_equal(kv_cache_free_page_count(cache), before - pages);
+    for (uint32_t i = 0; i < count; i++)
+        one->marks[one->count++] = (*next_mark)++;
+}
+
+static void walk_fork(struct walk_seq *from, struct walk_seq *to, uint32_t count)
+{
+    kv_cache_seq_free(to->seq);
+    to->seq = NULL;
+    assert_ok(kv_cache_seq_fork(from->seq, count, &to->seq, err));
+    memcpy(to->marks, from->marks, count * sizeof(to->marks[0]));
+    to->count = count;
+}
+
+static void walk_step(struct kv_cache *cache, struct walk_seq *seqs, uint64_t *random,
+                      uint32_t *next_mark)
+{
+    struct walk_seq *one = &seqs[walk_random(random, WALK_SEQS)];
+    struct walk_seq *other = &seqs[walk_random(random, WALK_SEQS)];
+    if (!one->seq) {
+        assert_ok(kv_cache_seq_new(cache, &one->seq, err));
+        one->count = 0;
+    }
+    switch (walk_random(random, 6)) {
+    case 0:
+        if (other != one)
+            walk_fork(one, other, walk_random(random, one->count + 1));
+        break;
+    case 1:
+        one->count = walk_random(random, one->count + 1);
+        kv_cache_seq_truncate(one->seq, one->count);
+        break;
+    case 2:
+        if (walk_random(random, 4) == 0) {
+            kv_cache_seq_free(one->seq);
+            one->seq = NULL;
+        }
+        break;
+    default: walk_append(cache, one, 1 + walk_random(random, 90), next_mark); break;
+    }
+}
+
+static void a_random_walk_never_mixes_sequences_or_loses_pages(void **state)
+{
+    (void)state;
+    struct kv_cache *cache = NULL;
+    assert_ok(kv_cache_new(&small, &cache, err));
+    struct walk_seq *seqs = mem_zalloc(WALK_SEQS * sizeof(*seqs));
+    uint64_t random = 7;
+    uint32_t next_mark = 1;
+    for (int step = 0; step < WALK_STEPS; step++) {
+        walk_step(cache, seqs, &random, &next_mark);
+        if (step % 16 == 0)
+            for (int i = 0; i < WALK_SEQS; i++)
+                if (seqs[i].seq)
+                    assert_marks(cache, seqs[i].seq, seqs[i].marks, seqs[i].count);
+    }
+    for (int i = 0; i < WALK_SEQS; i++)
+        kv_cache_seq_free(seqs[i].seq);
+    assert_int_equal(kv_cache_free_page_count(cache), kv_cache_page_count(cache));
+    mem_free(seqs);
+    kv_cache_free(cache);
+}
+
+int test_kv_cache(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fork_shares_pages_until_one_side_writes),
+        cmocka_unit_test(a_fork_at_a_page_end_copies_nothing),
+        cmocka_unit_test(a_full_cache_refuses_and_changes_nothing),
+        cmocka_unit_test(bad_requests_are_refused_with_a_sentence),
+        cmocka_unit_test(a_random_walk_never_mixes_sequences_or_loses_pages),
+    };
+    return cmocka_run_group_tests_name("kv_cache", tests, NULL, NULL);
+}
