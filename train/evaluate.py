@@ -98,7 +98,7 @@ class Player:
 
 def play_world(player, world):
     files, notes = world.start
-    folder = emulate.Folder(files, notes, world.allow, world.folder.extra if not world.check.get("folder_exists") else ())
+    folder = emulate.Folder(files, notes, world.allow, world.start_folders)
     answer, calls, told = player.play(world.turns, folder)
     return judge(world.check, answer, folder, (files, notes), calls), told
 

@@ -293,6 +293,7 @@ class World:
         self.steps.append(("user", text))
         if self.start is None:
             self.start = (dict(self.folder.files), list(self.folder.notes))
+            self.start_folders = sorted(self.folder.extra)
 
     def call(self, name, **arguments):
         result = self.folder.call(name, arguments)

@@ -1,6 +1,9 @@
 """Trains the built-in model.
 
-usage: train.py RUN_FOLDER [--export FILE.gguf] [--seed N]
+usage: train.py RUN_FOLDER [--export FILE.gguf] [--seed N] [--ranks N]
+
+With --ranks N (default 2) it starts N processes of one thread each that share every step (on a busy
+machine much faster than N threads of one process, which wait for each other at every operation).
 
 RUN_FOLDER/schedule.json is read before every step, so that a run can be extended, sped up or ended
 while it goes on:
@@ -18,10 +21,12 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 
 import torch
+import torch.distributed as dist
 
 import evaluate
 import export
@@ -73,15 +78,25 @@ class Optimizer:
 
     @torch.no_grad()
     def step(self, rate, adam_rate, decay=0.02):
+        """Each rank orthogonalizes its share of every stack; the sum with zeros is exact."""
         self.count += 1
+        rank, ranks = dist.get_rank(), dist.get_world_size()
+        updates = {}
         for shape, group in self.groups.items():
             g = torch.stack([p.grad for p in group])
             m = self.momentum[shape]
             m.lerp_(g, 0.05)
-            update = orthogonal(torch.lerp(g, m, 0.95))
+            updates[shape] = torch.zeros(len(group), *shape)
+            low, high = len(group) * rank // ranks, len(group) * (rank + 1) // ranks
+            updates[shape][low:high] = orthogonal(torch.lerp(g[low:high], m[low:high], 0.95))
+        flat = torch.cat([u.view(-1) for u in updates.values()])
+        dist.all_reduce(flat)
+        at = 0
+        for shape, group in self.groups.items():
             scale = rate * max(1.0, shape[0] / shape[1]) ** 0.5
-            for p, u in zip(group, update):
-                p.mul_(1 - rate * decay).add_(u, alpha=-scale)
+            for p in group:
+                p.mul_(1 - rate * decay).add_(flat[at:at + p.numel()].view(shape), alpha=-scale)
+                at += p.numel()
         for p, (first, second) in zip(self.rest, self.adam):
             first.lerp_(p.grad, 0.1)
             second.lerp_(p.grad.square(), 0.05)
@@ -97,7 +112,8 @@ class Data:
         self.renderer, self.seed, self.position = renderer, seed, position
 
     def rng(self):
-        self.position += 1
+        """Ranks take turns in one numbered stream."""
+        self.position += dist.get_world_size()
         return random.Random(f"{self.seed}-{self.position}")
 
     def copying(self, rng):
@@ -118,7 +134,7 @@ class Data:
         kinds = schedule["kinds"] or list(tasks.KINDS)
         shares = [schedule["weights"].get(kind, tasks.KINDS[kind][1]) for kind in kinds]
         rows, total = [], 0
-        while total < schedule["tokens"]:
+        while total < schedule["tokens"] / dist.get_world_size():
             rng = self.rng()
             if rng.random() < schedule["copying"]:
                 row = self.copying(rng)
@@ -178,52 +194,89 @@ def rate_share(schedule, step):
     return 1.0
 
 
-def train_step(net, optimizer, data, schedule, step):
+def train_step(net, optimizer, data, schedule, step, stopping):
+    """Returns loss, accuracy, tokens of all ranks, and whether any rank was asked to stop."""
     prompt, tools = data.variant(schedule, step)
     rows = data.batch(schedule, tools)
-    weight_total = sum(sum(w) for _, w in rows)
+    scale = 1 / (0.25 * schedule["tokens"])  # near the weight of a step; made exact below
     net.cast()
     full = net.prompt(torch.tensor(prompt))
     leaves = [tuple(t.detach().requires_grad_() for t in kv) for kv in full]
-    loss_sum = right = count = tokens = 0
+    facts = torch.zeros(6)
     for ids, weights in micro_batches(rows, schedule["micro"]):
-        loss, _, hits, counted = net.loss(ids, weights, len(prompt), leaves)
-        (loss / weight_total).backward(retain_graph=True)
-        loss_sum += loss.item()
-        right += hits
-        count += counted
-        tokens += int((ids > 0).sum())
+        loss, weight, hits, counted = net.loss(ids, weights, len(prompt), leaves)
+        (loss * scale).backward(retain_graph=True)
+        facts += torch.tensor([loss.item(), weight, hits, counted, int((ids > 0).sum()), 0.0])
     flat = [t for kv in full for t in kv]
     torch.autograd.backward(flat, [t.grad for kv in leaves for t in kv])
+    facts[4] += len(prompt)
+    facts[5] = float(bool(stopping))
+    buffer = torch.cat([p.grad.view(-1) for p in net.parameters()] + [facts])
+    dist.all_reduce(buffer)
+    facts = buffer[-6:].tolist()
+    buffer /= scale * facts[1]
+    at = 0
+    for p in net.parameters():
+        p.grad.copy_(buffer[at:at + p.numel()].view_as(p))
+        at += p.numel()
     share = rate_share(schedule, step)
     optimizer.step(schedule["rate"] * share, schedule["adam_rate"] * share)
     net.zero_grad(set_to_none=True)
-    return loss_sum / weight_total, right / max(1, count), tokens, tokens + len(prompt)
+    return facts[0] / facts[1], facts[2] / max(1, facts[3]), facts[4], facts[5] > 0
+
+
+def read_schedule(run):
+    """Rank 0 reads, the others follow."""
+    held = [dict(DEFAULTS)]
+    if dist.get_rank() == 0:
+        try:
+            with open(os.path.join(run, "schedule.json"), encoding="utf-8") as file:
+                held = [{**DEFAULTS, **json.load(file)}]
+        except (OSError, ValueError) as error:
+            print("schedule:", error, flush=True)
+    dist.broadcast_object_list(held)
+    return held[0]
+
+
+def start_ranks(ranks):
+    """Starts the other ranks as children of this process; returns this process's rank."""
+    if "HOLT_RANK" in os.environ:
+        return int(os.environ["HOLT_RANK"])
+    os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = "127.0.0.1", str(20000 + os.getpid() % 20000)
+    for rank in range(1, ranks):
+        subprocess.Popen([sys.executable] + sys.argv, env={**os.environ, "HOLT_RANK": str(rank)}, start_new_session=True)
+    return 0
 
 
 def main():
     run = sys.argv[1]
     option = lambda name, default: sys.argv[sys.argv.index(name) + 1] if name in sys.argv else default
     seed, export_path = int(option("--seed", 1)), option("--export", "")
-    torch.set_num_threads(int(option("--threads", 2)))
+    torch.set_num_threads(1)
+    ranks = int(option("--ranks", 2))
+    rank = start_ranks(ranks)
+    dist.init_process_group("gloo", rank=rank, world_size=ranks)
     torch.manual_seed(seed)
     os.makedirs(run, exist_ok=True)
     t = tokenizer.Tokenizer.load(os.path.join(profile.HERE, "tokenizer.json"))
     net = model.Net(model.Config(vocab=len(t.tokens)))
     optimizer = Optimizer(net)
     data = Data(render.Renderer(t), seed)
+    data.position = rank
     step, seconds, path = 0, 0.0, os.path.join(run, "checkpoint.pt")
     if os.path.exists(path):
         state = torch.load(path)
         net.load_state_dict(state["net"])
         optimizer.load(state["optimizer"])
-        data.position, step, seconds = state["position"], state["step"], state["seconds"]
+        data.position, step, seconds = state["position"] + rank, state["step"], state["seconds"]
     stopping = []
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(1))
     signal.signal(signal.SIGINT, lambda *_: stopping.append(1))
     log = open(os.path.join(run, "log.jsonl"), "a", encoding="utf-8")
 
     def save():
+        if rank:
+            return
         torch.save({"net": net.state_dict(), "optimizer": optimizer.state(), "position": data.position, "step": step,
                     "seconds": seconds, "config": net.c.as_dict(), "seed": seed}, path + ".new")
         os.replace(path + ".new", path)
@@ -231,20 +284,21 @@ def main():
             export.write(export_path, net, t)
 
     saved = evaluated = time.time()
-    average, begun, mark_tokens, mark_time, schedule = None, time.time(), 0, time.time(), dict(DEFAULTS)
-    print(f"step {step}, {sum(p.numel() for p in net.parameters())} parameters, {len(t.tokens)} tokens", flush=True)
-    while not stopping:
-        try:
-            with open(os.path.join(run, "schedule.json"), encoding="utf-8") as file:
-                schedule = {**DEFAULTS, **json.load(file)}
-        except (OSError, ValueError):
-            pass
+    average, mark_tokens, mark_time = None, 0, time.time()
+    if rank == 0:
+        print(f"step {step}, {sum(p.numel() for p in net.parameters())} parameters, {len(t.tokens)} tokens", flush=True)
+    while True:
+        schedule = read_schedule(run)
         if step >= schedule["stop"]:
             break
         started = time.time()
-        loss, accuracy, tokens, worked = train_step(net, optimizer, data, schedule, step)
+        loss, accuracy, worked, ending = train_step(net, optimizer, data, schedule, step, stopping)
         seconds += time.time() - started
         step += 1
+        if ending:
+            break
+        if rank:
+            continue
         mark_tokens += worked
         average = (loss, accuracy) if average is None else tuple(0.9 * a + 0.1 * b for a, b in zip(average, (loss, accuracy)))
         if step % 10 == 0:
@@ -267,7 +321,9 @@ def main():
             evaluated = mark_time = time.time()
             mark_tokens = 0
     save()
-    print("saved at step", step, flush=True)
+    if rank == 0:
+        print("saved at step", step, flush=True)
+    dist.destroy_process_group()
 
 
 if __name__ == "__main__":
