@@ -1,0 +1,40 @@
+/*
+ * bpe - byte-level byte pair encoding: words of bytes, joined by ranked merges.
+ *
+ * The merges of the file become one table from a pair of symbols to its rank and result. A symbol
+ * is a token, or a text that occurs only inside merges. Merges that would spell a control or
+ * user-defined token are left out.
+ *
+ * Threads: read-only once loaded. Depends on: base/, gguf/. Used by: tokenizer/tokenizer.c.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "tokenizer/merger.h"
+#include "tokenizer/pretokenizer.h"
+#include "tokenizer/vocab.h"
+#include "tokenizer/word_sink.h"
+
+struct gguf;
+struct bpe_merge; /* opaque: see bpe.c */
+
+/* Zeroed is empty. */
+struct bpe {
+    struct pretokenizer pretokenizer;
+    bool ignores_merges;
+    struct bpe_merge *merges; /* open addressing; capacity a power of two */
+    size_t capacity;
+    uint64_t seed;
+    uint32_t byte_symbols[256];
+};
+
+/* `vocab` is loaded. On failure *bpe holds what bpe_done() must release. */
+MUST_USE enum status bpe_load(const struct gguf *file, const struct vocab *vocab,
+                              const struct pretokenizer_row *row, struct bpe *bpe,
+                              struct error *err);
+void bpe_done(struct bpe *bpe);
+
+/* Adds the tokens of `text`, which begins at `offset` of the whole text. Working memory is
+ * `merger`'s. */
+MUST_USE enum status bpe_encode(const struct bpe *bpe, struct str text, size_t offset,
+                                struct merger *merger, struct word_sink *sink, struct error *err);
