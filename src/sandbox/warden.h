@@ -32,17 +32,21 @@ enum {
     WARDEN_TOOLS_MAX = 64,
     WARDEN_ARGUMENTS_MAX = 1024 * 1024, /* bytes of one call */
     WARDEN_RESULT_MAX = 256 * 1024,     /* bytes of one result */
-    WARDEN_QUESTION_MAX = 16 * 1024,    /* bytes of one question; a longer one is refused */
+    WARDEN_PREVIEW_MAX = 128 * 1024,    /* bytes shown to a person; a call that needs more fails */
+    WARDEN_QUESTION_MAX = 6 * WARDEN_PREVIEW_MAX + 1024, /* with hidden characters made visible */
 };
 
 enum warden_permission {
     WARDEN_PERMISSION_READ,  /* free */
     WARDEN_PERMISSION_WRITE, /* changes files in the workspace */
-    WARDEN_PERMISSION_RUN,   /* runs programs */
+    WARDEN_PERMISSION_RUN, /* runs programs. They may change the workspace when a person allowed the
+                              * call or WARDEN_ALLOW_WRITE is granted; otherwise they can only read */
 };
 
 /* Granted without a question; bits for warden_config.allowed. */
 enum { WARDEN_ALLOW_WRITE = 1 << 0, WARDEN_ALLOW_RUN = 1 << 1 };
+
+struct confined; /* see confined.h */
 
 /* What a tool's function sees inside its child. The current folder is the workspace. */
 struct warden_job {
@@ -51,7 +55,8 @@ struct warden_job {
     const char *temp;      /* a private folder to write to; only for WARDEN_PERMISSION_RUN */
     bool can_write;        /* the workspace may be changed */
     bool use_openat2;
-    struct str arguments; /* the raw bytes of the call */
+    struct str arguments;            /* the raw bytes of the call */
+    const struct confined *confined; /* for program_run() */
 };
 
 /* Appends the result (or the preview) to `out`. On an error the result is "error: " and its text. */
