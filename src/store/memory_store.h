@@ -17,7 +17,6 @@
 enum {
     MEMORY_STORE_FILE_MAX = 1024 * 1024, /* bytes of notes.md */
     MEMORY_STORE_NOTE_MAX = 2000,        /* bytes of one note */
-    MEMORY_STORE_NOTES_MAX = 20000,      /* notes that are looked at */
     MEMORY_STORE_WORDS_MAX = 64,         /* distinct words of a query that count */
 };
 
