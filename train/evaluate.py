@@ -14,6 +14,7 @@ import model
 import tasks
 import tokenizer
 
+STUB = "<|im_start|>system\nYou are holt.<|im_end|>\n"
 STEPS_MAX = 8
 TOKENS_MAX = 160
 
@@ -60,7 +61,7 @@ class Player:
         self.decoder = model.Decoder(net)
         self.t = t
         with torch.no_grad():
-            self.prompt = self.decoder.step(t.encode_marked(profile.system_text(tools)), [])[1]
+            self.prompt = self.decoder.step(t.encode_marked(STUB if tools is None else profile.system_text(tools)), [])[1]
 
     def play(self, turns, folder):
         """Returns (last answer, names of the calls, transcript)."""
@@ -156,7 +157,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     net, t, state = load(sys.argv[1])
     print("step", state["step"])
-    tools = [] if "--stub" in sys.argv else profile.TOOLS
+    tools = None if "--stub" in sys.argv else profile.TOOLS
     given = [a for a in sys.argv[2:] if not a.startswith("--")]
     if given and given[0].endswith(".jsonl"):
         result = by_file(net, t, tools, given[0])

@@ -11,6 +11,7 @@ import emulate
 import holt_profile as profile
 import phrase
 import wording
+import wording_more
 import words
 
 
@@ -324,6 +325,13 @@ PHRASES = {"train": {}, "eval": {}}
 for _kind, _phrases in wording.PHRASES.items():
     PHRASES["train"][_kind] = [p for i, p in enumerate(_phrases) if i % 6 != 5]
     PHRASES["eval"][_kind] = [p for i, p in enumerate(_phrases) if i % 6 == 5] or _phrases[-1:]
+for _kind, _phrases in wording_more.MORE.items():
+    PHRASES["train"][_kind] = PHRASES["train"][_kind] + _phrases
+SMALLTALK = {"train": [(words.split_of(_said, "train", 6), _answer) for _said, _answer in wording.SMALLTALK],
+             "eval": [(words.split_of(_said, "eval", 6), _answer) for _said, _answer in wording.SMALLTALK]}
+for _said, _index in wording_more.MORE_SMALLTALK:
+    SMALLTALK["train"][_index][0].extend(_said)
+OUTSIDE = {"train": words.split_of(wording.OUTSIDE, "train", 6) + wording_more.MORE_OUTSIDE, "eval": words.split_of(wording.OUTSIDE, "eval", 6)}
 
 
 def joined(names):
@@ -1014,11 +1022,11 @@ CANNOT = ["cannot", "can't", "unable", "not able", "no tool"]
 def smalltalk(w):
     if w.chance(0.3):
         w.filler(2)
-    phrases, answer = w.pick(wording.SMALLTALK)
+    phrases, answer = w.pick(SMALLTALK[w.split])
     if w.given is not None:
         text, answer = w.given, ""
     else:
-        text = w.pick(words.split_of(phrases, w.split, 6))
+        text = w.pick(phrases)
         text = phrase.wrap("raw", text, w.rng, w.split) + w.pick(["", "", ".", "!", "?"])
         if answer[0] == "I" and w.chance(0.15):
             text = w.pick(["Hello, ", "Hi! ", "Hey, ", "hi "]) + text
@@ -1029,7 +1037,7 @@ def smalltalk(w):
 def outside(w):
     if w.chance(0.3):
         w.filler(2)
-    base = w.pick(words.split_of(wording.OUTSIDE, w.split, 6))
+    base = w.pick(OUTSIDE[w.split])
     text = phrase.expand(base, w.rng)
     text = text.replace("{city}", w.listed("cities")).replace("{noun2}", w.listed("nouns")).replace("{noun}", w.listed("nouns"))
     question = text.split()[0] in ("what", "will", "how", "is", "who", "which", "do", "should", "why", "when", "are", "can", "am")
@@ -1269,9 +1277,9 @@ def follow_up(w):
 KINDS = {  # function, share in training, share in the held-out set
     "list_folder": (list_folder, 5), "count_files": (count_files, 4), "count_folders": (count_folders, 2), "count_lines": (count_lines, 4),
     "read_value": (read_value, 8), "show_file": (show_file, 4), "read_line": (read_line, 3), "first_line": (first_line, 1.5), "last_line": (last_line, 2),
-    "find_file": (find_file, 5), "count_matches": (count_matches, 3.5), "line_number": (line_number, 3), "find_then_read": (find_then_read, 5),
-    "arithmetic": (arithmetic, 6), "two_keys": (two_keys, 4), "two_files": (two_files, 4), "write_file": (write_file, 5), "replace_text": (replace_text, 5),
-    "copy_value": (copy_value, 4), "set_value": (set_value, 5), "append_line": (append_line, 2.5), "find_then_edit": (find_then_edit, 2.5),
+    "find_file": (find_file, 5), "count_matches": (count_matches, 3.5), "line_number": (line_number, 3), "find_then_read": (find_then_read, 6),
+    "arithmetic": (arithmetic, 6), "two_keys": (two_keys, 4), "two_files": (two_files, 5), "write_file": (write_file, 5), "replace_text": (replace_text, 5),
+    "copy_value": (copy_value, 5), "set_value": (set_value, 6), "append_line": (append_line, 3.5), "find_then_edit": (find_then_edit, 3),
     "save_result": (save_result, 3), "count_save": (count_save, 2), "run_command": (run_command, 3), "run_script": (run_script, 2), "file_job": (file_job, 3),
     "remember": (remember, 3.5), "recall": (recall, 3.5), "recall_none": (recall_none, 1.5), "smalltalk": (smalltalk, 3), "outside": (outside, 5),
     "missing_typo": (missing_typo, 3), "missing_elsewhere": (missing_elsewhere, 2.5), "missing_edit": (missing_edit, 1.5), "missing_none": (missing_none, 3), "missing_folder": (missing_folder, 1.5),

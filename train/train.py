@@ -11,7 +11,7 @@ while it goes on:
   decay_from  step from which the rate falls linearly to zero at `stop`
   rate        peak rate of the matrices (Muon); adam_rate for embedding and norms
   tokens      tokens per step (without the prompt)
-  prompt      share of steps with the full prompt (else the core text alone); of those,
+  prompt      share of steps with the full prompt (else a stub); of those,
   variants    share with a subset of the tools in another order
   copying     share of rows that are pure repetition
   kinds       null or a list of kinds
@@ -36,6 +36,7 @@ import render
 import tasks
 import tokenizer
 
+# A short prompt for most of the training: attention over the full one costs as much as all the rest.
 DEFAULTS = {"stop": 4000, "decay_from": 3200, "rate": 0.02, "adam_rate": 0.003, "tokens": 8000, "warmup": 60, "micro": 3,
             "prompt": 0.0, "variants": 0.4, "copying": 0.2, "kinds": None, "weights": {}, "save_minutes": 4, "eval_minutes": 12, "eval_each": 1}
 
@@ -156,7 +157,7 @@ class Data:
         rng = random.Random(f"prompt-{self.seed}-{step}")
         encode = self.renderer.t.encode_marked
         if rng.random() >= schedule["prompt"]:
-            return encode(profile.system_text([])), None
+            return encode(evaluate.STUB), None
         if rng.random() >= schedule["variants"]:
             return encode(profile.system_text(profile.TOOLS)), None
         chosen = rng.sample(profile.TOOLS, rng.choice([4, 5, 6, 7, 8, 9, 9]))
@@ -260,6 +261,7 @@ def main():
     os.makedirs(run, exist_ok=True)
     t = tokenizer.Tokenizer.load(os.path.join(profile.HERE, "tokenizer.json"))
     net = model.Net(model.Config(vocab=len(t.tokens)))
+    model.structured_init(net, seed)
     optimizer = Optimizer(net)
     data = Data(render.Renderer(t), seed)
     data.position = rank
@@ -313,7 +315,7 @@ def main():
             save()
             saved = time.time()
         if time.time() - evaluated > 60 * schedule["eval_minutes"]:
-            tools = profile.TOOLS if schedule["prompt"] else []
+            tools = profile.TOOLS if schedule["prompt"] else None
             result = evaluate.by_kind(net, t, tools, schedule["eval_each"], 7, schedule["kinds"], "eval")
             log.write(json.dumps({"step": step, "eval": result}) + "\n")
             log.flush()
