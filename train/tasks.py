@@ -924,7 +924,7 @@ def run_command(w):
     elif how < 0.78:
         command = f"tail -n 1 {path}"
     elif how < 0.84:
-        command = f"sort {path}"
+        command = f"sort {path}" if w.split == "eval" else f"cat {path}"
     elif how < 0.90:
         command = f"test -f {path}" if w.chance(0.5) else f"test -d {w.folder_name()}"
     elif how < 0.95:
