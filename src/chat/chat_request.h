@@ -85,4 +85,4 @@ void chat_request_set_tools(struct chat_request *request, json_t *tools);
 void chat_request_set_variables(struct chat_request *request, json_t *variables);
 
 /* "system", "developer", "user", "assistant", "tool". */
-const char *chat_role_name(enum chat_role role);
+const char *chat_request_role_name(enum chat_role role);

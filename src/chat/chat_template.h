@@ -14,9 +14,8 @@
 #pragma once
 
 #include "base/error.h"
-#include "base/strbuf.h"
 #include "chat/chat_request.h"
-#include "chat/segment.h"
+#include "chat/chat_spans.h"
 
 struct chat_template; /* opaque: see chat_template.c */
 
@@ -32,20 +31,6 @@ struct chat_template_caps {
     bool parts_content;     /* content may be a list of parts */
     bool arguments_as_text; /* a call's arguments are expected as JSON text, not as an object */
 };
-
-/* A rendered conversation: bytes, and the origin of each. Zeroed is empty. */
-struct chat_spans {
-    struct strbuf text;
-    struct segment_run *runs; /* in order, without gaps, neighbours differ */
-    size_t run_count;
-    size_t run_capacity;
-    bool starts_with_bos; /* the text begins with the template's BOS text */
-};
-
-void chat_spans_done(struct chat_spans *spans);
-
-/* Bytes at the beginning that both have, with the same right to become control tokens. */
-size_t chat_spans_common(const struct chat_spans *a, const struct chat_spans *b);
 
 /* Parses and probes. Copies its arguments. `bos_text` and `eos_text` are what the template prints
  * for bos_token and eos_token; empty when the model has none. E_FORMAT says where the template is

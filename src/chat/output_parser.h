@@ -42,9 +42,11 @@ struct output_parser {
     struct strbuf held; /* bytes not yet reported */
     struct tool_format_scan scan;
     struct tool_format_call call;
-    int state;         /* enum state of output_parser.c */
-    bool has_reported; /* something of the current part was reported */
-    bool is_after_call;
+    size_t gap_len;          /* line ends in front of the call that is being read */
+    int state;               /* enum state of output_parser.c */
+    bool drops_line_ends;    /* at the beginning of a part that the format sets apart */
+    bool is_after_call;      /* only white space since a call */
+    bool call_was_reasoning; /* the call began inside reasoning */
     bool is_stopped;
 };
 

@@ -29,3 +29,9 @@ struct segment_run {
     size_t length;
     enum segment_origin origin;
 };
+
+/* Whichever of the two is less trusted. */
+static inline enum segment_origin segment_merge(enum segment_origin a, enum segment_origin b)
+{
+    return a > b ? a : b;
+}

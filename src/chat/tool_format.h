@@ -91,3 +91,7 @@ const struct tool_format *tool_format_detect(const struct chat_template *chat_te
                                              bool *out_known);
 
 void tool_format_call_done(struct tool_format_call *call);
+
+/* For rows: says that the first `consumed` bytes are a bad call; returns TOOL_FORMAT_BAD. */
+enum tool_format_found tool_format_bad(struct tool_format_call *out, size_t consumed,
+                                       const char *reason);
