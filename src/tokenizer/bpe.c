@@ -10,69 +10,6 @@
 
 enum { MERGES_MAX = 4 * 1024 * 1024 };
 
-#define FREE_SLOT UINT32_MAX
-
-struct bpe_merge {
-    uint32_t left; /* FREE_SLOT: none */
-    uint32_t right;
-    uint32_t rank;
-    uint32_t joined;
-};
-
-/* ---------------------------------------------------------------- table of merges */
-
-static size_t slot_of(const struct bpe *bpe, uint32_t left, uint32_t right)
-{
-    const uint64_t key = ((uint64_t)left << 32 | right) ^ bpe->seed;
-    const __uint128_t product = (__uint128_t)key * UINT64_C(0x9e3779b97f4a7c15);
-    return (size_t)((uint64_t)product ^ (uint64_t)(product >> 64)) & (bpe->capacity - 1);
-}
-
-static struct merger_pair find_merge(const void *context, const struct merger_symbol *left,
-                                     const struct merger_symbol *right)
-{
-    const struct bpe *bpe = context;
-    size_t slot = slot_of(bpe, left->id, right->id);
-    for (;;) {
-        const struct bpe_merge *merge = &bpe->merges[slot];
-        if (merge->left == left->id && merge->right == right->id)
-            return (struct merger_pair){merge->rank, merge->joined};
-        if (merge->left == FREE_SLOT)
-            return (struct merger_pair){MERGER_NO_PRIORITY, 0};
-        slot = (slot + 1) & (bpe->capacity - 1);
-    }
-}
-
-/* Of two merges of the same pair the earlier one counts. */
-static void add_merge(struct bpe *bpe, struct bpe_merge added)
-{
-    size_t slot = slot_of(bpe, added.left, added.right);
-    for (;;) {
-        struct bpe_merge *merge = &bpe->merges[slot];
-        if (merge->left == added.left && merge->right == added.right)
-            return;
-        if (merge->left == FREE_SLOT) {
-            *merge = added;
-            return;
-        }
-        slot = (slot + 1) & (bpe->capacity - 1);
-    }
-}
-
-static bool reserve_merges(struct bpe *bpe, size_t count)
-{
-    bpe->seed = hash_map_hash(STR("merges")); /* other in every process */
-    bpe->capacity = 16;
-    while (bpe->capacity < 2 * count)
-        bpe->capacity *= 2;
-    bpe->merges = mem_try_zalloc(bpe->capacity, sizeof(*bpe->merges));
-    if (!bpe->merges)
-        return false;
-    for (size_t i = 0; i < bpe->capacity; i++)
-        bpe->merges[i].left = FREE_SLOT;
-    return true;
-}
-
 /* ---------------------------------------------------------------- symbols while loading */
 
 /* Texts that are no tokens get numbers behind the vocabulary. */
@@ -122,7 +59,9 @@ static enum status load_merge(struct bpe *bpe, struct symbols *symbols,
         return OK; /* ordinary text never becomes a special token */
     const uint32_t left = symbol_of(symbols, str_slice(joined, 0, left_len));
     const uint32_t right = symbol_of(symbols, str_slice(joined, left_len, joined.len));
-    add_merge(bpe, (struct bpe_merge){left, right, rank, symbol_of(symbols, joined)});
+    if (!merge_table_add(&bpe->merges,
+                         (struct merge_table_entry){left, right, rank, symbol_of(symbols, joined)}))
+        return error_set(err, E_NO_MEMORY, "no memory for merge %" PRIu32, rank);
     return OK;
 }
 
@@ -156,7 +95,7 @@ enum status bpe_load(const struct gguf *file, const struct vocab *vocab,
     for (size_t i = 0; i < merges.count; i++)
         bytes_max += gguf_array_str(&merges, i).len;
     struct symbol_bytes buffer = {.bytes = mem_try_alloc(bytes_max)};
-    if (!buffer.bytes || !reserve_merges(bpe, merges.count)) {
+    if (!buffer.bytes || !merge_table_reserve(&bpe->merges, merges.count)) {
         mem_free(buffer.bytes);
         return error_set(err, E_NO_MEMORY, "no memory for %zu merges", merges.count);
     }
@@ -169,7 +108,7 @@ enum status bpe_load(const struct gguf *file, const struct vocab *vocab,
 
 void bpe_done(struct bpe *bpe)
 {
-    mem_free(bpe->merges);
+    merge_table_done(&bpe->merges);
     *bpe = (struct bpe){0};
 }
 
@@ -209,7 +148,7 @@ static enum status encode_word(const struct bpe *bpe, struct str word, size_t of
             .id = bpe->byte_symbols[(unsigned char)word.ptr[i]],
         };
     merger->symbol_count = word.len;
-    if (!merger_run(merger, find_merge, bpe))
+    if (!merger_run(merger, &bpe->merges))
         return error_set(err, E_NO_MEMORY, "no memory for a word of %zu bytes", word.len);
     return add_symbols(sink->vocab, merger, word, offset, sink, err);
 }

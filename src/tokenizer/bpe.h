@@ -10,21 +10,19 @@
 #pragma once
 
 #include "base/error.h"
+#include "tokenizer/merge_table.h"
 #include "tokenizer/merger.h"
 #include "tokenizer/pretokenizer.h"
 #include "tokenizer/vocab.h"
 #include "tokenizer/word_sink.h"
 
 struct gguf;
-struct bpe_merge; /* opaque: see bpe.c */
 
 /* Zeroed is empty. */
 struct bpe {
     struct pretokenizer pretokenizer;
     bool ignores_merges;
-    struct bpe_merge *merges; /* open addressing; capacity a power of two */
-    size_t capacity;
-    uint64_t seed;
+    struct merge_table merges;
     uint32_t byte_symbols[256];
 };
 

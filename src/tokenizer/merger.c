@@ -2,8 +2,6 @@
 
 #include "base/mem.h"
 
-#include <string.h>
-
 enum { SCAN_MAX = 24 };
 
 #define NONE UINT32_MAX /* no symbol */
@@ -51,34 +49,35 @@ void merger_done(struct merger *merger)
 
 /* ---------------------------------------------------------------- short words */
 
-static void run_scan(struct merger *merger, merger_find_fn *find_fn, const void *context)
+static void run_scan(struct merger *merger, const struct merge_table *table)
 {
-    struct merger_pair pairs[SCAN_MAX]; /* pairs[i]: symbols i and i + 1 */
+    struct merge_table_entry pairs[SCAN_MAX]; /* pairs[i]: symbols i and i + 1 */
     struct merger_symbol *symbols = merger->symbols;
     size_t count = merger->symbol_count;
     for (size_t i = 0; i + 1 < count; i++)
-        pairs[i] = find_fn(context, &symbols[i], &symbols[i + 1]);
+        pairs[i] = merge_table_find(table, symbols[i].id, symbols[i + 1].id);
     for (;;) {
         size_t best = 0;
-        uint32_t priority = MERGER_NO_PRIORITY;
+        uint32_t priority = MERGE_TABLE_NONE;
         for (size_t i = 0; i + 1 < count; i++) {
             if (pairs[i].priority < priority) {
                 priority = pairs[i].priority;
                 best = i;
             }
         }
-        if (priority == MERGER_NO_PRIORITY)
+        if (priority == MERGE_TABLE_NONE)
             break;
         symbols[best].len += symbols[best + 1].len;
-        symbols[best].id = pairs[best].id;
+        symbols[best].id = pairs[best].joined;
         count--;
-        memmove(&symbols[best + 1], &symbols[best + 2], (count - best - 1) * sizeof(*symbols));
-        if (best + 1 < count) {
-            memmove(&pairs[best + 1], &pairs[best + 2], (count - best - 2) * sizeof(*pairs));
-            pairs[best] = find_fn(context, &symbols[best], &symbols[best + 1]);
-        }
+        for (size_t i = best + 1; i < count; i++)
+            symbols[i] = symbols[i + 1];
+        for (size_t i = best + 1; i + 1 < count; i++)
+            pairs[i] = pairs[i + 1];
+        if (best + 1 < count)
+            pairs[best] = merge_table_find(table, symbols[best].id, symbols[best + 1].id);
         if (best > 0)
-            pairs[best - 1] = find_fn(context, &symbols[best - 1], &symbols[best]);
+            pairs[best - 1] = merge_table_find(table, symbols[best - 1].id, symbols[best].id);
     }
     merger->symbol_count = count;
 }
@@ -125,28 +124,20 @@ static struct candidate pop(struct heap *heap)
     return first;
 }
 
-static void offer(struct heap *heap, const struct merger *merger, merger_find_fn *find_fn,
-                  const void *context, uint32_t left)
+static void offer(struct heap *heap, const struct merger *merger, const struct merge_table *table,
+                  uint32_t left)
 {
     const uint32_t right = heap->links[left].next;
     if (right == NONE)
         return;
-    const struct merger_symbol *symbols = merger->symbols;
-    const struct merger_pair pair = find_fn(context, &symbols[left], &symbols[right]);
-    if (pair.priority == MERGER_NO_PRIORITY)
-        return;
-    push(heap, (struct candidate){
-                   .priority = pair.priority,
-                   .left = left,
-                   .left_id = symbols[left].id,
-                   .right_id = symbols[right].id,
-                   .joined_id = pair.id,
-               });
+    const struct merge_table_entry pair =
+        merge_table_find(table, merger->symbols[left].id, merger->symbols[right].id);
+    if (pair.priority != MERGE_TABLE_NONE)
+        push(heap, (struct candidate){pair.priority, left, pair.left, pair.right, pair.joined});
 }
 
-/* A symbol that was joined into its left neighbour has length 0. Two symbols are those of the
- * candidate if they are neighbours and are still the same ids with the same extent: a symbol only
- * ever grows, and then gets another id. */
+/* A symbol that was joined into its left neighbour has length 0; one that grew has another number,
+ * since a number stands for one text. */
 static bool still_holds(const struct heap *heap, const struct merger *merger,
                         const struct candidate *candidate)
 {
@@ -187,7 +178,7 @@ static bool reserve_heap(struct merger *merger, struct heap *heap)
     return true;
 }
 
-static bool run_heap(struct merger *merger, merger_find_fn *find_fn, const void *context)
+static bool run_heap(struct merger *merger, const struct merge_table *table)
 {
     struct heap heap = {0};
     if (!reserve_heap(merger, &heap))
@@ -196,15 +187,15 @@ static bool run_heap(struct merger *merger, merger_find_fn *find_fn, const void 
     for (uint32_t i = 0; i < count; i++)
         heap.links[i] = (struct link){i > 0 ? i - 1 : NONE, i + 1 < count ? i + 1 : NONE};
     for (uint32_t i = 0; i + 1 < count; i++)
-        offer(&heap, merger, find_fn, context, i);
+        offer(&heap, merger, table, i);
     while (heap.count > 0) {
         const struct candidate best = pop(&heap);
         if (!still_holds(&heap, merger, &best))
             continue;
         join(&heap, merger, &best);
         if (heap.links[best.left].previous != NONE)
-            offer(&heap, merger, find_fn, context, heap.links[best.left].previous);
-        offer(&heap, merger, find_fn, context, best.left);
+            offer(&heap, merger, table, heap.links[best.left].previous);
+        offer(&heap, merger, table, best.left);
     }
     size_t left = 0;
     for (uint32_t i = 0; i != NONE; i = heap.links[i].next)
@@ -213,11 +204,11 @@ static bool run_heap(struct merger *merger, merger_find_fn *find_fn, const void 
     return true;
 }
 
-bool merger_run(struct merger *merger, merger_find_fn *find_fn, const void *context)
+bool merger_run(struct merger *merger, const struct merge_table *table)
 {
     if (merger->symbol_count > SCAN_MAX)
-        return run_heap(merger, find_fn, context);
+        return run_heap(merger, table);
     if (merger->symbol_count > 1)
-        run_scan(merger, find_fn, context);
+        run_scan(merger, table);
     return true;
 }

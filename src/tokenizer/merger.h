@@ -6,11 +6,12 @@
  * words are scanned; long ones use a heap, so that a word of n symbols costs O(n log n) whatever
  * it holds.
  *
- * Threads: one at a time. Depends on: base/. Used by: tokenizer/bpe.c, tokenizer/spm.c.
+ * Threads: one at a time. Depends on: base/, merge_table.h. Used by: tokenizer/bpe.c, tokenizer/spm.c.
  */
 #pragma once
 
 #include "base/attr.h"
+#include "tokenizer/merge_table.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,23 +20,12 @@
 /* Longer words are cut by their owner: this bounds the memory of one. */
 enum { MERGER_SYMBOLS_MAX = 256 * 1024 };
 
-#define MERGER_NO_PRIORITY UINT32_MAX
-
 /* A piece of the word: bytes [start, start + len) of its text. */
 struct merger_symbol {
     uint32_t start;
     uint32_t len;
-    uint32_t id; /* what it is, to the owner */
+    uint32_t id; /* number of the symbol in the table */
 };
-
-/* What joining two neighbours gives. */
-struct merger_pair {
-    uint32_t priority; /* smaller first; MERGER_NO_PRIORITY: they do not join */
-    uint32_t id;       /* of the joined symbol */
-};
-
-typedef struct merger_pair(merger_find_fn)(const void *context, const struct merger_symbol *left,
-                                           const struct merger_symbol *right);
 
 /* Working memory, grown as needed and reused from word to word. Zeroed is empty. */
 struct merger {
@@ -50,6 +40,6 @@ struct merger {
 MUST_USE bool merger_begin(struct merger *merger, size_t count);
 
 /* Joins what joins. symbols[0 .. symbol_count) are what is left, in order. False: no memory. */
-MUST_USE bool merger_run(struct merger *merger, merger_find_fn *find_fn, const void *context);
+MUST_USE bool merger_run(struct merger *merger, const struct merge_table *table);
 
 void merger_done(struct merger *merger);

@@ -5,13 +5,15 @@
 #include "text/utf8.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 /* What stands for a space in the file's tokens, and so in text. */
 #define SPACE_MARK "\xe2\x96\x81"
 
-enum { SPACE_MARK_LEN = sizeof(SPACE_MARK) - 1 };
-
-#define NO_TOKEN UINT32_MAX
+enum {
+    SPACE_MARK_LEN = sizeof(SPACE_MARK) - 1,
+    TOKEN_LEN_MAX = 1024, /* longer tokens are never made: bounds the time to load a file */
+};
 
 /* ---------------------------------------------------------------- loading */
 
@@ -29,8 +31,9 @@ static int compare_scores(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
+/* Priorities by score: 0 for the highest, equal for equal ones. */
 static enum status load_priorities(const struct gguf *file, const struct vocab *vocab,
-                                   struct spm *spm, struct error *err)
+                                   uint32_t *out, struct error *err)
 {
     struct gguf_array scores = {0};
     TRY(gguf_get_array(file, "tokenizer.ggml.scores", GGUF_ARRAY_FLOAT, &scores, err));
@@ -38,19 +41,95 @@ static enum status load_priorities(const struct gguf *file, const struct vocab *
         return error_set(err, E_FORMAT, "%" PRIu32 " tokens, but only %zu scores", vocab->size,
                          scores.count);
     CLEANUP(mem_freep) struct scored *order = mem_try_zalloc(vocab->size, sizeof(*order));
-    spm->priorities = mem_try_zalloc(vocab->size, sizeof(*spm->priorities));
-    if (!order || !spm->priorities)
+    if (!order)
         return error_set(err, E_NO_MEMORY, "no memory for %" PRIu32 " scores", vocab->size);
     for (uint32_t id = 0; id < vocab->size; id++) {
         const double score = gguf_array_f64(&scores, id);
-        order[id] = (struct scored){score == score ? score : -1e300, id}; /* NaN comes last */
+        order[id] = (struct scored){isnan(score) ? -HUGE_VAL : score, id};
     }
     qsort(order, vocab->size, sizeof(*order), compare_scores);
     uint32_t priority = 0;
     for (uint32_t i = 0; i < vocab->size; i++) {
         if (i > 0 && order[i].score < order[i - 1].score)
             priority++;
-        spm->priorities[order[i].id] = priority;
+        out[order[i].id] = priority;
+    }
+    return OK;
+}
+
+static bool is_word(const struct vocab *vocab, uint32_t id)
+{
+    uint64_t found = 0;
+    return hash_map_find(&vocab->words, vocab->pieces[id], &found) && found == id;
+}
+
+/* Gives every character of a token a symbol: its token, or a number behind the vocabulary. */
+static void load_characters(const struct vocab *vocab, struct spm *spm)
+{
+    uint32_t next = vocab->size;
+    for (size_t i = 0; i < ARRAY_LEN(spm->ascii_symbols); i++)
+        spm->ascii_symbols[i] = MERGE_TABLE_NONE;
+    for (uint32_t id = 0; id < vocab->size; id++) {
+        struct str rest = vocab->pieces[id];
+        if (!is_word(vocab, id))
+            continue;
+        while (rest.len > 0) {
+            struct str character = rest;
+            utf8_next(&rest);
+            character.len -= rest.len;
+            uint64_t symbol = 0;
+            if (hash_map_find(&spm->characters, character, &symbol))
+                continue;
+            if (!hash_map_find(&vocab->words, character, &symbol))
+                symbol = next++;
+            hash_map_add(&spm->characters, character, symbol);
+            if ((unsigned char)character.ptr[0] < ARRAY_LEN(spm->ascii_symbols))
+                spm->ascii_symbols[(unsigned char)character.ptr[0]] = (uint32_t)symbol;
+        }
+    }
+}
+
+/* The symbol of a text: a character or a token. */
+static uint32_t symbol_of(const struct spm *spm, struct str text)
+{
+    uint64_t symbol = 0;
+    if (hash_map_find(&spm->characters, text, &symbol) ||
+        hash_map_find(&spm->vocab->words, text, &symbol))
+        return (uint32_t)symbol;
+    return MERGE_TABLE_NONE;
+}
+
+/* All ways to make token `id` of two symbols. */
+static bool add_splits(struct spm *spm, uint32_t id, uint32_t priority)
+{
+    const struct str piece = spm->vocab->pieces[id];
+    struct str right = piece;
+    utf8_next(&right);
+    for (; right.len > 0; utf8_next(&right)) {
+        const uint32_t right_symbol = symbol_of(spm, right);
+        if (right_symbol == MERGE_TABLE_NONE)
+            continue;
+        const uint32_t left_symbol = symbol_of(spm, str_slice(piece, 0, piece.len - right.len));
+        if (left_symbol != MERGE_TABLE_NONE &&
+            !merge_table_add(&spm->merges,
+                             (struct merge_table_entry){left_symbol, right_symbol, priority, id}))
+            return false;
+    }
+    return true;
+}
+
+static enum status load_merges(const struct gguf *file, const struct vocab *vocab, struct spm *spm,
+                               struct error *err)
+{
+    CLEANUP(mem_freep) uint32_t *priorities = mem_try_zalloc(vocab->size, sizeof(*priorities));
+    if (!priorities || !merge_table_reserve(&spm->merges, (size_t)vocab->size * 2))
+        return error_set(err, E_NO_MEMORY, "no memory for %" PRIu32 " tokens", vocab->size);
+    TRY(load_priorities(file, vocab, priorities, err));
+    for (uint32_t id = 0; id < vocab->size; id++) {
+        if (vocab->pieces[id].len > TOKEN_LEN_MAX || !is_word(vocab, id))
+            continue;
+        if (!add_splits(spm, id, priorities[id]))
+            return error_set(err, E_NO_MEMORY, "no memory for %" PRIu32 " tokens", vocab->size);
     }
     return OK;
 }
@@ -73,12 +152,14 @@ enum status spm_load(const struct gguf *file, const struct vocab *vocab, struct 
         if (!vocab_is_special(vocab, id) && has_inner_space(vocab->pieces[id]))
             spm->words_begin_at_space = false;
     }
-    return load_priorities(file, vocab, spm, err);
+    load_characters(vocab, spm);
+    return load_merges(file, vocab, spm, err);
 }
 
 void spm_done(struct spm *spm)
 {
-    mem_free(spm->priorities);
+    merge_table_done(&spm->merges);
+    hash_map_done(&spm->characters);
     *spm = (struct spm){0};
 }
 
@@ -99,33 +180,25 @@ struct word {
     bool begins_with_added_space;
 };
 
-static struct merger_pair find_pair(const void *context, const struct merger_symbol *left,
-                                    const struct merger_symbol *right)
-{
-    const struct word *word = context;
-    uint64_t id = 0;
-    const struct str joined = {word->text.ptr + left->start, (size_t)left->len + right->len};
-    if (!hash_map_find(&word->spm->vocab->words, joined, &id))
-        return (struct merger_pair){MERGER_NO_PRIORITY, 0};
-    return (struct merger_pair){word->spm->priorities[id], (uint32_t)id};
-}
-
 /* Cuts the word into characters. */
 static void add_characters(const struct word *word, struct merger *merger)
 {
+    const struct spm *spm = word->spm;
     struct str rest = word->text;
     while (rest.len > 0) {
-        const char *start = rest.ptr;
+        struct str character = rest;
+        uint64_t symbol = MERGE_TABLE_NONE;
         utf8_next(&rest);
-        struct merger_symbol symbol = {
-            .start = (uint32_t)(start - word->text.ptr),
-            .len = (uint32_t)(rest.ptr - start),
-            .id = NO_TOKEN,
+        character.len -= rest.len;
+        if ((unsigned char)character.ptr[0] < ARRAY_LEN(spm->ascii_symbols))
+            symbol = spm->ascii_symbols[(unsigned char)character.ptr[0]];
+        else
+            (void)hash_map_find(&spm->characters, character, &symbol);
+        merger->symbols[merger->symbol_count++] = (struct merger_symbol){
+            .start = (uint32_t)(character.ptr - word->text.ptr),
+            .len = (uint32_t)character.len,
+            .id = (uint32_t)symbol,
         };
-        uint64_t id = 0;
-        if (hash_map_find(&word->spm->vocab->words, (struct str){start, symbol.len}, &id))
-            symbol.id = (uint32_t)id;
-        merger->symbols[merger->symbol_count++] = symbol;
     }
 }
 
@@ -152,11 +225,11 @@ static enum status encode_word(struct word *word, struct merger *merger, struct 
     if (!merger_begin(merger, word->text.len))
         return error_set(err, E_NO_MEMORY, "no memory for a word of %zu bytes", word->text.len);
     add_characters(word, merger);
-    if (!merger_run(merger, find_pair, word))
+    if (!merger_run(merger, &word->spm->merges))
         return error_set(err, E_NO_MEMORY, "no memory for a word of %zu bytes", word->text.len);
     for (size_t i = 0; i < merger->symbol_count; i++) {
         const struct merger_symbol *symbol = &merger->symbols[i];
-        if (symbol->id != NO_TOKEN) {
+        if (symbol->id < word->spm->vocab->size) {
             word_sink_add(sink, (int32_t)symbol->id, word->offset);
             advance(word, symbol->len);
             continue;

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/strbuf.h"
+#include "tokenizer/merge_table.h"
 #include "tokenizer/merger.h"
 #include "tokenizer/vocab.h"
 #include "tokenizer/word_sink.h"
@@ -20,8 +21,10 @@ struct gguf;
 /* Zeroed is empty. */
 struct spm {
     const struct vocab *vocab;
-    uint32_t *priorities;      /* [vocab size] 0 for the highest score, equal for equal scores */
-    bool words_begin_at_space; /* no token has a space behind another character: words are
+    struct merge_table merges;   /* every way to make a token of two texts */
+    struct hash_map characters;  /* character of a token -> its symbol */
+    uint32_t ascii_symbols[128]; /* the same for ASCII; MERGE_TABLE_NONE: in no token */
+    bool words_begin_at_space;   /* no token has a space behind another character: words are
                                   independent of each other */
 };
 

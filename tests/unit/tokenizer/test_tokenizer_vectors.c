@@ -17,8 +17,7 @@ static struct str next_text(struct str *rest)
     const struct str separator = STR("\n__ggml_vocab_test__\n");
     const size_t at = str_find(*rest, separator, 0);
     const struct str text = str_slice(*rest, 0, at);
-    *rest = at == SIZE_MAX ? (struct str){0}
-                           : str_slice(*rest, at + separator.len, rest->len);
+    *rest = at == SIZE_MAX ? (struct str){0} : str_slice(*rest, at + separator.len, rest->len);
     return text;
 }
 
