@@ -15,6 +15,8 @@ while it goes on:
   variants    share with a subset of the tools in another order
   copying     share of rows that are pure repetition
   kinds       null or a list of kinds
+  finish_at   instead of decay_from and stop: a time "HH:MM"; the rate falls to zero over the last
+              decay_minutes, and the last full_minutes see only the full prompt
 SIGTERM saves and ends; the next start goes on where it stopped (weights, optimizer, data position).
 """
 import json
@@ -38,7 +40,7 @@ import tokenizer
 
 # A short prompt for most of the training: attention over the full one costs as much as all the rest.
 DEFAULTS = {"stop": 4000, "decay_from": 3200, "rate": 0.02, "adam_rate": 0.003, "tokens": 8000, "warmup": 60, "micro": 3,
-            "prompt": 0.0, "variants": 0.4, "copying": 0.2, "kinds": None, "weights": {}, "save_minutes": 4, "eval_minutes": 12, "eval_each": 1}
+            "prompt": 0.0, "variants": 0.4, "copying": 0.2, "kinds": None, "weights": {}, "finish_at": None, "decay_minutes": 25, "full_minutes": 28, "save_minutes": 4, "eval_minutes": 12, "eval_each": 1}
 
 
 # ------------------------------------------------------------------ optimizer
@@ -188,6 +190,8 @@ def micro_batches(rows, parts):
 
 # ------------------------------------------------------------------ the run
 def rate_share(schedule, step):
+    if "share" in schedule:
+        return schedule["share"]
     if step < schedule["warmup"]:
         return (step + 1) / schedule["warmup"]
     if step >= schedule["decay_from"]:
@@ -235,6 +239,16 @@ def read_schedule(run):
                 held = [{**DEFAULTS, **json.load(file)}]
         except (OSError, ValueError) as error:
             print("schedule:", error, flush=True)
+    schedule = held[0]
+    if schedule["finish_at"]:  # rank 0's clock decides for all
+        now = time.time()
+        end = time.mktime(time.strptime(time.strftime("%Y-%m-%d ") + schedule["finish_at"], "%Y-%m-%d %H:%M"))
+        left = (end - now) / 60
+        schedule["share"] = min(1.0, max(0.0, left / schedule["decay_minutes"]))
+        if left < schedule["full_minutes"]:
+            schedule["prompt"] = 1.0
+        if left <= 0:
+            schedule["stop"] = 0
     dist.broadcast_object_list(held)
     return held[0]
 
