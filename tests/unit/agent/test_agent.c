@@ -233,7 +233,7 @@ static void a_full_context_shortens_the_oldest_results_and_says_so(void **state)
     (void)state;
     struct watcher watcher = {0};
     struct agent *agent = new_agent(&watcher, 2);
-    json_t *messages = long_conversation(8);
+    json_t *messages = long_conversation(4);
     assert_ok(agent_restore(agent, messages, err));
     struct agent_outcome outcome = {0};
     assert_ok(agent_run(agent, STR("hello"), &outcome, err));
@@ -243,7 +243,7 @@ static void a_full_context_shortens_the_oldest_results_and_says_so(void **state)
     /* the head is whole, the oldest result is short, the newest is as it was */
     assert_true(agent->request.messages[0].role == CHAT_ROLE_SYSTEM);
     assert_true(agent->request.messages[3].content.len < 100);
-    assert_true(agent->request.messages[31].content.len > 400);
+    assert_true(agent->request.messages[15].content.len > 400);
     json_decref(messages);
     agent_free(agent);
     strbuf_done(&watcher.log);
