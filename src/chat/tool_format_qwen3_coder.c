@@ -27,6 +27,7 @@ enum stage {
     STAGE_START, /* in front of the function tag */
     STAGE_BODY,  /* between parameters: scan->mark is there */
     STAGE_END,   /* behind the closing function tag: scan->mark is there */
+    STAGE_LOST,  /* cannot become a call: everything up to the closing tag is one bad call */
 };
 
 bool tool_format_qwen3_coder_matches(struct str rendered)
@@ -38,10 +39,15 @@ bool tool_format_qwen3_coder_matches(struct str rendered)
                     0) != SIZE_MAX;
 }
 
-static enum tool_format_found bad(struct str raw, struct tool_format_call *out, const char *reason)
+/* Looks for the end of a bad call. */
+static enum tool_format_found scan_lost(struct str raw, bool is_final, struct tool_format_call *out)
 {
     const size_t close = str_find(raw, close_tag, 0);
-    return tool_format_bad(out, close == SIZE_MAX ? raw.len : close + close_tag.len, reason);
+    if (close == SIZE_MAX && !is_final)
+        return TOOL_FORMAT_MORE;
+    return tool_format_bad(out, close == SIZE_MAX ? raw.len : close + close_tag.len,
+                           close == SIZE_MAX ? "the call is cut off"
+                                             : "the call has text between its parameters");
 }
 
 /* What stands at `rest`, when it may not be complete yet. */
@@ -147,7 +153,8 @@ static enum tool_format_found scan_start(struct tool_format_scan *scan, struct s
     case MATCH_YES: break;
     case MATCH_NO:
         if (str_find(raw, close_tag, 0) != SIZE_MAX)
-            return bad(raw, out, "the call has no <function=...>");
+            return tool_format_bad(out, str_find(raw, close_tag, 0) + close_tag.len,
+                                   "the call has no <function=...>");
         out->consumed = raw.len;
         return is_final ? TOOL_FORMAT_TEXT : TOOL_FORMAT_MORE;
     }
@@ -207,7 +214,8 @@ static enum tool_format_found scan_body(struct tool_format_scan *scan, struct st
             continue;
         if (parameter == MATCH_MAYBE || end == MATCH_MAYBE)
             return TOOL_FORMAT_MORE;
-        return bad(raw, out, is_final ? "the call is cut off" : "the call has no </function>");
+        scan->stage = STAGE_LOST;
+        return TOOL_FORMAT_MORE;
     }
 }
 
@@ -241,5 +249,7 @@ enum tool_format_found tool_format_qwen3_coder_scan(struct tool_format_scan *sca
         if (scan->stage == STAGE_BODY)
             return found;
     }
+    if (scan->stage == STAGE_LOST)
+        return scan_lost(raw, is_final, out);
     return scan_end(scan, raw, is_final, out);
 }

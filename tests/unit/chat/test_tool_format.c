@@ -1,0 +1,316 @@
+/*
+ * What a model writes as a call must be read as that call, however the stream is cut, and what it
+ * writes badly must neither vanish nor break anything: an agent acts on what comes out here.
+ *
+ * The cases of tests/golden/tool_format say what goes in and which events come out. Each is fed
+ * whole, byte by byte and at its marked cuts (the sign \xc2\xa6), and must give the same events.
+ */
+#include "tests/holt_test.h"
+
+#include "base/strbuf.h"
+#include "chat/chat_template.h"
+#include "chat/output_parser.h"
+#include "tests/unit/chat/golden_case.h"
+#include "tests/unit/chat/jinja_helper.h"
+#include "text/json.h"
+#include "text/utf8.h"
+
+#include <string.h>
+
+enum { CASES_MIN = 30 };
+
+static const struct str cut = {"\xc2\xa6", 2};
+
+/* Events as text; pieces of one part are put together. */
+struct log {
+    struct strbuf lines;
+    struct strbuf part;
+    enum chat_event_kind part_kind;
+};
+
+static void log_done(struct log *log)
+{
+    strbuf_done(&log->lines);
+    strbuf_done(&log->part);
+}
+
+static void end_part(struct log *log)
+{
+    if (!log->part.len)
+        return;
+    strbuf_add_c(&log->lines, log->part_kind == CHAT_EVENT_TEXT ? "text " : "reasoning ");
+    json_write_string(strbuf_view(&log->part), &log->lines);
+    strbuf_add_char(&log->lines, '\n');
+    strbuf_clear(&log->part);
+}
+
+static bool on_event(void *context, const struct chat_event *event)
+{
+    struct log *log = context;
+    const bool is_text = event->kind == CHAT_EVENT_TEXT || event->kind == CHAT_EVENT_REASONING;
+    if (!is_text || event->kind != log->part_kind)
+        end_part(log);
+    if (is_text) {
+        assert_true(event->text.len > 0);
+        assert_true(utf8_is_valid(event->text));
+        strbuf_add_str(&log->part, event->text);
+        log->part_kind = event->kind;
+    } else if (event->kind == CHAT_EVENT_TOOL_CALL) {
+        strbuf_addf(&log->lines, "tool_call %.*s %.*s\n", STR_ARG(event->tool_name),
+                    STR_ARG(event->arguments));
+    } else if (event->kind == CHAT_EVENT_BAD_CALL) {
+        strbuf_add_c(&log->lines, "bad_call ");
+        json_write_string(event->text, &log->lines);
+        strbuf_addf(&log->lines, " %.*s\n", STR_ARG(event->reason));
+    } else {
+        strbuf_add_c(&log->lines, "finished");
+    }
+    return true;
+}
+
+/* The setting of a case: "format", then words: think (starts in reasoning). */
+static struct output_parser_config read_config(struct str text, json_t *tools)
+{
+    struct str words = golden_case_section(text, "format");
+    struct output_parser_config config = {
+        .format = tool_format_find(str_split(&words, ' ')),
+        .tools = tools,
+        .reasoning = output_parser_reasoning_of((struct str){0}),
+        .starts_in_reasoning = words.ptr && str_equal_c(words, "think"),
+    };
+    assert_non_null(config.format);
+    return config;
+}
+
+/* Feeds `input` in pieces of `piece_len` bytes, or from cut to cut when that is 0. */
+static void feed(struct output_parser *parser, struct str input, size_t piece_len, struct log *log)
+{
+    while (input.len) {
+        size_t len = piece_len;
+        size_t skip = 0;
+        if (!piece_len) {
+            len = str_find(input, cut, 0);
+            len = len < input.len ? len : input.len;
+            skip = len < input.len ? cut.len : 0;
+        }
+        len = len < input.len ? len : input.len;
+        assert_true(output_parser_feed(parser, str_slice(input, 0, len), on_event, log));
+        input = str_slice(input, len + skip, input.len);
+    }
+    assert_true(output_parser_finish(parser, on_event, log));
+}
+
+static void without_cuts(struct str text, struct strbuf *out)
+{
+    for (size_t at = 0; text.ptr && at <= text.len;) {
+        const size_t hit = str_find(text, cut, at);
+        const size_t end = hit < text.len ? hit : text.len;
+        strbuf_add_str(out, str_slice(text, at, end));
+        at = end + cut.len;
+    }
+}
+
+static void check_case(const char *path, struct str text)
+{
+    CLEANUP(strbuf_done) struct strbuf whole = {0};
+    const struct str marked = golden_case_section(text, "input");
+    const struct str tools_text = golden_case_section(text, "tools");
+    CLEANUP(json_decrefp) json_t *tools = tools_text.ptr ? jinja_helper_json(tools_text) : NULL;
+    const struct output_parser_config config = read_config(text, tools);
+    without_cuts(marked, &whole);
+    CLEANUP(output_parser_done) struct output_parser parser;
+    output_parser_init(&parser, &config);
+
+    const size_t pieces[] = {SIZE_MAX, 1, 2, 3, 7, 0};
+    for (size_t i = 0; i < ARRAY_LEN(pieces); i++) { /* the parser is used again: it starts fresh */
+        CLEANUP(log_done) struct log log = {0};
+        feed(&parser, pieces[i] ? strbuf_view(&whole) : marked, pieces[i], &log);
+        golden_case_expect(path, text, "events", strbuf_view(&log.lines));
+    }
+}
+
+static void cases_give_the_same_events_however_cut(void **state)
+{
+    (void)state;
+    golden_case_each("tests/golden/tool_format/*/*.case", CASES_MIN, check_case);
+}
+
+/* ---------------------------------------------------------------- detection */
+
+static const struct {
+    const char *name;
+    const char *format; /* NULL: not known, the default is used */
+} templates[] = {
+    {"Qwen-Qwen2.5-7B-Instruct", "hermes"},
+    {"Qwen-Qwen3-0.6B", "hermes"},
+    {"NousResearch-Hermes-3-Llama-3.1-8B-tool_use", "hermes"},
+    {"ibm-granite-granite-4.0", "hermes"},
+    {"Qwen3-Coder", "qwen3_coder"},
+    {"Qwen3.5-4B", "qwen3_coder"},
+    {"NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", "qwen3_coder"},
+    {"meta-llama-Llama-3.1-8B-Instruct", "llama3"},
+    {"meta-llama-Llama-3.2-3B-Instruct", "llama3"},
+    {"GLM-4.6", NULL},
+    {"google-gemma-2-2b-it", NULL},
+    {"microsoft-Phi-3.5-mini-instruct", NULL},
+};
+
+static void formats_of_templates_are_found(void **state)
+{
+    (void)state;
+    if (!test_fixture("templates/conversations.json")) {
+        print_message("no fixtures: formats of templates are not looked for\n");
+        skip();
+    }
+    for (size_t i = 0; i < ARRAY_LEN(templates); i++) {
+        CLEANUP(chat_template_freep) struct chat_template *chat_template = NULL;
+        test_case(templates[i].name);
+        assert_ok(chat_template_new(jinja_helper_source(templates[i].name), STR(""), STR(""),
+                                    &chat_template, err));
+        bool known = false;
+        const struct tool_format *format = tool_format_detect(chat_template, &known);
+        assert_string_equal(format->name, templates[i].format ? templates[i].format : "hermes");
+        assert_int_equal(known, templates[i].format != NULL);
+    }
+}
+
+/* ---------------------------------------------------------------- there and back */
+
+struct one_call {
+    struct strbuf name;
+    struct strbuf arguments;
+    int count;
+};
+
+static bool keep_call(void *context, const struct chat_event *event)
+{
+    struct one_call *call = context;
+    assert_int_not_equal(event->kind, CHAT_EVENT_BAD_CALL);
+    if (event->kind != CHAT_EVENT_TOOL_CALL)
+        return true;
+    call->count++;
+    strbuf_add_str(&call->name, event->tool_name);
+    strbuf_add_str(&call->arguments, event->arguments);
+    return true;
+}
+
+static const char builtin_path[] = "models/builtin.jinja";
+
+/* The syntax that masks force is what the template writes, byte for byte, and is read back. */
+static void syntax_is_what_the_builtin_template_writes(void **state)
+{
+    (void)state;
+    CLEANUP(chat_template_freep) struct chat_template *chat_template = NULL;
+    CLEANUP(chat_request_done) struct chat_request request = {0};
+    CLEANUP(chat_spans_done) struct chat_spans spans = {0};
+    CLEANUP(json_decrefp)
+    json_t *arguments = json_pack("{s:s, s:[i, n]}", "path", "a \"b\"\n</tool_call> {", "list", 1);
+    assert_ok(chat_template_new(test_read_file(builtin_path), STR(""), STR("<|im_end|>"),
+                                &chat_template, err));
+    const struct tool_format *format = tool_format_detect(chat_template, NULL);
+    struct chat_message *message = chat_request_add(&request, CHAT_ROLE_ASSISTANT, STR(""));
+    chat_request_add_call(&request, message, STR(""), STR("read_file"), arguments);
+    assert_ok(chat_template_render(chat_template, &request, &spans, err));
+
+    CLEANUP(strbuf_done) struct strbuf want = {0};
+    const struct tool_format_syntax *syntax = &format->syntax;
+    strbuf_add_str(&want, syntax->open);
+    strbuf_add_str(&want, syntax->name_prefix);
+    strbuf_add_c(&want, "read_file");
+    strbuf_add_str(&want, syntax->name_suffix);
+    json_write_python(arguments, &want);
+    strbuf_add_str(&want, syntax->close);
+    assert_true(str_find(strbuf_view(&spans.text), strbuf_view(&want), 0) != SIZE_MAX);
+
+    const struct output_parser_config config = {.format = format};
+    CLEANUP(output_parser_done) struct output_parser parser;
+    struct one_call call = {0};
+    output_parser_init(&parser, &config);
+    output_parser_feed(&parser, strbuf_view(&want), keep_call, &call);
+    output_parser_finish(&parser, keep_call, &call);
+    assert_int_equal(call.count, 1);
+    assert_string_equal(strbuf_c(&call.name), "read_file");
+    CLEANUP(json_decrefp) json_t *read = jinja_helper_json(strbuf_view(&call.arguments));
+    assert_true(json_equal(read, arguments));
+    strbuf_done(&call.name);
+    strbuf_done(&call.arguments);
+}
+
+/* ---------------------------------------------------------------- the parser's own promises */
+
+static bool stop_at_once(void *context, const struct chat_event *event)
+{
+    (void)event;
+    ++*(int *)context;
+    return false;
+}
+
+static void a_receiver_can_stop(void **state)
+{
+    (void)state;
+    const struct output_parser_config config = {.format = tool_format_find(STR("hermes"))};
+    CLEANUP(output_parser_done) struct output_parser parser;
+    int count = 0;
+    output_parser_init(&parser, &config);
+    assert_false(output_parser_feed(&parser, STR("one two"), stop_at_once, &count));
+    assert_false(output_parser_feed(&parser, STR("three"), stop_at_once, &count));
+    assert_int_equal(count, 1);
+}
+
+static void text_is_reported_as_soon_as_it_can_be(void **state)
+{
+    (void)state;
+    const struct output_parser_config config = {.format = tool_format_find(STR("hermes"))};
+    CLEANUP(output_parser_done) struct output_parser parser;
+    CLEANUP(log_done) struct log log = {0};
+    output_parser_init(&parser, &config);
+    output_parser_feed(&parser, STR("Hello <to"), on_event, &log);
+    assert_string_equal(strbuf_c(&log.part), "Hello ");
+    output_parser_feed(&parser, STR("day> \xc3"), on_event, &log);
+    assert_string_equal(strbuf_c(&log.part), "Hello <today> ");
+    output_parser_feed(&parser, STR("\xa9"), on_event, &log);
+    assert_string_equal(strbuf_c(&log.part), "Hello <today> \xc3\xa9");
+}
+
+static void a_call_without_end_is_bounded(void **state)
+{
+    (void)state;
+    const struct output_parser_config config = {.format = tool_format_find(STR("hermes"))};
+    CLEANUP(output_parser_done) struct output_parser parser;
+    CLEANUP(log_done) struct log log = {0};
+    CLEANUP(strbuf_done) struct strbuf piece = {0};
+    for (int i = 0; i < 65536; i++)
+        strbuf_add_c(&piece, "[1, ");
+    output_parser_init(&parser, &config);
+    output_parser_feed(&parser, STR("<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"x"),
+                       on_event, &log);
+    for (size_t fed = 0; fed <= OUTPUT_PARSER_CALL_BYTES_MAX && !log.lines.len; fed += piece.len)
+        output_parser_feed(&parser, strbuf_view(&piece), on_event, &log);
+    assert_true(str_find(strbuf_view(&log.lines), STR("the call is too long"), 0) != SIZE_MAX);
+}
+
+static void reasoning_markers_come_from_the_template(void **state)
+{
+    (void)state;
+    struct output_parser_reasoning found = output_parser_reasoning_of(STR("a [THINK] b [/THINK]"));
+    assert_true(str_equal_c(found.close, "[/THINK]"));
+    found = output_parser_reasoning_of(STR("nothing"));
+    assert_true(str_equal_c(found.open, "<think>"));
+    assert_true(output_parser_prompt_is_open(STR("<|im_start|>assistant\n<think>\n"), found));
+    assert_false(output_parser_prompt_is_open(STR("<think>\n\n</think>\n\n"), found));
+    assert_false(output_parser_prompt_is_open(STR("<think> x"), found));
+}
+
+int test_tool_format(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cases_give_the_same_events_however_cut),
+        cmocka_unit_test(formats_of_templates_are_found),
+        cmocka_unit_test(syntax_is_what_the_builtin_template_writes),
+        cmocka_unit_test(a_receiver_can_stop),
+        cmocka_unit_test(text_is_reported_as_soon_as_it_can_be),
+        cmocka_unit_test(a_call_without_end_is_bounded),
+        cmocka_unit_test(reasoning_markers_come_from_the_template),
+    };
+    return cmocka_run_group_tests_name("tool_format", tests, NULL, NULL);
+}
