@@ -167,6 +167,21 @@ uint64_t process_thread_count(uid_t uid)
     return sum.count;
 }
 
+uint64_t process_count_in(int proc_fd)
+{
+    const int fd = openat(proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    uint64_t count = 0;
+    if (!folder && fd >= 0)
+        close(fd);
+    if (!folder)
+        return 0;
+    for (const struct dirent *entry = readdir(folder); entry; entry = readdir(folder))
+        count += entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
+    closedir(folder);
+    return count;
+}
+
 uint64_t process_system_thread_count(void)
 {
     struct sysinfo info;
@@ -187,12 +202,21 @@ void process_sweep_close(struct process_sweep *sweep)
     *sweep = (struct process_sweep){0};
 }
 
+/* The whole group goes at a stroke: no process is born into it meanwhile. */
+static void kill_with_group(pid_t pid)
+{
+    const pid_t group = getpgid(pid);
+    if (group > 1 && group != getpgrp())
+        kill(-group, SIGKILL);
+    kill(pid, SIGKILL);
+}
+
 static void kill_if_child(const char *pid, void *context)
 {
     const pid_t self = *(const pid_t *)context;
     int64_t number = 0;
     if (stat_field(pid, 4) == self && str_to_int(str_from_c(pid), &number))
-        kill((pid_t)number, SIGKILL);
+        kill_with_group((pid_t)number);
 }
 
 static void kill_children(const struct process_sweep *sweep)
@@ -210,7 +234,7 @@ static void kill_children(const struct process_sweep *sweep)
         int64_t pid = 0;
         const bool is_whole = str_find_char(rest, ' ', 0) != SIZE_MAX;
         if (is_whole && str_to_int(str_split(&rest, ' '), &pid) && pid > 1)
-            kill((pid_t)pid, SIGKILL);
+            kill_with_group((pid_t)pid);
         else if (!is_whole)
             break;
     }

@@ -36,13 +36,16 @@ void process_close_from(int first);
 /* Number of threads of all processes of `uid`: what RLIMIT_NPROC counts. 0 when /proc is absent. */
 uint64_t process_thread_count(uid_t uid);
 
-/* Number of threads the system runs. */
+/* Number of processes below `proc_fd`, the open folder of a /proc; 0 when it cannot be read. */
+uint64_t process_count_in(int proc_fd);
+
+/* Number of threads the system runs, modulo 65536. */
 uint64_t process_system_thread_count(void);
 
 /*
  * Ends processes whose parents are gone. After process_sweep_open() orphans below the caller become
  * its children instead of the system's (a "subreaper"), and process_sweep() kills and waits for every
- * child, and theirs, until none is left. Zeroed does nothing.
+ * child and its process group, and theirs, until none is left. Zeroed does nothing.
  */
 struct process_sweep {
     int children_fd; /* the kernel's list of our children; -1: /proc is searched instead */

@@ -199,9 +199,10 @@ NO_RETURN static void work_in_namespaces(struct confined *confined, const struct
         _exit(EXIT_NO_SANDBOX);
     close(go_fd);
     close(ready_fd);
-    /* Counted within the user namespace since Linux 5.14, so it is set inside, not before. */
-    resource_limits_apply_processes(0);
     confined->has_own_processes = true;
+    /* Counted within the user namespace since Linux 5.14 (Landlock's ABI 2 is younger). */
+    resource_limits_apply_processes(
+        confined->setup->report.landlock_abi >= 2 ? 0 : process_thread_count(geteuid()));
     confined->temp = "/tmp";
     if (namespaces_build(confined->setup->workspace, job->can_write, &confined->has_proc, &err) !=
         OK)
@@ -261,8 +262,10 @@ NO_RETURN static void child_main(const struct confined_setup *setup, const struc
     setsid();
     reset_signals();
     keep_two_descriptors(result_fd, setup->workspace_fd);
-    if (is_bare_program) /* before the user changes: root is not counted */
+    if (is_bare_program)
         resource_limits_apply_processes(process_thread_count(setup->owner_uid));
+    if (job->kind == CONFINED_PROGRAM && setup->owner_uid == 0)
+        resource_limits_come_first();
     if (fchdir(WORKSPACE_FD) != 0 ||
         privileges_become(setup->owner_uid, setup->owner_gid, &err) != OK)
         _exit(EXIT_NO_SANDBOX);

@@ -33,8 +33,7 @@ struct confined_setup {
     struct sandbox_report report;
     struct syscall_filter files;
     struct syscall_filter program;
-    struct syscall_filter own_group; /* for programs, where nothing else confines signals */
-    bool needs_own_group;
+    struct syscall_filter one_group; /* for programs without namespaces */
 };
 
 /* Tries what the system can do and fills setup->report. E_INVALID when the workspace is missing or

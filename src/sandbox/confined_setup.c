@@ -93,13 +93,14 @@ static enum status build_filters(struct confined_setup *setup, struct error *err
     unsigned flags = report->has_namespaces ? 0 : SYSCALL_FILTER_BARE;
     if (!report->has_namespaces && report->landlock_abi < LANDLOCK_ABI_TRUNCATE)
         flags |= SYSCALL_FILTER_NO_TRUNCATE;
-    setup->needs_own_group = !report->has_namespaces && report->landlock_abi < LANDLOCK_ABI_SCOPE;
+    if (!report->has_namespaces && report->landlock_abi < LANDLOCK_ABI_SCOPE)
+        flags |= SYSCALL_FILTER_NO_SIGNALS;
     syscall_filter_done(&setup->program);
     TRY(syscall_filter_build(SYSCALL_FILTER_PROGRAM, flags, &setup->program, err));
     if (!setup->files.count)
         TRY(syscall_filter_build(SYSCALL_FILTER_FILES, 0, &setup->files, err));
-    if (!setup->own_group.count)
-        TRY(syscall_filter_build(SYSCALL_FILTER_ONLY_OWN_GROUP, 0, &setup->own_group, err));
+    syscall_filter_done(&setup->one_group);
+    TRY(syscall_filter_build(SYSCALL_FILTER_ONE_GROUP, flags, &setup->one_group, err));
     return OK;
 }
 
@@ -160,11 +161,11 @@ static void describe_weakness(struct sandbox_report *report)
 {
     static const char bare[] =
         "Programs see names and dates, not contents, of files outside the workspace; they cannot "
-        "change modes or owners; a new .git can be made in the workspace.";
+        "change modes or owners, or start a session of their own; a new .git can be made in the "
+        "workspace.";
     static const char no_signals[] = " They can signal only their own process group.";
     static const char mounts_only[] = "What programs see rests on mounts alone.";
     static const char refused[] = "Tools that need a child are refused.";
-    static const char root[] = " Processes of root are counted, not limited by the kernel.";
     struct strbuf text = {.size_max = sizeof(report->weakness) - 1};
     switch (report->tier) {
     case SANDBOX_TIER_A: break;
@@ -176,8 +177,6 @@ static void describe_weakness(struct sandbox_report *report)
     case SANDBOX_TIER_C: strbuf_add_c(&text, mounts_only); break;
     case SANDBOX_TIER_D: strbuf_add_c(&text, refused); break;
     }
-    if (report->is_root && report->tier != SANDBOX_TIER_D)
-        strbuf_add_c(&text, text.len ? root : root + 1);
     memcpy(report->weakness, strbuf_c(&text), text.len + 1);
     strbuf_done(&text);
 }
@@ -226,6 +225,6 @@ void confined_setup_done(struct confined_setup *setup)
     mem_free(setup->workspace);
     syscall_filter_done(&setup->files);
     syscall_filter_done(&setup->program);
-    syscall_filter_done(&setup->own_group);
+    syscall_filter_done(&setup->one_group);
     *setup = (struct confined_setup){0};
 }

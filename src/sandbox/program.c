@@ -15,7 +15,8 @@
 
 enum {
     PIECE_BYTES = 65536,
-    LOOK_MS = 50, /* how often processes are counted and a lost signal is noticed */
+    COUNT_MS = 10, /* how often processes are counted */
+    LOOK_MS = 50,  /* where the kernel has no descriptor for a process */
     SWEEP_MS = 5000,
     CANNOT_START = 127,
 };
@@ -30,7 +31,9 @@ struct running {
     bool ended;
     int status;
     uint64_t seen_bytes;
-    uint16_t threads_before; /* on the system; the kernel counts modulo 65536 here */
+    bool is_counted;         /* processes are: RLIMIT_NPROC does not bind root */
+    int proc_fd;             /* a /proc of our own to count them in; -1: none */
+    uint16_t threads_before; /* of the whole system, where that is all there is to count */
 };
 
 /* In the new process, up to the program. */
@@ -46,18 +49,19 @@ NO_RETURN static void become_program(const struct confined *confined, const char
     snprintf(temp, sizeof(temp), "TMPDIR=%s", confined->temp ? confined->temp : "/tmp");
     char *const environment[] = {search, home, temp, language, terminal, NULL};
 
+    sigset_t none;
     setpgid(0, 0);
     dup2(output_fd, STDOUT_FILENO);
     dup2(output_fd, STDERR_FILENO);
-    process_close_from(STDERR_FILENO + 1);
     signal(SIGXFSZ, SIG_DFL);
-    sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     resource_limits_apply_memory();
-    if (confined->setup->needs_own_group &&
-        syscall_filter_install(&confined->setup->own_group, NULL) != OK)
+    resource_limits_step_back();
+    if (!confined->has_own_processes &&
+        syscall_filter_install(&confined->setup->one_group, NULL) != OK)
         _exit(CANNOT_START);
+    process_close_from(STDERR_FILENO + 1);
     union {
         const char *const *in;
         char *const *out;
@@ -70,20 +74,22 @@ NO_RETURN static void become_program(const struct confined *confined, const char
 
 static enum status start(struct running *run, const char *const *arguments, struct error *err)
 {
-    int fds[2];
-    if (pipe2(fds, O_CLOEXEC) != 0)
+    int output[2];
+    if (pipe2(output, O_CLOEXEC) != 0)
         return error_errno(err, "cannot make a pipe");
+    run->output_fd = output[0];
+    run->is_counted = geteuid() == 0;
     run->threads_before = (uint16_t)process_system_thread_count();
+    if (run->is_counted && run->confined->has_proc)
+        run->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const enum status status = process_fork(&run->pid, err);
     if (status == OK && run->pid == 0)
-        become_program(run->confined, arguments, fds[1]);
-    close(fds[1]);
-    if (status != OK) {
-        close(fds[0]);
+        become_program(run->confined, arguments, output[1]);
+    close(output[1]);
+    if (status != OK)
         return status;
-    }
-    run->output_fd = fds[0];
-    fcntl(fds[0], F_SETFL, O_NONBLOCK);
+    (void)setpgid(run->pid, run->pid); /* it does the same: whoever comes first */
+    fcntl(output[0], F_SETFL, O_NONBLOCK);
     run->handle = (int)syscall(SYS_pidfd_open, run->pid, 0);
     return OK;
 }
@@ -126,13 +132,12 @@ static bool take_output(struct running *run, struct strbuf *out, struct program_
     }
 }
 
-/* Root's processes are not bound by RLIMIT_NPROC; the system's count is all there is to look at. */
 static bool has_too_many(const struct running *run)
 {
-    if (geteuid() != 0)
-        return false;
+    if (run->proc_fd >= 0)
+        return process_count_in(run->proc_fd) > RESOURCE_LIMITS_PROCESSES;
     const uint16_t more = (uint16_t)((uint16_t)process_system_thread_count() - run->threads_before);
-    return more > RESOURCE_LIMITS_ROOT_PROCESSES && more < UINT16_MAX / 2;
+    return more > RESOURCE_LIMITS_SYSTEM_PROCESSES && more < UINT16_MAX / 2;
 }
 
 static enum status watch(struct running *run, struct strbuf *out, struct program_result *result,
@@ -145,22 +150,31 @@ static enum status watch(struct running *run, struct strbuf *out, struct program
             {.fd = run->handle, .events = POLLIN},
             {.fd = run->told_fd, .events = POLLIN},
         };
-        (void)poll(wait, ARRAY_LEN(wait), LOOK_MS);
+        (void)poll(wait, ARRAY_LEN(wait), run->is_counted ? COUNT_MS : LOOK_MS);
         if (is_open)
             is_open = take_output(run, out, result);
         if (run->seen_bytes > PROGRAM_FLOOD_MAX)
             return error_set(err, E_LIMIT, "the command was stopped after it wrote %d MiB",
                              PROGRAM_FLOOD_MAX >> 20);
-        if (has_too_many(run))
-            return error_set(err, E_LIMIT,
-                             "the command was stopped: it started too many processes");
         if (wait[2].revents)
             return error_set(err, E_CANCELLED, "the command was stopped");
+        if (run->is_counted && has_too_many(run))
+            return error_set(err, E_LIMIT,
+                             "the command was stopped: it started too many processes");
         reap(run);
     }
     if (is_open)
         (void)take_output(run, out, result); /* what it wrote last */
     return OK;
+}
+
+static void running_done(struct running *run)
+{
+    const int fds[] = {run->output_fd, run->handle, run->told_fd, run->proc_fd};
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+    }
 }
 
 static int listen_for_end(void)
@@ -175,18 +189,19 @@ static int listen_for_end(void)
 enum status program_run(const struct confined *confined, const char *const *arguments,
                         struct strbuf *out, struct program_result *result, struct error *err)
 {
-    struct running run = {.confined = confined, .output_fd = -1, .handle = -1, .told_fd = -1};
+    struct running run = {
+        .confined = confined, .output_fd = -1, .handle = -1, .told_fd = -1, .proc_fd = -1};
     *result = (struct program_result){0};
     if (!confined->has_own_processes)
         run.told_fd = listen_for_end();
-    TRY(start(&run, arguments, err));
-    const enum status status = watch(&run, out, result, err);
-    close(run.output_fd);
-    if (run.handle >= 0)
-        close(run.handle);
-    if (run.told_fd >= 0)
-        close(run.told_fd);
-    /* With processes of our own the kernel ends the rest when we do. */
+    enum status status = start(&run, arguments, err);
+    if (status == OK)
+        status = watch(&run, out, result, err);
+    running_done(&run);
+    /* With processes of our own the kernel ends the rest when we do. Otherwise all of them are in one
+     * group: the kernel lets none be born while it is ended. */
+    if (!confined->has_own_processes && run.pid > 0)
+        (void)kill(-run.pid, SIGKILL);
     (void)process_sweep(&confined->sweep, SWEEP_MS);
     if (WIFSIGNALED(run.status))
         result->exit_code = 128 + WTERMSIG(run.status);

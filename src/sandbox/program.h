@@ -28,7 +28,7 @@ struct program_result {
 };
 
 /* `arguments` ends with NULL; the first is the absolute path. Appends at most PROGRAM_OUTPUT_MAX bytes
- * of output to `out`. E_LIMIT when it wrote more than PROGRAM_FLOOD_MAX or started too many processes,
+ * of output to `out`. E_LIMIT when it wrote more than PROGRAM_FLOOD_MAX,
  * E_CANCELLED when this process was told to end. */
 MUST_USE enum status program_run(const struct confined *confined, const char *const *arguments,
                                  struct strbuf *out, struct program_result *result,

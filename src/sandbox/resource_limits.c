@@ -1,5 +1,6 @@
 #include "sandbox/resource_limits.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 
 enum { PRIORITY = 5 };
@@ -46,4 +47,17 @@ void resource_limits_apply_memory(void)
 void resource_limits_apply_processes(uint64_t running)
 {
     limit(RLIMIT_NPROC, (rlim_t)running + RESOURCE_LIMITS_PROCESSES);
+}
+
+void resource_limits_come_first(void)
+{
+    const struct sched_param first = {.sched_priority = sched_get_priority_min(SCHED_RR)};
+    (void)sched_setscheduler(0, SCHED_RR, &first);
+}
+
+void resource_limits_step_back(void)
+{
+    const struct sched_param none = {.sched_priority = 0};
+    (void)sched_setscheduler(0, SCHED_OTHER, &none);
+    (void)setpriority(PRIO_PROCESS, 0, PRIORITY);
 }

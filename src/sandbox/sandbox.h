@@ -40,7 +40,7 @@ struct sandbox_report {
     bool has_namespaces;
     bool has_private_proc; /* programs see a /proc of their own; otherwise none */
     bool has_openat2;
-    bool is_root;       /* RLIMIT_NPROC does not bind root: processes are counted instead */
+    bool is_root;       /* tools run as root (the workspace is root's) */
     char weakness[512]; /* sentences on what this tier leaves open; "" for none */
     char missing[256];  /* why the tier is not A and how to get there; "" for A */
 };

@@ -214,10 +214,13 @@ static void add_program(struct builder *b, unsigned flags)
         deny_if(b, seccomp_syscall_resolve_name("truncate"), 0, (struct scmp_arg_cmp){0});
 }
 
-static void add_only_own_group(struct builder *b)
+static void add_one_group(struct builder *b, unsigned flags)
 {
-    deny_all(b, foreign_signals);
-    deny_name_if(b, "kill", is_not(0, 0));
+    deny_all(b, "setsid setpgid");
+    if (flags & SYSCALL_FILTER_NO_SIGNALS) {
+        deny_all(b, foreign_signals);
+        deny_name_if(b, "kill", is_not(0, 0));
+    }
 }
 
 static void add_core(struct builder *b)
@@ -293,7 +296,7 @@ enum status syscall_filter_build(enum syscall_filter_kind kind, unsigned flags,
     switch (kind) {
     case SYSCALL_FILTER_FILES: add_files(&b); break;
     case SYSCALL_FILTER_PROGRAM: add_program(&b, flags); break;
-    case SYSCALL_FILTER_ONLY_OWN_GROUP: add_only_own_group(&b); break;
+    case SYSCALL_FILTER_ONE_GROUP: add_one_group(&b, flags); break;
     case SYSCALL_FILTER_CORE: add_core(&b); break;
     case SYSCALL_FILTER_WARDEN: deny_all(&b, always_denied); break;
     }

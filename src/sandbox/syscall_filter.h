@@ -9,8 +9,8 @@
  *             others, no sockets, no executable memory
  *   PROGRAM   deny-list for programs a tool starts: no sockets but a connected unix pair, no
  *             namespaces, mounts, tracing, kernel keys, io_uring, bpf, modules, clocks, ...
- *   ONLY_OWN_GROUP  added to PROGRAM where nothing else confines signals: kill() reaches only the
- *             caller's own process group
+ *   ONE_GROUP  added to PROGRAM where there is no process namespace: whatever is started stays in one
+ *             process group, which can be ended at a stroke
  *   CORE      deny-list for the process that sees the user's data: as PROGRAM, and no exec, no fork,
  *             no executable memory, no addressed sends, no received descriptors
  *   WARDEN    deny-list for the process that starts the others: as PROGRAM, but it builds sandboxes
@@ -29,16 +29,17 @@ struct sock_filter;
 enum syscall_filter_kind {
     SYSCALL_FILTER_FILES,
     SYSCALL_FILTER_PROGRAM,
-    SYSCALL_FILTER_ONLY_OWN_GROUP,
+    SYSCALL_FILTER_ONE_GROUP,
     SYSCALL_FILTER_CORE,
     SYSCALL_FILTER_WARDEN,
 };
 
-/* For PROGRAM: bits for what the rest of the sandbox leaves open. */
+/* For PROGRAM and ONE_GROUP: bits for what the rest of the sandbox leaves open. */
 enum {
     SYSCALL_FILTER_BARE =
         1 << 0, /* no namespaces: modes, owners and attributes by path, SysV IPC */
     SYSCALL_FILTER_NO_TRUNCATE = 1 << 1, /* truncate(2) by path: Landlock before ABI 3 */
+    SYSCALL_FILTER_NO_SIGNALS = 1 << 2,  /* to others than the own group: Landlock before ABI 6 */
 };
 
 /* Zeroed is none. */

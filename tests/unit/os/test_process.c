@@ -6,6 +6,7 @@
 #include "os/process.h"
 #include "tests/holt_test.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -145,6 +146,9 @@ static void thread_counts_are_plausible(void **state)
     (void)state;
     assert_true(process_thread_count(getuid()) >= 1);
     assert_true(process_system_thread_count() >= 1);
+    const int proc = open("/proc", O_PATH | O_DIRECTORY);
+    assert_true(process_count_in(proc) >= 1);
+    close(proc);
     assert_int_equal(process_thread_count((uid_t)3999999999), 0);
 }
 
