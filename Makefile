@@ -21,6 +21,8 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -
 FLAGS_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 FLAGS_dev     := -O1 -DHOLT_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=all \
     -fno-omit-frame-pointer -fPIE
+FLAGS_fuzz    := -O1 -DHOLT_DEBUG -fsanitize=fuzzer-no-link,address,undefined \
+    -fno-sanitize-recover=all -fPIE
 LINK_release  := -pie -Wl,-z,relro,-z,now
 LINK_dev      := -pie -fsanitize=address,undefined
 PKGS := jansson libpcre2-8 libutf8proc libsodium sqlite3 libseccomp libedit yaml-0.1
@@ -101,7 +103,6 @@ check-kernels: $(BUILD)/tests/checkkernel
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 LIB_OBJECTS := $(filter-out $(BUILD)/src/main.o,$(HOLT_OBJECTS))
 FUZZ_SECONDS ?= 5
-FLAGS_fuzz := -O1 -DHOLT_DEBUG -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fPIE
 LINK_fuzz  := -pie -fsanitize=fuzzer,address,undefined
 
 $(BUILD)/tests/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(LIB_OBJECTS)

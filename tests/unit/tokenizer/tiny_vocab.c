@@ -62,7 +62,7 @@ static void begin_text(struct text_list *list, enum token_kind kind, float score
 {
     assert_true(list->count < TOKENS_MAX);
     list->starts[list->count] = list->bytes.len;
-    list->types[list->count] = kind;
+    list->types[list->count] = (int32_t)kind;
     list->scores[list->count] = score;
     list->count++;
 }
