@@ -1,0 +1,24 @@
+#!/bin/bash
+# End to end, on the built program: kills, held-out tasks, the demonstration. Counts like the rest.
+set -u
+cd "$(dirname "$0")/../.."
+holt=build/holt
+passed=0
+failed=0
+check() { # check NAME COMMAND...
+    local name=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $name"
+    fi
+}
+
+check "20 kills" python3 tests/e2e/kill9.py "$holt" 20
+check "the demonstration runs" sh -c 'dev/demo.sh >build/test-logs/demo.log 2>&1'
+check "60 held-out tasks" "$holt" eval builtin --limit 60 --min "${EVAL_MIN:-85}"
+check "the model's file is what the program holds" python3 tests/e2e/embedded.py "$holt" models/builtin.gguf
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
