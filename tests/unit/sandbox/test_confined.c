@@ -579,7 +579,7 @@ static void killed_program_takes_all_with_it(void **state)
     }
 }
 
-/* Runs the script for a second, kills it, and returns how many threads the system had at most. */
+/* Runs the script for a moment, kills it, and returns how many threads the system had at most. */
 static uint64_t watch_process_count(const struct confined_setup *setup, struct script *script)
 {
     struct strbuf out = {0};
@@ -593,7 +593,7 @@ static uint64_t watch_process_count(const struct confined_setup *setup, struct s
         .context = script,
     };
     assert_ok(confined_start(setup, &job, &child, err));
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 30; i++) {
         clock_sleep_ns(20000000);
         const uint64_t now = process_system_thread_count();
         most = now > most ? now : most;
