@@ -3,11 +3,13 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "model/model.h"
+#include "model/op_rows.h"
 #include "model/rope.h"
 #include "os/worker_pool.h"
 
 enum {
     BLOCK_ALIGNMENT = 64,
+    ANGLE_COST = 16,    /* a sine costs as much as so many values of another operation */
     TILE_ROWS_MAX = 16, /* tokens that share loads of keys; more need more scratch in L1 */
 };
 
@@ -147,13 +149,19 @@ void forward_cut_tiles(struct forward *f)
     }
 }
 
+static void angle_rows(struct forward *f, uint32_t begin, uint32_t end, const void *args)
+{
+    (void)args;
+    const uint32_t half = f->model->shape.rope.dim / 2;
+    const size_t stride = forward_stride(half);
+    for (uint32_t i = begin; i < end; i++)
+        kernel_table_rope_angles(f->rows[i].position, f->rope_frequencies, half, f->rope_magnitude,
+                                 f->cosines + i * stride, f->sines + i * stride);
+}
+
 void forward_begin(struct forward *f)
 {
     DCHECK(f->row_count <= f->config.rows_max);
-    const uint32_t half = f->model->shape.rope.dim / 2;
-    const size_t stride = forward_stride(half);
-    for (uint32_t i = 0; i < f->row_count; i++)
-        kernel_table_rope_angles(f->rows[i].position, f->rope_frequencies, half, f->rope_magnitude,
-                                 f->cosines + i * stride, f->sines + i * stride);
+    op_rows_run(f, (size_t)f->model->shape.rope.dim * ANGLE_COST, angle_rows, NULL);
     forward_cut_tiles(f);
 }

@@ -107,17 +107,19 @@ static void a_full_cache_refuses_all_rows_or_none(void **state)
     assert_int_equal(infer_seq_room(r.seq), 66);
     assert_ok(infer_seq_new(r.infer, &second, err));
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        rows[i] = (struct infer_row){.seq = i % 20 == 0 ? second : r.seq, .token = 1};
-    /* 76 rows for the long sequence do not fit beside the page the other takes. */
+        rows[i] = (struct infer_row){.seq = i < 4 ? second : r.seq, .token = 1};
+    assert_ok(infer_step(r.infer, rows, 4, err));
+    assert_int_equal(infer_seq_room(r.seq), 2);
+
     assert_int_equal(infer_step(r.infer, rows, ARRAY_LEN(rows), &error), E_LIMIT);
     assert_non_null(strstr(error.text, "no room for 76 more tokens"));
     assert_int_equal(infer_seq_token_count(r.seq), 190);
-    assert_int_equal(infer_seq_token_count(second), 0);
-    assert_int_equal(infer_seq_room(second), 64);
-    assert_ok(infer_step(r.infer, rows, 3, err)); /* 1 and 2: these fit */
+    assert_int_equal(infer_seq_token_count(second), 4); /* its rows came first, and went again */
+    assert_ok(infer_step(r.infer, rows + 2, 4, err));   /* two and two fit */
     assert_int_equal(infer_seq_token_count(r.seq), 192);
-    assert_int_equal(infer_seq_token_count(second), 1);
+    assert_int_equal(infer_seq_token_count(second), 6);
     assert_int_equal(infer_seq_room(r.seq), 0);
+    assert_int_equal(infer_seq_room(second), 58);
     assert_ok(infer_step(r.infer, rows, 0, err)); /* nothing to do is fine */
     infer_seq_free(second);
     assert_int_equal(infer_seq_room(r.seq), 64);
@@ -251,6 +253,61 @@ static void a_broken_model_gives_numbers_and_no_crash(void **state)
     loaded_model_close(&loaded);
 }
 
+/* Opens what may be nonsense and, if it is a model, runs three tokens of it. */
+static bool try_bytes(const struct strbuf *bytes)
+{
+    struct gguf *file = NULL;
+    struct model *model = NULL;
+    struct error error = {0};
+    bool runs = false;
+    if (gguf_open_memory(bytes->ptr, bytes->len, &file, &error) == OK &&
+        model_open(file, &model, &error) == OK) {
+        struct loaded_model loaded = {.file = file, .model = model};
+        const struct infer_config config = {
+            .thread_count = 1, .token_capacity = 64, .batch_rows_max = 2, .logits_rows_max = 1};
+        struct infer *infer = loaded_model_infer(&loaded, &config);
+        struct infer_seq *seq = NULL;
+        assert_ok(infer_seq_new(infer, &seq, err));
+        for (int i = 0; i < 3; i++) {
+            const struct infer_row row = {.seq = seq, .token = 0, .wants_logits = true};
+            assert_ok(infer_step(infer, &row, 1, err));
+        }
+        infer_seq_free(seq);
+        infer_free(infer);
+        runs = true;
+    } else {
+        assert_true(strlen(error.text) > 5);
+    }
+    model_close(model);
+    gguf_close(file);
+    return runs;
+}
+
+static void flipped_bytes_give_a_sentence_or_a_model_that_runs(void **state)
+{
+    (void)state;
+    struct strbuf bytes = tiny_model_bytes(&tiny_models[0]);
+    const struct str view = strbuf_view(&bytes);
+    const size_t header = str_find(view, STR("blk.1.ffn_down.weight"), 0) + 64;
+    uint64_t random = 77;
+    size_t ran = 0;
+    for (int i = 0; i < 3000; i++) {
+        size_t at[2];
+        char old[2];
+        for (int k = 0; k < 2; k++) {
+            at[k] = tiny_model_random(&random) % header;
+            old[k] = bytes.ptr[at[k]];
+            bytes.ptr[at[k]] ^= (char)(1 << tiny_model_random(&random) % 8);
+        }
+        ran += try_bytes(&bytes);
+        for (int k = 1; k >= 0; k--)
+            bytes.ptr[at[k]] = old[k];
+    }
+    print_message("%zu of 3000 damaged files still ran\n", ran);
+    assert_in_range(ran, 1, 2900);
+    strbuf_done(&bytes);
+}
+
 int test_infer(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +319,7 @@ int test_infer(void)
         cmocka_unit_test(numbers_out_of_range_are_refused),
         cmocka_unit_test(zero_means_a_sensible_default),
         cmocka_unit_test(a_broken_model_gives_numbers_and_no_crash),
+        cmocka_unit_test(flipped_bytes_give_a_sentence_or_a_model_that_runs),
     };
     return cmocka_run_group_tests_name("infer", tests, NULL, NULL);
 }
