@@ -238,6 +238,77 @@ static void syntax_is_what_the_builtin_template_writes(void **state)
 
 /* ---------------------------------------------------------------- the parser's own promises */
 
+/* Pieces of which models' output, good and bad, is made. */
+static const char *const pieces[] = {
+    "<tool_call>", "</tool_call>",
+    "\n",          "{\"name\": \"f\", \"arguments\": ",
+    "{\"a\": 1}",  "}",
+    "{",           "\"",
+    "<think>",     "</think>",
+    "text",        "<function=f>",
+    "</function>", "<parameter=p>",
+    " ",           "</parameter>",
+    "<tool_",      "call>",
+    "\\",          "<|python_tag|>",
+    "\xc3\xa9",    "\xf0\x9f\x99\x82",
+    "[1, 2",       "]",
+};
+
+static uint32_t next_random(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 16;
+}
+
+static void random_output(uint32_t *random, struct strbuf *out)
+{
+    const uint32_t count = next_random(random) % 24;
+    for (uint32_t i = 0; i < count; i++)
+        strbuf_add_c(out, pieces[next_random(random) % ARRAY_LEN(pieces)]);
+}
+
+static void feed_random_pieces(struct output_parser *parser, struct str input, uint32_t *random,
+                               struct log *log)
+{
+    while (input.len) {
+        size_t len = 1 + next_random(random) % 9;
+        len = len < input.len ? len : input.len;
+        output_parser_feed(parser, str_slice(input, 0, len), on_event, log);
+        input = str_slice(input, len, input.len);
+    }
+    output_parser_finish(parser, on_event, log);
+}
+
+static void any_output_gives_the_same_events_however_cut(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 4000 };
+    size_t format_count = 0;
+    const struct tool_format *formats = tool_format_list(&format_count);
+    uint32_t random = 1;
+    size_t calls = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        CLEANUP(strbuf_done) struct strbuf output = {0};
+        CLEANUP(log_done) struct log whole = {0};
+        CLEANUP(log_done) struct log cut_log = {0};
+        CLEANUP(output_parser_done) struct output_parser parser;
+        const struct output_parser_config config = {
+            .format = &formats[(size_t)round % format_count],
+            .reasoning = output_parser_reasoning_of((struct str){0}),
+            .starts_in_reasoning = round % 7 == 0,
+        };
+        random_output(&random, &output);
+        output_parser_init(&parser, &config);
+        feed(&parser, strbuf_view(&output), SIZE_MAX, &whole);
+        feed_random_pieces(&parser, strbuf_view(&output), &random, &cut_log);
+        if (!str_equal(strbuf_view(&whole.lines), strbuf_view(&cut_log.lines)))
+            fail_msg("%s, %s\n--- whole\n%s\n--- cut\n%s", config.format->name, strbuf_c(&output),
+                     strbuf_c(&whole.lines), strbuf_c(&cut_log.lines));
+        calls += str_find(strbuf_view(&whole.lines), STR("tool_call f "), 0) != SIZE_MAX;
+    }
+    assert_true(calls > 10);
+}
+
 static bool stop_at_once(void *context, const struct chat_event *event)
 {
     (void)event;
@@ -307,6 +378,7 @@ int test_tool_format(void)
         cmocka_unit_test(cases_give_the_same_events_however_cut),
         cmocka_unit_test(formats_of_templates_are_found),
         cmocka_unit_test(syntax_is_what_the_builtin_template_writes),
+        cmocka_unit_test(any_output_gives_the_same_events_however_cut),
         cmocka_unit_test(a_receiver_can_stop),
         cmocka_unit_test(text_is_reported_as_soon_as_it_can_be),
         cmocka_unit_test(a_call_without_end_is_bounded),
