@@ -33,8 +33,9 @@ HOLT_CFLAGS := -std=c17 -D_GNU_SOURCE -g -fno-common -fno-strict-aliasing -ffp-c
     $(PKG_CFLAGS) -DHOLT_VERSION='"$(VERSION)"' -DHOLT_DATA_DIR='"$(PREFIX)/share/holt"'
 HOLT_LIBS := $(PKG_LIBS) -lm -pthread
 
-# A kernel's file suffix picks its instruction set; every other file is baseline x86-64.
-ISA_avx2   := -mavx2 -mfma -mf16c
+# A kernel's file suffix picks its instruction set; every other file is baseline x86-64. They are
+# always optimized and never instrumented (that takes minutes each): checkkernel has guard pages.
+ISA_avx2   := -O2 -fno-sanitize=all -mavx2 -mfma -mf16c
 ISA_avx512 := $(ISA_avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
 isa_flags   = $(ISA_$(lastword $(subst _, ,$(basename $(notdir $(1))))))
 
@@ -141,7 +142,63 @@ lint:
 fmt:
 	$(Q)git ls-files -co --exclude-standard -- '*.c' '*.h' | xargs clang-format -i
 soak: test
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/tests/test_infer
+	$(Q)$(MAKE) --no-print-directory CONFIG=fuzz CC=clang fuzz-programs
 	$(Q)dev/soak.sh
+bench: all $(BUILD)/tests/checkkernel
+	$(Q)build/holt bench
+	$(Q)$(BUILD)/tests/checkkernel --bench
+builtin:
+	$(Q)train/run.sh
+
+# ---------------------------------------------------------------- documents and installation
+DOCS := build/docs/holt.1 build/docs/holt.bash build/docs/_holt build/docs/holt.fish
+INSTALLED := bin/holt share/man/man1/holt.1 share/bash-completion/completions/holt \
+    share/zsh/site-functions/_holt share/fish/vendor_completions.d/holt.fish \
+    lib/systemd/user/holt@.service share/doc/holt/LICENSE
+.PHONY: docs prefix-check
+docs: $(DOCS)
+$(DOCS): build/holt
+	@mkdir -p $(@D)
+	$(Q)$< $(if $(filter %.1,$@),man,completions $(if $(filter %.bash,$@),bash,$(if $(filter %.fish,$@),fish,zsh))) > $@
+build/holt: all
+
+# The program knows where it is installed; another PREFIX compiles the one file that says so anew.
+prefix-check:
+	@mkdir -p $(BUILD)
+	@echo '$(PREFIX)' | cmp -s - $(BUILD)/prefix || echo '$(PREFIX)' > $(BUILD)/prefix
+$(BUILD)/prefix: prefix-check ;
+$(BUILD)/src/cli/eval_task.o: $(BUILD)/prefix
+
+install: docs
+	$(Q)install -D -m 755 build/holt $(DESTDIR)$(PREFIX)/bin/holt
+	$(Q)install -D -m 644 build/docs/holt.1 $(DESTDIR)$(PREFIX)/share/man/man1/holt.1
+	$(Q)install -D -m 644 build/docs/holt.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/holt
+	$(Q)install -D -m 644 build/docs/_holt $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_holt
+	$(Q)install -D -m 644 build/docs/holt.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/holt.fish
+	$(Q)install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/holt/LICENSE
+	$(Q)install -d $(DESTDIR)$(PREFIX)/share/holt/eval $(DESTDIR)$(PREFIX)/lib/systemd/user
+	$(Q)install -m 644 tests/eval/*.jsonl tests/eval/README.md $(DESTDIR)$(PREFIX)/share/holt/eval
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|' share/holt@.service > $(DESTDIR)$(PREFIX)/lib/systemd/user/holt@.service
+	@echo "holt is in $(DESTDIR)$(PREFIX)/bin"
+uninstall:
+	$(Q)rm -f $(INSTALLED:%=$(DESTDIR)$(PREFIX)/%)
+	$(Q)rm -rf $(DESTDIR)$(PREFIX)/share/holt
+	@rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/doc/holt 2>/dev/null || true
+
+#> make              build build/holt
+#> make run          build it and watch the agent work in a folder
+#> make test         all tests (make check: the quick ones, and lint)
+#> make install      into PREFIX (/usr/local), below DESTDIR; make uninstall takes it away
+#> make docs         man page and shell completions, in build/docs
+#> make dev          build with sanitizers, in build/dev
+#> make lint | fmt   layout, layers, limits; fmt mends the layout
+#> make bench        speed beside the machine's limits
+#> make fuzz | soak  the parsers, for some seconds; everything, for hours
+#> make builtin      train the built-in model again
+#> make clean        forget what was built
+help:
+	@sed -n 's/^#> //p' $(firstword $(MAKEFILE_LIST))
 
 clean:
 	rm -rf build

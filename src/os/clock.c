@@ -58,3 +58,8 @@ int64_t clock_local_seconds(void)
     localtime_r(&now, &local);
     return (int64_t)now + local.tm_gmtoff;
 }
+
+uint64_t clock_thread_cpu_ns(void)
+{
+    return to_ns(read_clock(CLOCK_THREAD_CPUTIME_ID));
+}

@@ -22,5 +22,6 @@ int64_t clock_unix_us(void);
 /* Sleeps at least this long, whatever signals arrive. */
 void clock_sleep_ns(uint64_t duration_ns);
 
-/* CPU time this process has used so far, all threads together. */
+/* CPU time this process has used so far, all threads together; and the calling thread alone. */
 uint64_t clock_process_cpu_ns(void);
+uint64_t clock_thread_cpu_ns(void);

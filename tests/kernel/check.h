@@ -23,6 +23,7 @@ struct check {
     const char *level;
     uint64_t random; /* state of the generator */
     uint64_t comparison_count;
+    uint64_t digest; /* of all results of the reference: the same with every compiler and CPU */
     unsigned failure_count;
 };
 
@@ -75,8 +76,14 @@ void check_bytes(struct check *c, const void *got, const void *want, size_t size
 
 typedef void(check_bench_fn)(void *context);
 
-/* Median seconds of one call of fn(context), of at least 9 samples and 60 ms. */
-double check_seconds(check_bench_fn *fn, void *context);
+/* CPU seconds of one call, of at least 9 samples and 60 ms. On a busy machine the best says more
+ * about the code, the median more about the machine. */
+struct check_time {
+    double best;
+    double median;
+};
+
+struct check_time check_time(check_bench_fn *fn, void *context);
 
 /* ---------------------------------------------------------------- the families */
 

@@ -165,7 +165,7 @@ static void bench_one(struct check *c, enum kernel_kv kind, size_t keys, size_t 
     float *scratch =
         check_buffer(c, kernel_table_attend_bytes(tokens, a.head_count, a.head_dim), 64);
     struct bench bench = {c->candidate, kind, args_of(&a, out), scratch};
-    const double seconds = check_seconds(run_bench, &bench);
+    const double seconds = check_time(run_bench, &bench).median;
     const double pairs = (double)keys * (double)tokens;
     printf("%-9s attend %s %5zu keys, %2zu tokens, 4 heads of 128: %7.2f ns per key and token, "
            "%6.1f GFMA/s\n",

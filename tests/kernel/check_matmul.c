@@ -140,13 +140,12 @@ static void run_bench(void *context)
     bench->run(&bench->args);
 }
 
-/* One token: bytes of weights per second, from a matrix that no cache holds; many tokens:
- * multiply-adds per second. */
-static void bench_one(struct check *c, enum dtype dtype, size_t token_count)
+/* `weight_bytes` of weights: more than any cache, or what a second-level cache holds. */
+static void bench_one(struct check *c, enum dtype dtype, size_t token_count, size_t weight_bytes)
 {
-    enum { COLUMNS = 2560, ROWS_MANY = 512, BYTES_ONE = 96 << 20 };
+    enum { COLUMNS = 2560, FILLED = 64 };
     const size_t row_bytes = check_row_bytes(dtype, COLUMNS);
-    const size_t rows = token_count == 1 ? BYTES_ONE / row_bytes : ROWS_MANY;
+    const size_t rows = weight_bytes / row_bytes / KERNEL_ROW_ALIGN * KERNEL_ROW_ALIGN;
     const enum kernel_activation kind = c->reference->matmul[dtype].activation;
     const size_t stride = kernel_table_activation_bytes(kind, COLUMNS);
     struct product p = {dtype, COLUMNS, rows, token_count, NULL, NULL, stride};
@@ -154,7 +153,7 @@ static void bench_one(struct check *c, enum dtype dtype, size_t token_count)
     p.activations = check_buffer(c, stride * token_count, 64);
     float *x = check_buffer(c, COLUMNS * sizeof(float), 64);
     float *out = check_buffer(c, rows * token_count * sizeof(float), 64);
-    const size_t filled = 64; /* rows with values of their own; the rest repeat them */
+    const size_t filled = rows < FILLED ? rows : FILLED; /* the rest repeats these */
     check_fill_weights(c, CHECK_NORMAL, dtype, p.weights, filled, COLUMNS);
     for (size_t r = filled; r < rows; r++)
         memcpy((char *)p.weights + r * row_bytes, (char *)p.weights + r % filled * row_bytes,
@@ -164,11 +163,13 @@ static void bench_one(struct check *c, enum dtype dtype, size_t token_count)
         c->reference->quantize[kind](x, COLUMNS, (char *)p.activations + t * stride);
     }
     struct bench bench = {c->candidate->matmul[dtype].run, whole(&p, out)};
-    const double seconds = check_seconds(run_bench, &bench);
-    const double macs = (double)rows * COLUMNS * (double)token_count;
-    printf("%-9s matmul %-5s %4zu tokens: %7.1f GB/s of weights, %7.1f GMAC/s\n", c->level,
-           dtype_name(dtype), token_count, (double)(rows * row_bytes) / seconds * 1e-9,
-           macs / seconds * 1e-9);
+    const struct check_time time = check_time(run_bench, &bench);
+    const double bytes = (double)(rows * row_bytes) * 1e-9;
+    const double macs = (double)rows * COLUMNS * (double)token_count * 1e-9;
+    printf("%-9s matmul %-4s %3zu tokens, %5.1f MB: GB/s of weights %5.1f (best %5.1f), "
+           "GMAC/s %6.1f (best %6.1f)\n",
+           c->level, dtype_name(dtype), token_count, bytes * 1e3, bytes / time.median,
+           bytes / time.best, macs / time.median, macs / time.best);
     check_free(c, out);
     check_free(c, x);
     check_free(c, p.activations);
@@ -177,8 +178,11 @@ static void bench_one(struct check *c, enum dtype dtype, size_t token_count)
 
 void check_matmul_bench(struct check *c)
 {
-    static const size_t counts[] = {1, 2, 4, 8, 16, 64, 256};
-    for (size_t d = 0; d < ARRAY_LEN(dtypes); d++)
+    static const size_t counts[] = {1, 2, 3, 4, 6, 8, 16, 64, 256};
+    enum { MEMORY_BYTES = 64 << 20, CACHE_BYTES = 256 << 10 };
+    for (size_t d = 0; d < ARRAY_LEN(dtypes); d++) {
+        bench_one(c, dtypes[d], 1, MEMORY_BYTES);
         for (size_t t = 0; t < ARRAY_LEN(counts); t++)
-            bench_one(c, dtypes[d], counts[t]);
+            bench_one(c, dtypes[d], counts[t], CACHE_BYTES);
+    }
 }

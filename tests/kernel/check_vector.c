@@ -15,9 +15,10 @@ static void fill_exponents(struct check *c, float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         x[i] = check_float(c, -110.0f, 95.0f);
-        if (check_int(c, 0, 3) == 0)
-            x[i] = ((float)check_int(c, -150, 128) + (check_int(c, 0, 1) ? 0.5f : 0.0f)) *
-                   0x1.62e43p-1f;
+        if (check_int(c, 0, 3) == 0) {
+            const float whole = (float)check_int(c, -150, 128);
+            x[i] = (whole + 0.5f * (float)check_int(c, 0, 1)) * 0x1.62e43p-1f;
+        }
     }
 }
 
@@ -103,9 +104,11 @@ static void check_to_f16(struct check *c, size_t n, int pattern)
     uint16_t *got = check_buffer(c, n * sizeof(uint16_t), 2);
     check_fill_floats(c, (enum check_pattern)pattern, x, n);
     for (size_t i = 0; i < n; i++)
-        if (check_int(c, 0, 1)) /* every exponent of a half, ties and neighbours of ties */
-            x[i] = ldexpf((float)check_int(c, -4098, 4098) + (float)check_int(c, -1, 1) * 0.25f,
-                          check_int(c, -40, 8));
+        if (check_int(c, 0, 1)) { /* every exponent of a half, ties and neighbours of ties */
+            const float near = (float)check_int(c, -4098, 4098);
+            const float tie = near + (float)check_int(c, -1, 1) * 0.25f;
+            x[i] = ldexpf(tie, check_int(c, -40, 8));
+        }
     c->reference->to_f16(x, n, want);
     c->candidate->to_f16(x, n, got);
     check_halves(c, got, want, n);
@@ -227,7 +230,7 @@ void check_vector_bench(struct check *c)
     check_fill_floats(c, CHECK_NORMAL, bench.y, BENCH_LEN);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         printf("%-9s %-16s %d values: %6.3f ns per value\n", c->level, rows[i].name, BENCH_LEN,
-               check_seconds(rows[i].fn, &bench) / BENCH_LEN * 1e9);
+               check_time(rows[i].fn, &bench).median / BENCH_LEN * 1e9);
     check_free(c, bench.packed);
     check_free(c, bench.out);
     check_free(c, bench.y);

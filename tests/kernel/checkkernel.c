@@ -75,11 +75,12 @@ static unsigned run_level(const struct options *options, const struct cpu_level 
     struct kernel_table candidate;
     kernel_table_init(&reference, 0);
     kernel_table_init(&candidate, level->features);
-    struct check c = {&reference, &candidate, level->name, options->seed, 0, 0};
+    struct check c = {&reference, &candidate, level->name, options->seed, 0, 0, 0};
     for (size_t i = 0; i < ARRAY_LEN(families); i++) {
         if (options->family && strcmp(options->family, families[i].name) != 0)
             continue;
         c.random = options->seed;
+        c.digest = 0;
         if (options->is_bench) {
             if (families[i].bench)
                 families[i].bench(&c);
@@ -88,8 +89,9 @@ static unsigned run_level(const struct options *options, const struct cpu_level 
         const uint64_t begin = clock_monotonic_ns();
         const uint64_t before = c.comparison_count;
         families[i].check(&c);
-        printf("%-9s %-11s %9" PRIu64 " values compared in %.1f s\n", level->name, families[i].name,
-               c.comparison_count - before, (double)(clock_monotonic_ns() - begin) * 1e-9);
+        printf("%-9s %-10s %8" PRIu64 " values, reference digest %016" PRIx64 ", %.1f s\n",
+               level->name, families[i].name, c.comparison_count - before, c.digest,
+               (double)(clock_monotonic_ns() - begin) * 1e-9);
     }
     return c.failure_count;
 }

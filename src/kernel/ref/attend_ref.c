@@ -84,12 +84,12 @@ static void attend(const struct kernel_attend_args *args, size_t span, float *pa
     }
 }
 
-static void attend_f16(const struct kernel_attend_args *args, size_t span, float *partial)
+void attend_ref_f16(const struct kernel_attend_args *args, size_t span, float *partial)
 {
     attend(args, span, partial, sizeof(uint16_t), load_f16);
 }
 
-static void attend_f32(const struct kernel_attend_args *args, size_t span, float *partial)
+void attend_ref_f32(const struct kernel_attend_args *args, size_t span, float *partial)
 {
     attend(args, span, partial, sizeof(float), load_f32);
 }
@@ -127,7 +127,7 @@ static void attend_merge(const struct kernel_attend_args *args, size_t span, con
 
 void attend_ref_fill(struct kernel_table *table)
 {
-    table->attend_span[KERNEL_KV_F16] = attend_f16;
-    table->attend_span[KERNEL_KV_F32] = attend_f32;
+    table->attend_span[KERNEL_KV_F16] = attend_ref_f16;
+    table->attend_span[KERNEL_KV_F32] = attend_ref_f32;
     table->attend_merge = attend_merge;
 }

@@ -5,6 +5,9 @@
  */
 #pragma once
 
+#include <stddef.h>
+
+struct kernel_attend_args;
 struct kernel_table;
 
 void matmul_ref_fill(struct kernel_table *table);
@@ -13,3 +16,7 @@ void dequantize_ref_fill(struct kernel_table *table);
 void vector_ref_fill(struct kernel_table *table);
 void attend_ref_fill(struct kernel_table *table);
 void speed_ref_fill(struct kernel_table *table);
+
+/* Faster kernels hand shapes over that they are not made for. */
+void attend_ref_f16(const struct kernel_attend_args *args, size_t span, float *partial);
+void attend_ref_f32(const struct kernel_attend_args *args, size_t span, float *partial);

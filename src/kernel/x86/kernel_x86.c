@@ -1,14 +1,22 @@
 /* kernel_x86 - which file fills which part of the table at which level. Threads: any; no state. */
 #include "kernel/x86/kernel_x86.h"
 
-#include "kernel/kernel_table.h"
-
 void kernel_x86_fill_avx2(struct kernel_table *table)
 {
-    (void)table;
+    attend_avx2_fill(table);
+    matmul_plain_avx2_fill(table);
+    matmul_rows32_avx2_fill(table);
+    matmul_rows256_avx2_fill(table);
+    speed_avx2_fill(table);
+    vector_ops_avx2_fill(table);
 }
 
 void kernel_x86_fill_avx512(struct kernel_table *table)
 {
-    (void)table;
+    attend_avx512_fill(table);
+    matmul_plain_avx512_fill(table);
+    matmul_rows32_avx512_fill(table);
+    matmul_rows256_avx512_fill(table);
+    speed_avx512_fill(table);
+    vector_ops_avx512_fill(table);
 }

@@ -3,7 +3,8 @@
  *
  * One file per family and instruction set; each fills its part of the table. Files ending in
  * _avx2.c and _avx512.c are built with the flags of that set (Makefile), so nothing in them may run
- * before the processor is known to have it: kernel_table_init() looks.
+ * before the processor is known to have it: kernel_table_init() looks. They include only headers
+ * with static inline functions, and no such function of theirs is used by a baseline file.
  */
 #pragma once
 
@@ -11,3 +12,17 @@ struct kernel_table;
 
 void kernel_x86_fill_avx2(struct kernel_table *table);
 void kernel_x86_fill_avx512(struct kernel_table *table);
+
+void attend_avx2_fill(struct kernel_table *table);
+void matmul_plain_avx2_fill(struct kernel_table *table);
+void matmul_rows32_avx2_fill(struct kernel_table *table);
+void matmul_rows256_avx2_fill(struct kernel_table *table);
+void speed_avx2_fill(struct kernel_table *table);
+void vector_ops_avx2_fill(struct kernel_table *table);
+
+void attend_avx512_fill(struct kernel_table *table);
+void matmul_plain_avx512_fill(struct kernel_table *table);
+void matmul_rows32_avx512_fill(struct kernel_table *table);
+void matmul_rows256_avx512_fill(struct kernel_table *table);
+void speed_avx512_fill(struct kernel_table *table);
+void vector_ops_avx512_fill(struct kernel_table *table);

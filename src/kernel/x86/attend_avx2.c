@@ -1,0 +1,287 @@
+/*
+ * attend_avx2 - attention over paged keys and values: up to two (token, head) rows share every load
+ * of a key or value. Also the merging of spans, for all levels above.
+ *
+ * The sixteen lanes of the definition are two vectors.
+ *
+ * Threads: any; no state.
+ */
+#include "kernel/attend_span.h"
+#include "kernel/kernel_table.h"
+#include "kernel/ref/kernel_ref.h"
+#include "kernel/x86/kernel_x86.h"
+#include "kernel/x86/unroll.h"
+#include "kernel/x86/vector_avx2.h"
+
+enum {
+    LANES = 16,
+    HALF = 8,
+    ROWS = 2,   /* (token, head) pairs that share loads */
+    KEYS = 2,   /* keys whose dot products with the rows are in registers */
+    CHUNKS = 4, /* vectors of a value that are added to at a time */
+};
+
+/* Eight elements from index i of a row of keys or values. */
+typedef __m256(load_fn)(const unsigned char *row, size_t i);
+
+static inline __m256 load_f16(const unsigned char *row, size_t i)
+{
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(row + i * sizeof(uint16_t))));
+}
+
+static inline __m256 load_f32(const unsigned char *row, size_t i)
+{
+    return _mm256_loadu_ps((const float *)(const void *)row + i);
+}
+
+/* One page as a tile of rows sees it. */
+struct page {
+    const unsigned char *keys;
+    const unsigned char *values;
+    size_t row_bytes;
+    size_t head_dim;
+    float scale;
+    const float *query[ROWS];
+    float *partial[ROWS];
+    size_t count[ROWS]; /* keys the row sees, 1..KERNEL_PAGE_TOKENS, ascending */
+};
+
+struct scores {
+    float of[ROWS][KERNEL_PAGE_TOKENS];
+};
+
+/* Element i of the result: the tree sum of v[i] with lanes 0..7 and 8..15 in its two vectors. */
+TEMPLATE __m128 sum_each(__m256 v[4][2])
+{
+    __m256 eight[4];
+    UNROLL for (size_t i = 0; i < 4; i++) eight[i] = _mm256_add_ps(v[i][0], v[i][1]);
+    const __m256 four01 = _mm256_add_ps(_mm256_permute2f128_ps(eight[0], eight[1], 0x20),
+                                        _mm256_permute2f128_ps(eight[0], eight[1], 0x31));
+    const __m256 four23 = _mm256_add_ps(_mm256_permute2f128_ps(eight[2], eight[3], 0x20),
+                                        _mm256_permute2f128_ps(eight[2], eight[3], 0x31));
+    /* Lanes of 128 bits: two of sum 0 and two of sum 2; two of sum 1 and two of sum 3. */
+    const __m256d low = _mm256_unpacklo_pd(_mm256_castps_pd(four01), _mm256_castps_pd(four23));
+    const __m256d high = _mm256_unpackhi_pd(_mm256_castps_pd(four01), _mm256_castps_pd(four23));
+    const __m256 two = _mm256_add_ps(_mm256_castpd_ps(low), _mm256_castpd_ps(high));
+    const __m256 one = _mm256_hadd_ps(two, two); /* 0 2 0 2 | 1 3 1 3 */
+    return _mm_unpacklo_ps(_mm256_castps256_ps128(one), _mm256_extractf128_ps(one, 1));
+}
+
+/* Scores of the keys [0, count) rounded up to two: a page has them all, some mean nothing. */
+TEMPLATE void score(const struct page *page, load_fn *load, size_t rows, struct scores *out)
+{
+    for (size_t j = 0; j < page->count[rows - 1]; j += KEYS) {
+        const unsigned char *key = page->keys + j * page->row_bytes;
+        __m256 sum[ROWS * KEYS][2];
+        UNROLL for (size_t i = 0; i < ROWS * KEYS; i++) sum[i][0] = sum[i][1] = _mm256_setzero_ps();
+        for (size_t d = 0; d < page->head_dim; d += LANES)
+            UNROLL for (size_t half = 0; half < 2; half++) UNROLL for (size_t k = 0; k < KEYS; k++)
+            {
+                const __m256 value = load(key + k * page->row_bytes, d + half * HALF);
+                UNROLL for (size_t r = 0; r < rows; r++) sum[KEYS * r + k][half] =
+                    _mm256_fmadd_ps(_mm256_loadu_ps(page->query[r] + d + half * HALF), value,
+                                    sum[KEYS * r + k][half]);
+            }
+        const __m128 dots = _mm_mul_ps(sum_each(sum), _mm_set1_ps(page->scale));
+        _mm_storel_pi((__m64 *)(void *)&out->of[0][j], dots);
+        if (rows > 1)
+            _mm_storeh_pi((__m64 *)(void *)&out->of[1][j], dots);
+    }
+}
+
+/* Turns the scores of row r into weights, updates largest and sum, returns what the vector shrinks
+ * by. */
+TEMPLATE float weigh(const struct page *page, size_t r, struct scores *scores)
+{
+    enum { VECTORS = KERNEL_PAGE_TOKENS / HALF };
+    float *partial = page->partial[r];
+    const size_t count = page->count[r];
+    __m256 most = _mm256_set1_ps(partial[ATTEND_SPAN_LARGEST]);
+    for (size_t j = 0; j < count; j += HALF) {
+        const __m256 there = _mm256_castsi256_ps(vector_avx2_first(count - j));
+        const __m256 s = _mm256_loadu_ps(&scores->of[r][j]);
+        most = _mm256_max_ps(_mm256_blendv_ps(most, s, there), most);
+    }
+    const float largest = vector_avx2_max(most);
+    const float shrink = vector_exp(partial[ATTEND_SPAN_LARGEST] - largest);
+    __m256 lane[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+    UNROLL for (size_t v = 0; v < VECTORS; v++)
+    {
+        if (v * HALF >= count)
+            break;
+        const __m256 there = _mm256_castsi256_ps(vector_avx2_first(count - v * HALF));
+        const __m256 s = _mm256_loadu_ps(&scores->of[r][v * HALF]);
+        const __m256 p = vector_avx2_exp(_mm256_sub_ps(s, _mm256_set1_ps(largest)));
+        lane[v % 2] = _mm256_add_ps(lane[v % 2], _mm256_and_ps(p, there));
+        _mm256_storeu_ps(&scores->of[r][v * HALF], p);
+    }
+    partial[ATTEND_SPAN_SUM] =
+        fmaf(partial[ATTEND_SPAN_SUM], shrink, vector_avx2_sum(lane[0], lane[1]));
+    partial[ATTEND_SPAN_LARGEST] = largest;
+    return shrink;
+}
+
+/* Adds the values of keys [begin, end) to `chunks` vectors from element d of rows [first, first +
+ * rows), after these were multiplied by `shrink`. */
+TEMPLATE void mix_chunk(const struct page *page, load_fn *load, const struct scores *p,
+                        const float *shrink, size_t first, size_t rows, size_t begin, size_t end,
+                        size_t d, size_t chunks)
+{
+    __m256 sum[ROWS][CHUNKS];
+    UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < chunks; v++)
+    {
+        const float *mixed = page->partial[first + r] + KERNEL_PARTIAL_HEAD + d + v * HALF;
+        sum[r][v] = _mm256_mul_ps(_mm256_loadu_ps(mixed), _mm256_set1_ps(shrink[r]));
+    }
+    for (size_t j = begin; j < end; j++) {
+        const unsigned char *value = page->values + j * page->row_bytes;
+        __m256 weight[ROWS];
+        UNROLL for (size_t r = 0; r < rows; r++) weight[r] = _mm256_set1_ps(p->of[first + r][j]);
+        UNROLL for (size_t v = 0; v < chunks; v++)
+        {
+            const __m256 x = load(value, d + v * HALF);
+            UNROLL for (size_t r = 0; r < rows; r++) sum[r][v] =
+                _mm256_fmadd_ps(weight[r], x, sum[r][v]);
+        }
+    }
+    UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < chunks; v++)
+        _mm256_storeu_ps(page->partial[first + r] + KERNEL_PARTIAL_HEAD + d + v * HALF, sum[r][v]);
+}
+
+TEMPLATE void mix(const struct page *page, load_fn *load, const struct scores *p,
+                  const float *shrink, size_t first, size_t rows, size_t begin, size_t end)
+{
+    size_t d = 0;
+    for (; d + CHUNKS * HALF <= page->head_dim; d += CHUNKS * HALF)
+        mix_chunk(page, load, p, shrink, first, rows, begin, end, d, CHUNKS);
+    if (d < page->head_dim) /* a multiple of 16 */
+        mix_chunk(page, load, p, shrink, first, rows, begin, end, d, 2);
+}
+
+TEMPLATE void attend_page(const struct page *page, load_fn *load, size_t rows)
+{
+    const float one = 1.0f; /* multiplying by it changes nothing */
+    struct scores scores;
+    float shrink[ROWS];
+    score(page, load, rows, &scores);
+    for (size_t r = 0; r < rows; r++)
+        shrink[r] = weigh(page, r, &scores);
+    mix(page, load, &scores, shrink, 0, rows, 0, page->count[0]);
+    if (rows > 1 && page->count[1] > page->count[0]) /* what only the later token sees */
+        mix(page, load, &scores, &one, 1, 1, page->count[0], page->count[1]);
+}
+
+/* Rows [first, first + rows) of [token][head], all of which see keys of the span. */
+TEMPLATE void attend_tile(const struct kernel_attend_args *args, load_fn *load,
+                          size_t element_bytes, size_t span, size_t first, size_t rows,
+                          float *partial)
+{
+    struct page page = {.row_bytes = args->head_dim * element_bytes,
+                        .head_dim = args->head_dim,
+                        .scale = args->scale};
+    const float *query[ROWS];
+    float *state[ROWS];
+    size_t end[ROWS];
+    for (size_t r = 0; r < rows; r++) {
+        const size_t token = (first + r) / args->head_count;
+        const size_t head = (first + r) % args->head_count;
+        query[r] = args->queries + token * args->query_stride + head * args->head_dim;
+        state[r] = attend_span_partial(args, token, head, partial);
+        attend_span_clear(args, state[r]);
+        end[r] = attend_span_keys(args, span, token).end;
+    }
+    /* Tokens come in order: the first row sees the least, perhaps nothing of the last page. */
+    for (size_t key = span * KERNEL_SPAN_TOKENS; key < end[rows - 1]; key += KERNEL_PAGE_TOKENS) {
+        const size_t skipped = end[0] <= key ? 1 : 0;
+        for (size_t r = skipped; r < rows; r++) {
+            const size_t left = end[r] - key;
+            page.query[r - skipped] = query[r];
+            page.partial[r - skipped] = state[r];
+            page.count[r - skipped] = left < KERNEL_PAGE_TOKENS ? left : KERNEL_PAGE_TOKENS;
+        }
+        const size_t offset = attend_span_page(args, key);
+        page.keys = (const unsigned char *)args->keys + offset;
+        page.values = (const unsigned char *)args->values + offset;
+        if (rows - skipped == 1)
+            attend_page(&page, load, 1);
+        else
+            attend_page(&page, load, 2);
+    }
+}
+
+TEMPLATE void attend(const struct kernel_attend_args *args, load_fn *load, size_t element_bytes,
+                     size_t span, float *partial)
+{
+    const size_t row_count = args->token_count * args->head_count;
+    size_t row = 0;
+    for (size_t t = 0; t < args->token_count; t++) {
+        const struct attend_span_keys seen = attend_span_keys(args, span, t);
+        if (seen.begin < seen.end)
+            break;
+        row += args->head_count;
+    }
+    for (; row < row_count; row += ROWS)
+        attend_tile(args, load, element_bytes, span, row,
+                    row_count - row < ROWS ? row_count - row : ROWS, partial);
+}
+
+static void attend_f16(const struct kernel_attend_args *args, size_t span, float *partial)
+{
+    if (args->head_dim % LANES)
+        attend_ref_f16(args, span, partial);
+    else
+        attend(args, load_f16, sizeof(uint16_t), span, partial);
+}
+
+static void attend_f32(const struct kernel_attend_args *args, size_t span, float *partial)
+{
+    if (args->head_dim % LANES)
+        attend_ref_f32(args, span, partial);
+    else
+        attend(args, load_f32, sizeof(float), span, partial);
+}
+
+/* ---------------------------------------------------------------- merging spans */
+
+static void merge_one(size_t head_dim, const float *partial, float *state)
+{
+    const float largest = partial[ATTEND_SPAN_LARGEST] > state[ATTEND_SPAN_LARGEST]
+                              ? partial[ATTEND_SPAN_LARGEST]
+                              : state[ATTEND_SPAN_LARGEST];
+    const float old = vector_exp(state[ATTEND_SPAN_LARGEST] - largest);
+    const float new = vector_exp(partial[ATTEND_SPAN_LARGEST] - largest);
+    state[ATTEND_SPAN_LARGEST] = largest;
+    state[ATTEND_SPAN_SUM] = fmaf(state[ATTEND_SPAN_SUM], old, partial[ATTEND_SPAN_SUM] * new);
+    for (size_t d = 0; d < head_dim; d += HALF) {
+        const float *from = partial + KERNEL_PARTIAL_HEAD + d;
+        float *to = state + KERNEL_PARTIAL_HEAD + d;
+        const __m256 part =
+            _mm256_mul_ps(vector_avx2_load(from, head_dim - d), _mm256_set1_ps(new));
+        vector_avx2_store(
+            to, head_dim - d,
+            _mm256_fmadd_ps(vector_avx2_load(to, head_dim - d), _mm256_set1_ps(old), part));
+    }
+}
+
+static void attend_merge(const struct kernel_attend_args *args, size_t span, const float *partial,
+                         float *state)
+{
+    const size_t floats = KERNEL_PARTIAL_HEAD + args->head_dim;
+    for (size_t t = 0; t < args->token_count; t++) {
+        const struct attend_span_keys seen = attend_span_keys(args, span, t);
+        for (size_t h = 0; h < args->head_count && seen.begin < seen.end; h++) {
+            const size_t at = (t * args->head_count + h) * floats;
+            if (span == 0)
+                memcpy(&state[at], &partial[at], floats * sizeof(float));
+            else
+                merge_one(args->head_dim, &partial[at], &state[at]);
+        }
+    }
+}
+
+void attend_avx2_fill(struct kernel_table *table)
+{
+    table->attend_span[KERNEL_KV_F16] = attend_f16;
+    table->attend_span[KERNEL_KV_F32] = attend_f32;
+    table->attend_merge = attend_merge;
+}

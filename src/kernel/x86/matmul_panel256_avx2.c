@@ -1,0 +1,298 @@
+/*
+ * matmul_panel256_avx2 - products for many tokens with weights in blocks of 256 (Q4_K, Q6_K), see
+ * matmul_panel.h.
+ *
+ * Words of several steps are added before vpmaddwd multiplies them with the scale of the sub-block
+ * and widens: eight steps of Q4_K are at most 8 * 2 * 15 * 127 = 30480, two of Q6_K 2 * 2 * 63 * 127
+ * = 32004.
+ *
+ * Threads: any; no state.
+ */
+#include "kernel/activation.h"
+#include "kernel/x86/kernel_x86.h"
+#include "kernel/x86/panel_avx2.h"
+#include "tensor/block_formats.h"
+
+#include <stdalign.h>
+
+enum { BLOCK = 256, STEPS = BLOCK / 4, BLOCKS_MAX = MATMUL_PANEL_COLUMNS / BLOCK };
+
+/* Sub-blocks: Q4_K has 8 of 32 weights, Q6_K 16 of 16. */
+struct panel {
+    alignas(64) uint8_t w[BLOCKS_MAX][STEPS][PANEL_GROUPS][PANEL_LANES][4];
+    alignas(64) int32_t sub_scale[BLOCKS_MAX][16][PANEL_GROUPS][PANEL_LANES]; /* a word, twice */
+    alignas(64) int32_t pair[BLOCKS_MAX][8][PANEL_GROUPS][PANEL_LANES]; /* words of neighbours:
+                                                             mins of Q4_K, scales of Q6_K */
+    alignas(64) float scale[BLOCKS_MAX][PANEL_GROUPS][PANEL_LANES];
+    alignas(64) float min[BLOCKS_MAX][PANEL_GROUPS][PANEL_LANES];
+};
+
+TEMPLATE __m256i load_vector(const void *lanes)
+{
+    return _mm256_load_si256((const __m256i *)lanes);
+}
+
+TEMPLATE void store_vector(void *lanes, __m256i value)
+{
+    _mm256_store_si256((__m256i *)lanes, value);
+}
+
+/* Sums as words of `steps` steps from `step` on, times `scale`, added to isum. */
+TEMPLATE void add_steps(const struct panel *panel, size_t b, size_t step, size_t steps, size_t sub,
+                        const unsigned char *const q[PANEL_TILE],
+                        __m256i isum[PANEL_TILE][PANEL_GROUPS], unsigned tokens, unsigned groups)
+{
+    __m256i c[PANEL_TILE][PANEL_GROUPS];
+    UNROLL for (size_t t = 0; t < tokens; t++) UNROLL for (size_t g = 0; g < groups; g++) c[t][g] =
+        _mm256_setzero_si256();
+    for (size_t s = step; s < step + steps; s++) {
+        __m256i w[PANEL_GROUPS];
+        UNROLL for (size_t g = 0; g < groups; g++) w[g] = load_vector(panel->w[b][s][g]);
+        UNROLL for (size_t t = 0; t < tokens; t++)
+        {
+            const __m256i x = panel_broadcast(q[t] + b * BLOCK + s * 4);
+            UNROLL for (size_t g = 0; g < groups; g++) c[t][g] =
+                _mm256_add_epi16(c[t][g], _mm256_maddubs_epi16(w[g], x));
+        }
+    }
+    UNROLL for (size_t g = 0; g < groups; g++)
+    {
+        const __m256i scale = load_vector(panel->sub_scale[b][sub][g]);
+        UNROLL for (size_t t = 0; t < tokens; t++) isum[t][g] =
+            _mm256_add_epi32(isum[t][g], _mm256_madd_epi16(c[t][g], scale));
+    }
+}
+
+/* Sum over pairs of sub-blocks of the panel's words times the token's sums. */
+TEMPLATE __m256i pair_sum(const struct panel *panel, size_t b, size_t g, const int16_t *sums,
+                          size_t pairs)
+{
+    __m256i sum = _mm256_setzero_si256();
+    UNROLL for (size_t i = 0; i < pairs; i++) sum = _mm256_add_epi32(
+        sum, _mm256_madd_epi16(load_vector(panel->pair[b][i][g]), panel_broadcast(sums + 2 * i)));
+    return sum;
+}
+
+TEMPLATE void add_to_output(const struct panel_tile *tile, size_t t, size_t g, size_t block,
+                            float a_scale, __m256 u)
+{
+    const __m256 sum = panel_load(tile, t, g, block == 0);
+    panel_store(tile, t, g, _mm256_fmadd_ps(_mm256_set1_ps(a_scale), u, sum));
+}
+
+/* ---------------------------------------------------------------- Q4_K */
+
+TEMPLATE void multiply_q4_k(const struct panel *panel, const struct panel_tile *tile,
+                            unsigned tokens, unsigned groups)
+{
+    const unsigned char *q[PANEL_TILE];
+    UNROLL for (size_t t = 0; t < tokens; t++) q[t] =
+        panel_activation(tile, t) + tile->block_begin * BLOCK;
+    for (size_t b = 0; b < tile->block_count; b++) {
+        const size_t block = tile->block_begin + b;
+        __m256i isum[PANEL_TILE][PANEL_GROUPS];
+        for (size_t t = 0; t < tokens; t++)
+            for (size_t g = 0; g < groups; g++)
+                isum[t][g] = _mm256_setzero_si256();
+        for (size_t sub = 0; sub < 8; sub++)
+            add_steps(panel, b, sub * 8, 8, sub, q, isum, tokens, groups);
+        for (size_t t = 0; t < tokens; t++) {
+            const struct activation_q8_256 a =
+                activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
+            UNROLL for (size_t g = 0; g < groups; g++)
+            {
+                const __m256i msum = pair_sum(panel, b, g, a.sum32 + block * 8, 4);
+                __m256 u = _mm256_mul_ps(_mm256_load_ps(panel->scale[b][g]),
+                                         _mm256_cvtepi32_ps(isum[t][g]));
+                u = _mm256_fnmadd_ps(_mm256_load_ps(panel->min[b][g]), _mm256_cvtepi32_ps(msum), u);
+                add_to_output(tile, t, g, block, a.scale[block], u);
+            }
+        }
+    }
+}
+
+static void run_tile_q4_k(const void *panel, const struct panel_tile *tile)
+{
+    PANEL_CHOOSE(multiply_q4_k, panel, tile);
+}
+
+/* Byte `index` of each dword. */
+TEMPLATE __m256i byte_of(__m256i words, int index)
+{
+    return _mm256_and_si256(_mm256_srli_epi32(words, 8 * index), _mm256_set1_epi32(0xff));
+}
+
+TEMPLATE __m256i two_words(__m256i low, __m256i high)
+{
+    return _mm256_or_si256(low, _mm256_slli_epi32(high, 16));
+}
+
+/* The low words of eight dwords as floats. */
+TEMPLATE __m256 halves_of(__m256i words)
+{
+    const __m256i low = _mm256_and_si256(words, _mm256_set1_epi32(0xffff));
+    const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, low), 0xd8);
+    return _mm256_cvtph_ps(_mm256_castsi256_si128(packed));
+}
+
+/* q4_k_scales.h with a row in each lane: `head` is the first 16 bytes of 8 blocks. */
+TEMPLATE void decode_q4_k_head(struct panel *panel, size_t b, size_t g, const __m256i head[4])
+{
+    const __m256i six = _mm256_set1_epi32(0x3f3f3f3f);
+    const __m256i four = _mm256_set1_epi32(0x0f0f0f0f);
+    const __m256i top = _mm256_set1_epi32(0x30303030);
+    const __m256i high_scales = _mm256_and_si256(_mm256_srli_epi32(head[1], 2), top);
+    const __m256i high_mins = _mm256_and_si256(_mm256_srli_epi32(head[2], 2), top);
+    const __m256i scales[2] = {_mm256_and_si256(head[1], six),
+                               _mm256_or_si256(_mm256_and_si256(head[3], four), high_scales)};
+    const __m256i mins[2] = {
+        _mm256_and_si256(head[2], six),
+        _mm256_or_si256(_mm256_and_si256(_mm256_srli_epi32(head[3], 4), four), high_mins)};
+    UNROLL for (int s = 0; s < 8; s++)
+    {
+        const __m256i scale = byte_of(scales[s / 4], s % 4);
+        store_vector(panel->sub_scale[b][s][g], two_words(scale, scale));
+    }
+    UNROLL for (int i = 0; i < 4; i++)
+        store_vector(panel->pair[b][i][g], two_words(byte_of(mins[i / 2], i % 2 * 2),
+                                                     byte_of(mins[i / 2], i % 2 * 2 + 1)));
+    _mm256_store_ps(panel->scale[b][g], halves_of(head[0]));
+    _mm256_store_ps(panel->min[b][g], halves_of(_mm256_srli_epi32(head[0], 16)));
+}
+
+static void decode_q4_k(void *memory, const struct panel_rows *rows, size_t block_begin,
+                        size_t block_count)
+{
+    struct panel *panel = memory;
+    const __m256i nibble = _mm256_set1_epi8(15);
+    for (size_t g = 0; g < rows->group_count; g++)
+        for (size_t b = 0; b < block_count; b++) {
+            const size_t offset = (block_begin + b) * sizeof(struct block_q4_k);
+            __m256i w[4];
+            panel_columns(rows->row[g], offset, w);
+            decode_q4_k_head(panel, b, g, w);
+            /* 32 bytes are sub-blocks 2c (low nibbles) and 2c + 1 (high ones). */
+            for (size_t part = 0; part < 8; part++) {
+                panel_columns(rows->row[g], offset + offsetof(struct block_q4_k, q) + 16 * part, w);
+                uint8_t(*low)[PANEL_GROUPS][PANEL_LANES][4] =
+                    &panel->w[b][part / 2 * 16 + part % 2 * 4];
+                UNROLL for (size_t d = 0; d < 4; d++)
+                {
+                    const __m256i high = _mm256_srli_epi16(w[d], 4);
+                    store_vector(low[d][g], _mm256_and_si256(w[d], nibble));
+                    store_vector(low[d + 8][g], _mm256_and_si256(high, nibble));
+                }
+            }
+        }
+}
+
+void matmul_panel256_avx2_q4_k(const struct kernel_matmul_args *args)
+{
+    static const struct panel_format format = {QK_BLOCK_LEN, sizeof(struct block_q4_k), decode_q4_k,
+                                               run_tile_q4_k};
+    struct panel panel;
+    panel_run(args, &format, &panel);
+}
+
+/* ---------------------------------------------------------------- Q6_K */
+
+/* Weights have 32 added: 32 * (sum of scale * sum of the activations) is subtracted. */
+TEMPLATE void multiply_q6_k(const struct panel *panel, const struct panel_tile *tile,
+                            unsigned tokens, unsigned groups)
+{
+    const unsigned char *q[PANEL_TILE];
+    UNROLL for (size_t t = 0; t < tokens; t++) q[t] =
+        panel_activation(tile, t) + tile->block_begin * BLOCK;
+    for (size_t b = 0; b < tile->block_count; b++) {
+        const size_t block = tile->block_begin + b;
+        __m256i isum[PANEL_TILE][PANEL_GROUPS];
+        for (size_t t = 0; t < tokens; t++)
+            for (size_t g = 0; g < groups; g++)
+                isum[t][g] = _mm256_setzero_si256();
+        for (size_t half = 0; half < 32; half++)
+            add_steps(panel, b, half * 2, 2, half / 2, q, isum, tokens, groups);
+        for (size_t t = 0; t < tokens; t++) {
+            const struct activation_q8_256 a =
+                activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
+            UNROLL for (size_t g = 0; g < groups; g++)
+            {
+                const __m256i offset = pair_sum(panel, b, g, a.sum16 + block * 16, 8);
+                const __m256i dot = _mm256_sub_epi32(isum[t][g], _mm256_slli_epi32(offset, 5));
+                add_to_output(
+                    tile, t, g, block, a.scale[block],
+                    _mm256_mul_ps(_mm256_load_ps(panel->scale[b][g]), _mm256_cvtepi32_ps(dot)));
+            }
+        }
+    }
+}
+
+static void run_tile_q6_k(const void *panel, const struct panel_tile *tile)
+{
+    PANEL_CHOOSE(multiply_q6_k, panel, tile);
+}
+
+/* One half of a block: 128 weights. `w` begins at the half's first step. */
+TEMPLATE void decode_q6_k_half(const unsigned char *const row[PANEL_LANES], size_t offset,
+                               size_t half, uint8_t (*w)[PANEL_GROUPS][PANEL_LANES][4], size_t g)
+{
+    const __m256i nibble = _mm256_set1_epi8(15);
+    const __m256i top = _mm256_set1_epi8(0x30);
+    for (size_t part = 0; part < 2; part++) { /* 16 of the 32 weights of each quarter */
+        __m256i low[4];
+        __m256i next[4];
+        __m256i high[4];
+        panel_columns(row, offset + 64 * half + 16 * part, low);
+        panel_columns(row, offset + 64 * half + 32 + 16 * part, next);
+        panel_columns(row, offset + offsetof(struct block_q6_k, q_high) + 32 * half + 16 * part,
+                      high);
+        UNROLL for (size_t d = 0; d < 4; d++)
+        {
+            const size_t step = 4 * part + d;
+            const __m256i high0 = _mm256_and_si256(_mm256_slli_epi16(high[d], 4), top);
+            const __m256i high1 = _mm256_and_si256(_mm256_slli_epi16(high[d], 2), top);
+            const __m256i high2 = _mm256_and_si256(high[d], top);
+            const __m256i high3 = _mm256_and_si256(_mm256_srli_epi16(high[d], 2), top);
+            const __m256i low2 = _mm256_and_si256(_mm256_srli_epi16(low[d], 4), nibble);
+            const __m256i low3 = _mm256_and_si256(_mm256_srli_epi16(next[d], 4), nibble);
+            store_vector(w[step][g], _mm256_or_si256(_mm256_and_si256(low[d], nibble), high0));
+            store_vector(w[step + 8][g], _mm256_or_si256(_mm256_and_si256(next[d], nibble), high1));
+            store_vector(w[step + 16][g], _mm256_or_si256(low2, high2));
+            store_vector(w[step + 24][g], _mm256_or_si256(low3, high3));
+        }
+    }
+}
+
+static void decode_q6_k(void *memory, const struct panel_rows *rows, size_t block_begin,
+                        size_t block_count)
+{
+    struct panel *panel = memory;
+    const __m256i word = _mm256_set1_epi32(0xffff);
+    for (size_t g = 0; g < rows->group_count; g++)
+        for (size_t b = 0; b < block_count; b++) {
+            const size_t offset = (block_begin + b) * sizeof(struct block_q6_k);
+            __m256i bytes[4];
+            __m256i scale[16]; /* words, the upper half of a dword zero */
+            panel_columns(rows->row[g], offset + offsetof(struct block_q6_k, sub_scales), bytes);
+            UNROLL for (int s = 0; s < 16; s++)
+            {
+                const __m256i up = _mm256_slli_epi32(bytes[s / 4], 24 - 8 * (s % 4));
+                scale[s] = _mm256_and_si256(_mm256_srai_epi32(up, 24), word);
+                store_vector(panel->sub_scale[b][s][g], two_words(scale[s], scale[s]));
+            }
+            UNROLL for (int i = 0; i < 8; i++)
+                store_vector(panel->pair[b][i][g], two_words(scale[2 * i], scale[2 * i + 1]));
+            _mm256_store_ps(
+                panel->scale[b][g],
+                panel_halves(rows->row[g], offset + offsetof(struct block_q6_k, scale)));
+            for (size_t half = 0; half < 2; half++)
+                decode_q6_k_half(rows->row[g], offset, half, &panel->w[b][32 * half], g);
+        }
+}
+
+void matmul_panel256_avx2_q6_k(const struct kernel_matmul_args *args)
+{
+    static const struct panel_format format = {QK_BLOCK_LEN, sizeof(struct block_q6_k), decode_q6_k,
+                                               run_tile_q6_k};
+    struct panel panel;
+    panel_run(args, &format, &panel);
+}

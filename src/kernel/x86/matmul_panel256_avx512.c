@@ -1,0 +1,287 @@
+/*
+ * matmul_panel256_avx512 - products for many tokens with weights in blocks of 256 (Q4_K, Q6_K), see
+ * matmul_panel.h.
+ *
+ * Threads: any; no state.
+ */
+#include "kernel/activation.h"
+#include "kernel/x86/kernel_x86.h"
+#include "kernel/x86/panel_avx512.h"
+#include "tensor/block_formats.h"
+
+#include <stdalign.h>
+
+enum { BLOCK = 256, STEPS = BLOCK / 4, BLOCKS_MAX = MATMUL_PANEL_COLUMNS / BLOCK };
+
+/* Sub-blocks: Q4_K has 8 of 32 weights, Q6_K 16 of 16. */
+struct panel {
+    alignas(64) uint8_t w[BLOCKS_MAX][STEPS][PANEL_GROUPS][PANEL_LANES][4];
+    alignas(64) int32_t sub_scale[BLOCKS_MAX][16][PANEL_GROUPS][PANEL_LANES];
+    alignas(64) int32_t min_pair[BLOCKS_MAX][4][PANEL_GROUPS][PANEL_LANES]; /* two words */
+    alignas(64) float scale[BLOCKS_MAX][PANEL_GROUPS][PANEL_LANES];
+    alignas(64) float min[BLOCKS_MAX][PANEL_GROUPS][PANEL_LANES];
+};
+
+/* The dot products of `steps` steps from `step` on, added to c. */
+TEMPLATE void add_products(const struct panel *panel, size_t b, size_t step, size_t steps,
+                           const unsigned char *const q[PANEL_TILE],
+                           __m512i c[PANEL_TILE][PANEL_GROUPS], unsigned tokens, unsigned groups)
+{
+    for (size_t s = step; s < step + steps; s++) {
+        __m512i w[PANEL_GROUPS];
+        UNROLL for (size_t g = 0; g < groups; g++) w[g] = _mm512_load_si512(panel->w[b][s][g]);
+        UNROLL for (size_t t = 0; t < tokens; t++)
+        {
+            const __m512i x = panel_broadcast(q[t] + b * BLOCK + s * 4);
+            UNROLL for (size_t g = 0; g < groups; g++) c[t][g] =
+                _mm512_dpbusd_epi32(c[t][g], w[g], x);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- Q4_K */
+
+/* acc = fma(da, fma(-dmin, msum, d * isum), acc), in the output array. */
+TEMPLATE void add_q4_k(const struct panel *panel, const struct panel_tile *tile, size_t b,
+                       __m512i isum[PANEL_TILE][PANEL_GROUPS], unsigned tokens, unsigned groups)
+{
+    const size_t block = tile->block_begin + b;
+    UNROLL for (size_t t = 0; t < tokens; t++)
+    {
+        const struct activation_q8_256 a =
+            activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
+        __m512i msum[PANEL_GROUPS];
+        UNROLL for (size_t g = 0; g < groups; g++) msum[g] = _mm512_setzero_si512();
+        UNROLL for (size_t pair = 0; pair < 4; pair++)
+        {
+            const __m512i sums = panel_broadcast(a.sum32 + block * 8 + 2 * pair);
+            UNROLL for (size_t g = 0; g < groups; g++) msum[g] =
+                _mm512_dpwssd_epi32(msum[g], _mm512_load_si512(panel->min_pair[b][pair][g]), sums);
+        }
+        const __m512 a_scale = _mm512_set1_ps(a.scale[block]);
+        UNROLL for (size_t g = 0; g < groups; g++)
+        {
+            __m512 u =
+                _mm512_mul_ps(_mm512_load_ps(panel->scale[b][g]), _mm512_cvtepi32_ps(isum[t][g]));
+            u = _mm512_fnmadd_ps(_mm512_load_ps(panel->min[b][g]), _mm512_cvtepi32_ps(msum[g]), u);
+            const __m512 sum = panel_load(tile, t, g, block == 0);
+            panel_store(tile, t, g, _mm512_fmadd_ps(a_scale, u, sum));
+        }
+    }
+}
+
+TEMPLATE void multiply_q4_k(const struct panel *panel, const struct panel_tile *tile,
+                            unsigned tokens, unsigned groups)
+{
+    const unsigned char *q[PANEL_TILE];
+    UNROLL for (size_t t = 0; t < tokens; t++) q[t] =
+        panel_activation(tile, t) + tile->block_begin * BLOCK;
+    for (size_t b = 0; b < tile->block_count; b++) {
+        __m512i isum[PANEL_TILE][PANEL_GROUPS];
+        UNROLL for (size_t t = 0; t < tokens; t++) UNROLL for (size_t g = 0; g < groups; g++)
+            isum[t][g] = _mm512_setzero_si512();
+        for (size_t sub = 0; sub < 8; sub++) {
+            __m512i c[PANEL_TILE][PANEL_GROUPS];
+            UNROLL for (size_t t = 0; t < tokens; t++) UNROLL for (size_t g = 0; g < groups; g++)
+                c[t][g] = _mm512_setzero_si512();
+            add_products(panel, b, sub * 8, 8, q, c, tokens, groups);
+            UNROLL for (size_t g = 0; g < groups; g++)
+            {
+                const __m512i scale = _mm512_load_si512(panel->sub_scale[b][sub][g]);
+                UNROLL for (size_t t = 0; t < tokens; t++) isum[t][g] =
+                    _mm512_add_epi32(isum[t][g], _mm512_mullo_epi32(c[t][g], scale));
+            }
+        }
+        add_q4_k(panel, tile, b, isum, tokens, groups);
+    }
+}
+
+static void run_tile_q4_k(const void *panel, const struct panel_tile *tile)
+{
+    PANEL_CHOOSE(multiply_q4_k, panel, tile);
+}
+
+/* Byte `index` of each dword. */
+TEMPLATE __m512i byte_of(__m512i words, unsigned index)
+{
+    return _mm512_and_si512(_mm512_srli_epi32(words, 8 * index), _mm512_set1_epi32(0xff));
+}
+
+/* q4_k_scales.h with a row in each lane: `head` is the first 16 bytes of 16 blocks. */
+TEMPLATE void decode_q4_k_head(struct panel *panel, size_t b, size_t g, const __m512i head[4])
+{
+    const __m512i six = _mm512_set1_epi32(0x3f3f3f3f);
+    const __m512i four = _mm512_set1_epi32(0x0f0f0f0f);
+    const __m512i top = _mm512_set1_epi32(0x30303030);
+    const __m512i high_scales = _mm512_and_si512(_mm512_srli_epi32(head[1], 2), top);
+    const __m512i high_mins = _mm512_and_si512(_mm512_srli_epi32(head[2], 2), top);
+    const __m512i scales[2] = {_mm512_and_si512(head[1], six),
+                               _mm512_or_si512(_mm512_and_si512(head[3], four), high_scales)};
+    const __m512i mins[2] = {
+        _mm512_and_si512(head[2], six),
+        _mm512_or_si512(_mm512_and_si512(_mm512_srli_epi32(head[3], 4), four), high_mins)};
+    UNROLL for (unsigned s = 0; s < 8; s++)
+        _mm512_store_si512(panel->sub_scale[b][s][g], byte_of(scales[s / 4], s % 4));
+    UNROLL for (unsigned pair = 0; pair < 4; pair++)
+    {
+        const __m512i first = byte_of(mins[pair / 2], pair % 2 * 2);
+        const __m512i second = byte_of(mins[pair / 2], pair % 2 * 2 + 1);
+        _mm512_store_si512(panel->min_pair[b][pair][g],
+                           _mm512_or_si512(first, _mm512_slli_epi32(second, 16)));
+    }
+    const __m512i min_bits = _mm512_srli_epi32(head[0], 16);
+    _mm512_store_ps(panel->scale[b][g], _mm512_cvtph_ps(_mm512_cvtepi32_epi16(head[0])));
+    _mm512_store_ps(panel->min[b][g], _mm512_cvtph_ps(_mm512_cvtepi32_epi16(min_bits)));
+}
+
+static void decode_q4_k(void *memory, const struct panel_rows *rows, size_t block_begin,
+                        size_t block_count)
+{
+    struct panel *panel = memory;
+    const __m512i nibble = _mm512_set1_epi8(15);
+    for (size_t g = 0; g < rows->group_count; g++)
+        for (size_t b = 0; b < block_count; b++) {
+            const size_t offset = (block_begin + b) * sizeof(struct block_q4_k);
+            __m512i w[4];
+            panel_columns(rows->row[g], offset, w);
+            decode_q4_k_head(panel, b, g, w);
+            /* 32 bytes are sub-blocks 2c (low nibbles) and 2c + 1 (high ones). */
+            for (size_t part = 0; part < 8; part++) {
+                panel_columns(rows->row[g], offset + offsetof(struct block_q4_k, q) + 16 * part, w);
+                uint8_t(*low)[PANEL_GROUPS][PANEL_LANES][4] =
+                    &panel->w[b][part / 2 * 16 + part % 2 * 4];
+                UNROLL for (size_t d = 0; d < 4; d++)
+                {
+                    const __m512i high = _mm512_srli_epi16(w[d], 4);
+                    _mm512_store_si512(low[d][g], _mm512_and_si512(w[d], nibble));
+                    _mm512_store_si512(low[d + 8][g], _mm512_and_si512(high, nibble));
+                }
+            }
+        }
+}
+
+void matmul_panel256_avx512_q4_k(const struct kernel_matmul_args *args)
+{
+    static const struct panel_format format = {QK_BLOCK_LEN, sizeof(struct block_q4_k), decode_q4_k,
+                                               run_tile_q4_k};
+    struct panel panel;
+    panel_run(args, &format, &panel);
+}
+
+/* ---------------------------------------------------------------- Q6_K */
+
+/* Weights have 32 added: the sum of a sub-block begins at -32 * (sum of its activations). */
+TEMPLATE void multiply_q6_k(const struct panel *panel, const struct panel_tile *tile,
+                            unsigned tokens, unsigned groups)
+{
+    const unsigned char *q[PANEL_TILE];
+    UNROLL for (size_t t = 0; t < tokens; t++) q[t] =
+        panel_activation(tile, t) + tile->block_begin * BLOCK;
+    for (size_t b = 0; b < tile->block_count; b++) {
+        const size_t block = tile->block_begin + b;
+        alignas(64) int32_t start[PANEL_TILE][16];
+        __m512i isum[PANEL_TILE][PANEL_GROUPS];
+        UNROLL for (size_t t = 0; t < tokens; t++)
+        {
+            const struct activation_q8_256 a =
+                activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
+            const __m512i sums =
+                _mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)(a.sum16 + block * 16)));
+            _mm512_store_si512(
+                start[t], _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32(sums, 5)));
+            UNROLL for (size_t g = 0; g < groups; g++) isum[t][g] = _mm512_setzero_si512();
+        }
+        for (size_t sub = 0; sub < 16; sub++) {
+            __m512i c[PANEL_TILE][PANEL_GROUPS];
+            UNROLL for (size_t t = 0; t < tokens; t++) UNROLL for (size_t g = 0; g < groups; g++)
+                c[t][g] = _mm512_set1_epi32(start[t][sub]);
+            add_products(panel, b, sub * 4, 4, q, c, tokens, groups);
+            UNROLL for (size_t g = 0; g < groups; g++)
+            {
+                const __m512i scale = _mm512_load_si512(panel->sub_scale[b][sub][g]);
+                UNROLL for (size_t t = 0; t < tokens; t++) isum[t][g] =
+                    _mm512_add_epi32(isum[t][g], _mm512_mullo_epi32(c[t][g], scale));
+            }
+        }
+        UNROLL for (size_t t = 0; t < tokens; t++)
+        {
+            const struct activation_q8_256 a =
+                activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
+            UNROLL for (size_t g = 0; g < groups; g++)
+            {
+                const __m512 u = _mm512_mul_ps(_mm512_load_ps(panel->scale[b][g]),
+                                               _mm512_cvtepi32_ps(isum[t][g]));
+                const __m512 sum = panel_load(tile, t, g, block == 0);
+                panel_store(tile, t, g, _mm512_fmadd_ps(_mm512_set1_ps(a.scale[block]), u, sum));
+            }
+        }
+    }
+}
+
+static void run_tile_q6_k(const void *panel, const struct panel_tile *tile)
+{
+    PANEL_CHOOSE(multiply_q6_k, panel, tile);
+}
+
+/* One half of a block: 128 weights. `w` begins at the half's first step. */
+TEMPLATE void decode_q6_k_half(const unsigned char *const row[PANEL_LANES], size_t offset,
+                               size_t half, uint8_t (*w)[PANEL_GROUPS][PANEL_LANES][4], size_t g)
+{
+    const __m512i nibble = _mm512_set1_epi8(15);
+    const __m512i top = _mm512_set1_epi8(0x30);
+    for (size_t part = 0; part < 2; part++) { /* 16 of the 32 weights of each quarter */
+        __m512i low[4];
+        __m512i next[4];
+        __m512i high[4];
+        panel_columns(row, offset + 64 * half + 16 * part, low);
+        panel_columns(row, offset + 64 * half + 32 + 16 * part, next);
+        panel_columns(row, offset + offsetof(struct block_q6_k, q_high) + 32 * half + 16 * part,
+                      high);
+        UNROLL for (size_t d = 0; d < 4; d++)
+        {
+            const size_t step = 4 * part + d;
+            const __m512i high0 = _mm512_and_si512(_mm512_slli_epi16(high[d], 4), top);
+            const __m512i high1 = _mm512_and_si512(_mm512_slli_epi16(high[d], 2), top);
+            const __m512i high2 = _mm512_and_si512(high[d], top);
+            const __m512i high3 = _mm512_and_si512(_mm512_srli_epi16(high[d], 2), top);
+            const __m512i low2 = _mm512_and_si512(_mm512_srli_epi16(low[d], 4), nibble);
+            const __m512i low3 = _mm512_and_si512(_mm512_srli_epi16(next[d], 4), nibble);
+            _mm512_store_si512(w[step][g],
+                               _mm512_or_si512(_mm512_and_si512(low[d], nibble), high0));
+            _mm512_store_si512(w[step + 8][g],
+                               _mm512_or_si512(_mm512_and_si512(next[d], nibble), high1));
+            _mm512_store_si512(w[step + 16][g], _mm512_or_si512(low2, high2));
+            _mm512_store_si512(w[step + 24][g], _mm512_or_si512(low3, high3));
+        }
+    }
+}
+
+static void decode_q6_k(void *memory, const struct panel_rows *rows, size_t block_begin,
+                        size_t block_count)
+{
+    struct panel *panel = memory;
+    for (size_t g = 0; g < rows->group_count; g++)
+        for (size_t b = 0; b < block_count; b++) {
+            const size_t offset = (block_begin + b) * sizeof(struct block_q6_k);
+            __m512i scales[4];
+            panel_columns(rows->row[g], offset + offsetof(struct block_q6_k, sub_scales), scales);
+            UNROLL for (unsigned s = 0; s < 16; s++)
+            {
+                const __m512i up = _mm512_slli_epi32(scales[s / 4], 24 - 8 * (s % 4));
+                _mm512_store_si512(panel->sub_scale[b][s][g], _mm512_srai_epi32(up, 24));
+            }
+            _mm512_store_ps(
+                panel->scale[b][g],
+                panel_halves(rows->row[g], offset + offsetof(struct block_q6_k, scale)));
+            for (size_t half = 0; half < 2; half++)
+                decode_q6_k_half(rows->row[g], offset, half, &panel->w[b][32 * half], g);
+        }
+}
+
+void matmul_panel256_avx512_q6_k(const struct kernel_matmul_args *args)
+{
+    static const struct panel_format format = {QK_BLOCK_LEN, sizeof(struct block_q6_k), decode_q6_k,
+                                               run_tile_q6_k};
+    struct panel panel;
+    panel_run(args, &format, &panel);
+}

@@ -1,0 +1,174 @@
+/*
+ * matmul_panel32_avx2 - products for many tokens with weights that have a scale for each 32 (Q8_0,
+ * Q4_0), see matmul_panel.h.
+ *
+ * Q8_0: the sign of a weight moves to its activation, as in matmul_rows32_avx2.c. Q4_0: the words of
+ * all eight steps of a block add up to at most 8 * 2 * 15 * 127 = 30480, so they are widened once.
+ *
+ * Threads: any; no state.
+ */
+#include "kernel/activation.h"
+#include "kernel/x86/kernel_x86.h"
+#include "kernel/x86/panel_avx2.h"
+#include "tensor/block_formats.h"
+
+#include <stdalign.h>
+
+enum { BLOCK = 32, STEPS = 8, BLOCKS_MAX = MATMUL_PANEL_COLUMNS / BLOCK };
+
+struct panel {
+    alignas(64) uint8_t w[BLOCKS_MAX][STEPS][PANEL_GROUPS][PANEL_LANES][4];
+    alignas(64) float scale[BLOCKS_MAX][PANEL_GROUPS][PANEL_LANES];
+};
+
+TEMPLATE __m256i load_weights(const void *w)
+{
+    return _mm256_load_si256((const __m256i *)w);
+}
+
+/* acc = fma(dw * da, dot, acc), in the output array. */
+TEMPLATE void add_block(const struct panel *panel, const struct panel_tile *tile, size_t b,
+                        size_t t, size_t g, __m256i dot)
+{
+    const size_t block = tile->block_begin + b;
+    const struct activation_q8_32 a =
+        activation_q8_32_view(panel_activation(tile, t), tile->args->columns);
+    const __m256 scale =
+        _mm256_mul_ps(_mm256_load_ps(panel->scale[b][g]), _mm256_set1_ps(a.scale[block]));
+    const __m256 sum = panel_load(tile, t, g, block == 0);
+    panel_store(tile, t, g, _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(dot), sum));
+}
+
+/* ---------------------------------------------------------------- Q8_0 */
+
+TEMPLATE void multiply_q8_0(const struct panel *panel, const struct panel_tile *tile,
+                            unsigned tokens, unsigned groups)
+{
+    const __m256i ones = _mm256_set1_epi16(1);
+    for (size_t b = 0; b < tile->block_count; b++) {
+        __m256i c[PANEL_TILE][PANEL_GROUPS];
+        const unsigned char *q[PANEL_TILE];
+        UNROLL for (size_t t = 0; t < tokens; t++)
+        {
+            q[t] = panel_activation(tile, t) + (tile->block_begin + b) * BLOCK;
+            UNROLL for (size_t g = 0; g < groups; g++) c[t][g] = _mm256_setzero_si256();
+        }
+        for (size_t step = 0; step < STEPS; step++)
+            UNROLL for (size_t g = 0; g < groups; g++)
+            {
+                const __m256i w = load_weights(panel->w[b][step][g]);
+                const __m256i size = _mm256_abs_epi8(w);
+                UNROLL for (size_t t = 0; t < tokens; t++)
+                {
+                    const __m256i x = _mm256_sign_epi8(panel_broadcast(q[t] + step * 4), w);
+                    const __m256i pairs = _mm256_maddubs_epi16(size, x);
+                    c[t][g] = _mm256_add_epi32(c[t][g], _mm256_madd_epi16(pairs, ones));
+                }
+            }
+        UNROLL for (size_t t = 0; t < tokens; t++) UNROLL for (size_t g = 0; g < groups; g++)
+            add_block(panel, tile, b, t, g, c[t][g]);
+    }
+}
+
+static void run_tile_q8_0(const void *panel, const struct panel_tile *tile)
+{
+    PANEL_CHOOSE(multiply_q8_0, panel, tile);
+}
+
+static void decode_q8_0(void *memory, const struct panel_rows *rows, size_t block_begin,
+                        size_t block_count)
+{
+    struct panel *panel = memory;
+    for (size_t g = 0; g < rows->group_count; g++)
+        for (size_t b = 0; b < block_count; b++) {
+            const size_t offset = (block_begin + b) * sizeof(struct block_q8_0);
+            _mm256_store_ps(panel->scale[b][g], panel_halves(rows->row[g], offset));
+            UNROLL for (size_t part = 0; part < 2; part++)
+            {
+                __m256i w[4];
+                panel_columns(rows->row[g], offset + offsetof(struct block_q8_0, q) + 16 * part, w);
+                UNROLL for (size_t d = 0; d < 4; d++)
+                    _mm256_store_si256((__m256i *)panel->w[b][4 * part + d][g], w[d]);
+            }
+        }
+}
+
+void matmul_panel32_avx2_q8_0(const struct kernel_matmul_args *args)
+{
+    static const struct panel_format format = {Q8_0_BLOCK_LEN, sizeof(struct block_q8_0),
+                                               decode_q8_0, run_tile_q8_0};
+    struct panel panel;
+    panel_run(args, &format, &panel);
+}
+
+/* ---------------------------------------------------------------- Q4_0 */
+
+/* Weights have 8 added: 8 * (sum of the activations) is subtracted. */
+TEMPLATE void multiply_q4_0(const struct panel *panel, const struct panel_tile *tile,
+                            unsigned tokens, unsigned groups)
+{
+    for (size_t b = 0; b < tile->block_count; b++) {
+        __m256i c[PANEL_TILE][PANEL_GROUPS]; /* words */
+        const unsigned char *q[PANEL_TILE];
+        UNROLL for (size_t t = 0; t < tokens; t++)
+        {
+            q[t] = panel_activation(tile, t) + (tile->block_begin + b) * BLOCK;
+            UNROLL for (size_t g = 0; g < groups; g++) c[t][g] = _mm256_setzero_si256();
+        }
+        for (size_t step = 0; step < STEPS; step++) {
+            __m256i w[PANEL_GROUPS];
+            UNROLL for (size_t g = 0; g < groups; g++) w[g] = load_weights(panel->w[b][step][g]);
+            UNROLL for (size_t t = 0; t < tokens; t++)
+            {
+                const __m256i x = panel_broadcast(q[t] + step * 4);
+                UNROLL for (size_t g = 0; g < groups; g++) c[t][g] =
+                    _mm256_add_epi16(c[t][g], _mm256_maddubs_epi16(w[g], x));
+            }
+        }
+        UNROLL for (size_t t = 0; t < tokens; t++)
+        {
+            const struct activation_q8_32 a =
+                activation_q8_32_view(panel_activation(tile, t), tile->args->columns);
+            const __m256i offset = _mm256_set1_epi32(8 * a.sum[tile->block_begin + b]);
+            UNROLL for (size_t g = 0; g < groups; g++)
+            {
+                const __m256i dot = _mm256_madd_epi16(c[t][g], _mm256_set1_epi16(1));
+                add_block(panel, tile, b, t, g, _mm256_sub_epi32(dot, offset));
+            }
+        }
+    }
+}
+
+static void run_tile_q4_0(const void *panel, const struct panel_tile *tile)
+{
+    PANEL_CHOOSE(multiply_q4_0, panel, tile);
+}
+
+static void decode_q4_0(void *memory, const struct panel_rows *rows, size_t block_begin,
+                        size_t block_count)
+{
+    struct panel *panel = memory;
+    const __m256i nibble = _mm256_set1_epi8(15);
+    for (size_t g = 0; g < rows->group_count; g++)
+        for (size_t b = 0; b < block_count; b++) {
+            const size_t offset = (block_begin + b) * sizeof(struct block_q4_0);
+            _mm256_store_ps(panel->scale[b][g], panel_halves(rows->row[g], offset));
+            __m256i w[4];
+            panel_columns(rows->row[g], offset + offsetof(struct block_q4_0, q), w);
+            UNROLL for (size_t d = 0; d < 4; d++)
+            {
+                const __m256i high = _mm256_srli_epi16(w[d], 4);
+                _mm256_store_si256((__m256i *)panel->w[b][d][g], _mm256_and_si256(w[d], nibble));
+                _mm256_store_si256((__m256i *)panel->w[b][4 + d][g],
+                                   _mm256_and_si256(high, nibble));
+            }
+        }
+}
+
+void matmul_panel32_avx2_q4_0(const struct kernel_matmul_args *args)
+{
+    static const struct panel_format format = {Q4_0_BLOCK_LEN, sizeof(struct block_q4_0),
+                                               decode_q4_0, run_tile_q4_0};
+    struct panel panel;
+    panel_run(args, &format, &panel);
+}

@@ -1,0 +1,275 @@
+/*
+ * matmul_rows256_avx2 - products for few tokens with weights in blocks of 256 (Q4_K, Q6_K), as they
+ * lie in the file (matmul_rows.h).
+ *
+ * vpmaddubsw leaves words of at most 2 * 63 * 127: vpmaddwd with the sub-block's scale as words
+ * multiplies and widens at once.
+ *
+ * Threads: any; no state.
+ */
+#include "kernel/activation.h"
+#include "kernel/kernel_table.h"
+#include "kernel/q4_k_scales.h"
+#include "kernel/x86/kernel_x86.h"
+#include "kernel/x86/matmul_panel.h"
+#include "kernel/x86/matmul_rows.h"
+#include "kernel/x86/sum_lanes_avx2.h"
+#include "tensor/block_formats.h"
+
+enum { BLOCKS = 4, PARTS = 8 }; /* blocks added up together; parts of 32 weights in a block */
+
+static inline uint32_t load_u32(const void *bytes)
+{
+    uint32_t word = 0;
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
+/* Control of vpshufb: word `first` in the lower 128 bits eight times, `second` in the upper. */
+TEMPLATE __m256i word_places(int first, int second)
+{
+    return _mm256_set_m128i(_mm_set1_epi16((short)((2 * second + 1) << 8 | (2 * second))),
+                            _mm_set1_epi16((short)((2 * first + 1) << 8 | (2 * first))));
+}
+
+/* One block: 32 unsigned weights and their scales as words in each part, in order. */
+struct weights {
+    __m256i w[PARTS];
+    __m256i scale[PARTS];
+};
+
+/* Sum of scale * weight * activation of one block, in eight parts. */
+TEMPLATE __m256i dot_parts(const struct weights *w, const int8_t *q)
+{
+    __m256i sum = _mm256_setzero_si256();
+    UNROLL for (size_t i = 0; i < PARTS; i++)
+    {
+        const __m256i a = _mm256_loadu_si256((const __m256i *)(q + 32 * i));
+        const __m256i pairs = _mm256_maddubs_epi16(w->w[i], a);
+        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, w->scale[i]));
+    }
+    return sum;
+}
+
+TEMPLATE void point_factors(const struct matmul_rows_part *part, int tokens,
+                            struct matmul_rows_chain *chain)
+{
+    UNROLL for (int t = 0; t < tokens; t++) chain[t].factor =
+        activation_q8_256_view(part->activations[t], part->columns).scale + part->block_begin;
+}
+
+/* ---------------------------------------------------------------- Q4_K */
+
+/* Returns the mins as eight words. */
+TEMPLATE __m128i load_q4_k(const struct block_q4_k *block, struct weights *out)
+{
+    const __m256i nibble = _mm256_set1_epi8(15);
+    const struct q4_k_scales sub = q4_k_scales_unpack(block->sub_scales);
+    uint64_t scale = 0;
+    uint64_t min = 0;
+    memcpy(&scale, sub.scale, sizeof(scale));
+    memcpy(&min, sub.min, sizeof(min));
+    const __m256i words =
+        _mm256_broadcastsi128_si256(_mm_cvtepu8_epi16(_mm_cvtsi64_si128((long long)scale)));
+    UNROLL for (int i = 0; i < PARTS; i += 2)
+    {
+        const __m256i packed = _mm256_loadu_si256((const __m256i *)(block->q + 16 * i));
+        out->w[i] = _mm256_and_si256(packed, nibble);
+        out->w[i + 1] = _mm256_and_si256(_mm256_srli_epi16(packed, 4), nibble);
+        out->scale[i] = _mm256_shuffle_epi8(words, word_places(i, i));
+        out->scale[i + 1] = _mm256_shuffle_epi8(words, word_places(i + 1, i + 1));
+    }
+    return _mm_cvtepu8_epi16(_mm_cvtsi64_si128((long long)min));
+}
+
+TEMPLATE void q4_k_stretch(const struct matmul_rows_part *part, int tokens, size_t at, size_t count,
+                           struct matmul_rows_chain *chain)
+{
+    const struct block_q4_k *blocks = (const struct block_q4_k *)part->blocks + at;
+    const size_t b = part->block_begin + at;
+    __m256i dot[MATMUL_ROWS_TOKENS][BLOCKS];
+    __m128i mins[MATMUL_ROWS_TOKENS][BLOCKS];
+    uint32_t scales[BLOCKS] = {0}; /* scale | min << 16 */
+    for (int t = 0; t < tokens; t++)
+        for (size_t i = 0; i < BLOCKS; i++) {
+            dot[t][i] = _mm256_setzero_si256();
+            mins[t][i] = _mm_setzero_si128();
+        }
+    for (size_t i = 0; i < count; i++) {
+        struct weights w;
+        const __m128i min = load_q4_k(&blocks[i], &w);
+        scales[i] = load_u32(&blocks[i].scale);
+        UNROLL for (int t = 0; t < tokens; t++)
+        {
+            const struct activation_q8_256 a =
+                activation_q8_256_view(part->activations[t], part->columns);
+            const __m128i sum32 = _mm_loadu_si128((const __m128i *)(a.sum32 + (b + i) * 8));
+            dot[t][i] = dot_parts(&w, a.q + (b + i) * 256);
+            mins[t][i] = _mm_madd_epi16(min, sum32);
+        }
+    }
+    const __m256 both = _mm256_cvtph_ps(_mm_shuffle_epi8(
+        _mm_setr_epi32((int)scales[0], (int)scales[1], (int)scales[2], (int)scales[3]),
+        _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15)));
+    const __m128 scale = _mm256_castps256_ps128(both);
+    const __m128 min_scale = _mm256_extractf128_ps(both, 1);
+    UNROLL for (int t = 0; t < tokens; t++)
+    {
+        const __m128i msum = _mm_hadd_epi32(_mm_hadd_epi32(mins[t][0], mins[t][1]),
+                                            _mm_hadd_epi32(mins[t][2], mins[t][3]));
+        const __m128 u = _mm_mul_ps(scale, _mm_cvtepi32_ps(sum_all_4(dot[t])));
+        _mm_storeu_ps(chain[t].value + at, _mm_fnmadd_ps(min_scale, _mm_cvtepi32_ps(msum), u));
+    }
+}
+
+TEMPLATE void q4_k_part(const struct matmul_rows_part *part, int tokens,
+                        struct matmul_rows_chain *chain)
+{
+    point_factors(part, tokens, chain);
+    size_t at = 0;
+    for (; at + BLOCKS <= part->block_count; at += BLOCKS)
+        q4_k_stretch(part, tokens, at, BLOCKS, chain);
+    if (at < part->block_count)
+        q4_k_stretch(part, tokens, at, part->block_count - at, chain);
+}
+
+static void q4_k_1(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q4_k_part(part, 1, chain);
+}
+
+static void q4_k_2(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q4_k_part(part, 2, chain);
+}
+
+static void q4_k_3(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q4_k_part(part, 3, chain);
+}
+
+static void q4_k_4(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q4_k_part(part, 4, chain);
+}
+
+/* ---------------------------------------------------------------- Q6_K */
+
+/* Weights plus 32. Returns the scales as sixteen words. */
+TEMPLATE __m256i load_q6_k(const struct block_q6_k *block, struct weights *out)
+{
+    const __m256i nibble = _mm256_set1_epi8(15);
+    const __m256i top = _mm256_set1_epi8(0x30);
+    const __m128i bytes = _mm_loadu_si128((const __m128i *)block->sub_scales);
+    const __m256i words[2] = {
+        _mm256_broadcastsi128_si256(_mm_cvtepi8_epi16(bytes)),
+        _mm256_broadcastsi128_si256(_mm_cvtepi8_epi16(_mm_srli_si128(bytes, 8)))};
+    UNROLL for (int half = 0; half < 2; half++)
+    {
+        const __m256i low = _mm256_loadu_si256((const __m256i *)(block->q_low + 64 * half));
+        const __m256i next = _mm256_loadu_si256((const __m256i *)(block->q_low + 64 * half + 32));
+        const __m256i high = _mm256_loadu_si256((const __m256i *)(block->q_high + 32 * half));
+        const __m256i high0 = _mm256_and_si256(_mm256_slli_epi16(high, 4), top);
+        const __m256i high1 = _mm256_and_si256(_mm256_slli_epi16(high, 2), top);
+        const __m256i high2 = _mm256_and_si256(high, top);
+        const __m256i high3 = _mm256_and_si256(_mm256_srli_epi16(high, 2), top);
+        const __m256i low2 = _mm256_and_si256(_mm256_srli_epi16(low, 4), nibble);
+        const __m256i low3 = _mm256_and_si256(_mm256_srli_epi16(next, 4), nibble);
+        __m256i *w = &out->w[4 * half];
+        w[0] = _mm256_or_si256(_mm256_and_si256(low, nibble), high0);
+        w[1] = _mm256_or_si256(_mm256_and_si256(next, nibble), high1);
+        w[2] = _mm256_or_si256(low2, high2);
+        w[3] = _mm256_or_si256(low3, high3);
+        UNROLL for (int i = 0; i < 4; i++) out->scale[4 * half + i] =
+            _mm256_shuffle_epi8(words[half], word_places(2 * i, 2 * i + 1));
+    }
+    return _mm256_cvtepi8_epi16(bytes);
+}
+
+TEMPLATE void q6_k_stretch(const struct matmul_rows_part *part, int tokens, size_t at, size_t count,
+                           struct matmul_rows_chain *chain)
+{
+    const struct block_q6_k *blocks = (const struct block_q6_k *)part->blocks + at;
+    const size_t b = part->block_begin + at;
+    __m256i dot[MATMUL_ROWS_TOKENS][BLOCKS];
+    uint64_t scales = 0;
+    for (int t = 0; t < tokens; t++)
+        for (size_t i = 0; i < BLOCKS; i++)
+            dot[t][i] = _mm256_setzero_si256();
+    for (size_t i = 0; i < count; i++) {
+        struct weights w;
+        const __m256i words = load_q6_k(&blocks[i], &w);
+        scales |= (uint64_t)blocks[i].scale << 16 * i;
+        UNROLL for (int t = 0; t < tokens; t++)
+        {
+            const struct activation_q8_256 a =
+                activation_q8_256_view(part->activations[t], part->columns);
+            const __m256i sum16 = _mm256_loadu_si256((const __m256i *)(a.sum16 + (b + i) * 16));
+            const __m256i offset = _mm256_slli_epi32(_mm256_madd_epi16(words, sum16), 5);
+            dot[t][i] = _mm256_sub_epi32(dot_parts(&w, a.q + (b + i) * 256), offset);
+        }
+    }
+    const __m128 scale = _mm_cvtph_ps(_mm_cvtsi64_si128((long long)scales));
+    UNROLL for (int t = 0; t < tokens; t++)
+        _mm_storeu_ps(chain[t].value + at, _mm_mul_ps(scale, _mm_cvtepi32_ps(sum_all_4(dot[t]))));
+}
+
+TEMPLATE void q6_k_part(const struct matmul_rows_part *part, int tokens,
+                        struct matmul_rows_chain *chain)
+{
+    point_factors(part, tokens, chain);
+    size_t at = 0;
+    for (; at + BLOCKS <= part->block_count; at += BLOCKS)
+        q6_k_stretch(part, tokens, at, BLOCKS, chain);
+    if (at < part->block_count)
+        q6_k_stretch(part, tokens, at, part->block_count - at, chain);
+}
+
+static void q6_k_1(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q6_k_part(part, 1, chain);
+}
+
+static void q6_k_2(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q6_k_part(part, 2, chain);
+}
+
+static void q6_k_3(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q6_k_part(part, 3, chain);
+}
+
+static void q6_k_4(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q6_k_part(part, 4, chain);
+}
+
+/* ---------------------------------------------------------------- the table */
+
+static const struct matmul_rows_format q4_k = {
+    QK_BLOCK_LEN, sizeof(struct block_q4_k), {q4_k_1, q4_k_2, q4_k_3, q4_k_4}};
+static const struct matmul_rows_format q6_k = {
+    QK_BLOCK_LEN, sizeof(struct block_q6_k), {q6_k_1, q6_k_2, q6_k_3, q6_k_4}};
+
+static void run_q4_k(const struct kernel_matmul_args *args)
+{
+    if (args->token_count >= MATMUL_PANEL_TOKENS)
+        matmul_panel256_avx2_q4_k(args);
+    else
+        matmul_rows_run(args, &q4_k);
+}
+
+static void run_q6_k(const struct kernel_matmul_args *args)
+{
+    if (args->token_count >= MATMUL_PANEL_TOKENS)
+        matmul_panel256_avx2_q6_k(args);
+    else
+        matmul_rows_run(args, &q6_k);
+}
+
+void matmul_rows256_avx2_fill(struct kernel_table *table)
+{
+    table->matmul[DTYPE_Q4_K].run = run_q4_k;
+    table->matmul[DTYPE_Q6_K].run = run_q6_k;
+}

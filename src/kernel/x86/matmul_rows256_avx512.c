@@ -1,0 +1,295 @@
+/*
+ * matmul_rows256_avx512 - products for few tokens with weights in blocks of 256 (Q4_K, Q6_K), as
+ * they lie in the file (matmul_rows.h).
+ *
+ * Threads: any; no state.
+ */
+#include "kernel/activation.h"
+#include "kernel/kernel_table.h"
+#include "kernel/q4_k_scales.h"
+#include "kernel/x86/kernel_x86.h"
+#include "kernel/x86/matmul_panel.h"
+#include "kernel/x86/matmul_rows.h"
+#include "kernel/x86/sum_lanes_avx512.h"
+#include "kernel/x86/unroll.h"
+#include "tensor/block_formats.h"
+
+enum { BLOCKS = 4 }; /* whose integer sums are added up together */
+
+static inline uint32_t load_u32(const void *bytes)
+{
+    uint32_t word = 0;
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
+/* ---------------------------------------------------------------- Q4_K */
+
+/* Four words 0x8000 | byte: vpshufb makes them the byte, widened with zero. */
+#define WORDS_OF(byte) ((long long)(0x8000800080008000u | 0x0001000100010001u * (byte)))
+
+/* The eight sub-blocks of one block in the order of the activations, and their scales as words in
+ * the places where packed sums of 0|1 with 2|3, and of 4|5 with 6|7, have them. */
+struct q4_k_weights {
+    __m512i w01, w23, w45, w67;
+    __m512i scale0123, scale4567;
+    __m128i min; /* 8 words */
+};
+
+TEMPLATE struct q4_k_weights load_q4_k(const struct block_q4_k *block)
+{
+    const __m512i nibble = _mm512_set1_epi8(15);
+    const __m512i q0 = _mm512_loadu_si512(block->q);
+    const __m512i q1 = _mm512_loadu_si512(block->q + 64);
+    const __m512i low0 = _mm512_and_si512(q0, nibble);
+    const __m512i low1 = _mm512_and_si512(q1, nibble);
+    const __m512i high0 = _mm512_and_si512(_mm512_srli_epi16(q0, 4), nibble);
+    const __m512i high1 = _mm512_and_si512(_mm512_srli_epi16(q1, 4), nibble);
+
+    const struct q4_k_scales sub = q4_k_scales_unpack(block->sub_scales);
+    uint64_t scale = 0;
+    uint64_t min = 0;
+    memcpy(&scale, sub.scale, sizeof(scale));
+    memcpy(&min, sub.min, sizeof(min));
+    const __m512i spread = _mm512_set1_epi64((long long)scale);
+    const __m512i place0123 = _mm512_setr_epi64(WORDS_OF(0), WORDS_OF(2), WORDS_OF(0), WORDS_OF(2),
+                                                WORDS_OF(1), WORDS_OF(3), WORDS_OF(1), WORDS_OF(3));
+    const __m512i place4567 = _mm512_setr_epi64(WORDS_OF(4), WORDS_OF(6), WORDS_OF(4), WORDS_OF(6),
+                                                WORDS_OF(5), WORDS_OF(7), WORDS_OF(5), WORDS_OF(7));
+    return (struct q4_k_weights){
+        .w01 = _mm512_shuffle_i64x2(low0, high0, 0x44),
+        .w23 = _mm512_shuffle_i64x2(low0, high0, 0xee),
+        .w45 = _mm512_shuffle_i64x2(low1, high1, 0x44),
+        .w67 = _mm512_shuffle_i64x2(low1, high1, 0xee),
+        .scale0123 = _mm512_shuffle_epi8(spread, place0123),
+        .scale4567 = _mm512_shuffle_epi8(spread, place4567),
+        .min = _mm_cvtepu8_epi16(_mm_cvtsi64_si128((long long)min)),
+    };
+}
+
+/* Sum of scale * weight * activation of one block, in 16 parts. */
+TEMPLATE __m512i q4_k_dot(const struct q4_k_weights *w, const int8_t *q)
+{
+    const __m512i zero = _mm512_setzero_si512();
+    const __m512i c01 = _mm512_dpbusd_epi32(zero, w->w01, _mm512_loadu_si512(q));
+    const __m512i c23 = _mm512_dpbusd_epi32(zero, w->w23, _mm512_loadu_si512(q + 64));
+    const __m512i c45 = _mm512_dpbusd_epi32(zero, w->w45, _mm512_loadu_si512(q + 128));
+    const __m512i c67 = _mm512_dpbusd_epi32(zero, w->w67, _mm512_loadu_si512(q + 192));
+    /* A dword is at most 4 * 15 * 127: it fits a word. */
+    const __m512i sum = _mm512_dpwssd_epi32(zero, _mm512_packs_epi32(c01, c23), w->scale0123);
+    return _mm512_dpwssd_epi32(sum, _mm512_packs_epi32(c45, c67), w->scale4567);
+}
+
+TEMPLATE void q4_k_stretch(const struct matmul_rows_part *part, int tokens, size_t at, size_t count,
+                           struct matmul_rows_chain *chain)
+{
+    const struct block_q4_k *blocks = (const struct block_q4_k *)part->blocks + at;
+    const size_t b = part->block_begin + at;
+    __m512i dot[MATMUL_ROWS_TOKENS][BLOCKS];
+    __m128i mins[MATMUL_ROWS_TOKENS][BLOCKS];
+    uint32_t scales[BLOCKS] = {0}; /* scale | min << 16 */
+    for (int t = 0; t < tokens; t++)
+        for (size_t i = 0; i < BLOCKS; i++) {
+            dot[t][i] = _mm512_setzero_si512();
+            mins[t][i] = _mm_setzero_si128();
+        }
+    for (size_t i = 0; i < count; i++) {
+        const struct q4_k_weights w = load_q4_k(&blocks[i]);
+        scales[i] = load_u32(&blocks[i].scale);
+        UNROLL for (int t = 0; t < tokens; t++)
+        {
+            const struct activation_q8_256 a =
+                activation_q8_256_view(part->activations[t], part->columns);
+            const __m128i sum32 = _mm_loadu_si128((const __m128i *)(a.sum32 + (b + i) * 8));
+            dot[t][i] = q4_k_dot(&w, a.q + (b + i) * 256);
+            mins[t][i] = _mm_madd_epi16(w.min, sum32);
+        }
+    }
+    const __m512 both = _mm512_cvtph_ps(_mm256_castsi128_si256(_mm_shuffle_epi8(
+        _mm_setr_epi32((int)scales[0], (int)scales[1], (int)scales[2], (int)scales[3]),
+        _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15))));
+    const __m128 scale = _mm512_castps512_ps128(both);
+    const __m128 min = _mm512_extractf32x4_ps(both, 1);
+    UNROLL for (int t = 0; t < tokens; t++)
+    {
+        const __m128i msum = _mm_hadd_epi32(_mm_hadd_epi32(mins[t][0], mins[t][1]),
+                                            _mm_hadd_epi32(mins[t][2], mins[t][3]));
+        const __m128 u = _mm_mul_ps(scale, _mm_cvtepi32_ps(sum_all(dot[t])));
+        _mm_storeu_ps(chain[t].value + at, _mm_fnmadd_ps(min, _mm_cvtepi32_ps(msum), u));
+    }
+}
+
+TEMPLATE void q4_k_part(const struct matmul_rows_part *part, int tokens,
+                        struct matmul_rows_chain *chain)
+{
+    UNROLL for (int t = 0; t < tokens; t++) chain[t].factor =
+        activation_q8_256_view(part->activations[t], part->columns).scale + part->block_begin;
+    size_t at = 0;
+    for (; at + BLOCKS <= part->block_count; at += BLOCKS)
+        q4_k_stretch(part, tokens, at, BLOCKS, chain);
+    if (at < part->block_count)
+        q4_k_stretch(part, tokens, at, part->block_count - at, chain);
+}
+
+static void q4_k_1(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q4_k_part(part, 1, chain);
+}
+
+static void q4_k_2(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q4_k_part(part, 2, chain);
+}
+
+static void q4_k_3(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q4_k_part(part, 3, chain);
+}
+
+static void q4_k_4(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q4_k_part(part, 4, chain);
+}
+
+/* ---------------------------------------------------------------- Q6_K */
+
+/* Four vectors of 64 weights plus 32 in the order of the activations; the scales as words, plain
+ * and in the places where packed sums of w[0] with w[1], and of w[2] with w[3], have them. */
+struct q6_k_weights {
+    __m512i w[4];
+    __m512i scale01, scale23;
+    __m256i scale; /* 16 words */
+};
+
+TEMPLATE struct q6_k_weights load_q6_k(const struct block_q6_k *block)
+{
+    const __m512i nibble = _mm512_set1_epi8(15);
+    const __m512i top = _mm512_set1_epi8(0x30);
+    struct q6_k_weights out;
+    UNROLL for (size_t half = 0; half < 2; half++)
+    {
+        const __m512i low = _mm512_loadu_si512(block->q_low + 64 * half);
+        const __m512i high = _mm512_broadcast_i64x4(
+            _mm256_loadu_si256((const __m256i *)(block->q_high + 32 * half)));
+        /* Quarters 0 and 1 take bits 0-1 and 2-3 of `high` to bits 4-5; 2 and 3 bits 4-5, 6-7. */
+        const __m512i left = _mm512_setr_epi64(4, 4, 4, 4, 2, 2, 2, 2);
+        const __m512i right = _mm512_setr_epi64(0, 0, 0, 0, 2, 2, 2, 2);
+        const __m512i high01 = _mm512_and_si512(_mm512_sllv_epi64(high, left), top);
+        const __m512i high23 = _mm512_and_si512(_mm512_srlv_epi64(high, right), top);
+        const __m512i low01 = _mm512_and_si512(low, nibble);
+        const __m512i low23 = _mm512_and_si512(_mm512_srli_epi16(low, 4), nibble);
+        out.w[2 * half] = _mm512_or_si512(low01, high01);
+        out.w[2 * half + 1] = _mm512_or_si512(low23, high23);
+    }
+    /* Lane l of two packed vectors i, j holds sub-blocks 4i + l and 4j + l, four words each. */
+    const __m512i place01 = _mm512_set_epi64(
+        0x0007000700070007, 0x0003000300030003, 0x0006000600060006, 0x0002000200020002,
+        0x0005000500050005, 0x0001000100010001, 0x0004000400040004, 0x0000000000000000);
+    const __m512i place23 = _mm512_add_epi16(place01, _mm512_set1_epi16(8));
+    out.scale = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)block->sub_scales));
+    const __m512i words = _mm512_castsi256_si512(out.scale);
+    out.scale01 = _mm512_permutexvar_epi16(place01, words);
+    out.scale23 = _mm512_permutexvar_epi16(place23, words);
+    return out;
+}
+
+/* Sum of scale * (weight - 32) * activation of one block, in 16 parts. */
+TEMPLATE __m512i q6_k_dot(const struct q6_k_weights *w, const int8_t *q, const int16_t *sum16)
+{
+    const __m512i zero = _mm512_setzero_si512();
+    __m512i c[4];
+    UNROLL for (size_t i = 0; i < 4; i++) c[i] =
+        _mm512_dpbusd_epi32(zero, w->w[i], _mm512_loadu_si512(q + 64 * i));
+    /* A dword is at most 4 * 63 * 127 = 32004: it fits a word. */
+    __m512i sum = _mm512_dpwssd_epi32(zero, _mm512_packs_epi32(c[0], c[1]), w->scale01);
+    sum = _mm512_dpwssd_epi32(sum, _mm512_packs_epi32(c[2], c[3]), w->scale23);
+    const __m256i sums = _mm256_loadu_si256((const __m256i *)sum16);
+    const __m256i offset = _mm256_slli_epi32(_mm256_madd_epi16(w->scale, sums), 5);
+    return _mm512_sub_epi32(sum, _mm512_zextsi256_si512(offset));
+}
+
+TEMPLATE void q6_k_stretch(const struct matmul_rows_part *part, int tokens, size_t at, size_t count,
+                           struct matmul_rows_chain *chain)
+{
+    const struct block_q6_k *blocks = (const struct block_q6_k *)part->blocks + at;
+    const size_t b = part->block_begin + at;
+    __m512i dot[MATMUL_ROWS_TOKENS][BLOCKS];
+    uint64_t scales = 0;
+    for (int t = 0; t < tokens; t++)
+        for (size_t i = 0; i < BLOCKS; i++)
+            dot[t][i] = _mm512_setzero_si512();
+    for (size_t i = 0; i < count; i++) {
+        const struct q6_k_weights w = load_q6_k(&blocks[i]);
+        scales |= (uint64_t)blocks[i].scale << 16 * i;
+        UNROLL for (int t = 0; t < tokens; t++)
+        {
+            const struct activation_q8_256 a =
+                activation_q8_256_view(part->activations[t], part->columns);
+            dot[t][i] = q6_k_dot(&w, a.q + (b + i) * 256, a.sum16 + (b + i) * 16);
+        }
+    }
+    const __m128 scale = _mm_cvtph_ps(_mm_cvtsi64_si128((long long)scales));
+    UNROLL for (int t = 0; t < tokens; t++)
+        _mm_storeu_ps(chain[t].value + at, _mm_mul_ps(scale, _mm_cvtepi32_ps(sum_all(dot[t]))));
+}
+
+TEMPLATE void q6_k_part(const struct matmul_rows_part *part, int tokens,
+                        struct matmul_rows_chain *chain)
+{
+    UNROLL for (int t = 0; t < tokens; t++) chain[t].factor =
+        activation_q8_256_view(part->activations[t], part->columns).scale + part->block_begin;
+    size_t at = 0;
+    for (; at + BLOCKS <= part->block_count; at += BLOCKS)
+        q6_k_stretch(part, tokens, at, BLOCKS, chain);
+    if (at < part->block_count)
+        q6_k_stretch(part, tokens, at, part->block_count - at, chain);
+}
+
+static void q6_k_1(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q6_k_part(part, 1, chain);
+}
+
+static void q6_k_2(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q6_k_part(part, 2, chain);
+}
+
+static void q6_k_3(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q6_k_part(part, 3, chain);
+}
+
+static void q6_k_4(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q6_k_part(part, 4, chain);
+}
+
+/* ---------------------------------------------------------------- the table */
+
+static const struct matmul_rows_format q4_k = {
+    QK_BLOCK_LEN, sizeof(struct block_q4_k), {q4_k_1, q4_k_2, q4_k_3, q4_k_4}};
+static const struct matmul_rows_format q6_k = {
+    QK_BLOCK_LEN, sizeof(struct block_q6_k), {q6_k_1, q6_k_2, q6_k_3, q6_k_4}};
+
+static void run_q4_k(const struct kernel_matmul_args *args)
+{
+    if (args->token_count >= MATMUL_PANEL_TOKENS)
+        matmul_panel256_avx512_q4_k(args);
+    else
+        matmul_rows_run(args, &q4_k);
+}
+
+static void run_q6_k(const struct kernel_matmul_args *args)
+{
+    if (args->token_count >= MATMUL_PANEL_TOKENS)
+        matmul_panel256_avx512_q6_k(args);
+    else
+        matmul_rows_run(args, &q6_k);
+}
+
+void matmul_rows256_avx512_fill(struct kernel_table *table)
+{
+    table->matmul[DTYPE_Q4_K].run = run_q4_k;
+    table->matmul[DTYPE_Q6_K].run = run_q6_k;
+}

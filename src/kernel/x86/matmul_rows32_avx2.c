@@ -1,0 +1,195 @@
+/*
+ * matmul_rows32_avx2 - products for few tokens with weights that have a scale for each 32 (Q8_0,
+ * Q4_0), as they lie in the file (matmul_rows.h).
+ *
+ * vpmaddubsw multiplies unsigned with signed bytes and adds pairs as words, saturating. Q8_0: the
+ * sign of a weight moves to its activation; 128 * 127 * 2 fits a word, and -128 becomes an unsigned
+ * 128. Q4_0: nibbles are unsigned, 8 * (sum of the activations) is subtracted afterwards.
+ *
+ * Threads: any; no state.
+ */
+#include "kernel/activation.h"
+#include "kernel/kernel_table.h"
+#include "kernel/x86/kernel_x86.h"
+#include "kernel/x86/matmul_panel.h"
+#include "kernel/x86/matmul_rows.h"
+#include "kernel/x86/sum_lanes_avx2.h"
+#include "tensor/block_formats.h"
+
+enum { BLOCKS = 8 }; /* done together */
+
+/* Where a stretch of up to 8 blocks begins, and how many there are. */
+struct stretch {
+    size_t at; /* first block, counted from the part's */
+    size_t count;
+};
+
+/* The 32 weights of a block, and the products of them with activations as eight sums. */
+typedef __m256i(load_fn)(const unsigned char *block);
+typedef __m256i(dot_fn)(__m256i w, __m256i a);
+
+static inline __m256i load_q8_0(const unsigned char *block)
+{
+    return _mm256_loadu_si256((const __m256i *)(block + offsetof(struct block_q8_0, q)));
+}
+
+static inline __m256i load_q4_0(const unsigned char *block)
+{
+    const __m128i packed =
+        _mm_loadu_si128((const __m128i *)(block + offsetof(struct block_q4_0, q)));
+    return _mm256_and_si256(_mm256_set_m128i(_mm_srli_epi16(packed, 4), packed),
+                            _mm256_set1_epi8(15));
+}
+
+static inline __m256i dot_q8_0(__m256i w, __m256i a)
+{
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(a, w));
+    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+
+static inline __m256i dot_q4_0(__m256i w, __m256i a)
+{
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(w, a), _mm256_set1_epi16(1));
+}
+
+/* What differs between the two formats, constant at every use. */
+struct format {
+    size_t block_bytes;
+    load_fn *load;
+    dot_fn *dot;
+    int offset_shift; /* weights are too large by 2^this; below 0: they are not */
+};
+
+TEMPLATE __m256i load_activations(const int8_t *q)
+{
+    return _mm256_loadu_si256((const __m256i *)q);
+}
+
+/* Factors and values of a stretch. */
+TEMPLATE void multiply(const struct matmul_rows_part *part, int tokens, struct format format,
+                       struct stretch s, const uint16_t *scales, struct matmul_rows_chain *chain)
+{
+    const unsigned char *block = (const unsigned char *)part->blocks + s.at * format.block_bytes;
+    const size_t b = part->block_begin + s.at;
+    const __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(scales + s.at)));
+    __m256i w[BLOCKS];
+    UNROLL for (size_t i = 0; i < BLOCKS; i++) w[i] =
+        i < s.count ? format.load(block + i * format.block_bytes) : _mm256_setzero_si256();
+    UNROLL for (int t = 0; t < tokens; t++)
+    {
+        const struct activation_q8_32 a =
+            activation_q8_32_view(part->activations[t], part->columns);
+        __m256i c[BLOCKS];
+        const int8_t *q = a.q + b * Q8_0_BLOCK_LEN;
+        UNROLL for (size_t i = 0; i < BLOCKS; i++) c[i] =
+            i < s.count ? format.dot(w[i], load_activations(q + i * Q8_0_BLOCK_LEN))
+                        : _mm256_setzero_si256();
+        /* The planes of an activation are padded: eight numbers are always there. */
+        __m256i dot = sum_all_8(c);
+        if (format.offset_shift >= 0) {
+            const __m256i sum = _mm256_loadu_si256((const __m256i *)(a.sum + b));
+            dot = _mm256_sub_epi32(dot, _mm256_slli_epi32(sum, format.offset_shift));
+        }
+        _mm256_storeu_ps(chain[t].value + s.at, _mm256_cvtepi32_ps(dot));
+        _mm256_storeu_ps(chain[t].factor_memory + s.at,
+                         _mm256_mul_ps(scale, _mm256_loadu_ps(a.scale + b)));
+        chain[t].factor = chain[t].factor_memory;
+    }
+}
+
+TEMPLATE void multiply_part(const struct matmul_rows_part *part, int tokens, struct format format,
+                            struct matmul_rows_chain *chain)
+{
+    const unsigned char *block = part->blocks;
+    uint16_t scales[MATMUL_ROWS_BLOCKS + BLOCKS];
+    for (size_t b = 0; b < part->block_count; b++)
+        memcpy(&scales[b], block + b * format.block_bytes, sizeof(scales[b]));
+    memset(scales + part->block_count, 0, BLOCKS * sizeof(scales[0]));
+    struct stretch s = {0, BLOCKS};
+    for (; s.at + BLOCKS <= part->block_count; s.at += BLOCKS)
+        multiply(part, tokens, format, (struct stretch){s.at, BLOCKS}, scales, chain);
+    s.count = part->block_count - s.at;
+    if (s.count > 0)
+        multiply(part, tokens, format, s, scales, chain);
+}
+
+TEMPLATE void q8_0_part(const struct matmul_rows_part *part, int tokens,
+                        struct matmul_rows_chain *chain)
+{
+    multiply_part(part, tokens, (struct format){sizeof(struct block_q8_0), load_q8_0, dot_q8_0, -1},
+                  chain);
+}
+
+TEMPLATE void q4_0_part(const struct matmul_rows_part *part, int tokens,
+                        struct matmul_rows_chain *chain)
+{
+    multiply_part(part, tokens, (struct format){sizeof(struct block_q4_0), load_q4_0, dot_q4_0, 3},
+                  chain);
+}
+
+static void q8_0_1(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q8_0_part(part, 1, chain);
+}
+
+static void q8_0_2(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q8_0_part(part, 2, chain);
+}
+
+static void q8_0_3(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q8_0_part(part, 3, chain);
+}
+
+static void q8_0_4(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q8_0_part(part, 4, chain);
+}
+
+static void q4_0_1(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q4_0_part(part, 1, chain);
+}
+
+static void q4_0_2(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q4_0_part(part, 2, chain);
+}
+
+static void q4_0_3(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q4_0_part(part, 3, chain);
+}
+
+static void q4_0_4(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    q4_0_part(part, 4, chain);
+}
+
+static const struct matmul_rows_format q8_0 = {
+    Q8_0_BLOCK_LEN, sizeof(struct block_q8_0), {q8_0_1, q8_0_2, q8_0_3, q8_0_4}};
+static const struct matmul_rows_format q4_0 = {
+    Q4_0_BLOCK_LEN, sizeof(struct block_q4_0), {q4_0_1, q4_0_2, q4_0_3, q4_0_4}};
+
+static void run_q8_0(const struct kernel_matmul_args *args)
+{
+    if (args->token_count >= MATMUL_PANEL_TOKENS)
+        matmul_panel32_avx2_q8_0(args);
+    else
+        matmul_rows_run(args, &q8_0);
+}
+
+static void run_q4_0(const struct kernel_matmul_args *args)
+{
+    if (args->token_count >= MATMUL_PANEL_TOKENS)
+        matmul_panel32_avx2_q4_0(args);
+    else
+        matmul_rows_run(args, &q4_0);
+}
+
+void matmul_rows32_avx2_fill(struct kernel_table *table)
+{
+    table->matmul[DTYPE_Q8_0].run = run_q8_0;
+    table->matmul[DTYPE_Q4_0].run = run_q4_0;
+}

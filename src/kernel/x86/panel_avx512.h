@@ -1,0 +1,172 @@
+/*
+ * panel_avx512 - what the two files of panel kernels for AVX-512 share: walking rows, columns and
+ * tokens, and bringing 16 rows into lanes.
+ *
+ * Only for files built for AVX-512. Threads: any; no state.
+ */
+#pragma once
+
+#include "kernel/kernel_table.h"
+#include "kernel/x86/matmul_panel.h"
+#include "kernel/x86/unroll.h"
+
+#include <immintrin.h>
+#include <string.h>
+
+enum {
+    PANEL_LANES = 16, /* rows of a vector */
+    PANEL_GROUPS = 2, /* vectors side by side: 32 rows */
+    PANEL_TILE = 6,   /* tokens of which the sums are in registers */
+};
+
+/* The rows of one panel. Rows that are not there repeat the last; their results are not stored. */
+struct panel_rows {
+    const unsigned char *row[PANEL_GROUPS][PANEL_LANES]; /* first byte */
+    size_t first;                                        /* index of row [0][0] */
+    unsigned group_count;
+    __mmask16 there[PANEL_GROUPS];
+};
+
+/* A stretch of columns and a tile of tokens. */
+struct panel_tile {
+    const struct kernel_matmul_args *args;
+    const struct panel_rows *rows;
+    size_t block_begin; /* of the row */
+    size_t block_count; /* in the panel */
+    size_t token;
+    unsigned token_count;
+};
+
+/* Unpacks `block_count` blocks of the rows from block `block_begin` on. */
+typedef void(panel_decode_fn)(void *panel, const struct panel_rows *rows, size_t block_begin,
+                              size_t block_count);
+typedef void(panel_tile_fn)(const void *panel, const struct panel_tile *tile);
+
+struct panel_format {
+    size_t block_len;
+    size_t block_bytes;
+    panel_decode_fn *decode;
+    panel_tile_fn *tile;
+};
+
+TEMPLATE const unsigned char *panel_activation(const struct panel_tile *tile, size_t t)
+{
+    return (const unsigned char *)tile->args->activations +
+           (tile->token + t) * tile->args->activation_stride;
+}
+
+/* The sums so far of token t and group g: zero before the first columns. */
+TEMPLATE __m512 panel_load(const struct panel_tile *tile, size_t t, size_t g, bool is_first)
+{
+    if (is_first)
+        return _mm512_setzero_ps();
+    const float *out = tile->args->out + (tile->token + t) * tile->args->out_stride;
+    return _mm512_maskz_loadu_ps(tile->rows->there[g], out + tile->rows->first + g * PANEL_LANES);
+}
+
+TEMPLATE void panel_store(const struct panel_tile *tile, size_t t, size_t g, __m512 sums)
+{
+    float *out = tile->args->out + (tile->token + t) * tile->args->out_stride;
+    _mm512_mask_storeu_ps(out + tile->rows->first + g * PANEL_LANES, tile->rows->there[g], sums);
+}
+
+TEMPLATE __m512i panel_broadcast(const void *four_bytes)
+{
+    int32_t word = 0;
+    memcpy(&word, four_bytes, sizeof(word));
+    return _mm512_set1_epi32(word);
+}
+
+/* Bytes [offset, offset + 16) of 16 rows: lane r of out[d] is dword d of row r. */
+TEMPLATE void panel_columns(const unsigned char *const row[PANEL_LANES], size_t offset,
+                            __m512i out[4])
+{
+    __m512i four[4]; /* rows k, k + 4, k + 8, k + 12 */
+    UNROLL for (size_t k = 0; k < 4; k++)
+    {
+        __m512i v = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(row[k] + offset)));
+        v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(row[k + 4] + offset)), 1);
+        v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(row[k + 8] + offset)), 2);
+        four[k] =
+            _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(row[k + 12] + offset)), 3);
+    }
+    const __m512i low01 = _mm512_unpacklo_epi32(four[0], four[1]);
+    const __m512i low23 = _mm512_unpacklo_epi32(four[2], four[3]);
+    const __m512i high01 = _mm512_unpackhi_epi32(four[0], four[1]);
+    const __m512i high23 = _mm512_unpackhi_epi32(four[2], four[3]);
+    out[0] = _mm512_unpacklo_epi64(low01, low23);
+    out[1] = _mm512_unpackhi_epi64(low01, low23);
+    out[2] = _mm512_unpacklo_epi64(high01, high23);
+    out[3] = _mm512_unpackhi_epi64(high01, high23);
+}
+
+/* The half at `offset` of each of 16 rows. */
+TEMPLATE __m512 panel_halves(const unsigned char *const row[PANEL_LANES], size_t offset)
+{
+    uint16_t half[PANEL_LANES];
+    for (size_t r = 0; r < PANEL_LANES; r++)
+        memcpy(&half[r], row[r] + offset, sizeof(half[r]));
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)half));
+}
+
+static inline struct panel_rows panel_rows_at(const struct kernel_matmul_args *args,
+                                              size_t row_bytes, size_t first)
+{
+    const size_t left = args->row_end - first;
+    struct panel_rows rows = {.first = first, .group_count = left > PANEL_LANES ? 2 : 1};
+    for (size_t g = 0; g < PANEL_GROUPS; g++) {
+        const size_t before = g * PANEL_LANES;
+        const size_t count = left > before ? left - before : 0;
+        const unsigned bits = count >= PANEL_LANES ? 0xffffu : (1u << count) - 1;
+        rows.there[g] = (__mmask16)bits;
+        for (size_t r = 0; r < PANEL_LANES; r++) {
+            const size_t row = before + r < left ? first + before + r : args->row_end - 1;
+            rows.row[g][r] = (const unsigned char *)args->weights + row * row_bytes;
+        }
+    }
+    return rows;
+}
+
+/* All tokens against one panel, in tiles of as equal size as can be. */
+static inline void panel_tokens(const struct panel_format *format, const void *panel,
+                                struct panel_tile tile)
+{
+    const size_t tokens = tile.args->token_count;
+    const size_t tiles = (tokens + PANEL_TILE - 1) / PANEL_TILE;
+    for (size_t i = 0; i < tiles; i++) {
+        tile.token = tokens * i / tiles;
+        tile.token_count = (unsigned)(tokens * (i + 1) / tiles - tile.token);
+        format->tile(panel, &tile);
+    }
+}
+
+static inline void panel_run(const struct kernel_matmul_args *args,
+                             const struct panel_format *format, void *panel)
+{
+    const size_t blocks = args->columns / format->block_len;
+    const size_t step = MATMUL_PANEL_COLUMNS / format->block_len;
+    for (size_t row = args->row_begin; row < args->row_end; row += PANEL_GROUPS * PANEL_LANES) {
+        const struct panel_rows rows = panel_rows_at(args, blocks * format->block_bytes, row);
+        struct panel_tile tile = {.args = args, .rows = &rows};
+        for (size_t b = 0; b < blocks; b += step) {
+            tile.block_begin = b;
+            tile.block_count = blocks - b < step ? blocks - b : step;
+            format->decode(panel, &rows, b, tile.block_count);
+            panel_tokens(format, panel, tile);
+        }
+    }
+}
+
+/* Calls `template`(panel, tile, tokens, groups) with the last two as constants. */
+#define PANEL_CHOOSE(template, panel, tile)                                                  \
+    do {                                                                                     \
+        const bool is_wide = (tile)->rows->group_count == 2;                                 \
+        switch ((tile)->token_count) {                                                       \
+        case 1: is_wide ? template(panel, tile, 1, 2) : template(panel, tile, 1, 1); break;  \
+        case 2: is_wide ? template(panel, tile, 2, 2) : template(panel, tile, 2, 1); break;  \
+        case 3: is_wide ? template(panel, tile, 3, 2) : template(panel, tile, 3, 1); break;  \
+        case 4: is_wide ? template(panel, tile, 4, 2) : template(panel, tile, 4, 1); break;  \
+        case 5: is_wide ? template(panel, tile, 5, 2) : template(panel, tile, 5, 1); break;  \
+        default: is_wide ? template(panel, tile, 6, 2) : template(panel, tile, 6, 1); break; \
+        }                                                                                    \
+    } while (0)

@@ -1,0 +1,56 @@
+/*
+ * speed_avx2 - loops that measure the machine: plain vector reads, and vpmaddubsw with the vpmaddwd
+ * that widens it, on registers.
+ *
+ * Threads: any; no state.
+ */
+#include "kernel/kernel_table.h"
+#include "kernel/x86/kernel_x86.h"
+#include "kernel/x86/unroll.h"
+
+#include <immintrin.h>
+
+static uint64_t read_bytes(const void *bytes, size_t size)
+{
+    enum { VECTORS = 8, STEP = VECTORS * 32 };
+    const unsigned char *at = bytes;
+    __m256i sum[VECTORS];
+    UNROLL for (size_t v = 0; v < VECTORS; v++) sum[v] = _mm256_setzero_si256();
+    size_t i = 0;
+    for (; i + STEP <= size; i += STEP)
+        UNROLL for (size_t v = 0; v < VECTORS; v++) sum[v] =
+            _mm256_add_epi64(sum[v], _mm256_loadu_si256((const __m256i *)(at + i + v * 32)));
+    uint64_t total = 0;
+    for (size_t v = 0; v < VECTORS; v++) {
+        uint64_t words[4];
+        _mm256_storeu_si256((__m256i *)words, sum[v]);
+        total += words[0] + words[1] + words[2] + words[3];
+    }
+    for (; i < size; i++)
+        total += at[i];
+    return total;
+}
+
+static uint64_t int8_peak(uint64_t rounds, uint64_t *sink)
+{
+    enum { VECTORS = 8, BYTES = 32 };
+    __m256i sum[VECTORS];
+    UNROLL for (size_t v = 0; v < VECTORS; v++) sum[v] = _mm256_set1_epi32((int)v);
+    const __m256i a = _mm256_set1_epi8((char)(rounds & 3));
+    for (uint64_t round = 0; round < rounds; round++)
+        UNROLL for (size_t v = 0; v < VECTORS; v++)
+        {
+            const __m256i pairs = _mm256_maddubs_epi16(a, sum[v]);
+            sum[v] = _mm256_madd_epi16(pairs, a);
+        }
+    for (size_t v = 1; v < VECTORS; v++)
+        sum[0] = _mm256_xor_si256(sum[0], sum[v]);
+    *sink += (uint64_t)(unsigned)_mm256_extract_epi32(sum[0], 0);
+    return rounds * VECTORS * BYTES;
+}
+
+void speed_avx2_fill(struct kernel_table *table)
+{
+    table->read_bytes = read_bytes;
+    table->int8_peak = int8_peak;
+}
