@@ -3,11 +3,12 @@
  *
  * A path is relative to the folder and NUL-free; "." is the folder itself. ".." and symbolic links
  * may be used as long as they stay below it; absolute links never do. The kernel keeps the promise
- * where it has openat2 (RESOLVE_BENEATH); elsewhere every component is opened by itself and links are
- * followed here. Only regular files are read or written: a FIFO or device is never opened.
+ * where it has openat2 (RESOLVE_BENEATH); elsewhere every component is opened by itself and links
+ * are followed here. Only regular files are read or written: a FIFO or device is never opened.
  *
- * Errors: E_DENIED the path leads outside; E_NOT_FOUND a part of it is missing (or is a file where a
- * folder is needed); E_INVALID something of another kind is there; E_LIMIT too large, long or deep.
+ * Errors: E_DENIED the path leads outside; E_NOT_FOUND a part of it is missing (or is a file where
+ * a folder is needed); E_INVALID something of another kind is there; E_LIMIT too large, long or
+ * deep.
  *
  * Threads: any. Depends on: base/. Used by: tools/.
  */
@@ -45,15 +46,15 @@ MUST_USE enum status beneath_look(const struct beneath *beneath, const char *pat
 MUST_USE enum status beneath_read(const struct beneath *beneath, const char *path, size_t size_max,
                                   struct strbuf *out, struct error *err);
 
-/* The same path without links, "." and "..": "a/b/c", or "." for the folder. What does not exist yet
- * is kept as written (then *out_exists is false). */
+/* The same path without links, "." and "..": "a/b/c", or "." for the folder. What does not exist
+ * yet is kept as written (then *out_exists is false). */
 MUST_USE enum status beneath_resolve(const struct beneath *beneath, const char *path,
                                      struct strbuf *out, bool *out_exists, struct error *err);
 
-/* Puts `bytes` into a file, made if missing (mode 0666 less the umask), together with the folders on
- * the way (0777 less the umask). A new file is written and synced beside the old one and renamed
- * over it, with the mode of the old one; after an error the old one is untouched. `path` is one that
- * beneath_resolve() gave: a link that appeared in it since is refused. */
+/* Puts `bytes` into a file, made if missing (mode 0666 less the umask), together with the folders
+ * on the way (0777 less the umask). A new file is written and synced beside the old one and renamed
+ * over it, with the mode of the old one; after an error the old one is untouched. `path` is one
+ * that beneath_resolve() gave: a link that appeared in it since is refused. */
 MUST_USE enum status beneath_write(const struct beneath *beneath, const char *path,
                                    struct str bytes, struct error *err);
 

@@ -44,8 +44,8 @@ uint64_t process_system_thread_count(void);
 
 /*
  * Ends processes whose parents are gone. After process_sweep_open() orphans below the caller become
- * its children instead of the system's (a "subreaper"), and process_sweep() kills and waits for every
- * child and its process group, and theirs, until none is left. Zeroed does nothing.
+ * its children instead of the system's (a "subreaper"), and process_sweep() kills and waits for
+ * every child and its process group, and theirs, until none is left. Zeroed does nothing.
  */
 struct process_sweep {
     int children_fd; /* the kernel's list of our children; -1: /proc is searched instead */

@@ -194,7 +194,8 @@ NO_RETURN static void work_in_namespaces(struct confined *confined, const struct
     struct error err = {0};
     char byte = 0;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    /* If the process above is gone by now no signal will come: then its end of the pipe is closed. */
+    /* If the process above is gone by now no signal will come: then its end of the pipe is
+     * closed. */
     if (write(ready_fd, &byte, 1) != 1 || read(go_fd, &byte, 1) != 1)
         _exit(EXIT_NO_SANDBOX);
     close(go_fd);

@@ -85,7 +85,8 @@ enum confined_end {
     CONFINED_CRASHED, /* it ended otherwise: killed, or the sandbox could not be built */
 };
 
-/* After end of file on result_fd (or to make an end): waits a moment, kills what is left, closes. */
+/* After end of file on result_fd (or to make an end): waits a moment, kills what is left,
+ * closes. */
 enum confined_end confined_finish(struct confined_child *child);
 
 /* Ends the child and everything it started. No effect on none. */

@@ -5,8 +5,8 @@
  * listen, addressed sends, descriptors received from others, starting programs or processes,
  * executable memory, ptrace and the memory of other processes, signals to others, io_uring, bpf,
  * namespaces, mounts, terminal injection: all refused by a system call filter (EPERM; clone3 ENOSYS
- * so that libraries fall back to clone for threads); another instruction set's calls kill. Where the
- * kernel has Landlock, files are confined too: the state folders read and write, the model and
+ * so that libraries fall back to clone for threads); another instruction set's calls kill. Where
+ * the kernel has Landlock, files are confined too: the state folders read and write, the model and
  * system paths named here read-only, nothing else. No new privileges, no capabilities, no core
  * dumps, not readable by a debugger. None of it can be undone.
  *

@@ -2,11 +2,11 @@
  * landlock - allow-only file rules for the calling process and its children (Linux 5.13 and later).
  *
  * A ruleset starts as "nothing"; folders and files are added with what may be done below them.
- * Rights a kernel does not know are left out of both sides. Where it can, a ruleset also forbids TCP
- * (ABI 4) and, if asked, abstract unix sockets and signals to processes outside (ABI 6).
+ * Rights a kernel does not know are left out of both sides. Where it can, a ruleset also forbids
+ * TCP (ABI 4) and, if asked, abstract unix sockets and signals to processes outside (ABI 6).
  *
- * Not mediated by any ABI so far: stat, chmod, chown, xattr and times, changing folder; before ABI 3
- * also truncate(2). sandbox/syscall_filter.h covers what matters of these.
+ * Not mediated by any ABI so far: stat, chmod, chown, xattr and times, changing folder; also
+ * truncate(2) before ABI 3. sandbox/syscall_filter.h covers what matters of these.
  *
  * Threads: binds the calling thread and what it starts later: use it before there are others.
  * Used by: sandbox/.

@@ -281,8 +281,8 @@ enum status namespaces_build(const char *workspace, bool can_write, bool *out_ha
     TRY(take_all(&sources, system_paths_programs, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, err));
     TRY(take_all(&sources, system_paths_settings, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, err));
     TRY(take_all(&sources, system_paths_devices, 0, err));
-    /* The workspace last, by the folder we stand in: its path may pass through folders this user may
-     * not search, or lie below one of the others. */
+    /* The workspace last, by the folder we stand in: its path may pass through folders this user
+     * may not search, or lie below one of the others. */
     struct source *own = &sources.items[sources.count];
     *own = (struct source){.path = workspace, .is_folder = true};
     own->fd = copy_tree(AT_FDCWD, ".", MOUNT_ATTR_NODEV | (can_write ? 0 : MOUNT_ATTR_RDONLY));

@@ -6,10 +6,10 @@
  *   namespaces_separate()   leaves the system's namespaces; the caller stays the same user
  *   fork                    the child is process 1 of its own
  *   namespaces_build()      in the child: a new root with the programs and a few settings
- *                           (read-only), devices, /proc of its own, an empty /tmp, and the workspace
+ *                           (read-only), devices, /proc of its own, an empty /tmp, the workspace
  *
- * What is not put there does not exist: home folders, the state folder, sockets of services. Needs no
- * privilege where the system lets ordinary users make user namespaces.
+ * What is not put there does not exist: home folders, the state folder, sockets of services. Needs
+ * no privilege where the system lets ordinary users make user namespaces.
  *
  * Threads: one. Used by: sandbox/confined.c.
  */

@@ -198,8 +198,8 @@ enum status program_run(const struct confined *confined, const char *const *argu
     if (status == OK)
         status = watch(&run, out, result, err);
     running_done(&run);
-    /* With processes of our own the kernel ends the rest when we do. Otherwise all of them are in one
-     * group: the kernel lets none be born while it is ended. */
+    /* With processes of our own the kernel ends the rest when we do. Otherwise all of them are in
+     * one group: the kernel lets none be born while it is ended. */
     if (!confined->has_own_processes && run.pid > 0)
         (void)kill(-run.pid, SIGKILL);
     (void)process_sweep(&confined->sweep, SWEEP_MS);

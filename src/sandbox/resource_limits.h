@@ -24,12 +24,12 @@ void resource_limits_apply(void);
 /* Memory: also under sanitizers, so only right before another program is started. */
 void resource_limits_apply_memory(void);
 
-/* Processes and threads of this user beyond the `running` that are there already and not ours. Root is
- * not bound by it: program.c counts. */
+/* Processes and threads of this user beyond the `running` that are there already and not ours. Root
+ * is not bound by it: program.c counts. */
 void resource_limits_apply_processes(uint64_t running);
 
-/* For a process of root that counts what others start: it comes first on the processor, or a thousand
- * others would keep it from looking. No effect without the privilege. A program it starts begins with
- * resource_limits_step_back(). */
+/* For a process of root that counts what others start: it comes first on the processor, or a
+ * thousand others would keep it from looking. No effect without the privilege. A program it starts
+ * begins with resource_limits_step_back(). */
 void resource_limits_come_first(void);
 void resource_limits_step_back(void);

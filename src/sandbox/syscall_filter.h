@@ -2,17 +2,17 @@
  * syscall_filter - which system calls a process may still make (seccomp).
  *
  * A filter is built once, with libseccomp, and installed in as many children as needed. In all of
- * them: another instruction set's calls kill the process, numbers newer than this program's table do
- * not exist (ENOSYS), refused calls fail with EPERM.
+ * them: another instruction set's calls kill the process, numbers newer than this program's table
+ * do not exist (ENOSYS), refused calls fail with EPERM.
  *
- *   FILES     allow-list for holt's own file tools: files, memory, time; no processes, no signals to
- *             others, no sockets, no executable memory
+ *   FILES     allow-list for holt's own file tools: files, memory, time; no processes, no signals,
+ *             no sockets, no executable memory
  *   PROGRAM   deny-list for programs a tool starts: no sockets but a connected unix pair, no
  *             namespaces, mounts, tracing, kernel keys, io_uring, bpf, modules, clocks, ...
- *   ONE_GROUP  added to PROGRAM where there is no process namespace: whatever is started stays in one
- *             process group, which can be ended at a stroke
- *   CORE      deny-list for the process that sees the user's data: as PROGRAM, and no exec, no fork,
- *             no executable memory, no addressed sends, no received descriptors
+ *   ONE_GROUP added to PROGRAM where there is no process namespace: whatever is started stays in
+ *             one process group, which can be ended at a stroke
+ *   CORE      deny-list for the process that sees the user's data: as PROGRAM, and no exec, no
+ *             fork, no executable memory, no addressed sends, no received descriptors
  *   WARDEN    deny-list for the process that starts the others: as PROGRAM, but it builds sandboxes
  *
  * Threads: a filter binds the calling thread and what it starts later. Used by: sandbox/.

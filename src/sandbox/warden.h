@@ -6,14 +6,15 @@
  *     |<=============>|   the front shows the question and sends the answer
  *   core <===========>|   calls and results; the core cannot write the approval channel
  *
- * The warden holds the policy it was started with. It does not parse what the model wrote: a call is
- * a tool's index and raw bytes, which only a confined child reads. Before a call that writes or runs
- * something, a preview child (it may read the workspace, nothing else) turns the bytes into text: the
- * exact path, content or command. That text, made visible character by character, is the question,
- * and the same bytes are what is run. Without a person, what the policy does not allow is refused.
+ * The warden holds the policy it was started with. It does not parse what the model wrote: a call
+ * is a tool's index and raw bytes, which only a confined child reads. Before a call that writes or
+ * runs something, a preview child (it may read the workspace, nothing else) turns the bytes into
+ * text: the exact path, content or command. That text, made visible character by character, is the
+ * question, and the same bytes are what is run. Without a person, what the policy does not allow is
+ * refused.
  *
- * No child outlives a call, the warden or the front: ends of channels, parent-death signals, process
- * namespaces and a last sweep see to it.
+ * No child outlives a call, the warden or the front: ends of channels, parent-death signals,
+ * process namespaces and a last sweep see to it.
  *
  * Threads: the process that calls warden_start() has no other threads yet. The warden has one.
  * Depends on: os/. Used by: cli/ (front), tools/ (the table), sandbox/warden_client.h (core).
@@ -40,7 +41,8 @@ enum warden_permission {
     WARDEN_PERMISSION_READ,  /* free */
     WARDEN_PERMISSION_WRITE, /* changes files in the workspace */
     WARDEN_PERMISSION_RUN, /* runs programs. They may change the workspace when a person allowed the
-                              * call or WARDEN_ALLOW_WRITE is granted; otherwise they can only read */
+                              * call or WARDEN_ALLOW_WRITE is granted; otherwise they can only
+                              * read */
 };
 
 /* Granted without a question; bits for warden_config.allowed. */
@@ -59,7 +61,8 @@ struct warden_job {
     const struct confined *confined; /* for program_run() */
 };
 
-/* Appends the result (or the preview) to `out`. On an error the result is "error: " and its text. */
+/* Appends the result (or the preview) to `out`. On an error the result is "error: " and its
+ * text. */
 typedef enum status(warden_job_fn)(const void *tool, const struct warden_job *job,
                                    struct strbuf *out, struct error *err);
 

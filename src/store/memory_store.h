@@ -2,8 +2,8 @@
  * memory_store - short notes that outlive a session: one plain file a person can read and edit.
  *
  * The file is Markdown, <folder>/notes.md, one "- note" per line, newest last. Every other line is
- * the person's own and is kept as it is. Each change writes a new file beside the old one, syncs and
- * renames it (mode 0600); programs that add at the same time wait for each other.
+ * the person's own and is kept as it is. Each change writes a new file beside the old one, syncs
+ * and renames it (mode 0600); programs that add at the same time wait for each other.
  *
  * Threads: one at a time per store; several processes may share a folder. Depends on: os/, text/.
  * Used by: tools/ (remember, recall), cli/.
@@ -37,8 +37,8 @@ MUST_USE enum status memory_store_add(struct memory_store *store, struct str not
                                       struct error *err);
 
 /* Calls `found` for at most `count_max` notes that share a word with `query`, best first: more
- * distinct words of the query, then newer. Words are runs of letters and digits; ASCII letters match
- * in either case. */
+ * distinct words of the query, then newer. Words are runs of letters and digits; ASCII letters
+ * match in either case. */
 typedef void(memory_store_found_fn)(void *context, struct str note);
 MUST_USE enum status memory_store_find(struct memory_store *store, struct str query,
                                        size_t count_max, memory_store_found_fn *found,

@@ -7,8 +7,8 @@
  *   power   = atom [ "^" signed ]                 to the right, above the sign: -2^2 is -4
  *   atom    = digits [ "." digits ] | "(" sum ")"
  *
- * Whole numbers stay exact while they fit 64 bits; a quotient of whole numbers that comes out even is
- * whole; everything else is a double. "%" is the remainder of the division cut toward zero.
+ * Whole numbers stay exact while they fit 64 bits; a quotient of whole numbers that comes out even
+ * is whole; everything else is a double. "%" is the remainder of the division cut toward zero.
  *
  * Threads: any; pure. Used by: tools/tool_calculate.c.
  */

@@ -1,9 +1,9 @@
 /*
  * tool - one thing an agent can do, as a constant row.
  *
- * Schema, checks, approval text, help and documentation derive from the row. A tool is one file with
- * one `const struct tool`, and one line in tool_list.c. Tools that touch files or run programs have
- * runs_in_child set and run in a child that the warden confines; the others run in the core.
+ * Schema, checks, approval text, help and documentation derive from the row. A tool is one file
+ * with one `const struct tool`, and one line in tool_list.c. Tools that touch files or run programs
+ * have runs_in_child set and run in a child that the warden confines; the others run in the core.
  *
  * Threads: rows are constant; run() and preview() are called by one thread at a time.
  * Used by: tools/, cli/ (help), agent/ through tool_list.h and tool_runner.h.

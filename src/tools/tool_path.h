@@ -1,9 +1,9 @@
 /*
  * tool_path - a path as the model wrote it: what it means, and what to say when it leads nowhere.
  *
- * Paths are relative to the workspace; an absolute one is taken when it lies inside. Results print a
- * path as it was given, without "./" in front and "/" behind. Errors name a near match where there is
- * one ("error: a/reprot.txt does not exist; did you mean a/report.txt?").
+ * Paths are relative to the workspace; an absolute one is taken when it lies inside. Results print
+ * a path as it was given, without "./" in front and "/" behind. Errors name a near match where
+ * there is one ("error: a/reprot.txt does not exist; did you mean a/report.txt?").
  *
  * Threads: one. Used by: tools/.
  */
@@ -37,8 +37,8 @@ MUST_USE enum status tool_path_locate(const struct tool_path *path, enum tool_pa
 MUST_USE enum status tool_path_read_text(const struct tool_path *path, struct strbuf *out,
                                          struct error *err);
 
-/* Where a write to this path would go: appends the path without links. E_DENIED when a part of it is
- * .git or .holt, or it leads outside; E_INVALID when a folder is there. */
+/* Where a write to this path would go: appends the path without links. E_DENIED when a part of it
+ * is .git or .holt, or it leads outside; E_INVALID when a folder is there. */
 MUST_USE enum status tool_path_target(const struct tool_path *path, struct strbuf *out,
                                       bool *out_exists, struct error *err);
 

@@ -18,9 +18,10 @@ struct tool_runner {
     struct memory_store *memory;
 };
 
-/* Appends the result of the call to `out`, at most WARDEN_RESULT_MAX bytes of valid UTF-8. What goes
- * wrong inside a call (unknown tool, arguments that do not fit, a refusal, a time-out) is a result
- * that begins "error: ". E_CANCELLED after warden_client_cancel(); E_IO: no tool can run any more. */
+/* Appends the result of the call to `out`, at most WARDEN_RESULT_MAX bytes of valid UTF-8. What
+ * goes wrong inside a call (unknown tool, arguments that do not fit, a refusal, a time-out) is a
+ * result that begins "error: ". E_CANCELLED after warden_client_cancel(); E_IO: no tool can run any
+ * more. */
 MUST_USE enum status tool_runner_call(struct tool_runner *runner, struct str tool_name,
                                       struct str arguments, struct strbuf *out, struct error *err);
 

@@ -1,6 +1,7 @@
 /*
- * Every path a model writes goes through here. A path that gets outside of the workspace, a FIFO that
- * hangs the reader or a write that loses the old content would each break a promise to the user.
+ * Every path a model writes goes through here. A path that gets outside of the workspace, a FIFO
+ * that hangs the reader or a write that loses the old content would each break a promise to the
+ * user.
  */
 #include "base/mem.h"
 #include "os/beneath.h"

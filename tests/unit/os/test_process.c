@@ -1,6 +1,6 @@
 /*
- * "No process is ever left behind" rests on these: the sweep must find orphans of orphans, a waiting
- * parent must not hang, a child must not outlive its parent.
+ * "No process is ever left behind" rests on these: the sweep must find orphans of orphans, a
+ * waiting parent must not hang, a child must not outlive its parent.
  */
 #include "os/clock.h"
 #include "os/process.h"

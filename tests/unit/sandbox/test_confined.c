@@ -1,7 +1,7 @@
 /*
  * What a tool's child can still do, tried from inside, on every tier: the promises are that it sees
- * the workspace and the system's programs and nothing else, changes nothing but the workspace, reaches
- * no network and no other process, and leaves nothing running.
+ * the workspace and the system's programs and nothing else, changes nothing but the workspace,
+ * reaches no network and no other process, and leaves nothing running.
  */
 #include "os/clock.h"
 #include "sandbox/landlock.h"
@@ -614,8 +614,8 @@ static bool is_calm(uint64_t threads)
     return false;
 }
 
-/* The scripts end by themselves after a while and start a bounded number of processes: a broken limit
- * must not take the machine down. */
+/* The scripts end by themselves after a while and start a bounded number of processes: a broken
+ * limit must not take the machine down. */
 static void processes_are_bounded(void **state)
 {
     (void)state;

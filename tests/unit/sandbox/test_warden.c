@@ -1,7 +1,7 @@
 /*
- * The warden decides what is done to the user's files, so it must ask when it has to, ask about what is
- * really done, never take the core's word for an answer, survive every way a tool can end, and leave
- * nothing behind.
+ * The warden decides what is done to the user's files, so it must ask when it has to, ask about
+ * what is really done, never take the core's word for an answer, survive every way a tool can end,
+ * and leave nothing behind.
  */
 #include "os/clock.h"
 #include "os/thread.h"

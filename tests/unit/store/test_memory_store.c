@@ -1,6 +1,6 @@
 /*
- * Notes belong to the user: what a person wrote into the file must survive, none may be lost when two
- * programs write at once, and the best match must come first.
+ * Notes belong to the user: what a person wrote into the file must survive, none may be lost when
+ * two programs write at once, and the best match must come first.
  */
 #include "base/mem.h"
 #include "os/process.h"

@@ -1,6 +1,6 @@
 /*
- * The model is taught to trust this instead of computing by itself; every value and every sentence is
- * part of what it was trained on.
+ * The model is taught to trust this instead of computing by itself; every value and every sentence
+ * is part of what it was trained on.
  */
 #include "tests/holt_test.h"
 #include "tools/calculator.h"

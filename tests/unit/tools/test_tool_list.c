@@ -1,6 +1,6 @@
 /*
- * The built-in model was trained on these bytes; other models read them too. Arguments come from models
- * without masks as well, so whatever does not fit must end in a sentence.
+ * The built-in model was trained on these bytes; other models read them too. Arguments come from
+ * models without masks as well, so whatever does not fit must end in a sentence.
  */
 #include "tests/holt_test.h"
 #include "text/json.h"
