@@ -13,7 +13,7 @@
 #define TINY_START     "<|im_start|>"
 #define TINY_TOOL_CALL "<tool_call>"   /* user-defined */
 #define TINY_LONGER    "<|im_start|><" /* overlaps the others */
-#define TINY_REACHABLE "he<"           /* control; tokens 'he' and '<' exist, see extra_merge */
+#define TINY_REACHABLE "her"           /* control; what the merge 'he r' would give */
 
 struct tiny_vocab_options {
     const char *pre;         /* BPE: NULL for none */
