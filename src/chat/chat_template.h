@@ -2,7 +2,7 @@
  * chat_template - a model's own way of writing a conversation as text.
  *
  * The template comes from the model file and is not trusted: it runs in the bounded interpreter of
- * jinja.h. When it is loaded, small probe conversations show what it can do (struct
+ * jinja_exec.h. When it is loaded, small probe conversations show what it can do (struct
  * chat_template_caps), and rendering adapts: a system message goes into the first user message
  * where the role is unknown, arguments are given as an object or as text, whichever it expects.
  *

@@ -104,3 +104,18 @@ enum tool_format_found tool_format_bad(struct tool_format_call *out, size_t cons
     out->consumed = consumed;
     return TOOL_FORMAT_BAD;
 }
+
+enum tool_format_found tool_format_mention(struct str raw, struct str open_tag,
+                                           struct str close_tag, bool is_final, const char *reason,
+                                           struct tool_format_call *out)
+{
+    const struct str near = str_slice(raw, 0, TOOL_FORMAT_MENTION_BYTES);
+    const size_t close = str_find(near, close_tag, 0);
+    const size_t again = str_find(near, open_tag, open_tag.len);
+    if (close < again)
+        return tool_format_bad(out, close + close_tag.len, reason);
+    if (again == SIZE_MAX && near.len < TOOL_FORMAT_MENTION_BYTES && !is_final)
+        return TOOL_FORMAT_MORE;
+    out->consumed = open_tag.len;
+    return TOOL_FORMAT_TEXT;
+}

@@ -18,7 +18,10 @@
 
 struct chat_template;
 
-enum { TOOL_FORMAT_MARKERS_MAX = 3 };
+enum {
+    TOOL_FORMAT_MARKERS_MAX = 3,
+    TOOL_FORMAT_MENTION_BYTES = 256, /* how far a closing tag is waited for when no call begins */
+};
 
 /* One call is: open, name_prefix, NAME, name_suffix, ARGUMENTS as a JSON object, close. Several
  * calls stand behind each other with `between`. The first bytes of `open` (or, when it is empty,
@@ -91,6 +94,12 @@ const struct tool_format *tool_format_detect(const struct chat_template *chat_te
                                              bool *out_known);
 
 void tool_format_call_done(struct tool_format_call *call);
+
+/* For rows: `raw` begins with an opening tag behind which no call begins. A bad call when the closing
+ * tag follows soon, else the tag was only mentioned and is text. */
+enum tool_format_found tool_format_mention(struct str raw, struct str open_tag,
+                                           struct str close_tag, bool is_final, const char *reason,
+                                           struct tool_format_call *out);
 
 /* For rows: says that the first `consumed` bytes are a bad call; returns TOOL_FORMAT_BAD. */
 enum tool_format_found tool_format_bad(struct tool_format_call *out, size_t consumed,

@@ -7,10 +7,11 @@ static const struct str open_tag = {"<tool_call>", 11};
 static const struct str close_tag = {"</tool_call>", 12};
 
 enum stage {
-    STAGE_START, /* white space behind the opening tag */
-    STAGE_JSON,  /* inside the object */
-    STAGE_END,   /* behind the object, at scan->mark */
-    STAGE_LOST,  /* no object: everything up to the closing tag is one bad call */
+    STAGE_START,  /* white space behind the opening tag */
+    STAGE_JSON,   /* inside the object */
+    STAGE_END,    /* behind the object, at scan->mark */
+    STAGE_NONE,   /* no object begins */
+    STAGE_BROKEN, /* the object is none */
 };
 
 bool tool_format_hermes_matches(struct str rendered)
@@ -30,21 +31,18 @@ bool tool_format_hermes_matches(struct str rendered)
     return true;
 }
 
-/* Looks for the closing tag from scan->position on. */
-static enum tool_format_found find_close(struct tool_format_scan *scan, struct str raw,
-                                         bool is_final, struct tool_format_call *out)
+/* Brackets that cannot match: one bad call up to the closing tag. */
+static enum tool_format_found scan_broken(struct tool_format_scan *scan, struct str raw,
+                                          bool is_final, struct tool_format_call *out)
 {
     const size_t hit = str_find(raw, close_tag, scan->position);
-    if (hit != SIZE_MAX)
-        return tool_format_bad(out, hit + close_tag.len, "the call is not a JSON object");
-    if (is_final) { /* the tag was only mentioned */
-        out->consumed = raw.len;
-        return scan->mark ? tool_format_bad(out, raw.len, "the call is not a JSON object")
-                          : TOOL_FORMAT_TEXT;
+    if (hit == SIZE_MAX && !is_final) {
+        if (raw.len >= close_tag.len && raw.len - close_tag.len + 1 > scan->position)
+            scan->position = raw.len - close_tag.len + 1;
+        return TOOL_FORMAT_MORE;
     }
-    if (raw.len >= close_tag.len && raw.len - close_tag.len + 1 > scan->position)
-        scan->position = raw.len - close_tag.len + 1;
-    return TOOL_FORMAT_MORE;
+    return tool_format_bad(out, hit == SIZE_MAX ? raw.len : hit + close_tag.len,
+                           "the call is not a JSON object");
 }
 
 /* The object is complete: reads it and takes the closing tag with it. */
@@ -73,9 +71,8 @@ static enum tool_format_found scan_json(struct tool_format_scan *scan, struct st
         scan->mark = scan->position;
         return end_call(scan, raw, is_final, out);
     case TOOL_FORMAT_JSON_BROKEN:
-        scan->stage = STAGE_LOST;
-        scan->mark = scan->position;
-        return find_close(scan, raw, is_final, out);
+        scan->stage = STAGE_BROKEN;
+        return scan_broken(scan, raw, is_final, out);
     case TOOL_FORMAT_JSON_MORE: break;
     }
     if (!is_final)
@@ -93,17 +90,18 @@ enum tool_format_found tool_format_hermes_scan(struct tool_format_scan *scan, st
     (void)tools;
     if (scan->stage == STAGE_START) {
         const struct str rest = jinja_lex_strip_front(str_slice(raw, open_tag.len, raw.len));
-        scan->position = raw.len - rest.len;
-        if (rest.len)
-            scan->stage = rest.ptr[0] == '{' ? STAGE_JSON : STAGE_LOST;
-        else if (!is_final)
+        if (!rest.len && !is_final)
             return TOOL_FORMAT_MORE;
-        else
-            scan->stage = STAGE_LOST;
+        scan->position = raw.len - rest.len;
+        scan->stage = rest.len && rest.ptr[0] == '{' ? STAGE_JSON : STAGE_NONE;
     }
-    if (scan->stage == STAGE_JSON)
-        return scan_json(scan, raw, is_final, out);
-    if (scan->stage == STAGE_END)
-        return end_call(scan, raw, is_final, out);
-    return find_close(scan, raw, is_final, out);
+    switch ((enum stage)scan->stage) {
+    case STAGE_JSON: return scan_json(scan, raw, is_final, out);
+    case STAGE_END: return end_call(scan, raw, is_final, out);
+    case STAGE_BROKEN: return scan_broken(scan, raw, is_final, out);
+    case STAGE_START:
+    case STAGE_NONE: break;
+    }
+    return tool_format_mention(raw, open_tag, close_tag, is_final, "the call is not a JSON object",
+                               out);
 }

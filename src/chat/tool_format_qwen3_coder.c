@@ -152,11 +152,8 @@ static enum tool_format_found scan_start(struct tool_format_scan *scan, struct s
     case MATCH_MAYBE: return TOOL_FORMAT_MORE;
     case MATCH_YES: break;
     case MATCH_NO:
-        if (str_find(raw, close_tag, 0) != SIZE_MAX)
-            return tool_format_bad(out, str_find(raw, close_tag, 0) + close_tag.len,
-                                   "the call has no <function=...>");
-        out->consumed = raw.len;
-        return is_final ? TOOL_FORMAT_TEXT : TOOL_FORMAT_MORE;
+        return tool_format_mention(raw, has_open ? open_tag : function_open, close_tag, is_final,
+                                   "the call has no <function=...>", out);
     }
     strbuf_clear(&out->name_text);
     strbuf_add_str(&out->name_text, name);
