@@ -95,8 +95,8 @@ const struct tool_format *tool_format_detect(const struct chat_template *chat_te
 
 void tool_format_call_done(struct tool_format_call *call);
 
-/* For rows: `raw` begins with an opening tag behind which no call begins. A bad call when the closing
- * tag follows soon, else the tag was only mentioned and is text. */
+/* For rows: `raw` begins with an opening tag behind which no call begins. A bad call when the
+ * closing tag follows soon, else the tag was only mentioned and is text. */
 enum tool_format_found tool_format_mention(struct str raw, struct str open_tag,
                                            struct str close_tag, bool is_final, const char *reason,
                                            struct tool_format_call *out);
