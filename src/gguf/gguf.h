@@ -130,7 +130,7 @@ MUST_USE enum status gguf_get_array(const struct gguf *file, const char *key,
                                     enum gguf_array_kind kind, struct gguf_array *out,
                                     struct error *err);
 
-/* As above, but a missing key gives `fallback` (arrays: count 0). A wrong type is still E_FORMAT. */
+/* As above, but a missing key gives `fallback` (arrays: count 0). A wrong type is E_FORMAT. */
 MUST_USE enum status gguf_get_u64_or(const struct gguf *file, const char *key, uint64_t fallback,
                                      uint64_t *out, struct error *err);
 MUST_USE enum status gguf_get_i64_or(const struct gguf *file, const char *key, int64_t fallback,

@@ -25,7 +25,8 @@ static inline void gguf_writer_freep(struct gguf_writer **writer)
     gguf_writer_free(*writer);
 }
 
-/* Power of two, GGUF_ALIGNMENT_MIN..GGUF_ALIGNMENT_MAX; also stored as general.alignment. Default 32, not stored. */
+/* Power of two, GGUF_ALIGNMENT_MIN..GGUF_ALIGNMENT_MAX; also stored as general.alignment. The
+ * default is 32, not stored. */
 void gguf_writer_set_alignment(struct gguf_writer *writer, uint32_t alignment);
 
 void gguf_writer_add_u32(struct gguf_writer *writer, const char *key, uint32_t value);

@@ -2,8 +2,8 @@
  * detokenizer - token ids back to text, one at a time, whole characters only.
  *
  * A character of several bytes may be spread over several tokens: its bytes are held back until it
- * is complete. Bytes that cannot become a character turn into U+FFFD as soon as that is certain, one
- * for each longest piece that could have begun one. What comes out is always valid UTF-8.
+ * is complete. Bytes that cannot become a character turn into U+FFFD as soon as that is certain,
+ * one for each longest piece that could have begun one. What comes out is always valid UTF-8.
  *
  * The struct is small and may lie on the stack; it borrows the tokenizer and owns two buffers.
  * Threads: one at a time. Depends on: tokenizer/tokenizer.h, text/utf8.h. Used by: engine/, cli/.

@@ -6,7 +6,7 @@
  * words are scanned; long ones use a heap, so that a word of n symbols costs O(n log n) whatever
  * it holds.
  *
- * Threads: one at a time. Depends on: base/, merge_table.h. Used by: tokenizer/bpe.c, tokenizer/spm.c.
+ * Threads: one at a time. Depends on: base/, merge_table.h. Used by: bpe.c and spm.c.
  */
 #pragma once
 

@@ -4,7 +4,7 @@
  * Read from the `tokenizer.ggml.*` keys of a GGUF file and checked; everything is copied. Pieces
  * are real bytes: byte-level BPE texts are decoded, SPM's U+2581 is a space.
  *
- * Threads: read-only once loaded. Depends on: base/, text/, gguf/. Used by: the files of tokenizer/.
+ * Threads: read-only once loaded. Depends on: base/, text/, gguf/. Used inside tokenizer/ only.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
- * replay - the main() of a fuzz target without the fuzzer: feeds each file named on the command line
- * to LLVMFuzzerTestOneInput, so that corpora and found inputs run in every build and compiler.
+ * replay - the main() of a fuzz target without the fuzzer: feeds each file named on the command
+ * line to LLVMFuzzerTestOneInput, so that corpora and found inputs run in every build and compiler.
  *
  * Folders are read one level deep. Prints the number of inputs; crashing is the failure. Stands on
  * the C library alone.
