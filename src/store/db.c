@@ -4,6 +4,7 @@
 #include "os/file_create.h"
 #include "store/schema.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 
 /* Stands in the file's header (bytes 68-71), so that another program's database is not taken for
@@ -15,10 +16,22 @@ struct db {
     char *path;
 };
 
+/* SQLite knows a full disk only by ENOSPC; quotas and limits on files say it differently. */
+static bool is_full(const struct db *db, int code)
+{
+    const int number = db->handle ? sqlite3_system_errno(db->handle) : 0;
+    return (code & 0xff) == SQLITE_FULL ||
+           ((code & 0xff) == SQLITE_IOERR && (number == EFBIG || number == EDQUOT));
+}
+
 /* Turns what SQLite says into a sentence a person can act on. */
 static enum status fail(const struct db *db, int code, const char *doing, struct error *err)
 {
     const char *path = db->path;
+    if (is_full(db, code))
+        return error_set(err, E_IO,
+                         "cannot %s in %s: the disk is full; what was saved before is intact",
+                         doing, path);
     switch (code & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -26,10 +39,6 @@ static enum status fail(const struct db *db, int code, const char *doing, struct
                          "the session database %s is damaged: move it away to begin a new one "
                          "(sqlite3 FILE .recover saves what can be read)",
                          path);
-    case SQLITE_FULL:
-        return error_set(err, E_IO,
-                         "cannot %s in %s: the disk is full; what was saved before is intact",
-                         doing, path);
     case SQLITE_READONLY:
         return error_set(err, E_IO, "cannot %s: %s or its folder is read-only", doing, path);
     case SQLITE_CANTOPEN:
@@ -144,6 +153,11 @@ void db_close(struct db *db)
 void db_closep(struct db **db)
 {
     db_close(*db);
+}
+
+const char *db_library_version(void)
+{
+    return sqlite3_libversion();
 }
 
 const char *db_path(const struct db *db)

@@ -27,9 +27,10 @@ enum {
 
 struct db; /* opaque: see db.c */
 
-/* Opens or creates the database at `path`, which holds no symbolic link; its folder must exist. A file that is no database, is
- * damaged, belongs to another program or comes from a newer holt fails with E_FORMAT (newer:
- * E_UNSUPPORTED) and a sentence that says what to do; the file is then unchanged. */
+/* Opens or creates the database at `path`, which holds no symbolic link; its folder must exist.
+ * A file that is no database, is damaged, belongs to another program or comes from a newer holt
+ * fails with E_FORMAT (newer: E_UNSUPPORTED) and a sentence that says what to do; the file is
+ * then unchanged. */
 MUST_USE enum status db_open(const char *path, struct db **out, struct error *err);
 
 /* As db_open(), but without looking at the schema: for schema.c's own tests. */
@@ -37,6 +38,9 @@ MUST_USE enum status db_open_bare(const char *path, struct db **out, struct erro
 
 void db_close(struct db *db); /* NULL is allowed */
 void db_closep(struct db **db);
+
+/* Version of the SQLite in use, for `holt doctor`. */
+const char *db_library_version(void);
 
 /* Path it was opened with, for messages. Valid as long as the connection. */
 const char *db_path(const struct db *db);

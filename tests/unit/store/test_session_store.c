@@ -1,7 +1,7 @@
 /*
  * A person's sessions must come back exactly as they were shown, whatever happened in between: the
- * process was killed at any moment, another holt wrote at the same time, the disk was full, the file
- * was damaged. Each test breaks one of these and looks at what is left.
+ * process was killed at any moment, another holt wrote at the same time, the disk was full, the
+ * file was damaged. Each test breaks one of these and looks at what is left.
  */
 #include "tests/holt_test.h"
 

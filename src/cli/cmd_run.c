@@ -1,0 +1,235 @@
+/* holt run - a model answers one prompt, without tools. */
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "cli/agent_options.h"
+#include "cli/agent_setup.h"
+#include "cli/command_list.h"
+#include "cli/display.h"
+#include "cli/front.h"
+#include "cli/json_print.h"
+#include "cli/model_command.h"
+#include "cli/run_role.h"
+#include "cli/text_input.h"
+#include "engine/session.h"
+#include "text/clean_text.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+
+enum { PROMPT_MAX = 16 * 1024 * 1024, TOKENS_MAX = 1 << 24 };
+
+struct run_args {
+    struct agent_options agent; /* workspace and allow are not used */
+    const char *system_text;
+    int64_t token_count_max;
+    bool is_raw;
+    bool is_json;
+    bool shows_thinking;
+    bool without_thinking;
+    bool shows_counts;
+};
+
+static const struct run_args defaults = {
+    .agent.sampling = SAMPLING_OPTIONS_VARIED,
+};
+
+static const struct option_spec options[] = {
+    AGENT_OPTIONS_MODEL_ROWS(struct run_args, agent),
+    OPTION_INT(struct run_args, token_count_max, 'n', "tokens", "N", 1, TOKENS_MAX,
+               "stop after N tokens (default: when the model ends)"),
+    OPTION_STRING(struct run_args, system_text, 's', "system", "TEXT", "system message"),
+    OPTION_FLAG(struct run_args, is_raw, 0, "raw",
+                "go on with the text itself, without the chat template"),
+    SAMPLING_OPTIONS_ROWS(struct run_args, agent.sampling),
+    OPTION_FLAG(struct run_args, without_thinking, 0, "no-thinking",
+                "ask the template for an answer without thinking"),
+    OPTION_FLAG(struct run_args, shows_thinking, 0, "show-thinking",
+                "show the thinking on standard error"),
+    OPTION_FLAG(struct run_args, shows_counts, 'v', "verbose",
+                "print tokens and speed at the end, on standard error"),
+    OPTION_FLAG(struct run_args, is_json, 0, "json", "print the answer and its counts as JSON"),
+    OPTION_END,
+};
+
+struct work {
+    const struct run_args *args;
+    struct display display;
+    struct strbuf text;
+    struct strbuf reasoning;
+};
+
+static void on_message(void *context, const struct front_message *message)
+{
+    struct work *work = context;
+    if (message->kind == FRONT_TEXT)
+        clean_text_whole(message->text, &work->text); /* pieces hold whole characters */
+    if (message->kind == FRONT_REASONING)
+        clean_text_whole(message->text, &work->reasoning);
+    if (!work->args->is_json)
+        display_message(&work->display, message);
+}
+
+static void on_tick(void *context)
+{
+    progress_tick(&((struct work *)context)->display.progress);
+}
+
+static void on_core_says(void *context, struct str text)
+{
+    progress_hide(&((struct work *)context)->display.progress);
+    fwrite(text.ptr, 1, text.len, stderr);
+}
+
+static double seconds(const struct front_message *finished, enum run_role_finished number)
+{
+    return (double)finished->numbers[number] / 1e6;
+}
+
+static void print_json(const struct work *work, const struct front_message *finished)
+{
+    static const char *const ends[] = {"stop", "length", "context", "cancelled"};
+    const uint64_t end = finished->numbers[RUN_ROLE_END];
+    CLEANUP(json_decrefp)
+    json_t *object =
+        json_pack("{s:s%, s:s%, s:s, s:I, s:I, s:f, s:f}", "text", strbuf_c(&work->text),
+                  work->text.len, "reasoning", strbuf_c(&work->reasoning), work->reasoning.len,
+                  "end", end < ARRAY_LEN(ends) ? ends[end] : "?", "prompt_tokens",
+                  (json_int_t)finished->numbers[RUN_ROLE_PROMPT_TOKENS], "generated_tokens",
+                  (json_int_t)finished->numbers[RUN_ROLE_GENERATED_TOKENS], "prompt_seconds",
+                  seconds(finished, RUN_ROLE_PROMPT_MICROSECONDS), "generate_seconds",
+                  seconds(finished, RUN_ROLE_GENERATE_MICROSECONDS));
+    json_print(object);
+}
+
+static void print_counts(const struct front_message *finished)
+{
+    const uint64_t prompt = finished->numbers[RUN_ROLE_PROMPT_TOKENS];
+    const uint64_t made = finished->numbers[RUN_ROLE_GENERATED_TOKENS];
+    const double read_s = seconds(finished, RUN_ROLE_PROMPT_MICROSECONDS);
+    const double write_s = seconds(finished, RUN_ROLE_GENERATE_MICROSECONDS);
+    fprintf(stderr,
+            "%" PRIu64 " tokens read in %.2f s (%.1f per second), %" PRIu64
+            " written in %.2f s (%.1f per second)\n",
+            prompt, read_s, read_s > 0 ? (double)prompt / read_s : 0, made, write_s,
+            write_s > 0 ? (double)made / write_s : 0);
+}
+
+static int finish(struct work *work, const struct front_message *finished)
+{
+    if (finished->numbers[RUN_ROLE_STATUS] != OK) {
+        display_end_answer(&work->display);
+        return command_failf("%.*s", STR_ARG(finished->text));
+    }
+    if (work->args->is_json)
+        print_json(work, finished);
+    else
+        display_end_answer(&work->display);
+    if (work->args->shows_counts)
+        print_counts(finished);
+    const enum session_end end = (enum session_end)finished->numbers[RUN_ROLE_END];
+    if (end == SESSION_END_CONTEXT && !work->args->is_json)
+        command_warn("the context is full; --context N makes it larger, where the model allows it");
+    return end == SESSION_END_CANCELLED ? EXIT_INTERRUPTED : EXIT_OK;
+}
+
+static int ask(struct work *work, const struct run_role_config *role, struct str prompt)
+{
+    const struct front_config config = {.role = run_role_run, .role_context = role};
+    const struct front_view view = {
+        .context = work,
+        .message = on_message,
+        .tick = on_tick,
+        .core_says = on_core_says,
+    };
+    struct front front = {0};
+    struct front_message finished = {0};
+    struct error err = {0};
+    enum status status = front_start(&front, &config, &err);
+    if (status == OK)
+        status = front_wait_ready(&front, &view, &err);
+    progress_set(&work->display.progress, "thinking");
+    if (status == OK)
+        status = front_ask(&front, (struct str){0}, prompt, &view, &finished, &err);
+    progress_clear(&work->display.progress);
+    int code = EXIT_INTERRUPTED;
+    if (status == OK)
+        code = finish(work, &finished);
+    else if (status != E_CANCELLED)
+        code = command_fail(&err);
+    front_stop(&front);
+    return code;
+}
+
+/* Fills the role's configuration; *out_model is what it points to. */
+static enum status prepare(const struct command_call *call, struct run_role_config *out,
+                           char **out_model, struct error *err)
+{
+    const struct run_args *args = call->options;
+    const struct agent_options *agent = &args->agent;
+    *out = (struct run_role_config){
+        .system_text = args->system_text,
+        .is_raw = args->is_raw,
+        .thinking = args->without_thinking ? CHAT_THINKING_OFF : CHAT_THINKING_DEFAULT,
+        .thread_count = (uint32_t)agent->thread_count,
+        .context_tokens = (uint32_t)agent->context_tokens,
+        .token_count_max = (uint32_t)args->token_count_max,
+        .sampler = sampling_options_resolve(&agent->sampling),
+    };
+    TRY(sampler_options_check(&out->sampler, err));
+    TRY(agent_setup_cpu(agent->cpu_mask, &out->cpu_features_off, err));
+    TRY(model_command_find(call->common, agent->model, out_model, err));
+    out->model_path = *out_model;
+    return OK;
+}
+
+static int run(const struct command_call *call)
+{
+    const struct run_args *args = call->options;
+    CLEANUP(strbuf_done) struct strbuf prompt = {0};
+    CLEANUP(mem_freep) char *model_path = NULL;
+    struct run_role_config role;
+    struct error err = {0};
+    const char *operand = call->operand_count > 0 ? call->operands[0] : NULL;
+    enum status status = text_input_read(operand, PROMPT_MAX, &prompt, &err);
+    if (status == E_NOT_FOUND)
+        return command_usage(call->command, "run needs a PROMPT");
+    if (status == OK)
+        status = prepare(call, &role, &model_path, &err);
+    if (status == E_INVALID)
+        return command_usage(call->command, "%s", err.text);
+    if (status != OK)
+        return command_fail(&err);
+
+    struct work work = {.args = args};
+    const struct display_options display = {
+        .no_color = call->common->no_color,
+        .is_raw = args->is_raw,
+        .is_streamed = true,
+        .shows_thinking = args->shows_thinking,
+    };
+    display_init(&work.display, &display);
+    progress_set(&work.display.progress, "loading %.60s",
+                 args->agent.model ? args->agent.model : "the model");
+    const int code = ask(&work, &role, strbuf_view(&prompt));
+    display_done(&work.display);
+    strbuf_done(&work.text);
+    strbuf_done(&work.reasoning);
+    return code;
+}
+
+const struct command cmd_run = {
+    .name = "run",
+    .summary = "let a model answer one prompt, without tools",
+    .operands = "[PROMPT]",
+    .description =
+        "The prompt is put into the model's chat template if it has one. The answer appears while "
+        "it is written. Without PROMPT, or with -, standard input is read.",
+    .examples = "holt run -m model.gguf \"Why is the sky blue?\"\n"
+                "holt run -m model.gguf --raw -n 50 -t 0 \"Once upon a time\"",
+    .group = COMMAND_GROUP_MODEL,
+    .options = options,
+    .defaults = &defaults,
+    .args_size = sizeof(struct run_args),
+    .operand_count_max = 1,
+    .run = run,
+};

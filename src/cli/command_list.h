@@ -1,0 +1,29 @@
+/* command_list - every command of the program, one row each; the order is that of `holt help`. */
+#pragma once
+
+#include "cli/command.h"
+
+extern const struct command *const command_list[]; /* ends with NULL */
+
+/* The command of that name, or NULL. */
+const struct command *command_list_find(const char *name);
+
+/* The name nearest to `name` when it is near enough to be meant, else NULL. */
+const char *command_list_nearest(const char *name);
+
+extern const struct command cmd_agent;
+extern const struct command cmd_bench;
+extern const struct command cmd_chat; /* `holt` alone */
+extern const struct command cmd_completions;
+extern const struct command cmd_doctor;
+extern const struct command cmd_eval;
+extern const struct command cmd_help;
+extern const struct command cmd_logits;
+extern const struct command cmd_man;
+extern const struct command cmd_resume;
+extern const struct command cmd_run;
+extern const struct command cmd_sessions;
+extern const struct command cmd_show;
+extern const struct command cmd_tokenize;
+extern const struct command cmd_tools;
+extern const struct command cmd_version;

@@ -1,0 +1,37 @@
+/*
+ * core_role - the process that holds the model, the conversation and the database.
+ *
+ * The front forks it before it touches data; it locks itself (sandbox/core_lock.h), then loads the
+ * model and carries out what the front asks (cli/front_protocol.h). It ends when the front is gone.
+ * What it says has been written to the database before.
+ *
+ * Threads: the engine's, and one that listens to the front so that a turn can be stopped.
+ * Depends on: agent/, engine/, store/, tools/, sandbox/. Used by: front.c.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "infer/sampler.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct channel;
+struct state;
+
+struct core_role_config {
+    const struct state *state;
+    const char *model_path;  /* NULL: the built-in model */
+    const char *model_label; /* as the user named it */
+    const char *workspace;
+    const char *resume_id;   /* NULL: a new session */
+    uint32_t thread_count;   /* 0: all cores */
+    uint32_t context_tokens; /* 0: as engine_open() chooses */
+    unsigned cpu_features_off;
+    uint32_t steps_max; /* 0: the agent's default */
+    struct sampler_options sampler;
+    bool forgets; /* keep no session */
+};
+
+/* A front_role_fn (front.h); `config` is a struct core_role_config. */
+NO_RETURN void core_role_run(const void *config, struct channel *front, struct channel *calls);

@@ -1,0 +1,40 @@
+#include "cli/model_lock.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "sandbox/core_lock.h"
+
+/* "name-00001-of-00003.gguf": the other parts lie beside it. */
+static bool is_split(struct str path)
+{
+    const struct str pattern = STR("-00001-of-00001.gguf");
+    return path.len > pattern.len && str_find(path, STR("-of-"), path.len - pattern.len) ==
+                                         path.len - STR("-of-00001.gguf").len;
+}
+
+static char *parent_of(const char *path)
+{
+    char *parent = mem_copy_str(path);
+    char *slash = strrchr(parent, '/');
+    if (slash)
+        slash[slash == parent ? 1 : 0] = '\0';
+    return parent;
+}
+
+enum status model_lock_enter(const char *state_folder, const char *model_path, struct error *err)
+{
+    CLEANUP(mem_freep) char *parent = NULL;
+    const char *readable[1] = {model_path};
+    const char *writable[1] = {state_folder};
+    if (model_path && is_split(str_from_c(model_path))) {
+        parent = parent_of(model_path);
+        readable[0] = parent;
+    }
+    const struct core_lock_config config = {
+        .write_paths = writable,
+        .write_path_count = state_folder ? 1 : 0,
+        .read_paths = readable,
+        .read_path_count = model_path ? 1 : 0,
+    };
+    return core_lock_enter(&config, NULL, err);
+}

@@ -1,0 +1,14 @@
+/*
+ * model_lock - the lock of a process that reads model data: sandbox/core_lock.h with the paths of
+ * one model and, where sessions are needed, of the state folder.
+ *
+ * Threads: call it before the first one. Used by: the roles of cli/.
+ */
+#pragma once
+
+#include "base/error.h"
+
+/* `state_folder` may be read and written (NULL: none); `model_path` may be read (NULL: the built-in
+ * model), with the other parts of a split file. */
+MUST_USE enum status model_lock_enter(const char *state_folder, const char *model_path,
+                                      struct error *err);

@@ -1,0 +1,41 @@
+/*
+ * run_role - the process that answers one prompt without tools: `holt run`.
+ *
+ * Threads: the engine's. Used by: cmd_run.c through front.h.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "chat/chat_request.h"
+#include "infer/sampler.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct channel;
+
+struct run_role_config {
+    const char *model_path;  /* NULL: the built-in model */
+    const char *system_text; /* NULL: none */
+    bool is_raw;             /* go on with the text itself, without the chat template */
+    enum chat_thinking thinking;
+    uint32_t thread_count;
+    uint32_t context_tokens;
+    unsigned cpu_features_off;
+    uint32_t token_count_max; /* 0: as many as there is room for */
+    struct sampler_options sampler;
+};
+
+/* Numbers of its FRONT_FINISHED message; texts as described in front_protocol.h. */
+enum run_role_finished {
+    RUN_ROLE_STATUS,
+    RUN_ROLE_END, /* enum session_end */
+    RUN_ROLE_PROMPT_TOKENS,
+    RUN_ROLE_GENERATED_TOKENS,
+    RUN_ROLE_PROMPT_MICROSECONDS,
+    RUN_ROLE_GENERATE_MICROSECONDS,
+    RUN_ROLE_COUNT
+};
+
+/* A front_role_fn (front.h); `config` is a struct run_role_config. */
+NO_RETURN void run_role_run(const void *config, struct channel *front, struct channel *calls);

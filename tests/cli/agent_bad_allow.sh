@@ -1,0 +1,1 @@
+"$HOLT" agent --allow write,fly "do it"

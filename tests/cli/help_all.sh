@@ -1,0 +1,2 @@
+# The first thing a new user sees.
+"$HOLT" help

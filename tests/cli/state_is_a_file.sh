@@ -1,0 +1,3 @@
+echo x >file
+"$HOLT" sessions --state file
+"$HOLT" sessions --state file/below

@@ -1,0 +1,2 @@
+"$HOLT" tools
+"$HOLT" tools --json | grep -c '"description"'

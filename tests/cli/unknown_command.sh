@@ -1,0 +1,1 @@
+"$HOLT" agnet "do it"
