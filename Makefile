@@ -178,7 +178,7 @@ install: docs
 	$(Q)install -D -m 644 build/docs/holt.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/holt.fish
 	$(Q)install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/holt/LICENSE
 	$(Q)install -d $(DESTDIR)$(PREFIX)/share/holt/eval $(DESTDIR)$(PREFIX)/lib/systemd/user
-	$(Q)install -m 644 tests/eval/*.jsonl tests/eval/README.md $(DESTDIR)$(PREFIX)/share/holt/eval
+	$(Q)install -m 644 tests/eval/builtin.jsonl tests/eval/wordings.jsonl tests/eval/README.md $(DESTDIR)$(PREFIX)/share/holt/eval
 	$(Q)sed 's|@PREFIX@|$(PREFIX)|' share/holt@.service > $(DESTDIR)$(PREFIX)/lib/systemd/user/holt@.service
 	@echo "holt is in $(DESTDIR)$(PREFIX)/bin"
 uninstall:
