@@ -41,8 +41,8 @@ MUST_USE enum status special_finder_init(struct special_finder *finder, const st
 void special_finder_done(struct special_finder *finder);
 
 /* Finds the tokens in `text`. With `only_visible`, control and unknown tokens are left out.
- * `allowed` is NULL or one byte per byte of text: a hit must lie where all of them are 1. E_LIMIT when there
- * are too many. */
+ * `allowed` is NULL or one byte per byte of text: a hit must lie where all of them are 1. E_LIMIT
+ * when there are too many. */
 MUST_USE enum status special_finder_find(const struct special_finder *finder,
                                          const struct vocab *vocab, struct str text,
                                          bool only_visible, const uint8_t *allowed,
