@@ -160,7 +160,8 @@ enum { KERNEL_PARTIAL_HEAD = 16 };
 
 /* ---------------------------------------------------------------- the machine's limits */
 
-/* Reads `size` bytes with plain vector loads and returns a sum of them, for measuring bandwidth. */
+/* The sum of the 64-bit words of `size` bytes, then of the bytes behind the last whole word, by plain
+ * vector loads: for measuring bandwidth. */
 typedef uint64_t(kernel_read_fn)(const void *bytes, size_t size);
 
 /* Runs `rounds` of independent int8 multiply-adds on registers, the instruction matmul is made of

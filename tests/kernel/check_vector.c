@@ -143,6 +143,18 @@ static void check_rope(struct check *c, size_t heads, size_t head_dim, size_t ro
     check_free(c, want);
 }
 
+static void check_read(struct check *c, size_t size)
+{
+    check_case(c, "read_bytes, %zu bytes", size);
+    unsigned char *bytes = check_buffer(c, size, 1);
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (unsigned char)check_bits(c);
+    const uint64_t want = c->reference->read_bytes(bytes, size);
+    const uint64_t got = c->candidate->read_bytes(bytes, size);
+    check_bytes(c, &got, &want, sizeof(want));
+    check_free(c, bytes);
+}
+
 static void check_length(struct check *c, size_t n, int pattern)
 {
     const struct kernel_table *ref = c->reference;
@@ -163,6 +175,8 @@ void check_vector(struct check *c)
         for (int pattern = 0; pattern <= CHECK_PATTERN_COUNT; pattern++)
             for (int repeat = 0; repeat < REPEATS; repeat++)
                 check_length(c, lengths[i], pattern);
+    for (size_t size = 0; size < 1100; size += size < 80 ? 1 : 37)
+        check_read(c, size);
     for (size_t head_dim = 2; head_dim <= 132; head_dim += head_dim < 70 ? 2 : 6)
         for (size_t rot_dim = 2; rot_dim <= head_dim; rot_dim += 2)
             for (int halves = 0; halves < 2; halves++)
@@ -211,6 +225,16 @@ static void bench_quantize_256(void *context)
     b->table->quantize[KERNEL_ACTIVATION_Q8_256](b->x, BENCH_LEN, b->packed);
 }
 
+enum { PEAK_ROUNDS = 20000 };
+
+static void bench_peak(void *context)
+{
+    struct bench *b = context;
+    uint64_t sink = 0;
+    (void)b->table->int8_peak(PEAK_ROUNDS, &sink);
+    b->out[0] = (float)(sink & 1);
+}
+
 void check_vector_bench(struct check *c)
 {
     static const struct {
@@ -230,7 +254,11 @@ void check_vector_bench(struct check *c)
     check_fill_floats(c, CHECK_NORMAL, bench.y, BENCH_LEN);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         printf("%-9s %-16s %d values: %6.3f ns per value\n", c->level, rows[i].name, BENCH_LEN,
-               check_time(rows[i].fn, &bench).median / BENCH_LEN * 1e9);
+               check_time(rows[i].fn, &bench).best / BENCH_LEN * 1e9);
+    uint64_t sink = 0;
+    const double macs = (double)c->candidate->int8_peak(PEAK_ROUNDS, &sink) * 1e-9;
+    printf("%-9s int8 peak on registers: %.1f GMAC/s\n", c->level,
+           macs / check_time(bench_peak, &bench).best);
     check_free(c, bench.packed);
     check_free(c, bench.out);
     check_free(c, bench.y);

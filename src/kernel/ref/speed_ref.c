@@ -19,6 +19,11 @@ static uint64_t read_bytes(const void *bytes, size_t size)
         for (size_t j = 0; j < 4; j++)
             sum[j] += words[j];
     }
+    for (; i + sizeof(uint64_t) <= size; i += sizeof(uint64_t)) {
+        uint64_t word = 0;
+        memcpy(&word, at + i, sizeof(word));
+        sum[0] += word;
+    }
     for (; i < size; i++)
         sum[0] += at[i];
     return sum[0] + sum[1] + sum[2] + sum[3];

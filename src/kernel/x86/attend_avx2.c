@@ -54,7 +54,8 @@ struct scores {
 TEMPLATE __m128 sum_each(__m256 v[4][2])
 {
     __m256 eight[4];
-    UNROLL for (size_t i = 0; i < 4; i++) eight[i] = _mm256_add_ps(v[i][0], v[i][1]);
+    UNROLL_FOR (size_t i = 0; i < 4; i++)
+        eight[i] = _mm256_add_ps(v[i][0], v[i][1]);
     const __m256 four01 = _mm256_add_ps(_mm256_permute2f128_ps(eight[0], eight[1], 0x20),
                                         _mm256_permute2f128_ps(eight[0], eight[1], 0x31));
     const __m256 four23 = _mm256_add_ps(_mm256_permute2f128_ps(eight[2], eight[3], 0x20),
@@ -73,15 +74,17 @@ TEMPLATE void score(const struct page *page, load_fn *load, size_t rows, struct 
     for (size_t j = 0; j < page->count[rows - 1]; j += KEYS) {
         const unsigned char *key = page->keys + j * page->row_bytes;
         __m256 sum[ROWS * KEYS][2];
-        UNROLL for (size_t i = 0; i < ROWS * KEYS; i++) sum[i][0] = sum[i][1] = _mm256_setzero_ps();
+        UNROLL_FOR (size_t i = 0; i < ROWS * KEYS; i++)
+            sum[i][0] = sum[i][1] = _mm256_setzero_ps();
         for (size_t d = 0; d < page->head_dim; d += LANES)
-            UNROLL for (size_t half = 0; half < 2; half++) UNROLL for (size_t k = 0; k < KEYS; k++)
-            {
-                const __m256 value = load(key + k * page->row_bytes, d + half * HALF);
-                UNROLL for (size_t r = 0; r < rows; r++) sum[KEYS * r + k][half] =
-                    _mm256_fmadd_ps(_mm256_loadu_ps(page->query[r] + d + half * HALF), value,
-                                    sum[KEYS * r + k][half]);
-            }
+            UNROLL_FOR (size_t half = 0; half < 2; half++)
+                UNROLL_FOR (size_t k = 0; k < KEYS; k++) {
+                    const __m256 value = load(key + k * page->row_bytes, d + half * HALF);
+                    UNROLL_FOR (size_t r = 0; r < rows; r++)
+                        sum[KEYS * r + k][half] =
+                            _mm256_fmadd_ps(_mm256_loadu_ps(page->query[r] + d + half * HALF),
+                                            value, sum[KEYS * r + k][half]);
+                }
         const __m128 dots = _mm_mul_ps(sum_each(sum), _mm_set1_ps(page->scale));
         _mm_storel_pi((__m64 *)(void *)&out->of[0][j], dots);
         if (rows > 1)
@@ -105,8 +108,7 @@ TEMPLATE float weigh(const struct page *page, size_t r, struct scores *scores)
     const float largest = vector_avx2_max(most);
     const float shrink = vector_exp(partial[ATTEND_SPAN_LARGEST] - largest);
     __m256 lane[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
-    UNROLL for (size_t v = 0; v < VECTORS; v++)
-    {
+    UNROLL_FOR (size_t v = 0; v < VECTORS; v++) {
         if (v * HALF >= count)
             break;
         const __m256 there = _mm256_castsi256_ps(vector_avx2_first(count - v * HALF));
@@ -128,24 +130,26 @@ TEMPLATE void mix_chunk(const struct page *page, load_fn *load, const struct sco
                         size_t d, size_t chunks)
 {
     __m256 sum[ROWS][CHUNKS];
-    UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < chunks; v++)
-    {
-        const float *mixed = page->partial[first + r] + KERNEL_PARTIAL_HEAD + d + v * HALF;
-        sum[r][v] = _mm256_mul_ps(_mm256_loadu_ps(mixed), _mm256_set1_ps(shrink[r]));
-    }
+    UNROLL_FOR (size_t r = 0; r < rows; r++)
+        UNROLL_FOR (size_t v = 0; v < chunks; v++) {
+            const float *mixed = page->partial[first + r] + KERNEL_PARTIAL_HEAD + d + v * HALF;
+            sum[r][v] = _mm256_mul_ps(_mm256_loadu_ps(mixed), _mm256_set1_ps(shrink[r]));
+        }
     for (size_t j = begin; j < end; j++) {
         const unsigned char *value = page->values + j * page->row_bytes;
         __m256 weight[ROWS];
-        UNROLL for (size_t r = 0; r < rows; r++) weight[r] = _mm256_set1_ps(p->of[first + r][j]);
-        UNROLL for (size_t v = 0; v < chunks; v++)
-        {
+        UNROLL_FOR (size_t r = 0; r < rows; r++)
+            weight[r] = _mm256_set1_ps(p->of[first + r][j]);
+        UNROLL_FOR (size_t v = 0; v < chunks; v++) {
             const __m256 x = load(value, d + v * HALF);
-            UNROLL for (size_t r = 0; r < rows; r++) sum[r][v] =
-                _mm256_fmadd_ps(weight[r], x, sum[r][v]);
+            UNROLL_FOR (size_t r = 0; r < rows; r++)
+                sum[r][v] = _mm256_fmadd_ps(weight[r], x, sum[r][v]);
         }
     }
-    UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < chunks; v++)
-        _mm256_storeu_ps(page->partial[first + r] + KERNEL_PARTIAL_HEAD + d + v * HALF, sum[r][v]);
+    UNROLL_FOR (size_t r = 0; r < rows; r++)
+        UNROLL_FOR (size_t v = 0; v < chunks; v++)
+            _mm256_storeu_ps(page->partial[first + r] + KERNEL_PARTIAL_HEAD + d + v * HALF,
+                             sum[r][v]);
 }
 
 TEMPLATE void mix(const struct page *page, load_fn *load, const struct scores *p,

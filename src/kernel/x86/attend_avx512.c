@@ -56,17 +56,18 @@ struct scores {
 TEMPLATE __m512 sum_each(const __m512 v[16])
 {
     __m512 eight[8]; /* l + l8: two sums of eight lanes in each */
-    UNROLL for (size_t i = 0; i < 8; i++) eight[i] =
-        _mm512_add_ps(_mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0x44),
-                      _mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0xee));
+    UNROLL_FOR (size_t i = 0; i < 8; i++)
+        eight[i] = _mm512_add_ps(_mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0x44),
+                                 _mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0xee));
     __m512d four[4]; /* l + l4: four sums of four lanes */
-    UNROLL for (size_t i = 0; i < 4; i++) four[i] =
-        _mm512_castps_pd(_mm512_add_ps(_mm512_shuffle_f32x4(eight[2 * i], eight[2 * i + 1], 0x88),
-                                       _mm512_shuffle_f32x4(eight[2 * i], eight[2 * i + 1], 0xdd)));
+    UNROLL_FOR (size_t i = 0; i < 4; i++)
+        four[i] = _mm512_castps_pd(
+            _mm512_add_ps(_mm512_shuffle_f32x4(eight[2 * i], eight[2 * i + 1], 0x88),
+                          _mm512_shuffle_f32x4(eight[2 * i], eight[2 * i + 1], 0xdd)));
     __m512 two[2];
-    UNROLL for (size_t i = 0; i < 2; i++) two[i] =
-        _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(four[2 * i], four[2 * i + 1])),
-                      _mm512_castpd_ps(_mm512_unpackhi_pd(four[2 * i], four[2 * i + 1])));
+    UNROLL_FOR (size_t i = 0; i < 2; i++)
+        two[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(four[2 * i], four[2 * i + 1])),
+                               _mm512_castpd_ps(_mm512_unpackhi_pd(four[2 * i], four[2 * i + 1])));
     return _mm512_add_ps(_mm512_shuffle_ps(two[0], two[1], 0x88),
                          _mm512_shuffle_ps(two[0], two[1], 0xdd));
 }
@@ -78,15 +79,16 @@ TEMPLATE void score(const struct page *page, load_fn *load, size_t rows, struct 
     for (size_t j = 0; j < page->count_max; j += KEYS) {
         const unsigned char *key = page->keys + j * page->row_bytes;
         __m512 sum[KEYS * ROWS];
-        UNROLL for (size_t i = 0; i < KEYS * ROWS; i++) sum[i] = _mm512_setzero_ps();
+        UNROLL_FOR (size_t i = 0; i < KEYS * ROWS; i++)
+            sum[i] = _mm512_setzero_ps();
         for (size_t d = 0; d < page->head_dim; d += LANES) {
             __m512 query[ROWS];
-            UNROLL for (size_t r = 0; r < rows; r++) query[r] = _mm512_loadu_ps(page->query[r] + d);
-            UNROLL for (size_t k = 0; k < KEYS; k++)
-            {
+            UNROLL_FOR (size_t r = 0; r < rows; r++)
+                query[r] = _mm512_loadu_ps(page->query[r] + d);
+            UNROLL_FOR (size_t k = 0; k < KEYS; k++) {
                 const __m512 value = load(key + k * page->row_bytes, d);
-                UNROLL for (size_t r = 0; r < rows; r++) sum[ROWS * k + r] =
-                    _mm512_fmadd_ps(query[r], value, sum[ROWS * k + r]);
+                UNROLL_FOR (size_t r = 0; r < rows; r++)
+                    sum[ROWS * k + r] = _mm512_fmadd_ps(query[r], value, sum[ROWS * k + r]);
             }
         }
         const __m512 dots = _mm512_mul_ps(sum_each(sum), scale);
@@ -109,8 +111,7 @@ TEMPLATE float weigh(const struct page *page, size_t r, struct scores *scores)
     __m512 s[VECTORS];
     __mmask16 there[VECTORS];
     __m512 most = _mm512_set1_ps(partial[ATTEND_SPAN_LARGEST]);
-    UNROLL for (size_t v = 0; v < VECTORS; v++)
-    {
+    UNROLL_FOR (size_t v = 0; v < VECTORS; v++) {
         const size_t left = page->count[r] > v * LANES ? page->count[r] - v * LANES : 0;
         there[v] = vector_avx512_first(left);
         s[v] = _mm512_loadu_ps(&scores->of[r][v * LANES]);
@@ -119,8 +120,7 @@ TEMPLATE float weigh(const struct page *page, size_t r, struct scores *scores)
     const float largest = _mm512_reduce_max_ps(most);
     const float shrink = vector_exp(partial[ATTEND_SPAN_LARGEST] - largest);
     __m512 sums = _mm512_setzero_ps();
-    UNROLL for (size_t v = 0; v < VECTORS; v++)
-    {
+    UNROLL_FOR (size_t v = 0; v < VECTORS; v++) {
         const __m512 p = vector_avx512_exp(_mm512_sub_ps(s[v], _mm512_set1_ps(largest)));
         sums = _mm512_mask_add_ps(sums, there[v], sums, p);
         _mm512_storeu_ps(&scores->of[r][v * LANES], p);
@@ -137,24 +137,26 @@ TEMPLATE void mix_chunk(const struct page *page, load_fn *load, const struct sco
                         size_t d, size_t chunks)
 {
     __m512 sum[ROWS][CHUNKS];
-    UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < chunks; v++)
-    {
-        const float *mixed = page->partial[first + r] + KERNEL_PARTIAL_HEAD + d + v * LANES;
-        sum[r][v] = _mm512_mul_ps(_mm512_loadu_ps(mixed), _mm512_set1_ps(shrink[r]));
-    }
+    UNROLL_FOR (size_t r = 0; r < rows; r++)
+        UNROLL_FOR (size_t v = 0; v < chunks; v++) {
+            const float *mixed = page->partial[first + r] + KERNEL_PARTIAL_HEAD + d + v * LANES;
+            sum[r][v] = _mm512_mul_ps(_mm512_loadu_ps(mixed), _mm512_set1_ps(shrink[r]));
+        }
     for (size_t j = begin; j < end; j++) {
         const unsigned char *value = page->values + j * page->row_bytes;
         __m512 x[CHUNKS];
-        UNROLL for (size_t v = 0; v < chunks; v++) x[v] = load(value, d + v * LANES);
-        UNROLL for (size_t r = 0; r < rows; r++)
-        {
+        UNROLL_FOR (size_t v = 0; v < chunks; v++)
+            x[v] = load(value, d + v * LANES);
+        UNROLL_FOR (size_t r = 0; r < rows; r++) {
             const __m512 weight = _mm512_set1_ps(p->of[first + r][j]);
-            UNROLL for (size_t v = 0; v < chunks; v++) sum[r][v] =
-                _mm512_fmadd_ps(weight, x[v], sum[r][v]);
+            UNROLL_FOR (size_t v = 0; v < chunks; v++)
+                sum[r][v] = _mm512_fmadd_ps(weight, x[v], sum[r][v]);
         }
     }
-    UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < chunks; v++)
-        _mm512_storeu_ps(page->partial[first + r] + KERNEL_PARTIAL_HEAD + d + v * LANES, sum[r][v]);
+    UNROLL_FOR (size_t r = 0; r < rows; r++)
+        UNROLL_FOR (size_t v = 0; v < chunks; v++)
+            _mm512_storeu_ps(page->partial[first + r] + KERNEL_PARTIAL_HEAD + d + v * LANES,
+                             sum[r][v]);
 }
 
 TEMPLATE void mix(const struct page *page, load_fn *load, const struct scores *p,

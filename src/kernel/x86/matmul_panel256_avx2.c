@@ -43,23 +43,23 @@ TEMPLATE void add_steps(const struct panel *panel, size_t b, size_t step, size_t
                         __m256i isum[PANEL_TILE][PANEL_GROUPS], unsigned tokens, unsigned groups)
 {
     __m256i c[PANEL_TILE][PANEL_GROUPS];
-    UNROLL for (size_t t = 0; t < tokens; t++) UNROLL for (size_t g = 0; g < groups; g++) c[t][g] =
-        _mm256_setzero_si256();
+    UNROLL_FOR (size_t t = 0; t < tokens; t++)
+        UNROLL_FOR (size_t g = 0; g < groups; g++)
+            c[t][g] = _mm256_setzero_si256();
     for (size_t s = step; s < step + steps; s++) {
         __m256i w[PANEL_GROUPS];
-        UNROLL for (size_t g = 0; g < groups; g++) w[g] = load_vector(panel->w[b][s][g]);
-        UNROLL for (size_t t = 0; t < tokens; t++)
-        {
+        UNROLL_FOR (size_t g = 0; g < groups; g++)
+            w[g] = load_vector(panel->w[b][s][g]);
+        UNROLL_FOR (size_t t = 0; t < tokens; t++) {
             const __m256i x = panel_broadcast(q[t] + b * BLOCK + s * 4);
-            UNROLL for (size_t g = 0; g < groups; g++) c[t][g] =
-                _mm256_add_epi16(c[t][g], _mm256_maddubs_epi16(w[g], x));
+            UNROLL_FOR (size_t g = 0; g < groups; g++)
+                c[t][g] = _mm256_add_epi16(c[t][g], _mm256_maddubs_epi16(w[g], x));
         }
     }
-    UNROLL for (size_t g = 0; g < groups; g++)
-    {
+    UNROLL_FOR (size_t g = 0; g < groups; g++) {
         const __m256i scale = load_vector(panel->sub_scale[b][sub][g]);
-        UNROLL for (size_t t = 0; t < tokens; t++) isum[t][g] =
-            _mm256_add_epi32(isum[t][g], _mm256_madd_epi16(c[t][g], scale));
+        UNROLL_FOR (size_t t = 0; t < tokens; t++)
+            isum[t][g] = _mm256_add_epi32(isum[t][g], _mm256_madd_epi16(c[t][g], scale));
     }
 }
 
@@ -68,8 +68,9 @@ TEMPLATE __m256i pair_sum(const struct panel *panel, size_t b, size_t g, const i
                           size_t pairs)
 {
     __m256i sum = _mm256_setzero_si256();
-    UNROLL for (size_t i = 0; i < pairs; i++) sum = _mm256_add_epi32(
-        sum, _mm256_madd_epi16(load_vector(panel->pair[b][i][g]), panel_broadcast(sums + 2 * i)));
+    UNROLL_FOR (size_t i = 0; i < pairs; i++)
+        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(load_vector(panel->pair[b][i][g]),
+                                                      panel_broadcast(sums + 2 * i)));
     return sum;
 }
 
@@ -86,8 +87,8 @@ TEMPLATE void multiply_q4_k(const struct panel *panel, const struct panel_tile *
                             unsigned tokens, unsigned groups)
 {
     const unsigned char *q[PANEL_TILE];
-    UNROLL for (size_t t = 0; t < tokens; t++) q[t] =
-        panel_activation(tile, t) + tile->block_begin * BLOCK;
+    UNROLL_FOR (size_t t = 0; t < tokens; t++)
+        q[t] = panel_activation(tile, t) + tile->block_begin * BLOCK;
     for (size_t b = 0; b < tile->block_count; b++) {
         const size_t block = tile->block_begin + b;
         __m256i isum[PANEL_TILE][PANEL_GROUPS];
@@ -99,8 +100,7 @@ TEMPLATE void multiply_q4_k(const struct panel *panel, const struct panel_tile *
         for (size_t t = 0; t < tokens; t++) {
             const struct activation_q8_256 a =
                 activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
-            UNROLL for (size_t g = 0; g < groups; g++)
-            {
+            UNROLL_FOR (size_t g = 0; g < groups; g++) {
                 const __m256i msum = pair_sum(panel, b, g, a.sum32 + block * 8, 4);
                 __m256 u = _mm256_mul_ps(_mm256_load_ps(panel->scale[b][g]),
                                          _mm256_cvtepi32_ps(isum[t][g]));
@@ -148,12 +148,11 @@ TEMPLATE void decode_q4_k_head(struct panel *panel, size_t b, size_t g, const __
     const __m256i mins[2] = {
         _mm256_and_si256(head[2], six),
         _mm256_or_si256(_mm256_and_si256(_mm256_srli_epi32(head[3], 4), four), high_mins)};
-    UNROLL for (int s = 0; s < 8; s++)
-    {
+    UNROLL_FOR (int s = 0; s < 8; s++) {
         const __m256i scale = byte_of(scales[s / 4], s % 4);
         store_vector(panel->sub_scale[b][s][g], two_words(scale, scale));
     }
-    UNROLL for (int i = 0; i < 4; i++)
+    UNROLL_FOR (int i = 0; i < 4; i++)
         store_vector(panel->pair[b][i][g], two_words(byte_of(mins[i / 2], i % 2 * 2),
                                                      byte_of(mins[i / 2], i % 2 * 2 + 1)));
     _mm256_store_ps(panel->scale[b][g], halves_of(head[0]));
@@ -176,8 +175,7 @@ static void decode_q4_k(void *memory, const struct panel_rows *rows, size_t bloc
                 panel_columns(rows->row[g], offset + offsetof(struct block_q4_k, q) + 16 * part, w);
                 uint8_t(*low)[PANEL_GROUPS][PANEL_LANES][4] =
                     &panel->w[b][part / 2 * 16 + part % 2 * 4];
-                UNROLL for (size_t d = 0; d < 4; d++)
-                {
+                UNROLL_FOR (size_t d = 0; d < 4; d++) {
                     const __m256i high = _mm256_srli_epi16(w[d], 4);
                     store_vector(low[d][g], _mm256_and_si256(w[d], nibble));
                     store_vector(low[d + 8][g], _mm256_and_si256(high, nibble));
@@ -201,8 +199,8 @@ TEMPLATE void multiply_q6_k(const struct panel *panel, const struct panel_tile *
                             unsigned tokens, unsigned groups)
 {
     const unsigned char *q[PANEL_TILE];
-    UNROLL for (size_t t = 0; t < tokens; t++) q[t] =
-        panel_activation(tile, t) + tile->block_begin * BLOCK;
+    UNROLL_FOR (size_t t = 0; t < tokens; t++)
+        q[t] = panel_activation(tile, t) + tile->block_begin * BLOCK;
     for (size_t b = 0; b < tile->block_count; b++) {
         const size_t block = tile->block_begin + b;
         __m256i isum[PANEL_TILE][PANEL_GROUPS];
@@ -214,8 +212,7 @@ TEMPLATE void multiply_q6_k(const struct panel *panel, const struct panel_tile *
         for (size_t t = 0; t < tokens; t++) {
             const struct activation_q8_256 a =
                 activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
-            UNROLL for (size_t g = 0; g < groups; g++)
-            {
+            UNROLL_FOR (size_t g = 0; g < groups; g++) {
                 const __m256i offset = pair_sum(panel, b, g, a.sum16 + block * 16, 8);
                 const __m256i dot = _mm256_sub_epi32(isum[t][g], _mm256_slli_epi32(offset, 5));
                 add_to_output(
@@ -245,8 +242,7 @@ TEMPLATE void decode_q6_k_half(const unsigned char *const row[PANEL_LANES], size
         panel_columns(row, offset + 64 * half + 32 + 16 * part, next);
         panel_columns(row, offset + offsetof(struct block_q6_k, q_high) + 32 * half + 16 * part,
                       high);
-        UNROLL for (size_t d = 0; d < 4; d++)
-        {
+        UNROLL_FOR (size_t d = 0; d < 4; d++) {
             const size_t step = 4 * part + d;
             const __m256i high0 = _mm256_and_si256(_mm256_slli_epi16(high[d], 4), top);
             const __m256i high1 = _mm256_and_si256(_mm256_slli_epi16(high[d], 2), top);
@@ -273,13 +269,12 @@ static void decode_q6_k(void *memory, const struct panel_rows *rows, size_t bloc
             __m256i bytes[4];
             __m256i scale[16]; /* words, the upper half of a dword zero */
             panel_columns(rows->row[g], offset + offsetof(struct block_q6_k, sub_scales), bytes);
-            UNROLL for (int s = 0; s < 16; s++)
-            {
+            UNROLL_FOR (int s = 0; s < 16; s++) {
                 const __m256i up = _mm256_slli_epi32(bytes[s / 4], 24 - 8 * (s % 4));
                 scale[s] = _mm256_and_si256(_mm256_srai_epi32(up, 24), word);
                 store_vector(panel->sub_scale[b][s][g], two_words(scale[s], scale[s]));
             }
-            UNROLL for (int i = 0; i < 8; i++)
+            UNROLL_FOR (int i = 0; i < 8; i++)
                 store_vector(panel->pair[b][i][g], two_words(scale[2 * i], scale[2 * i + 1]));
             _mm256_store_ps(
                 panel->scale[b][g],

@@ -29,12 +29,12 @@ TEMPLATE void add_products(const struct panel *panel, size_t b, size_t step, siz
 {
     for (size_t s = step; s < step + steps; s++) {
         __m512i w[PANEL_GROUPS];
-        UNROLL for (size_t g = 0; g < groups; g++) w[g] = _mm512_load_si512(panel->w[b][s][g]);
-        UNROLL for (size_t t = 0; t < tokens; t++)
-        {
+        UNROLL_FOR (size_t g = 0; g < groups; g++)
+            w[g] = _mm512_load_si512(panel->w[b][s][g]);
+        UNROLL_FOR (size_t t = 0; t < tokens; t++) {
             const __m512i x = panel_broadcast(q[t] + b * BLOCK + s * 4);
-            UNROLL for (size_t g = 0; g < groups; g++) c[t][g] =
-                _mm512_dpbusd_epi32(c[t][g], w[g], x);
+            UNROLL_FOR (size_t g = 0; g < groups; g++)
+                c[t][g] = _mm512_dpbusd_epi32(c[t][g], w[g], x);
         }
     }
 }
@@ -46,21 +46,20 @@ TEMPLATE void add_q4_k(const struct panel *panel, const struct panel_tile *tile,
                        __m512i isum[PANEL_TILE][PANEL_GROUPS], unsigned tokens, unsigned groups)
 {
     const size_t block = tile->block_begin + b;
-    UNROLL for (size_t t = 0; t < tokens; t++)
-    {
+    UNROLL_FOR (size_t t = 0; t < tokens; t++) {
         const struct activation_q8_256 a =
             activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
         __m512i msum[PANEL_GROUPS];
-        UNROLL for (size_t g = 0; g < groups; g++) msum[g] = _mm512_setzero_si512();
-        UNROLL for (size_t pair = 0; pair < 4; pair++)
-        {
+        UNROLL_FOR (size_t g = 0; g < groups; g++)
+            msum[g] = _mm512_setzero_si512();
+        UNROLL_FOR (size_t pair = 0; pair < 4; pair++) {
             const __m512i sums = panel_broadcast(a.sum32 + block * 8 + 2 * pair);
-            UNROLL for (size_t g = 0; g < groups; g++) msum[g] =
-                _mm512_dpwssd_epi32(msum[g], _mm512_load_si512(panel->min_pair[b][pair][g]), sums);
+            UNROLL_FOR (size_t g = 0; g < groups; g++)
+                msum[g] = _mm512_dpwssd_epi32(msum[g],
+                                              _mm512_load_si512(panel->min_pair[b][pair][g]), sums);
         }
         const __m512 a_scale = _mm512_set1_ps(a.scale[block]);
-        UNROLL for (size_t g = 0; g < groups; g++)
-        {
+        UNROLL_FOR (size_t g = 0; g < groups; g++) {
             __m512 u =
                 _mm512_mul_ps(_mm512_load_ps(panel->scale[b][g]), _mm512_cvtepi32_ps(isum[t][g]));
             u = _mm512_fnmadd_ps(_mm512_load_ps(panel->min[b][g]), _mm512_cvtepi32_ps(msum[g]), u);
@@ -74,22 +73,23 @@ TEMPLATE void multiply_q4_k(const struct panel *panel, const struct panel_tile *
                             unsigned tokens, unsigned groups)
 {
     const unsigned char *q[PANEL_TILE];
-    UNROLL for (size_t t = 0; t < tokens; t++) q[t] =
-        panel_activation(tile, t) + tile->block_begin * BLOCK;
+    UNROLL_FOR (size_t t = 0; t < tokens; t++)
+        q[t] = panel_activation(tile, t) + tile->block_begin * BLOCK;
     for (size_t b = 0; b < tile->block_count; b++) {
         __m512i isum[PANEL_TILE][PANEL_GROUPS];
-        UNROLL for (size_t t = 0; t < tokens; t++) UNROLL for (size_t g = 0; g < groups; g++)
-            isum[t][g] = _mm512_setzero_si512();
+        UNROLL_FOR (size_t t = 0; t < tokens; t++)
+            UNROLL_FOR (size_t g = 0; g < groups; g++)
+                isum[t][g] = _mm512_setzero_si512();
         for (size_t sub = 0; sub < 8; sub++) {
             __m512i c[PANEL_TILE][PANEL_GROUPS];
-            UNROLL for (size_t t = 0; t < tokens; t++) UNROLL for (size_t g = 0; g < groups; g++)
-                c[t][g] = _mm512_setzero_si512();
+            UNROLL_FOR (size_t t = 0; t < tokens; t++)
+                UNROLL_FOR (size_t g = 0; g < groups; g++)
+                    c[t][g] = _mm512_setzero_si512();
             add_products(panel, b, sub * 8, 8, q, c, tokens, groups);
-            UNROLL for (size_t g = 0; g < groups; g++)
-            {
+            UNROLL_FOR (size_t g = 0; g < groups; g++) {
                 const __m512i scale = _mm512_load_si512(panel->sub_scale[b][sub][g]);
-                UNROLL for (size_t t = 0; t < tokens; t++) isum[t][g] =
-                    _mm512_add_epi32(isum[t][g], _mm512_mullo_epi32(c[t][g], scale));
+                UNROLL_FOR (size_t t = 0; t < tokens; t++)
+                    isum[t][g] = _mm512_add_epi32(isum[t][g], _mm512_mullo_epi32(c[t][g], scale));
             }
         }
         add_q4_k(panel, tile, b, isum, tokens, groups);
@@ -120,10 +120,9 @@ TEMPLATE void decode_q4_k_head(struct panel *panel, size_t b, size_t g, const __
     const __m512i mins[2] = {
         _mm512_and_si512(head[2], six),
         _mm512_or_si512(_mm512_and_si512(_mm512_srli_epi32(head[3], 4), four), high_mins)};
-    UNROLL for (unsigned s = 0; s < 8; s++)
+    UNROLL_FOR (unsigned s = 0; s < 8; s++)
         _mm512_store_si512(panel->sub_scale[b][s][g], byte_of(scales[s / 4], s % 4));
-    UNROLL for (unsigned pair = 0; pair < 4; pair++)
-    {
+    UNROLL_FOR (unsigned pair = 0; pair < 4; pair++) {
         const __m512i first = byte_of(mins[pair / 2], pair % 2 * 2);
         const __m512i second = byte_of(mins[pair / 2], pair % 2 * 2 + 1);
         _mm512_store_si512(panel->min_pair[b][pair][g],
@@ -150,8 +149,7 @@ static void decode_q4_k(void *memory, const struct panel_rows *rows, size_t bloc
                 panel_columns(rows->row[g], offset + offsetof(struct block_q4_k, q) + 16 * part, w);
                 uint8_t(*low)[PANEL_GROUPS][PANEL_LANES][4] =
                     &panel->w[b][part / 2 * 16 + part % 2 * 4];
-                UNROLL for (size_t d = 0; d < 4; d++)
-                {
+                UNROLL_FOR (size_t d = 0; d < 4; d++) {
                     const __m512i high = _mm512_srli_epi16(w[d], 4);
                     _mm512_store_si512(low[d][g], _mm512_and_si512(w[d], nibble));
                     _mm512_store_si512(low[d + 8][g], _mm512_and_si512(high, nibble));
@@ -175,40 +173,38 @@ TEMPLATE void multiply_q6_k(const struct panel *panel, const struct panel_tile *
                             unsigned tokens, unsigned groups)
 {
     const unsigned char *q[PANEL_TILE];
-    UNROLL for (size_t t = 0; t < tokens; t++) q[t] =
-        panel_activation(tile, t) + tile->block_begin * BLOCK;
+    UNROLL_FOR (size_t t = 0; t < tokens; t++)
+        q[t] = panel_activation(tile, t) + tile->block_begin * BLOCK;
     for (size_t b = 0; b < tile->block_count; b++) {
         const size_t block = tile->block_begin + b;
         alignas(64) int32_t start[PANEL_TILE][16];
         __m512i isum[PANEL_TILE][PANEL_GROUPS];
-        UNROLL for (size_t t = 0; t < tokens; t++)
-        {
+        UNROLL_FOR (size_t t = 0; t < tokens; t++) {
             const struct activation_q8_256 a =
                 activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
             const __m512i sums =
                 _mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)(a.sum16 + block * 16)));
             _mm512_store_si512(
                 start[t], _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32(sums, 5)));
-            UNROLL for (size_t g = 0; g < groups; g++) isum[t][g] = _mm512_setzero_si512();
+            UNROLL_FOR (size_t g = 0; g < groups; g++)
+                isum[t][g] = _mm512_setzero_si512();
         }
         for (size_t sub = 0; sub < 16; sub++) {
             __m512i c[PANEL_TILE][PANEL_GROUPS];
-            UNROLL for (size_t t = 0; t < tokens; t++) UNROLL for (size_t g = 0; g < groups; g++)
-                c[t][g] = _mm512_set1_epi32(start[t][sub]);
+            UNROLL_FOR (size_t t = 0; t < tokens; t++)
+                UNROLL_FOR (size_t g = 0; g < groups; g++)
+                    c[t][g] = _mm512_set1_epi32(start[t][sub]);
             add_products(panel, b, sub * 4, 4, q, c, tokens, groups);
-            UNROLL for (size_t g = 0; g < groups; g++)
-            {
+            UNROLL_FOR (size_t g = 0; g < groups; g++) {
                 const __m512i scale = _mm512_load_si512(panel->sub_scale[b][sub][g]);
-                UNROLL for (size_t t = 0; t < tokens; t++) isum[t][g] =
-                    _mm512_add_epi32(isum[t][g], _mm512_mullo_epi32(c[t][g], scale));
+                UNROLL_FOR (size_t t = 0; t < tokens; t++)
+                    isum[t][g] = _mm512_add_epi32(isum[t][g], _mm512_mullo_epi32(c[t][g], scale));
             }
         }
-        UNROLL for (size_t t = 0; t < tokens; t++)
-        {
+        UNROLL_FOR (size_t t = 0; t < tokens; t++) {
             const struct activation_q8_256 a =
                 activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
-            UNROLL for (size_t g = 0; g < groups; g++)
-            {
+            UNROLL_FOR (size_t g = 0; g < groups; g++) {
                 const __m512 u = _mm512_mul_ps(_mm512_load_ps(panel->scale[b][g]),
                                                _mm512_cvtepi32_ps(isum[t][g]));
                 const __m512 sum = panel_load(tile, t, g, block == 0);
@@ -237,8 +233,7 @@ TEMPLATE void decode_q6_k_half(const unsigned char *const row[PANEL_LANES], size
         panel_columns(row, offset + 64 * half + 32 + 16 * part, next);
         panel_columns(row, offset + offsetof(struct block_q6_k, q_high) + 32 * half + 16 * part,
                       high);
-        UNROLL for (size_t d = 0; d < 4; d++)
-        {
+        UNROLL_FOR (size_t d = 0; d < 4; d++) {
             const size_t step = 4 * part + d;
             const __m512i high0 = _mm512_and_si512(_mm512_slli_epi16(high[d], 4), top);
             const __m512i high1 = _mm512_and_si512(_mm512_slli_epi16(high[d], 2), top);
@@ -265,8 +260,7 @@ static void decode_q6_k(void *memory, const struct panel_rows *rows, size_t bloc
             const size_t offset = (block_begin + b) * sizeof(struct block_q6_k);
             __m512i scales[4];
             panel_columns(rows->row[g], offset + offsetof(struct block_q6_k, sub_scales), scales);
-            UNROLL for (unsigned s = 0; s < 16; s++)
-            {
+            UNROLL_FOR (unsigned s = 0; s < 16; s++) {
                 const __m512i up = _mm512_slli_epi32(scales[s / 4], 24 - 8 * (s % 4));
                 _mm512_store_si512(panel->sub_scale[b][s][g], _mm512_srai_epi32(up, 24));
             }

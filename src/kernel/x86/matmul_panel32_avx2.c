@@ -48,25 +48,24 @@ TEMPLATE void multiply_q8_0(const struct panel *panel, const struct panel_tile *
     for (size_t b = 0; b < tile->block_count; b++) {
         __m256i c[PANEL_TILE][PANEL_GROUPS];
         const unsigned char *q[PANEL_TILE];
-        UNROLL for (size_t t = 0; t < tokens; t++)
-        {
+        UNROLL_FOR (size_t t = 0; t < tokens; t++) {
             q[t] = panel_activation(tile, t) + (tile->block_begin + b) * BLOCK;
-            UNROLL for (size_t g = 0; g < groups; g++) c[t][g] = _mm256_setzero_si256();
+            UNROLL_FOR (size_t g = 0; g < groups; g++)
+                c[t][g] = _mm256_setzero_si256();
         }
         for (size_t step = 0; step < STEPS; step++)
-            UNROLL for (size_t g = 0; g < groups; g++)
-            {
+            UNROLL_FOR (size_t g = 0; g < groups; g++) {
                 const __m256i w = load_weights(panel->w[b][step][g]);
                 const __m256i size = _mm256_abs_epi8(w);
-                UNROLL for (size_t t = 0; t < tokens; t++)
-                {
+                UNROLL_FOR (size_t t = 0; t < tokens; t++) {
                     const __m256i x = _mm256_sign_epi8(panel_broadcast(q[t] + step * 4), w);
                     const __m256i pairs = _mm256_maddubs_epi16(size, x);
                     c[t][g] = _mm256_add_epi32(c[t][g], _mm256_madd_epi16(pairs, ones));
                 }
             }
-        UNROLL for (size_t t = 0; t < tokens; t++) UNROLL for (size_t g = 0; g < groups; g++)
-            add_block(panel, tile, b, t, g, c[t][g]);
+        UNROLL_FOR (size_t t = 0; t < tokens; t++)
+            UNROLL_FOR (size_t g = 0; g < groups; g++)
+                add_block(panel, tile, b, t, g, c[t][g]);
     }
 }
 
@@ -83,11 +82,10 @@ static void decode_q8_0(void *memory, const struct panel_rows *rows, size_t bloc
         for (size_t b = 0; b < block_count; b++) {
             const size_t offset = (block_begin + b) * sizeof(struct block_q8_0);
             _mm256_store_ps(panel->scale[b][g], panel_halves(rows->row[g], offset));
-            UNROLL for (size_t part = 0; part < 2; part++)
-            {
+            UNROLL_FOR (size_t part = 0; part < 2; part++) {
                 __m256i w[4];
                 panel_columns(rows->row[g], offset + offsetof(struct block_q8_0, q) + 16 * part, w);
-                UNROLL for (size_t d = 0; d < 4; d++)
+                UNROLL_FOR (size_t d = 0; d < 4; d++)
                     _mm256_store_si256((__m256i *)panel->w[b][4 * part + d][g], w[d]);
             }
         }
@@ -110,28 +108,26 @@ TEMPLATE void multiply_q4_0(const struct panel *panel, const struct panel_tile *
     for (size_t b = 0; b < tile->block_count; b++) {
         __m256i c[PANEL_TILE][PANEL_GROUPS]; /* words */
         const unsigned char *q[PANEL_TILE];
-        UNROLL for (size_t t = 0; t < tokens; t++)
-        {
+        UNROLL_FOR (size_t t = 0; t < tokens; t++) {
             q[t] = panel_activation(tile, t) + (tile->block_begin + b) * BLOCK;
-            UNROLL for (size_t g = 0; g < groups; g++) c[t][g] = _mm256_setzero_si256();
+            UNROLL_FOR (size_t g = 0; g < groups; g++)
+                c[t][g] = _mm256_setzero_si256();
         }
         for (size_t step = 0; step < STEPS; step++) {
             __m256i w[PANEL_GROUPS];
-            UNROLL for (size_t g = 0; g < groups; g++) w[g] = load_weights(panel->w[b][step][g]);
-            UNROLL for (size_t t = 0; t < tokens; t++)
-            {
+            UNROLL_FOR (size_t g = 0; g < groups; g++)
+                w[g] = load_weights(panel->w[b][step][g]);
+            UNROLL_FOR (size_t t = 0; t < tokens; t++) {
                 const __m256i x = panel_broadcast(q[t] + step * 4);
-                UNROLL for (size_t g = 0; g < groups; g++) c[t][g] =
-                    _mm256_add_epi16(c[t][g], _mm256_maddubs_epi16(w[g], x));
+                UNROLL_FOR (size_t g = 0; g < groups; g++)
+                    c[t][g] = _mm256_add_epi16(c[t][g], _mm256_maddubs_epi16(w[g], x));
             }
         }
-        UNROLL for (size_t t = 0; t < tokens; t++)
-        {
+        UNROLL_FOR (size_t t = 0; t < tokens; t++) {
             const struct activation_q8_32 a =
                 activation_q8_32_view(panel_activation(tile, t), tile->args->columns);
             const __m256i offset = _mm256_set1_epi32(8 * a.sum[tile->block_begin + b]);
-            UNROLL for (size_t g = 0; g < groups; g++)
-            {
+            UNROLL_FOR (size_t g = 0; g < groups; g++) {
                 const __m256i dot = _mm256_madd_epi16(c[t][g], _mm256_set1_epi16(1));
                 add_block(panel, tile, b, t, g, _mm256_sub_epi32(dot, offset));
             }
@@ -155,8 +151,7 @@ static void decode_q4_0(void *memory, const struct panel_rows *rows, size_t bloc
             _mm256_store_ps(panel->scale[b][g], panel_halves(rows->row[g], offset));
             __m256i w[4];
             panel_columns(rows->row[g], offset + offsetof(struct block_q4_0, q), w);
-            UNROLL for (size_t d = 0; d < 4; d++)
-            {
+            UNROLL_FOR (size_t d = 0; d < 4; d++) {
                 const __m256i high = _mm256_srli_epi16(w[d], 4);
                 _mm256_store_si256((__m256i *)panel->w[b][d][g], _mm256_and_si256(w[d], nibble));
                 _mm256_store_si256((__m256i *)panel->w[b][4 + d][g],

@@ -50,36 +50,36 @@ TEMPLATE void multiply(const struct panel *panel, const struct panel_tile *tile,
     gather_numbers(panel, tile, &numbers);
     const unsigned char *q[PANEL_TILE];
     __m512 sum[PANEL_TILE][PANEL_GROUPS];
-    UNROLL for (size_t t = 0; t < tokens; t++)
-    {
+    UNROLL_FOR (size_t t = 0; t < tokens; t++) {
         q[t] = panel_activation(tile, t) + tile->block_begin * BLOCK;
-        UNROLL for (size_t g = 0; g < groups; g++) sum[t][g] =
-            panel_load(tile, t, g, tile->block_begin == 0);
+        UNROLL_FOR (size_t g = 0; g < groups; g++)
+            sum[t][g] = panel_load(tile, t, g, tile->block_begin == 0);
     }
     for (size_t b = 0; b < tile->block_count; b++) {
         __m512i c[PANEL_TILE][PANEL_GROUPS];
-        UNROLL for (size_t t = 0; t < tokens; t++) UNROLL for (size_t g = 0; g < groups; g++)
-            c[t][g] = _mm512_set1_epi32(numbers.start[t][b]);
+        UNROLL_FOR (size_t t = 0; t < tokens; t++)
+            UNROLL_FOR (size_t g = 0; g < groups; g++)
+                c[t][g] = _mm512_set1_epi32(numbers.start[t][b]);
         for (size_t step = 0; step < STEPS; step++) {
             __m512i w[PANEL_GROUPS];
-            UNROLL for (size_t g = 0; g < groups; g++) w[g] =
-                _mm512_load_si512(panel->w[b][step][g]);
-            UNROLL for (size_t t = 0; t < tokens; t++)
-            {
+            UNROLL_FOR (size_t g = 0; g < groups; g++)
+                w[g] = _mm512_load_si512(panel->w[b][step][g]);
+            UNROLL_FOR (size_t t = 0; t < tokens; t++) {
                 const __m512i x = panel_broadcast(q[t] + b * BLOCK + step * 4);
-                UNROLL for (size_t g = 0; g < groups; g++) c[t][g] =
-                    _mm512_dpbusd_epi32(c[t][g], w[g], x);
+                UNROLL_FOR (size_t g = 0; g < groups; g++)
+                    c[t][g] = _mm512_dpbusd_epi32(c[t][g], w[g], x);
             }
         }
-        UNROLL for (size_t t = 0; t < tokens; t++) UNROLL for (size_t g = 0; g < groups; g++)
-        {
-            const __m512 scale = _mm512_mul_ps(_mm512_load_ps(panel->scale[b][g]),
-                                               _mm512_set1_ps(numbers.scale[t][b]));
-            sum[t][g] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(c[t][g]), sum[t][g]);
-        }
+        UNROLL_FOR (size_t t = 0; t < tokens; t++)
+            UNROLL_FOR (size_t g = 0; g < groups; g++) {
+                const __m512 scale = _mm512_mul_ps(_mm512_load_ps(panel->scale[b][g]),
+                                                   _mm512_set1_ps(numbers.scale[t][b]));
+                sum[t][g] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(c[t][g]), sum[t][g]);
+            }
     }
-    UNROLL for (size_t t = 0; t < tokens; t++) UNROLL for (size_t g = 0; g < groups; g++)
-        panel_store(tile, t, g, sum[t][g]);
+    UNROLL_FOR (size_t t = 0; t < tokens; t++)
+        UNROLL_FOR (size_t g = 0; g < groups; g++)
+            panel_store(tile, t, g, sum[t][g]);
 }
 
 static void run_tile(const void *panel, const struct panel_tile *tile)
@@ -99,11 +99,10 @@ static void decode_q8_0(void *memory, const struct panel_rows *rows, size_t bloc
         for (size_t b = 0; b < block_count; b++) {
             const size_t offset = (block_begin + b) * sizeof(struct block_q8_0);
             _mm512_store_ps(panel->scale[b][g], panel_halves(rows->row[g], offset));
-            UNROLL for (size_t part = 0; part < 2; part++)
-            {
+            UNROLL_FOR (size_t part = 0; part < 2; part++) {
                 __m512i w[4];
                 panel_columns(rows->row[g], offset + offsetof(struct block_q8_0, q) + 16 * part, w);
-                UNROLL for (size_t d = 0; d < 4; d++)
+                UNROLL_FOR (size_t d = 0; d < 4; d++)
                     _mm512_store_si512(panel->w[b][4 * part + d][g], _mm512_xor_si512(w[d], flip));
             }
         }
@@ -121,8 +120,7 @@ static void decode_q4_0(void *memory, const struct panel_rows *rows, size_t bloc
             _mm512_store_ps(panel->scale[b][g], panel_halves(rows->row[g], offset));
             __m512i w[4];
             panel_columns(rows->row[g], offset + offsetof(struct block_q4_0, q), w);
-            UNROLL for (size_t d = 0; d < 4; d++)
-            {
+            UNROLL_FOR (size_t d = 0; d < 4; d++) {
                 const __m512i high = _mm512_srli_epi16(w[d], 4);
                 _mm512_store_si512(panel->w[b][d][g], _mm512_and_si512(w[d], nibble));
                 _mm512_store_si512(panel->w[b][4 + d][g], _mm512_and_si512(high, nibble));

@@ -83,30 +83,32 @@ TEMPLATE void tile(const struct kernel_matmul_args *args, struct type type, size
     const unsigned char *w[ROWS];
     const float *x[TOKENS];
     __m256 sum[ROWS][TOKENS][2];
-    UNROLL for (size_t r = 0; r < rows; r++) w[r] =
-        (const unsigned char *)args->weights + (row + r) * args->columns * type.element_bytes;
-    UNROLL for (size_t t = 0; t < tokens; t++) x[t] =
-        (const float *)(const void *)((const char *)args->activations +
-                                      (token + t) * args->activation_stride);
-    UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t t = 0; t < tokens; t++)
-        sum[r][t][0] = sum[r][t][1] = _mm256_setzero_ps();
+    UNROLL_FOR (size_t r = 0; r < rows; r++)
+        w[r] =
+            (const unsigned char *)args->weights + (row + r) * args->columns * type.element_bytes;
+    UNROLL_FOR (size_t t = 0; t < tokens; t++)
+        x[t] = (const float *)(const void *)((const char *)args->activations +
+                                             (token + t) * args->activation_stride);
+    UNROLL_FOR (size_t r = 0; r < rows; r++)
+        UNROLL_FOR (size_t t = 0; t < tokens; t++)
+            sum[r][t][0] = sum[r][t][1] = _mm256_setzero_ps();
 
     size_t i = 0;
     for (; i + LANES <= args->columns; i += LANES)
-        UNROLL for (size_t half = 0; half < 2; half++)
-        {
+        UNROLL_FOR (size_t half = 0; half < 2; half++) {
             __m256 weight[ROWS];
-            UNROLL for (size_t r = 0; r < rows; r++) weight[r] = type.load(w[r], i + 8 * half);
-            UNROLL for (size_t t = 0; t < tokens; t++)
-            {
+            UNROLL_FOR (size_t r = 0; r < rows; r++)
+                weight[r] = type.load(w[r], i + 8 * half);
+            UNROLL_FOR (size_t t = 0; t < tokens; t++) {
                 const __m256 value = _mm256_loadu_ps(x[t] + i + 8 * half);
-                UNROLL for (size_t r = 0; r < rows; r++) sum[r][t][half] =
-                    _mm256_fmadd_ps(weight[r], value, sum[r][t][half]);
+                UNROLL_FOR (size_t r = 0; r < rows; r++)
+                    sum[r][t][half] = _mm256_fmadd_ps(weight[r], value, sum[r][t][half]);
             }
         }
-    UNROLL for (size_t t = 0; t < tokens; t++) UNROLL for (size_t r = 0; r < rows; r++)
-        args->out[(token + t) * args->out_stride + row + r] =
-        finish(sum[r][t], type, w[r], x[t], i, args->columns);
+    UNROLL_FOR (size_t t = 0; t < tokens; t++)
+        UNROLL_FOR (size_t r = 0; r < rows; r++)
+            args->out[(token + t) * args->out_stride + row + r] =
+                finish(sum[r][t], type, w[r], x[t], i, args->columns);
 }
 
 TEMPLATE void tokens_of_rows(const struct kernel_matmul_args *args, struct type type, size_t row,

@@ -39,35 +39,36 @@ TEMPLATE void tile(const struct kernel_matmul_args *args, size_t element_bytes, 
     const unsigned char *w[ROWS];
     const unsigned char *x[TOKENS];
     __m512 sum[ROWS][TOKENS];
-    UNROLL for (size_t r = 0; r < rows; r++) w[r] =
-        (const unsigned char *)args->weights + (row + r) * args->columns * element_bytes;
-    UNROLL for (size_t t = 0; t < tokens; t++) x[t] =
-        (const unsigned char *)args->activations + (token + t) * args->activation_stride;
-    UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t t = 0; t < tokens; t++) sum[r][t] =
-        _mm512_setzero_ps();
+    UNROLL_FOR (size_t r = 0; r < rows; r++)
+        w[r] = (const unsigned char *)args->weights + (row + r) * args->columns * element_bytes;
+    UNROLL_FOR (size_t t = 0; t < tokens; t++)
+        x[t] = (const unsigned char *)args->activations + (token + t) * args->activation_stride;
+    UNROLL_FOR (size_t r = 0; r < rows; r++)
+        UNROLL_FOR (size_t t = 0; t < tokens; t++)
+            sum[r][t] = _mm512_setzero_ps();
 
     size_t i = 0;
     for (; i + LANES <= args->columns; i += LANES) {
         __m512 weight[ROWS];
-        UNROLL for (size_t r = 0; r < rows; r++) weight[r] = load(w[r], i, 0xffff);
-        UNROLL for (size_t t = 0; t < tokens; t++)
-        {
+        UNROLL_FOR (size_t r = 0; r < rows; r++)
+            weight[r] = load(w[r], i, 0xffff);
+        UNROLL_FOR (size_t t = 0; t < tokens; t++) {
             const __m512 value = _mm512_loadu_ps(x[t] + i * sizeof(float));
-            UNROLL for (size_t r = 0; r < rows; r++) sum[r][t] =
-                _mm512_fmadd_ps(weight[r], value, sum[r][t]);
+            UNROLL_FOR (size_t r = 0; r < rows; r++)
+                sum[r][t] = _mm512_fmadd_ps(weight[r], value, sum[r][t]);
         }
     }
     if (i < args->columns) { /* lanes without an element keep their sum: not even -0 changes */
         const __mmask16 there = (__mmask16)((1u << (args->columns - i)) - 1);
-        UNROLL for (size_t t = 0; t < tokens; t++)
-        {
+        UNROLL_FOR (size_t t = 0; t < tokens; t++) {
             const __m512 value = _mm512_maskz_loadu_ps(there, x[t] + i * sizeof(float));
-            UNROLL for (size_t r = 0; r < rows; r++) sum[r][t] =
-                _mm512_mask3_fmadd_ps(load(w[r], i, there), value, sum[r][t], there);
+            UNROLL_FOR (size_t r = 0; r < rows; r++)
+                sum[r][t] = _mm512_mask3_fmadd_ps(load(w[r], i, there), value, sum[r][t], there);
         }
     }
-    UNROLL for (size_t t = 0; t < tokens; t++) UNROLL for (size_t r = 0; r < rows; r++)
-        args->out[(token + t) * args->out_stride + row + r] = vector_avx512_sum(sum[r][t]);
+    UNROLL_FOR (size_t t = 0; t < tokens; t++)
+        UNROLL_FOR (size_t r = 0; r < rows; r++)
+            args->out[(token + t) * args->out_stride + row + r] = vector_avx512_sum(sum[r][t]);
 }
 
 TEMPLATE void tokens_of_rows(const struct kernel_matmul_args *args, size_t element_bytes,

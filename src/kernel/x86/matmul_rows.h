@@ -12,6 +12,7 @@
 #pragma once
 
 #include "kernel/kernel_table.h"
+#include "kernel/x86/unroll.h"
 
 #include <math.h>
 #include <string.h>
@@ -48,35 +49,30 @@ struct matmul_rows_format {
     matmul_rows_fn *run[MATMUL_ROWS_TOKENS]; /* for 1, 2, 3, 4 tokens */
 };
 
-static inline void matmul_rows_chains_8(const struct matmul_rows_chain *chain, size_t block_count,
-                                        float *sums)
+/* `count` chains from `first` on, side by side. */
+TEMPLATE void matmul_rows_chains_of(const struct matmul_rows_chain *chain, size_t first,
+                                    size_t count, size_t block_count, float *sums)
 {
-    float s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
-    float s4 = sums[4], s5 = sums[5], s6 = sums[6], s7 = sums[7];
-    for (size_t b = 0; b < block_count; b++) {
-        s0 = fmaf(chain[0].factor[b], chain[0].value[b], s0);
-        s1 = fmaf(chain[1].factor[b], chain[1].value[b], s1);
-        s2 = fmaf(chain[2].factor[b], chain[2].value[b], s2);
-        s3 = fmaf(chain[3].factor[b], chain[3].value[b], s3);
-        s4 = fmaf(chain[4].factor[b], chain[4].value[b], s4);
-        s5 = fmaf(chain[5].factor[b], chain[5].value[b], s5);
-        s6 = fmaf(chain[6].factor[b], chain[6].value[b], s6);
-        s7 = fmaf(chain[7].factor[b], chain[7].value[b], s7);
-    }
-    sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
-    sums[4] = s4, sums[5] = s5, sums[6] = s6, sums[7] = s7;
+    float sum[MATMUL_ROWS_CHAINS];
+    UNROLL_FOR (size_t i = 0; i < count; i++)
+        sum[i] = sums[first + i];
+    for (size_t b = 0; b < block_count; b++)
+        UNROLL_FOR (size_t i = 0; i < count; i++)
+            sum[i] = fmaf(chain[first + i].factor[b], chain[first + i].value[b], sum[i]);
+    UNROLL_FOR (size_t i = 0; i < count; i++)
+        sums[first + i] = sum[i];
 }
 
 static inline void matmul_rows_chains(const struct matmul_rows_chain *chain, size_t chain_count,
                                       size_t block_count, float *sums)
 {
-    if (chain_count == MATMUL_ROWS_CHAINS) {
-        matmul_rows_chains_8(chain, block_count, sums);
-        return;
-    }
-    for (size_t i = 0; i < chain_count; i++)
-        for (size_t b = 0; b < block_count; b++)
-            sums[i] = fmaf(chain[i].factor[b], chain[i].value[b], sums[i]);
+    size_t first = 0;
+    for (; first + 8 <= chain_count; first += 8)
+        matmul_rows_chains_of(chain, first, 8, block_count, sums);
+    for (; first + 3 <= chain_count; first += 3)
+        matmul_rows_chains_of(chain, first, 3, block_count, sums);
+    for (; first < chain_count; first++)
+        matmul_rows_chains_of(chain, first, 1, block_count, sums);
 }
 
 /* Rows [row, row + row_count) with tokens [token, token + token_count); row_count * token_count is

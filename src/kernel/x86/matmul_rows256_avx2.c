@@ -42,8 +42,7 @@ struct weights {
 TEMPLATE __m256i dot_parts(const struct weights *w, const int8_t *q)
 {
     __m256i sum = _mm256_setzero_si256();
-    UNROLL for (size_t i = 0; i < PARTS; i++)
-    {
+    UNROLL_FOR (size_t i = 0; i < PARTS; i++) {
         const __m256i a = _mm256_loadu_si256((const __m256i *)(q + 32 * i));
         const __m256i pairs = _mm256_maddubs_epi16(w->w[i], a);
         sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, w->scale[i]));
@@ -54,8 +53,9 @@ TEMPLATE __m256i dot_parts(const struct weights *w, const int8_t *q)
 TEMPLATE void point_factors(const struct matmul_rows_part *part, int tokens,
                             struct matmul_rows_chain *chain)
 {
-    UNROLL for (int t = 0; t < tokens; t++) chain[t].factor =
-        activation_q8_256_view(part->activations[t], part->columns).scale + part->block_begin;
+    UNROLL_FOR (int t = 0; t < tokens; t++)
+        chain[t].factor =
+            activation_q8_256_view(part->activations[t], part->columns).scale + part->block_begin;
 }
 
 /* ---------------------------------------------------------------- Q4_K */
@@ -71,8 +71,7 @@ TEMPLATE __m128i load_q4_k(const struct block_q4_k *block, struct weights *out)
     memcpy(&min, sub.min, sizeof(min));
     const __m256i words =
         _mm256_broadcastsi128_si256(_mm_cvtepu8_epi16(_mm_cvtsi64_si128((long long)scale)));
-    UNROLL for (int i = 0; i < PARTS; i += 2)
-    {
+    UNROLL_FOR (int i = 0; i < PARTS; i += 2) {
         const __m256i packed = _mm256_loadu_si256((const __m256i *)(block->q + 16 * i));
         out->w[i] = _mm256_and_si256(packed, nibble);
         out->w[i + 1] = _mm256_and_si256(_mm256_srli_epi16(packed, 4), nibble);
@@ -99,8 +98,7 @@ TEMPLATE void q4_k_stretch(const struct matmul_rows_part *part, int tokens, size
         struct weights w;
         const __m128i min = load_q4_k(&blocks[i], &w);
         scales[i] = load_u32(&blocks[i].scale);
-        UNROLL for (int t = 0; t < tokens; t++)
-        {
+        UNROLL_FOR (int t = 0; t < tokens; t++) {
             const struct activation_q8_256 a =
                 activation_q8_256_view(part->activations[t], part->columns);
             const __m128i sum32 = _mm_loadu_si128((const __m128i *)(a.sum32 + (b + i) * 8));
@@ -113,8 +111,7 @@ TEMPLATE void q4_k_stretch(const struct matmul_rows_part *part, int tokens, size
         _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15)));
     const __m128 scale = _mm256_castps256_ps128(both);
     const __m128 min_scale = _mm256_extractf128_ps(both, 1);
-    UNROLL for (int t = 0; t < tokens; t++)
-    {
+    UNROLL_FOR (int t = 0; t < tokens; t++) {
         const __m128i msum = _mm_hadd_epi32(_mm_hadd_epi32(mins[t][0], mins[t][1]),
                                             _mm_hadd_epi32(mins[t][2], mins[t][3]));
         const __m128 u = _mm_mul_ps(scale, _mm_cvtepi32_ps(sum_all_4(dot[t])));
@@ -164,8 +161,7 @@ TEMPLATE __m256i load_q6_k(const struct block_q6_k *block, struct weights *out)
     const __m256i words[2] = {
         _mm256_broadcastsi128_si256(_mm_cvtepi8_epi16(bytes)),
         _mm256_broadcastsi128_si256(_mm_cvtepi8_epi16(_mm_srli_si128(bytes, 8)))};
-    UNROLL for (int half = 0; half < 2; half++)
-    {
+    UNROLL_FOR (int half = 0; half < 2; half++) {
         const __m256i low = _mm256_loadu_si256((const __m256i *)(block->q_low + 64 * half));
         const __m256i next = _mm256_loadu_si256((const __m256i *)(block->q_low + 64 * half + 32));
         const __m256i high = _mm256_loadu_si256((const __m256i *)(block->q_high + 32 * half));
@@ -180,8 +176,9 @@ TEMPLATE __m256i load_q6_k(const struct block_q6_k *block, struct weights *out)
         w[1] = _mm256_or_si256(_mm256_and_si256(next, nibble), high1);
         w[2] = _mm256_or_si256(low2, high2);
         w[3] = _mm256_or_si256(low3, high3);
-        UNROLL for (int i = 0; i < 4; i++) out->scale[4 * half + i] =
-            _mm256_shuffle_epi8(words[half], word_places(2 * i, 2 * i + 1));
+        UNROLL_FOR (int i = 0; i < 4; i++)
+            out->scale[4 * half + i] =
+                _mm256_shuffle_epi8(words[half], word_places(2 * i, 2 * i + 1));
     }
     return _mm256_cvtepi8_epi16(bytes);
 }
@@ -200,8 +197,7 @@ TEMPLATE void q6_k_stretch(const struct matmul_rows_part *part, int tokens, size
         struct weights w;
         const __m256i words = load_q6_k(&blocks[i], &w);
         scales |= (uint64_t)blocks[i].scale << 16 * i;
-        UNROLL for (int t = 0; t < tokens; t++)
-        {
+        UNROLL_FOR (int t = 0; t < tokens; t++) {
             const struct activation_q8_256 a =
                 activation_q8_256_view(part->activations[t], part->columns);
             const __m256i sum16 = _mm256_loadu_si256((const __m256i *)(a.sum16 + (b + i) * 16));
@@ -210,7 +206,7 @@ TEMPLATE void q6_k_stretch(const struct matmul_rows_part *part, int tokens, size
         }
     }
     const __m128 scale = _mm_cvtph_ps(_mm_cvtsi64_si128((long long)scales));
-    UNROLL for (int t = 0; t < tokens; t++)
+    UNROLL_FOR (int t = 0; t < tokens; t++)
         _mm_storeu_ps(chain[t].value + at, _mm_mul_ps(scale, _mm_cvtepi32_ps(sum_all_4(dot[t]))));
 }
 

@@ -96,8 +96,7 @@ TEMPLATE void q4_k_stretch(const struct matmul_rows_part *part, int tokens, size
     for (size_t i = 0; i < count; i++) {
         const struct q4_k_weights w = load_q4_k(&blocks[i]);
         scales[i] = load_u32(&blocks[i].scale);
-        UNROLL for (int t = 0; t < tokens; t++)
-        {
+        UNROLL_FOR (int t = 0; t < tokens; t++) {
             const struct activation_q8_256 a =
                 activation_q8_256_view(part->activations[t], part->columns);
             const __m128i sum32 = _mm_loadu_si128((const __m128i *)(a.sum32 + (b + i) * 8));
@@ -110,8 +109,7 @@ TEMPLATE void q4_k_stretch(const struct matmul_rows_part *part, int tokens, size
         _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15))));
     const __m128 scale = _mm512_castps512_ps128(both);
     const __m128 min = _mm512_extractf32x4_ps(both, 1);
-    UNROLL for (int t = 0; t < tokens; t++)
-    {
+    UNROLL_FOR (int t = 0; t < tokens; t++) {
         const __m128i msum = _mm_hadd_epi32(_mm_hadd_epi32(mins[t][0], mins[t][1]),
                                             _mm_hadd_epi32(mins[t][2], mins[t][3]));
         const __m128 u = _mm_mul_ps(scale, _mm_cvtepi32_ps(sum_all(dot[t])));
@@ -122,8 +120,9 @@ TEMPLATE void q4_k_stretch(const struct matmul_rows_part *part, int tokens, size
 TEMPLATE void q4_k_part(const struct matmul_rows_part *part, int tokens,
                         struct matmul_rows_chain *chain)
 {
-    UNROLL for (int t = 0; t < tokens; t++) chain[t].factor =
-        activation_q8_256_view(part->activations[t], part->columns).scale + part->block_begin;
+    UNROLL_FOR (int t = 0; t < tokens; t++)
+        chain[t].factor =
+            activation_q8_256_view(part->activations[t], part->columns).scale + part->block_begin;
     size_t at = 0;
     for (; at + BLOCKS <= part->block_count; at += BLOCKS)
         q4_k_stretch(part, tokens, at, BLOCKS, chain);
@@ -166,8 +165,7 @@ TEMPLATE struct q6_k_weights load_q6_k(const struct block_q6_k *block)
     const __m512i nibble = _mm512_set1_epi8(15);
     const __m512i top = _mm512_set1_epi8(0x30);
     struct q6_k_weights out;
-    UNROLL for (size_t half = 0; half < 2; half++)
-    {
+    UNROLL_FOR (size_t half = 0; half < 2; half++) {
         const __m512i low = _mm512_loadu_si512(block->q_low + 64 * half);
         const __m512i high = _mm512_broadcast_i64x4(
             _mm256_loadu_si256((const __m256i *)(block->q_high + 32 * half)));
@@ -198,8 +196,8 @@ TEMPLATE __m512i q6_k_dot(const struct q6_k_weights *w, const int8_t *q, const i
 {
     const __m512i zero = _mm512_setzero_si512();
     __m512i c[4];
-    UNROLL for (size_t i = 0; i < 4; i++) c[i] =
-        _mm512_dpbusd_epi32(zero, w->w[i], _mm512_loadu_si512(q + 64 * i));
+    UNROLL_FOR (size_t i = 0; i < 4; i++)
+        c[i] = _mm512_dpbusd_epi32(zero, w->w[i], _mm512_loadu_si512(q + 64 * i));
     /* A dword is at most 4 * 63 * 127 = 32004: it fits a word. */
     __m512i sum = _mm512_dpwssd_epi32(zero, _mm512_packs_epi32(c[0], c[1]), w->scale01);
     sum = _mm512_dpwssd_epi32(sum, _mm512_packs_epi32(c[2], c[3]), w->scale23);
@@ -221,23 +219,23 @@ TEMPLATE void q6_k_stretch(const struct matmul_rows_part *part, int tokens, size
     for (size_t i = 0; i < count; i++) {
         const struct q6_k_weights w = load_q6_k(&blocks[i]);
         scales |= (uint64_t)blocks[i].scale << 16 * i;
-        UNROLL for (int t = 0; t < tokens; t++)
-        {
+        UNROLL_FOR (int t = 0; t < tokens; t++) {
             const struct activation_q8_256 a =
                 activation_q8_256_view(part->activations[t], part->columns);
             dot[t][i] = q6_k_dot(&w, a.q + (b + i) * 256, a.sum16 + (b + i) * 16);
         }
     }
     const __m128 scale = _mm_cvtph_ps(_mm_cvtsi64_si128((long long)scales));
-    UNROLL for (int t = 0; t < tokens; t++)
+    UNROLL_FOR (int t = 0; t < tokens; t++)
         _mm_storeu_ps(chain[t].value + at, _mm_mul_ps(scale, _mm_cvtepi32_ps(sum_all(dot[t]))));
 }
 
 TEMPLATE void q6_k_part(const struct matmul_rows_part *part, int tokens,
                         struct matmul_rows_chain *chain)
 {
-    UNROLL for (int t = 0; t < tokens; t++) chain[t].factor =
-        activation_q8_256_view(part->activations[t], part->columns).scale + part->block_begin;
+    UNROLL_FOR (int t = 0; t < tokens; t++)
+        chain[t].factor =
+            activation_q8_256_view(part->activations[t], part->columns).scale + part->block_begin;
     size_t at = 0;
     for (; at + BLOCKS <= part->block_count; at += BLOCKS)
         q6_k_stretch(part, tokens, at, BLOCKS, chain);

@@ -73,17 +73,16 @@ TEMPLATE void multiply(const struct matmul_rows_part *part, int tokens, struct f
     const size_t b = part->block_begin + s.at;
     const __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(scales + s.at)));
     __m256i w[BLOCKS];
-    UNROLL for (size_t i = 0; i < BLOCKS; i++) w[i] =
-        i < s.count ? format.load(block + i * format.block_bytes) : _mm256_setzero_si256();
-    UNROLL for (int t = 0; t < tokens; t++)
-    {
+    UNROLL_FOR (size_t i = 0; i < BLOCKS; i++)
+        w[i] = i < s.count ? format.load(block + i * format.block_bytes) : _mm256_setzero_si256();
+    UNROLL_FOR (int t = 0; t < tokens; t++) {
         const struct activation_q8_32 a =
             activation_q8_32_view(part->activations[t], part->columns);
         __m256i c[BLOCKS];
         const int8_t *q = a.q + b * Q8_0_BLOCK_LEN;
-        UNROLL for (size_t i = 0; i < BLOCKS; i++) c[i] =
-            i < s.count ? format.dot(w[i], load_activations(q + i * Q8_0_BLOCK_LEN))
-                        : _mm256_setzero_si256();
+        UNROLL_FOR (size_t i = 0; i < BLOCKS; i++)
+            c[i] = i < s.count ? format.dot(w[i], load_activations(q + i * Q8_0_BLOCK_LEN))
+                               : _mm256_setzero_si256();
         /* The planes of an activation are padded: eight numbers are always there. */
         __m256i dot = sum_all_8(c);
         if (format.offset_shift >= 0) {

@@ -47,14 +47,14 @@ TEMPLATE void multiply(const struct matmul_rows_part *part, int tokens, struct s
     const size_t b = part->block_begin + s.at;
     const __mmask16 lanes = (__mmask16)((1u << s.count) - 1);
     const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(scales + s.at)));
-    UNROLL for (int t = 0; t < tokens; t++)
-    {
+    UNROLL_FOR (int t = 0; t < tokens; t++) {
         const struct activation_q8_32 a =
             activation_q8_32_view(part->activations[t], part->columns);
         __m512i c[8];
-        UNROLL for (size_t i = 0; i < 8; i++) c[i] = _mm512_dpbusd_epi32(
-            _mm512_setzero_si512(), w[i],
-            load_pair(a.q + b * 32 + 64 * i, left_at(s.count, 2 * i), is_whole));
+        UNROLL_FOR (size_t i = 0; i < 8; i++)
+            c[i] = _mm512_dpbusd_epi32(
+                _mm512_setzero_si512(), w[i],
+                load_pair(a.q + b * 32 + 64 * i, left_at(s.count, 2 * i), is_whole));
         const __m512i sum =
             is_whole ? _mm512_loadu_si512(a.sum + b) : _mm512_maskz_loadu_epi32(lanes, a.sum + b);
         const __m512 a_scale =
@@ -86,8 +86,8 @@ TEMPLATE void q8_0_stretch(const struct matmul_rows_part *part, int tokens, stru
 {
     const struct block_q8_0 *blocks = (const struct block_q8_0 *)part->blocks + s.at;
     __m512i w[8];
-    UNROLL for (size_t i = 0; i < 8; i++) w[i] =
-        load_q8_0(blocks + 2 * i, left_at(s.count, 2 * i), is_whole);
+    UNROLL_FOR (size_t i = 0; i < 8; i++)
+        w[i] = load_q8_0(blocks + 2 * i, left_at(s.count, 2 * i), is_whole);
     multiply(part, tokens, s, is_whole, w, scales, 7, chain);
 }
 
@@ -155,7 +155,7 @@ TEMPLATE void q4_0_stretch(const struct matmul_rows_part *part, int tokens, stru
 {
     const struct block_q4_0 *blocks = (const struct block_q4_0 *)part->blocks + s.at;
     __m512i w[8];
-    UNROLL for (size_t i = 0; i < 4; i++)
+    UNROLL_FOR (size_t i = 0; i < 4; i++)
         load_q4_0(blocks + 4 * i, left_at(s.count, 4 * i), is_whole, &w[2 * i]);
     multiply(part, tokens, s, is_whole, w, scales, 3, chain);
 }

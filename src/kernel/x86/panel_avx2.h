@@ -82,9 +82,10 @@ TEMPLATE void panel_columns(const unsigned char *const row[PANEL_LANES], size_t 
                             __m256i out[4])
 {
     __m256i two[4]; /* rows k, k + 4 */
-    UNROLL for (size_t k = 0; k < 4; k++) two[k] = _mm256_inserti128_si256(
-        _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(row[k] + offset))),
-        _mm_loadu_si128((const __m128i *)(row[k + 4] + offset)), 1);
+    UNROLL_FOR (size_t k = 0; k < 4; k++)
+        two[k] = _mm256_inserti128_si256(
+            _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(row[k] + offset))),
+            _mm_loadu_si128((const __m128i *)(row[k + 4] + offset)), 1);
     const __m256i low01 = _mm256_unpacklo_epi32(two[0], two[1]);
     const __m256i low23 = _mm256_unpacklo_epi32(two[2], two[3]);
     const __m256i high01 = _mm256_unpackhi_epi32(two[0], two[1]);

@@ -82,8 +82,7 @@ TEMPLATE void panel_columns(const unsigned char *const row[PANEL_LANES], size_t 
                             __m512i out[4])
 {
     __m512i four[4]; /* rows k, k + 4, k + 8, k + 12 */
-    UNROLL for (size_t k = 0; k < 4; k++)
-    {
+    UNROLL_FOR (size_t k = 0; k < 4; k++) {
         __m512i v = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(row[k] + offset)));
         v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(row[k + 4] + offset)), 1);
         v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(row[k + 8] + offset)), 2);

@@ -9,22 +9,30 @@
 #include "kernel/x86/unroll.h"
 
 #include <immintrin.h>
+#include <string.h>
 
 static uint64_t read_bytes(const void *bytes, size_t size)
 {
     enum { VECTORS = 8, STEP = VECTORS * 32 };
     const unsigned char *at = bytes;
     __m256i sum[VECTORS];
-    UNROLL for (size_t v = 0; v < VECTORS; v++) sum[v] = _mm256_setzero_si256();
+    UNROLL_FOR (size_t v = 0; v < VECTORS; v++)
+        sum[v] = _mm256_setzero_si256();
     size_t i = 0;
     for (; i + STEP <= size; i += STEP)
-        UNROLL for (size_t v = 0; v < VECTORS; v++) sum[v] =
-            _mm256_add_epi64(sum[v], _mm256_loadu_si256((const __m256i *)(at + i + v * 32)));
+        UNROLL_FOR (size_t v = 0; v < VECTORS; v++)
+            sum[v] =
+                _mm256_add_epi64(sum[v], _mm256_loadu_si256((const __m256i *)(at + i + v * 32)));
     uint64_t total = 0;
     for (size_t v = 0; v < VECTORS; v++) {
         uint64_t words[4];
         _mm256_storeu_si256((__m256i *)words, sum[v]);
         total += words[0] + words[1] + words[2] + words[3];
+    }
+    for (; i + sizeof(uint64_t) <= size; i += sizeof(uint64_t)) {
+        uint64_t word = 0;
+        memcpy(&word, at + i, sizeof(word));
+        total += word;
     }
     for (; i < size; i++)
         total += at[i];
@@ -33,13 +41,13 @@ static uint64_t read_bytes(const void *bytes, size_t size)
 
 static uint64_t int8_peak(uint64_t rounds, uint64_t *sink)
 {
-    enum { VECTORS = 8, BYTES = 32 };
+    enum { VECTORS = 12, BYTES = 32 };
     __m256i sum[VECTORS];
-    UNROLL for (size_t v = 0; v < VECTORS; v++) sum[v] = _mm256_set1_epi32((int)v);
+    UNROLL_FOR (size_t v = 0; v < VECTORS; v++)
+        sum[v] = _mm256_set1_epi32((int)v);
     const __m256i a = _mm256_set1_epi8((char)(rounds & 3));
     for (uint64_t round = 0; round < rounds; round++)
-        UNROLL for (size_t v = 0; v < VECTORS; v++)
-        {
+        UNROLL_FOR (size_t v = 0; v < VECTORS; v++) {
             const __m256i pairs = _mm256_maddubs_epi16(a, sum[v]);
             sum[v] = _mm256_madd_epi16(pairs, a);
         }

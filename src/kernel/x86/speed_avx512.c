@@ -8,19 +8,27 @@
 #include "kernel/x86/unroll.h"
 
 #include <immintrin.h>
+#include <string.h>
 
 static uint64_t read_bytes(const void *bytes, size_t size)
 {
     enum { VECTORS = 8, STEP = VECTORS * 64 };
     const unsigned char *at = bytes;
     __m512i sum[VECTORS];
-    UNROLL for (size_t v = 0; v < VECTORS; v++) sum[v] = _mm512_setzero_si512();
+    UNROLL_FOR (size_t v = 0; v < VECTORS; v++)
+        sum[v] = _mm512_setzero_si512();
     size_t i = 0;
     for (; i + STEP <= size; i += STEP)
-        UNROLL for (size_t v = 0; v < VECTORS; v++) sum[v] =
-            _mm512_add_epi64(sum[v], _mm512_loadu_si512(at + i + v * 64));
+        UNROLL_FOR (size_t v = 0; v < VECTORS; v++)
+            sum[v] = _mm512_add_epi64(sum[v], _mm512_loadu_si512(at + i + v * 64));
     uint64_t total = 0;
-    UNROLL for (size_t v = 0; v < VECTORS; v++) total += (uint64_t)_mm512_reduce_add_epi64(sum[v]);
+    UNROLL_FOR (size_t v = 0; v < VECTORS; v++)
+        total += (uint64_t)_mm512_reduce_add_epi64(sum[v]);
+    for (; i + sizeof(uint64_t) <= size; i += sizeof(uint64_t)) {
+        uint64_t word = 0;
+        memcpy(&word, at + i, sizeof(word));
+        total += word;
+    }
     for (; i < size; i++)
         total += at[i];
     return total;
@@ -30,11 +38,13 @@ static uint64_t int8_peak(uint64_t rounds, uint64_t *sink)
 {
     enum { VECTORS = 16, BYTES = 64 };
     __m512i sum[VECTORS];
-    UNROLL for (size_t v = 0; v < VECTORS; v++) sum[v] = _mm512_set1_epi32((int)v);
+    UNROLL_FOR (size_t v = 0; v < VECTORS; v++)
+        sum[v] = _mm512_set1_epi32((int)v);
     const __m512i a = _mm512_set1_epi8((char)(rounds & 3));
     const __m512i b = _mm512_set1_epi8(1);
     for (uint64_t round = 0; round < rounds; round++)
-        UNROLL for (size_t v = 0; v < VECTORS; v++) sum[v] = _mm512_dpbusd_epi32(sum[v], a, b);
+        UNROLL_FOR (size_t v = 0; v < VECTORS; v++)
+            sum[v] = _mm512_dpbusd_epi32(sum[v], a, b);
     for (size_t v = 1; v < VECTORS; v++)
         sum[0] = _mm512_xor_si512(sum[0], sum[v]);
     *sink += (uint64_t)(unsigned)_mm512_reduce_add_epi32(sum[0]);

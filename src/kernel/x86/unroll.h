@@ -5,9 +5,9 @@
 #pragma once
 
 #ifdef __clang__
-#    define UNROLL _Pragma("unroll")
+#    define UNROLL_FOR _Pragma("unroll") for
 #else
-#    define UNROLL _Pragma("GCC unroll 32")
+#    define UNROLL_FOR _Pragma("GCC unroll 32") for
 #endif
 
 /* A helper whose arguments are constants at every call: a template. */

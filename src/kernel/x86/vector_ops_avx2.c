@@ -79,7 +79,8 @@ TEMPLATE void add_squares(const float *x, size_t count, __m256d lane[2])
 static double sum_squares(const float *x, size_t n)
 {
     __m256d lane[4]; /* lanes 0..3, 4..7, 8..11, 12..15 */
-    UNROLL for (size_t v = 0; v < 4; v++) lane[v] = _mm256_setzero_pd();
+    UNROLL_FOR (size_t v = 0; v < 4; v++)
+        lane[v] = _mm256_setzero_pd();
     for (size_t i = 0; i < n; i += 2 * LANES) {
         add_squares(x + i, n - i, &lane[0]);
         if (n - i > LANES)
@@ -175,8 +176,8 @@ static void rope_pairs(float *x, const float *cosines, const float *sines, size_
 TEMPLATE __m256i to_bytes(const float *x, __m256 inverse)
 {
     __m256i word[4];
-    UNROLL for (size_t v = 0; v < 4; v++) word[v] =
-        _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + v * LANES), inverse));
+    UNROLL_FOR (size_t v = 0; v < 4; v++)
+        word[v] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + v * LANES), inverse));
     const __m256i low = _mm256_packs_epi32(word[0], word[1]);
     const __m256i high = _mm256_packs_epi32(word[2], word[3]);
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);

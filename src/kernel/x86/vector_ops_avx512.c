@@ -170,8 +170,9 @@ TEMPLATE float quantize_block(const float *x, size_t vectors, int8_t *q)
 {
     const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
     __m512i most = _mm512_setzero_si512();
-    UNROLL for (size_t v = 0; v < vectors; v++) most =
-        _mm512_max_epu32(most, _mm512_and_si512(_mm512_loadu_si512(x + v * LANES), magnitude));
+    UNROLL_FOR (size_t v = 0; v < vectors; v++)
+        most =
+            _mm512_max_epu32(most, _mm512_and_si512(_mm512_loadu_si512(x + v * LANES), magnitude));
     const uint32_t bits = _mm512_reduce_max_epu32(most);
     float amax = 0;
     memcpy(&amax, &bits, sizeof(amax));
@@ -180,8 +181,7 @@ TEMPLATE float quantize_block(const float *x, size_t vectors, int8_t *q)
         return bits >= 0x7f800000u ? NAN : 0.0f;
     }
     const __m512 inverse = _mm512_set1_ps(127.0f / amax);
-    UNROLL for (size_t v = 0; v < vectors; v++)
-    {
+    UNROLL_FOR (size_t v = 0; v < vectors; v++) {
         const __m512 scaled = _mm512_mul_ps(_mm512_loadu_ps(x + v * LANES), inverse);
         const __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(scaled));
         _mm_storeu_si128((__m128i *)(q + v * LANES), bytes);
