@@ -24,7 +24,7 @@ CALLS = {
     r'(?<![\w.>])exit\(': ('src/cli/', 'src/main.c'),
     r'(?<![\w.>])sqlite3_\w+\(': ('src/store/', 'src/cli/cmd_doctor.c'),
     r'(?<![\w.>])(sin|cos|exp|log|tanh|expf|logf|sinf|cosf|tanhf|powf)\(': (),
-    r'(?<![\w.>])(sprintf|vsprintf|setjmp|longjmp|alloca)\(': (),
+    r'(?<![\w.>])(system|sprintf|vsprintf|setjmp|longjmp|alloca)\(': (),
 }
 MARKS = re.compile(r'\b(TODO|FIXME|XXX|HACK)\b')
 CODE_DIRS = ('src', 'tests', 'bench')
@@ -141,18 +141,18 @@ class Tidy:
                 self.report('layers', path, i, f'{folder}/ may not include {match.group(1)}/')
 
     def check_prefixes(self, path, code):
-        """Functions declared in src/x/y.h start with y_ (kernel files with an ISA suffix: without it)."""
+        """Functions declared in src/x/ start with the name of a file of src/x/."""
         if not path.startswith('src/') or not path.endswith('.h') or path.endswith('banned.h'):
             return
-        stem = os.path.basename(path)[:-2]
-        stems = {stem, re.sub(r'_(ref|x86|avx2|avx512|neon|internal)$', '', stem)}
+        folder = os.path.dirname(path)
+        stems = {re.sub(r'_internal$', '', name[:-2]) for name in os.listdir(folder) if name.endswith(('.c', '.h'))}
         for match in re.finditer(r'^(?!static|typedef|struct \w+ \{|#|enum \w* ?\{)[\w][\w \*]*?\b(\w+)\((?=[^;{]*\)[^;{]*;)', code, re.M):
             name = match.group(1)
             if name in ('CLEANUP', 'PRINTF_LIKE', '_Static_assert', '__attribute__'):
                 continue
             if not any(name.startswith(s + '_') or name == s for s in stems):
                 line = code[:match.start()].count('\n') + 1
-                self.report('prefix', path, line, f'{name} does not start with {stem}_', name)
+                self.report('prefix', path, line, f'{name} does not start with the name of a file here', name)
 
     def run(self):
         allowed, seen = layers(), {}

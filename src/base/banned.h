@@ -15,4 +15,4 @@
 #ifndef __clang__ /* there the fortified header already made them macros */
 #    pragma GCC poison sprintf vsprintf
 #endif
-#pragma GCC poison system popen rand srand tmpnam mktemp tempnam
+#pragma GCC poison popen rand srand tmpnam mktemp tempnam

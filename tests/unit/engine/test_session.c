@@ -342,8 +342,10 @@ static void a_probe_answers_and_changes_nothing(void **state)
 
 static bool keep_call(void *context, const struct chat_event *event)
 {
-    if (event->kind == CHAT_EVENT_TOOL_CALL)
-        strbuf_add_str(context, event->arguments);
+    if (event->kind != CHAT_EVENT_TOOL_CALL)
+        return true;
+    strbuf_clear(context); /* an answer may hold several calls: the last one is looked at */
+    strbuf_add_str(context, event->arguments);
     return true;
 }
 
