@@ -1,0 +1,213 @@
+/*
+ * grammar - an automaton over bytes with a stack, as a table of rules.
+ *
+ * A grammar says which texts are allowed: literal bytes, special tokens, sequences, choices, and
+ * the values of JSON with the bounds a schema can put on them. It is built with grammar_add_*()
+ * (a rule can be reserved first and filled later, so rules may be recursive), closed with
+ * grammar_finish(), and never changes again. grammar_state.h runs it.
+ *
+ * A text is a row of symbols: bytes, and special tokens, which count as one symbol each.
+ *
+ * Ownership: a grammar owns its rules and copies all texts. Reference-counted.
+ * Threads: read-only once finished; grammar_ref() and grammar_unref() may be called by any thread.
+ * Depends on: base/. Used by: grammar_schema.c, grammar_state.c, grammar_rest.c, token_mask*.c.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/str.h"
+#include "infer/grammar_number.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    GRAMMAR_NODES_AROUND = 8, /* stack nodes for what stands around the outermost value */
+
+    GRAMMAR_RULES_MAX = 8192,
+    GRAMMAR_LINKS_MAX = 256 * 1024,     /* references from rules to rules */
+    GRAMMAR_TEXT_MAX = 4 * 1024 * 1024, /* bytes of all literals, keys and words together */
+    GRAMMAR_CHOICES_MAX = 128,          /* alternatives of one choice */
+    GRAMMAR_WORDS_MAX = 8192,           /* of one list */
+    GRAMMAR_PROPERTIES_MAX = 1024,      /* of one object */
+    GRAMMAR_OPEN_PROPERTIES_MAX = 64,   /* of one object that may also hold other keys */
+    GRAMMAR_EXTRA_KEYS_MAX = 16,        /* such keys in one object */
+    GRAMMAR_STRING_LEN_MAX = 1024 * 1024,
+    GRAMMAR_DEPTH_MAX = 48,           /* values inside values; under JSON_DEPTH_MAX */
+    GRAMMAR_SHORTEST_MAX = 64 * 1024, /* symbols of the shortest text of a rule */
+
+    GRAMMAR_STRING_LEN_DEFAULT = 4096,
+    GRAMMAR_ARRAY_LEN_DEFAULT = 256,
+    GRAMMAR_KEY_LEN_DEFAULT = 64,
+    GRAMMAR_DEPTH_DEFAULT = 24,
+};
+
+#define GRAMMAR_NONE    UINT32_MAX /* no rule */
+#define GRAMMAR_ENDLESS UINT32_MAX /* "shortest text": there is none */
+
+/* What a schema does not say but must be bounded all the same. 0 means the default above. */
+struct grammar_limits {
+    uint32_t string_len_max; /* characters of a string without maxLength */
+    uint32_t array_len_max;  /* items of an array without maxItems */
+    uint32_t extra_keys_max; /* keys of one object that its schema does not name */
+    uint32_t key_len_max;    /* characters of such a key */
+    uint32_t depth_max;      /* values inside values */
+};
+
+enum grammar_kind {
+    GRAMMAR_NEVER,    /* allows nothing; what a reserved rule is until it is filled */
+    GRAMMAR_LITERAL,  /* these bytes */
+    GRAMMAR_SPECIAL,  /* this token */
+    GRAMMAR_SEQUENCE, /* these rules, one after the other */
+    GRAMMAR_CHOICE,   /* one of these rules */
+    GRAMMAR_WORDS,    /* one of these texts, each with a rule behind it or none */
+    GRAMMAR_STRING,   /* a JSON string */
+    GRAMMAR_KEY,      /* a JSON string that is a key of the object around it, used by no other */
+    GRAMMAR_NUMBER,   /* a JSON number */
+    GRAMMAR_OBJECT,   /* a JSON object */
+    GRAMMAR_ARRAY,    /* a JSON array */
+    GRAMMAR_REPEAT,   /* a rule, then another up to so many times */
+    GRAMMAR_MARK,     /* a rule whose text can be excluded (grammar_exclusions.h) */
+};
+
+/* The shape of a rule; which fields count depends on the kind. */
+struct grammar_rule {
+    enum grammar_kind kind;
+    uint32_t shortest; /* symbols of the shortest text; GRAMMAR_ENDLESS: none (set by finish) */
+    uint32_t depth;    /* stack nodes that text needs */
+    uint32_t first;    /* LITERAL: in texts. SEQUENCE, CHOICE, ARRAY: in links. WORDS: in words.
+                          OBJECT: in properties. NUMBER: in numbers. MARK: see count */
+    uint32_t count;   /* how many of them; ARRAY: items with a rule of their own. MARK: bytes of the
+                          shortest text if that was set, 0 otherwise */
+    uint32_t rule;    /* MARK, REPEAT: the rule. ARRAY: of further items. OBJECT: of the values of
+                          further keys. GRAMMAR_NONE: no further ones */
+    uint32_t more;    /* REPEAT: the rule from the second time on. OBJECT: the KEY rule */
+    uint32_t len_min; /* STRING, KEY: characters. ARRAY: items */
+    uint32_t len_max; /* and: OBJECT: further keys. REPEAT: times */
+    int32_t token;    /* SPECIAL */
+    uint32_t tag;     /* MARK: which */
+};
+
+/* A text among the words of one list, which is sorted by bytes. */
+struct grammar_word {
+    uint32_t text; /* in texts */
+    uint32_t len;
+    uint32_t then; /* the rule behind it, or GRAMMAR_NONE */
+};
+
+/* A named member of an object, in the order in which members are written. */
+struct grammar_property {
+    uint32_t key; /* in texts: `"name": ` as it is written */
+    uint32_t len;
+    uint32_t value; /* rule */
+    bool is_required;
+    uint32_t next_required; /* index of the first required property from this one on, or count */
+    uint32_t sorted;        /* in this slot: the index of the property that is next by bytes */
+    uint32_t required_tail; /* symbols of the shortest `, "name": value` for this property and those
+                               behind it, required ones only */
+    uint64_t hash;          /* of the key's bytes between the quotes */
+};
+
+struct grammar {
+    struct grammar_rule *rules;
+    uint32_t rule_count;
+    uint32_t *links; /* rule ids */
+    uint32_t link_count;
+    char *texts;
+    size_t text_count;
+    struct grammar_word *words;
+    uint32_t word_count;
+    struct grammar_property *properties;
+    uint32_t property_count;
+    struct grammar_number *numbers;
+    uint32_t number_count;
+    uint32_t depth_max;      /* values inside values, as given to grammar_finish() */
+    uint32_t node_depth_max; /* stack nodes a state may use */
+    uint32_t capacities[6];  /* of the arrays above */
+    int reference_count;     /* atomic */
+
+    const char *too_much; /* the limit that was passed, or NULL: see grammar_finish() */
+};
+
+struct grammar *grammar_new(void);
+struct grammar *grammar_ref(struct grammar *grammar);
+void grammar_unref(struct grammar *grammar); /* NULL is allowed */
+
+static inline void grammar_unrefp(struct grammar **grammar)
+{
+    grammar_unref(*grammar);
+}
+
+/* Rules. Each returns the id of a new rule. A limit that is passed is remembered and reported by
+ * grammar_finish(), so that builders need not look at every call. */
+uint32_t grammar_reserve(struct grammar *grammar);
+/* Gives the reserved rule `id` the content of the rule `from`, which was added after it. */
+void grammar_fill(struct grammar *grammar, uint32_t id, uint32_t from);
+
+uint32_t grammar_add_literal(struct grammar *grammar, struct str text); /* not empty */
+uint32_t grammar_add_special(struct grammar *grammar, int32_t token);
+uint32_t grammar_add_sequence(struct grammar *grammar, const uint32_t *rules, uint32_t count);
+uint32_t grammar_add_choice(struct grammar *grammar, const uint32_t *rules, uint32_t count);
+uint32_t grammar_add_string(struct grammar *grammar, uint32_t len_min, uint32_t len_max);
+uint32_t grammar_add_number(struct grammar *grammar, const struct grammar_number *number);
+uint32_t grammar_add_repeat(struct grammar *grammar, uint32_t rule, uint32_t more,
+                            uint32_t count_max);
+uint32_t grammar_add_mark(struct grammar *grammar, uint32_t rule, uint32_t tag);
+
+/* `then[i]` (the array may be NULL) is the rule behind text i, or GRAMMAR_NONE. Equal texts are
+ * one word. */
+uint32_t grammar_add_words(struct grammar *grammar, const struct str *texts, const uint32_t *then,
+                           uint32_t count);
+
+struct grammar_array_spec {
+    const uint32_t *prefix; /* rules of the first items */
+    uint32_t prefix_count;
+    uint32_t items; /* rule of the others, or GRAMMAR_NONE */
+    uint32_t len_min;
+    uint32_t len_max;
+};
+uint32_t grammar_add_array(struct grammar *grammar, const struct grammar_array_spec *spec);
+
+struct grammar_property_spec {
+    struct str name; /* valid UTF-8 */
+    uint32_t value;
+    bool is_required;
+};
+struct grammar_object_spec {
+    const struct grammar_property_spec *properties; /* names differ */
+    uint32_t property_count;
+    uint32_t extra; /* rule of the values of further keys, or GRAMMAR_NONE */
+    uint32_t extra_keys_max;
+    uint32_t key_len_max;
+};
+uint32_t grammar_add_object(struct grammar *grammar, const struct grammar_object_spec *spec);
+
+/*
+ * Closes the grammar: computes the shortest text of every rule. E_LIMIT when something was too
+ * large; a rule that allows no text, or whose shortest one is longer than GRAMMAR_SHORTEST_MAX or
+ * deeper than the stack, is `shortest` == GRAMMAR_ENDLESS and never entered.
+ */
+MUST_USE enum status grammar_finish(struct grammar *grammar, uint32_t depth_max, struct error *err);
+
+/* For a mask that narrows a finished grammar of its own: a copy, changes, and grammar_finish()
+ * again with copy->depth_max. */
+struct grammar *grammar_copy(const struct grammar *grammar);
+/* The shortest text of a MARK rule, where the shortest one of all is excluded. */
+void grammar_set_mark_text(struct grammar *grammar, uint32_t mark, struct str text);
+/* Takes the words that lead to `then` off the list. */
+void grammar_remove_word(struct grammar *grammar, uint32_t words, uint32_t then);
+
+/* The hash of a key's bytes: start with GRAMMAR_HASH_START, add byte by byte. */
+#define GRAMMAR_HASH_START 0xcbf29ce484222325u
+static inline uint64_t grammar_hash_add(uint64_t hash, unsigned char byte)
+{
+    hash = (hash ^ byte) * 0x100000001b3u; /* FNV-1a */
+    return hash ^ hash >> 29;
+}
+
+/* a + b, GRAMMAR_ENDLESS if either is or the sum would not fit. */
+static inline uint32_t grammar_plus(uint32_t a, uint32_t b)
+{
+    return a > GRAMMAR_ENDLESS - 1 - b || b == GRAMMAR_ENDLESS ? GRAMMAR_ENDLESS : a + b;
+}

@@ -1,0 +1,743 @@
+#include "infer/grammar_schema.h"
+
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "infer/grammar_schema_builder.h"
+#include "infer/grammar_schema_keywords.h"
+#include "text/json.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+    WORK_MAX = 200 * 1000, /* schemas joining sets, and comparisons */
+    JOIN_DEPTH_MAX = 32,   /* $ref and allOf behind each other */
+    PATH_LEN_MAX = 160,    /* of the JSON pointers in messages */
+};
+
+/* ---------------------------------------------------------------- paths and references */
+
+/* path/name, cut in the middle of the message rather than growing without end. */
+static const char *path_below(struct grammar_schema_builder *builder, const char *path,
+                              const char *name)
+{
+    CLEANUP(strbuf_done) struct strbuf text = {.size_max = PATH_LEN_MAX};
+    strbuf_add_c(&text, path);
+    strbuf_add_char(&text, '/');
+    for (const char *c = name; *c; c++)
+        strbuf_add_char(&text, (unsigned char)*c < ' ' ? '?' : *c);
+    if (text.overflowed)
+        return path;
+    return arena_copy_str(&builder->arena, strbuf_view(&text)).ptr;
+}
+
+static const char *path_at(struct grammar_schema_builder *builder, const char *path,
+                           const char *keyword, size_t index)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "%s/%zu", keyword, index);
+    return path_below(builder, path, name);
+}
+
+/* One part of a JSON pointer (RFC 6901), with %XX as in a URI fragment; false if malformed. */
+static bool decode_part(struct str part, struct strbuf *out)
+{
+    for (size_t i = 0; i < part.len; i++) {
+        char c = part.ptr[i];
+        if (c == '~') {
+            const char next = i + 1 < part.len ? part.ptr[++i] : 0;
+            if (next != '0' && next != '1')
+                return false;
+            c = next == '0' ? '~' : '/';
+        } else if (c == '%') {
+            if (i + 2 >= part.len)
+                return false;
+            const char digits[3] = {part.ptr[i + 1], part.ptr[i + 2], 0};
+            char *end = NULL;
+            c = (char)strtoul(digits, &end, 16);
+            if (end != digits + 2 || !c)
+                return false;
+            i += 2;
+        }
+        strbuf_add_char(out, c);
+    }
+    return true;
+}
+
+static const json_t *step_into(const json_t *value, const char *part)
+{
+    if (json_is_object(value))
+        return json_object_get(value, part);
+    int64_t index = 0;
+    if (json_is_array(value) && str_to_int(str_from_c(part), &index) && index >= 0)
+        return json_array_get(value, (size_t)index);
+    return NULL;
+}
+
+static enum status find_reference(const struct grammar_schema_builder *builder, const json_t *ref,
+                                  const char *path, const json_t **out, struct error *err)
+{
+    struct str rest = json_str(ref);
+    if (!json_is_string(ref) || rest.len > GRAMMAR_SCHEMA_REF_LEN_MAX)
+        return error_set(err, E_INVALID, "\"$ref\" at %s must be a text of at most %d bytes", path,
+                         GRAMMAR_SCHEMA_REF_LEN_MAX);
+    if (rest.len == 0 || rest.ptr[0] != '#')
+        return error_set(err, E_UNSUPPORTED, "the $ref at %s leads out of the schema", path);
+    if (rest.len > 1 && rest.ptr[1] != '/')
+        return error_set(err, E_UNSUPPORTED, "the $ref at %s is no JSON pointer", path);
+
+    const json_t *at = builder->root;
+    CLEANUP(strbuf_done) struct strbuf part = {0};
+    (void)str_split(&rest, '#');
+    if (rest.len)
+        (void)str_split(&rest, '/');
+    else
+        rest.ptr = NULL;
+    while (rest.ptr && at) {
+        strbuf_clear(&part);
+        if (!decode_part(str_split(&rest, '/'), &part))
+            return error_set(err, E_INVALID, "the $ref at %s is malformed", path);
+        at = step_into(at, strbuf_c(&part));
+    }
+    if (!at)
+        return error_set(err, E_INVALID, "the $ref at %s leads nowhere", path);
+    *out = at;
+    return OK;
+}
+
+/* ---------------------------------------------------------------- joining sets */
+
+enum status grammar_schema_builder_work(struct grammar_schema_builder *builder, size_t steps,
+                                        struct error *err)
+{
+    if (steps > WORK_MAX || builder->work > WORK_MAX - steps)
+        return error_set(err, E_LIMIT, "the schema is too intricate to enforce");
+    builder->work += (uint32_t)steps;
+    return OK;
+}
+
+struct joining {
+    struct grammar_schema_builder *builder;
+    struct grammar_schema_set *set;
+    const json_t *open[JOIN_DEPTH_MAX]; /* schemas whose references are being followed */
+    size_t depth;
+    struct error *err;
+};
+
+static enum status join(struct joining *in, const json_t *schema, const char *path);
+
+static bool has_atom(const struct grammar_schema_set *set, const json_t *json)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->atoms[i].json == json)
+            return true;
+    }
+    return false;
+}
+
+static enum status add_atom(struct joining *in, struct grammar_schema_atom atom)
+{
+    struct grammar_schema_set *set = in->set;
+    if (has_atom(set, atom.json))
+        return OK;
+    if (set->count == GRAMMAR_SCHEMA_ATOMS_MAX)
+        return error_set(in->err, E_LIMIT, "more than %d schemas apply to the value at %s",
+                         GRAMMAR_SCHEMA_ATOMS_MAX, atom.path);
+    if (set->count == set->capacity) {
+        const size_t capacity = set->capacity ? 2 * set->capacity : 4;
+        struct grammar_schema_atom *atoms =
+            arena_alloc_array(&in->builder->arena, capacity, sizeof(*atoms));
+        if (set->count)
+            memcpy(atoms, set->atoms, set->count * sizeof(*atoms));
+        set->atoms = atoms;
+        set->capacity = capacity;
+    }
+    set->atoms[set->count++] = atom;
+    return OK;
+}
+
+/* Refuses keywords that cannot be enforced; says whether any is left besides those that refer. */
+static enum status check_keywords(struct joining *in, const json_t *schema, const char *path,
+                                  bool *out_is_plain)
+{
+    static const char *const referring[] = {"allOf", "anyOf", "oneOf", "$ref"};
+    *out_is_plain = false;
+    json_t *iterated = (json_t *)(uintptr_t)schema; /* jansson's iterators change nothing */
+    for (void *i = json_object_iter(iterated); i; i = json_object_iter_next(iterated, i)) {
+        const struct str key = {json_object_iter_key(i), json_object_iter_key_len(i)};
+        const enum grammar_schema_keyword kind =
+            grammar_schema_keywords_find(key, json_object_iter_value(i));
+        if (kind == GRAMMAR_SCHEMA_UNSUPPORTED ||
+            (kind == GRAMMAR_SCHEMA_ROOT_ONLY && schema != in->builder->root))
+            return error_set(in->err, E_UNSUPPORTED,
+                             "the schema keyword \"%.*s\" at %s cannot be enforced",
+                             key.len > 64 ? 64 : (int)key.len, key.ptr, path);
+        bool refers = kind != GRAMMAR_SCHEMA_USED;
+        for (size_t k = 0; k < ARRAY_LEN(referring); k++)
+            refers |= str_equal_c(key, referring[k]);
+        *out_is_plain |= !refers;
+    }
+    return OK;
+}
+
+static enum status join_list(struct joining *in, const json_t *schema, const char *keyword,
+                             const char *path)
+{
+    const json_t *list = json_object_get(schema, keyword);
+    if (!list)
+        return OK;
+    if (!json_is_array(list) || json_array_size(list) == 0)
+        return error_set(in->err, E_INVALID, "\"%s\" at %s must be a list of schemas", keyword,
+                         path);
+    if (json_array_size(list) > GRAMMAR_CHOICES_MAX)
+        return error_set(in->err, E_LIMIT, "\"%s\" at %s has %zu schemas (limit %d)", keyword, path,
+                         json_array_size(list), GRAMMAR_CHOICES_MAX);
+    if (!strcmp(keyword, "allOf")) {
+        for (size_t i = 0; i < json_array_size(list); i++)
+            TRY(join(in, json_array_get(list, i), path_at(in->builder, path, keyword, i)));
+        return OK;
+    }
+    const struct grammar_schema_atom atom = {
+        .kind = !strcmp(keyword, "anyOf") ? GRAMMAR_SCHEMA_ANY_OF : GRAMMAR_SCHEMA_ONE_OF,
+        .json = list,
+        .path = path_below(in->builder, path, keyword)};
+    return add_atom(in, atom);
+}
+
+static enum status join_references(struct joining *in, const json_t *schema, const char *path)
+{
+    TRY(join_list(in, schema, "allOf", path));
+    const json_t *ref = json_object_get(schema, "$ref");
+    if (ref) {
+        const json_t *target = NULL;
+        TRY(find_reference(in->builder, ref, path, &target, in->err));
+        TRY(join(in, target, str_equal_c(json_str(ref), "#") ? "#" : json_string_value(ref)));
+    }
+    TRY(join_list(in, schema, "anyOf", path));
+    return join_list(in, schema, "oneOf", path);
+}
+
+static enum status join(struct joining *in, const json_t *schema, const char *path)
+{
+    TRY(grammar_schema_builder_work(in->builder, 1, in->err));
+    if (json_is_true(schema))
+        return OK;
+    if (json_is_false(schema))
+        return add_atom(in, (struct grammar_schema_atom){GRAMMAR_SCHEMA_FALSE, schema, path});
+    if (!json_is_object(schema))
+        return error_set(in->err, E_INVALID, "the schema at %s must be an object", path);
+    for (size_t i = 0; i < in->depth; i++) {
+        if (in->open[i] == schema)
+            return error_set(in->err, E_INVALID, "the $ref at %s leads back to itself", path);
+    }
+    if (in->depth == JOIN_DEPTH_MAX)
+        return error_set(in->err, E_LIMIT, "references at %s follow each other too long (limit %d)",
+                         path, JOIN_DEPTH_MAX);
+    if (has_atom(in->set, schema))
+        return OK;
+    bool is_plain = false;
+    TRY(check_keywords(in, schema, path, &is_plain));
+    if (is_plain)
+        TRY(add_atom(in, (struct grammar_schema_atom){GRAMMAR_SCHEMA_PLAIN, schema, path}));
+    in->open[in->depth++] = schema;
+    TRY(join_references(in, schema, path));
+    in->depth--;
+    return OK;
+}
+
+enum status grammar_schema_builder_join(struct grammar_schema_builder *builder,
+                                        struct grammar_schema_set *set, const json_t *schema,
+                                        const char *path, struct error *err)
+{
+    struct joining in = {.builder = builder, .set = set, .err = err};
+    return join(&in, schema, path);
+}
+
+/* ---------------------------------------------------------------- the queue */
+
+static int by_address(const void *a, const void *b)
+{
+    const uintptr_t left = *(const uintptr_t *)a;
+    const uintptr_t right = *(const uintptr_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* The set's rule, which is built later if it is new. */
+static uint32_t rule_for(struct grammar_schema_builder *builder, struct grammar_schema_set set)
+{
+    uintptr_t *key = arena_alloc_array(&builder->arena, set.count + 1, sizeof(*key));
+    for (size_t i = 0; i < set.count; i++)
+        key[i] = (uintptr_t)set.atoms[i].json; /* an address has one kind */
+    qsort(key, set.count, sizeof(*key), by_address);
+    key[set.count] = 1; /* so that the empty set has a key, too */
+    const struct str bytes = {(const char *)key, (set.count + 1) * sizeof(*key)};
+
+    uint64_t known = 0;
+    if (hash_map_find(&builder->rules, bytes, &known))
+        return (uint32_t)known;
+    const uint32_t rule = grammar_reserve(builder->grammar);
+    hash_map_add(&builder->rules, bytes, rule);
+    struct grammar_schema_job *job = arena_alloc(&builder->arena, sizeof(*job));
+    *job = (struct grammar_schema_job){.set = set, .rule = rule};
+    if (builder->last)
+        builder->last->next = job;
+    else
+        builder->first = job;
+    builder->last = job;
+    return rule;
+}
+
+/* ---------------------------------------------------------------- objects */
+
+static const json_t *keyword_of(const struct grammar_schema_atom *atom, const char *keyword)
+{
+    return atom->kind == GRAMMAR_SCHEMA_PLAIN ? json_object_get(atom->json, keyword) : NULL;
+}
+
+enum status grammar_schema_builder_member(struct grammar_schema_builder *builder,
+                                          const struct grammar_schema_set *object, const char *name,
+                                          struct grammar_schema_set *out, struct error *err)
+{
+    *out = (struct grammar_schema_set){0};
+    for (size_t i = 0; i < object->count; i++) {
+        const struct grammar_schema_atom *atom = &object->atoms[i];
+        const json_t *named = json_object_get(keyword_of(atom, "properties"), name);
+        const json_t *others = keyword_of(atom, "additionalProperties");
+        const char *keyword = named ? "properties" : "additionalProperties";
+        const char *path = path_below(builder, atom->path, keyword);
+        if (named)
+            TRY(grammar_schema_builder_join(builder, out, named, path_below(builder, path, name),
+                                            err));
+        else if (others)
+            TRY(grammar_schema_builder_join(builder, out, others, path, err));
+    }
+    return OK;
+}
+
+bool grammar_schema_builder_is_open(const struct grammar_schema_set *object)
+{
+    bool is_said = false;
+    bool is_listed = false;
+    for (size_t i = 0; i < object->count; i++) {
+        const json_t *others = keyword_of(&object->atoms[i], "additionalProperties");
+        if (json_is_false(others))
+            return false;
+        is_said |= others != NULL;
+        is_listed |= keyword_of(&object->atoms[i], "properties") != NULL;
+        is_listed |= json_array_size(keyword_of(&object->atoms[i], "required")) > 0;
+    }
+    return is_said || !is_listed;
+}
+
+static bool is_required(const struct grammar_schema_set *object, struct str name)
+{
+    for (size_t i = 0; i < object->count; i++) {
+        const json_t *list = keyword_of(&object->atoms[i], "required");
+        for (size_t k = 0; k < json_array_size(list); k++) {
+            if (str_equal(json_str(json_array_get(list, k)), name))
+                return true;
+        }
+    }
+    return false;
+}
+
+bool grammar_schema_builder_may_have(const struct grammar_schema_set *object, const char *name)
+{
+    if (grammar_schema_builder_is_open(object) || is_required(object, str_from_c(name)))
+        return true;
+    for (size_t i = 0; i < object->count; i++) {
+        if (json_object_get(keyword_of(&object->atoms[i], "properties"), name))
+            return true;
+    }
+    return false;
+}
+
+/* The names of an object's members, in the order in which they are first mentioned. */
+struct names {
+    struct grammar_property_spec *items; /* owned */
+    size_t count;
+    size_t capacity;
+    struct hash_map seen;
+};
+
+static void names_done(struct names *names)
+{
+    mem_free(names->items);
+    hash_map_done(&names->seen);
+}
+
+static void add_name(struct names *names, struct str name)
+{
+    if (!hash_map_add(&names->seen, name, 1))
+        return;
+    if (names->count == names->capacity) {
+        names->capacity = names->capacity ? 2 * names->capacity : 16;
+        names->items = mem_realloc(names->items, names->capacity * sizeof(*names->items));
+    }
+    names->items[names->count++] = (struct grammar_property_spec){.name = name};
+}
+
+static enum status collect_names(const struct grammar_schema_set *object, struct names *names,
+                                 struct error *err)
+{
+    for (size_t i = 0; i < object->count; i++) {
+        const json_t *members = keyword_of(&object->atoms[i], "properties");
+        if (members && !json_is_object(members))
+            return error_set(err, E_INVALID, "\"properties\" at %s must be an object",
+                             object->atoms[i].path);
+        json_t *iterated = (json_t *)(uintptr_t)members; /* jansson's iterators change nothing */
+        for (void *at = json_object_iter(iterated); at; at = json_object_iter_next(iterated, at))
+            add_name(names, (struct str){json_object_iter_key(at), json_object_iter_key_len(at)});
+    }
+    for (size_t i = 0; i < object->count; i++) {
+        const json_t *list = keyword_of(&object->atoms[i], "required");
+        if (list && !json_is_array(list))
+            return error_set(err, E_INVALID, "\"required\" at %s must be a list of names",
+                             object->atoms[i].path);
+        for (size_t k = 0; k < json_array_size(list); k++) {
+            if (!json_is_string(json_array_get(list, k)))
+                return error_set(err, E_INVALID, "\"required\" at %s must be a list of names",
+                                 object->atoms[i].path);
+            add_name(names, json_str(json_array_get(list, k)));
+        }
+    }
+    return OK;
+}
+
+/* Marks the required ones: with many names by a map, since hostile lists are long. */
+static void mark_required(const struct grammar_schema_set *object, struct names *names)
+{
+    CLEANUP(hash_map_done) struct hash_map required = {0};
+    for (size_t i = 0; i < object->count; i++) {
+        const json_t *list = keyword_of(&object->atoms[i], "required");
+        for (size_t k = 0; k < json_array_size(list); k++)
+            hash_map_set(&required, json_str(json_array_get(list, k)), 1);
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        uint64_t value = 0;
+        names->items[i].is_required = hash_map_find(&required, names->items[i].name, &value);
+    }
+}
+
+static enum status build_object(struct grammar_schema_builder *builder,
+                                const struct grammar_schema_set *set, uint32_t *out,
+                                struct error *err)
+{
+    CLEANUP(names_done) struct names names = {0};
+    TRY(collect_names(set, &names, err));
+    if (names.count > GRAMMAR_PROPERTIES_MAX)
+        return error_set(err, E_LIMIT, "the object at %s has %zu properties (limit %d)",
+                         set->atoms[0].path, names.count, GRAMMAR_PROPERTIES_MAX);
+    mark_required(set, &names);
+    for (size_t i = 0; i < names.count; i++) {
+        struct grammar_schema_set member;
+        TRY(grammar_schema_builder_member(builder, set, names.items[i].name.ptr, &member, err));
+        names.items[i].value = rule_for(builder, member);
+    }
+    struct grammar_object_spec spec = {.properties = names.items,
+                                       .property_count = (uint32_t)names.count,
+                                       .extra = GRAMMAR_NONE,
+                                       .extra_keys_max = builder->limits.extra_keys_max,
+                                       .key_len_max = builder->limits.key_len_max};
+    if (grammar_schema_builder_is_open(set) && names.count <= GRAMMAR_OPEN_PROPERTIES_MAX) {
+        struct grammar_schema_set others = {0};
+        for (size_t i = 0; i < set->count; i++) {
+            const struct grammar_schema_atom *atom = &set->atoms[i];
+            const json_t *schema = keyword_of(atom, "additionalProperties");
+            const char *path = path_below(builder, atom->path, "additionalProperties");
+            if (schema)
+                TRY(grammar_schema_builder_join(builder, &others, schema, path, err));
+        }
+        spec.extra = rule_for(builder, others);
+    }
+    *out = grammar_add_object(builder->grammar, &spec);
+    return OK;
+}
+
+/* ---------------------------------------------------------------- arrays */
+
+static enum status check_items(const struct grammar_schema_atom *atom, size_t *out_prefix,
+                               struct error *err)
+{
+    const json_t *prefix = keyword_of(atom, "prefixItems");
+    if (prefix && !json_is_array(prefix))
+        return error_set(err, E_INVALID, "\"prefixItems\" at %s must be a list of schemas",
+                         atom->path);
+    if (json_array_size(prefix) > GRAMMAR_CHOICES_MAX)
+        return error_set(err, E_LIMIT, "\"prefixItems\" at %s has %zu schemas (limit %d)",
+                         atom->path, json_array_size(prefix), GRAMMAR_CHOICES_MAX);
+    if (json_is_array(keyword_of(atom, "items")))
+        return error_set(
+            err, E_UNSUPPORTED,
+            "\"items\" at %s is a list, as in old drafts; \"prefixItems\" does the same",
+            atom->path);
+    *out_prefix = json_array_size(prefix) > *out_prefix ? json_array_size(prefix) : *out_prefix;
+    return OK;
+}
+
+/* What applies to item `index`; SIZE_MAX: to those that no prefixItems speaks of. */
+static enum status item_rule(struct grammar_schema_builder *builder,
+                             const struct grammar_schema_set *set, size_t index, uint32_t *out,
+                             struct error *err)
+{
+    struct grammar_schema_set item = {0};
+    for (size_t i = 0; i < set->count; i++) {
+        const struct grammar_schema_atom *atom = &set->atoms[i];
+        const json_t *own = json_array_get(keyword_of(atom, "prefixItems"), index);
+        const json_t *schema = own ? own : keyword_of(atom, "items");
+        const char *path = own ? path_at(builder, atom->path, "prefixItems", index)
+                               : path_below(builder, atom->path, "items");
+        if (schema)
+            TRY(grammar_schema_builder_join(builder, &item, schema, path, err));
+    }
+    *out = rule_for(builder, item);
+    return OK;
+}
+
+static enum status build_array(struct grammar_schema_builder *builder,
+                               const struct grammar_schema_set *set,
+                               const struct grammar_schema_part *part, uint32_t *out,
+                               struct error *err)
+{
+    size_t prefix_count = 0;
+    for (size_t i = 0; i < set->count; i++)
+        TRY(check_items(&set->atoms[i], &prefix_count, err));
+    uint32_t prefix[GRAMMAR_CHOICES_MAX];
+    for (size_t i = 0; i < prefix_count; i++)
+        TRY(item_rule(builder, set, i, &prefix[i], err));
+    struct grammar_array_spec spec = {.prefix = prefix, .prefix_count = (uint32_t)prefix_count};
+    TRY(item_rule(builder, set, SIZE_MAX, &spec.items, err));
+
+    const uint64_t ceiling = GRAMMAR_SHORTEST_MAX;
+    uint64_t most = part->items_max;
+    if (most == UINT64_MAX)
+        most = part->items_min > builder->limits.array_len_max ? part->items_min
+                                                               : builder->limits.array_len_max;
+    spec.len_max = (uint32_t)(most < ceiling ? most : ceiling);
+    spec.len_min = (uint32_t)(part->items_min < ceiling + 1 ? part->items_min : ceiling + 1);
+    *out = grammar_add_array(builder->grammar, &spec);
+    return OK;
+}
+
+/* ---------------------------------------------------------------- scalars and lists of values */
+
+static uint32_t build_string(struct grammar_schema_builder *builder,
+                             const struct grammar_schema_part *part)
+{
+    const uint64_t ceiling = GRAMMAR_STRING_LEN_MAX;
+    uint64_t most = part->string_max;
+    if (most == UINT64_MAX)
+        most = part->string_min > builder->limits.string_len_max ? part->string_min
+                                                                 : builder->limits.string_len_max;
+    const uint64_t least = part->string_min < ceiling + 1 ? part->string_min : ceiling + 1;
+    return grammar_add_string(builder->grammar, (uint32_t)least,
+                              (uint32_t)(most < ceiling ? most : ceiling));
+}
+
+static enum status build_number(struct grammar_schema_builder *builder,
+                                const struct grammar_schema_set *set,
+                                const struct grammar_schema_part *part, uint32_t *out,
+                                struct error *err)
+{
+    struct grammar_number number = grammar_number_integers(part->integer_min, part->integer_max);
+    if (part->types & GRAMMAR_SCHEMA_FRACTION) {
+        if (part->is_inexact)
+            return error_set(err, E_UNSUPPORTED,
+                             "the bounds of the number at %s are too large to be exact",
+                             set->atoms[0].path);
+        TRY(grammar_number_decimals(part->low, part->low_is_open, part->high, part->high_is_open,
+                                    &number, err));
+    }
+    *out = grammar_add_number(builder->grammar, &number);
+    return OK;
+}
+
+/* One of the values of enum and const that the other keywords allow, too. */
+static enum status build_values(struct grammar_schema_builder *builder,
+                                const struct grammar_schema_set *set,
+                                const struct grammar_schema_part *part, uint32_t *out,
+                                struct error *err)
+{
+    const size_t count = json_array_size(part->values);
+    if (count > GRAMMAR_WORDS_MAX)
+        return error_set(err, E_LIMIT, "%zu values in the list at %s (limit %d)", count,
+                         set->atoms[0].path, GRAMMAR_WORDS_MAX);
+    CLEANUP(mem_freep) struct str *texts = mem_alloc((count + 1) * sizeof(*texts));
+    uint32_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *value = json_array_get(part->values, i);
+        if (!grammar_schema_part_fits(part, value))
+            continue;
+        if (part->has_members && (json_is_object(value) || json_is_array(value)))
+            return error_set(err, E_UNSUPPORTED,
+                             "a list of values that are objects or arrays, together with keywords "
+                             "about their members, at %s",
+                             set->atoms[0].path);
+        CLEANUP(strbuf_done) struct strbuf text = {.size_max = GRAMMAR_TEXT_MAX};
+        json_write_python(value, &text);
+        if (text.overflowed)
+            return error_set(err, E_LIMIT, "a value in the list at %s is too large",
+                             set->atoms[0].path);
+        texts[kept++] = arena_copy_str(&builder->arena, strbuf_view(&text));
+    }
+    *out = grammar_add_words(builder->grammar, texts, NULL, kept);
+    return OK;
+}
+
+static uint32_t build_fixed(struct grammar_schema_builder *builder, unsigned types)
+{
+    struct str texts[3];
+    uint32_t count = 0;
+    if (types & GRAMMAR_SCHEMA_NULL)
+        texts[count++] = STR("null");
+    if (types & GRAMMAR_SCHEMA_BOOLEAN) {
+        texts[count++] = STR("true");
+        texts[count++] = STR("false");
+    }
+    return grammar_add_words(builder->grammar, texts, NULL, count);
+}
+
+/* ---------------------------------------------------------------- building */
+
+static enum status build_types(struct grammar_schema_builder *builder,
+                               const struct grammar_schema_set *set,
+                               const struct grammar_schema_part *part, uint32_t *out,
+                               struct error *err)
+{
+    uint32_t rules[5];
+    uint32_t count = 0;
+    if (part->types & GRAMMAR_SCHEMA_STRING)
+        rules[count++] = build_string(builder, part);
+    if (part->types & GRAMMAR_SCHEMA_NUMBER)
+        TRY(build_number(builder, set, part, &rules[count++], err));
+    if (part->types & (GRAMMAR_SCHEMA_NULL | GRAMMAR_SCHEMA_BOOLEAN))
+        rules[count++] = build_fixed(builder, part->types);
+    if (part->types & GRAMMAR_SCHEMA_OBJECT)
+        TRY(build_object(builder, set, &rules[count++], err));
+    if (part->types & GRAMMAR_SCHEMA_ARRAY)
+        TRY(build_array(builder, set, part, &rules[count++], err));
+    *out = count == 1 ? rules[0] : grammar_add_choice(builder->grammar, rules, count);
+    return OK;
+}
+
+static enum status build_plain(struct grammar_schema_builder *builder,
+                               const struct grammar_schema_set *set, uint32_t *out,
+                               struct error *err)
+{
+    CLEANUP(grammar_schema_part_done) struct grammar_schema_part part = {0};
+    TRY(grammar_schema_part_read(set, &part, err));
+    if (part.values)
+        return build_values(builder, set, &part, out, err);
+    return build_types(builder, set, &part, out, err);
+}
+
+/* The alternatives at `group`: each joins what else is said. */
+static enum status build_group(struct grammar_schema_builder *builder,
+                               const struct grammar_schema_set *set, size_t group, uint32_t *out,
+                               struct error *err)
+{
+    const struct grammar_schema_atom *atom = &set->atoms[group];
+    const size_t count = json_array_size(atom->json);
+    struct grammar_schema_set branches[GRAMMAR_CHOICES_MAX];
+    uint32_t rules[GRAMMAR_CHOICES_MAX];
+    for (size_t i = 0; i < count; i++) {
+        struct grammar_schema_set *branch = &branches[i];
+        *branch = (struct grammar_schema_set){
+            .atoms = arena_alloc_array(&builder->arena, set->count, sizeof(*branch->atoms)),
+            .capacity = set->count};
+        for (size_t k = 0; k < set->count; k++) {
+            if (k != group)
+                branch->atoms[branch->count++] = set->atoms[k];
+        }
+        char index[24];
+        snprintf(index, sizeof(index), "%zu", i);
+        TRY(grammar_schema_builder_join(builder, branch, json_array_get(atom->json, i),
+                                        path_below(builder, atom->path, index), err));
+        rules[i] = rule_for(builder, *branch);
+    }
+    if (atom->kind == GRAMMAR_SCHEMA_ONE_OF)
+        TRY(grammar_schema_oneof_check(builder, branches, count, atom->path, err));
+    *out = grammar_add_choice(builder->grammar, rules, (uint32_t)count);
+    return OK;
+}
+
+static enum status build(struct grammar_schema_builder *builder,
+                         const struct grammar_schema_job *job, struct error *err)
+{
+    const struct grammar_schema_set *set = &job->set;
+    uint32_t built = GRAMMAR_NONE;
+    size_t group = SIZE_MAX;
+    for (size_t i = set->count; i-- > 0;) {
+        if (set->atoms[i].kind == GRAMMAR_SCHEMA_FALSE)
+            return OK; /* the reserved rule allows nothing */
+        if (set->atoms[i].kind != GRAMMAR_SCHEMA_PLAIN)
+            group = i;
+    }
+    if (group != SIZE_MAX)
+        TRY(build_group(builder, set, group, &built, err));
+    else
+        TRY(build_plain(builder, set, &built, err));
+    grammar_fill(builder->grammar, job->rule, built);
+    return OK;
+}
+
+static void builder_done(struct grammar_schema_builder *builder)
+{
+    hash_map_done(&builder->rules);
+    arena_done(&builder->arena);
+}
+
+static uint32_t limit_or(uint32_t limit, uint32_t otherwise, uint32_t most)
+{
+    limit = limit ? limit : otherwise;
+    return limit < most ? limit : most;
+}
+
+/* `also` (may be NULL) applies to the value, too. */
+static enum status add(struct grammar *grammar, const json_t *schema, const json_t *also,
+                       const struct grammar_limits *limits, uint32_t *out_rule, struct error *err)
+{
+    const struct grammar_limits none = {0};
+    limits = limits ? limits : &none;
+    CLEANUP(builder_done)
+    struct grammar_schema_builder builder = {
+        .grammar = grammar,
+        .root = schema,
+        .limits = {
+            .string_len_max = limit_or(limits->string_len_max, GRAMMAR_STRING_LEN_DEFAULT,
+                                       GRAMMAR_STRING_LEN_MAX),
+            .array_len_max =
+                limit_or(limits->array_len_max, GRAMMAR_ARRAY_LEN_DEFAULT, GRAMMAR_SHORTEST_MAX),
+            .extra_keys_max =
+                limit_or(limits->extra_keys_max, GRAMMAR_EXTRA_KEYS_MAX, GRAMMAR_EXTRA_KEYS_MAX),
+            .key_len_max =
+                limit_or(limits->key_len_max, GRAMMAR_KEY_LEN_DEFAULT, GRAMMAR_KEY_LEN_DEFAULT),
+        }};
+    struct grammar_schema_set set = {0};
+    TRY(grammar_schema_builder_join(&builder, &set, schema, "#", err));
+    if (also)
+        TRY(grammar_schema_builder_join(&builder, &set, also, "#", err));
+    const uint32_t rule = rule_for(&builder, set);
+    for (const struct grammar_schema_job *job = builder.first; job; job = job->next) {
+        TRY(build(&builder, job, err));
+        if (grammar->too_much) /* grammar_finish() will say so */
+            break;
+    }
+    *out_rule = rule;
+    return OK;
+}
+
+enum status grammar_schema_add(struct grammar *grammar, const json_t *schema,
+                               const struct grammar_limits *limits, uint32_t *out_rule,
+                               struct error *err)
+{
+    return add(grammar, schema, NULL, limits, out_rule, err);
+}
+
+enum status grammar_schema_add_object(struct grammar *grammar, const json_t *schema,
+                                      const struct grammar_limits *limits, uint32_t *out_rule,
+                                      struct error *err)
+{
+    CLEANUP(json_decrefp) json_t *object = json_pack("{ss}", "type", "object");
+    return add(grammar, schema, object, limits, out_rule, err);
+}

@@ -1,0 +1,96 @@
+#include "infer/grammar_schema_keywords.h"
+
+#include "base/attr.h"
+
+static const char *const used[] = {
+    "type",
+    "enum",
+    "const",
+    "properties",
+    "required",
+    "additionalProperties",
+    "items",
+    "prefixItems",
+    "minItems",
+    "maxItems",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "anyOf",
+    "oneOf",
+    "allOf",
+    "$ref",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+};
+
+/* Of JSON Schema itself, of OpenAPI, and of tools that write schemas; and "x-...". `format` is an
+ * annotation since draft 2019-09. `nullable` could only allow more. */
+static const char *const annotations[] = {
+    "title",
+    "description",
+    "default",
+    "examples",
+    "example",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "$schema",
+    "$comment",
+    "$defs",
+    "definitions",
+    "$anchor",
+    "$dynamicAnchor",
+    "$vocabulary",
+    "format",
+    "contentEncoding",
+    "contentMediaType",
+    "contentSchema",
+    "nullable",
+    "discriminator",
+    "externalDocs",
+    "xml",
+    "enumNames",
+    "enumDescriptions",
+    "markdownDescription",
+    "propertyOrdering",
+};
+
+/* Keywords that constrain nothing when they have this value. */
+static const struct {
+    const char *keyword;
+    json_type type;
+} harmless[] = {
+    {"uniqueItems", JSON_FALSE},
+    {"unevaluatedProperties", JSON_TRUE},
+    {"unevaluatedItems", JSON_TRUE},
+};
+
+static bool is_among(struct str keyword, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_equal_c(keyword, list[i]))
+            return true;
+    }
+    return false;
+}
+
+enum grammar_schema_keyword grammar_schema_keywords_find(struct str keyword, const json_t *value)
+{
+    if (is_among(keyword, used, ARRAY_LEN(used)))
+        return GRAMMAR_SCHEMA_USED;
+    if (is_among(keyword, annotations, ARRAY_LEN(annotations)) ||
+        str_starts_with(keyword, STR("x-")))
+        return GRAMMAR_SCHEMA_ANNOTATION;
+    if (str_equal_c(keyword, "$id") || str_equal_c(keyword, "id"))
+        return GRAMMAR_SCHEMA_ROOT_ONLY;
+    for (size_t i = 0; i < ARRAY_LEN(harmless); i++) {
+        if (str_equal_c(keyword, harmless[i].keyword) && json_typeof(value) == harmless[i].type)
+            return GRAMMAR_SCHEMA_ANNOTATION;
+    }
+    if (str_equal_c(keyword, "minProperties") && json_is_integer(value) &&
+        json_integer_value(value) <= 0)
+        return GRAMMAR_SCHEMA_ANNOTATION;
+    return GRAMMAR_SCHEMA_UNSUPPORTED;
+}
