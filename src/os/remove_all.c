@@ -37,7 +37,9 @@ static void flatten(int top, const char *name, uint64_t *counter)
         if (unlinkat(fd, entry->d_name, 0) == 0)
             continue;
         snprintf(moved, sizeof(moved), ".holt-remove-%llu", (unsigned long long)++*counter);
-        renameat(fd, entry->d_name, top, moved);
+        if (renameat(fd, entry->d_name, top, moved) != 0 && errno == EACCES &&
+            fchmodat(fd, entry->d_name, 0700, 0) == 0) /* a folder that moves is written to */
+            renameat(fd, entry->d_name, top, moved);
     }
     closedir(folder);
 }

@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 const char *const system_paths_programs[] = {
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", NULL,
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix", "/gnu", NULL,
 };
 
 const char *const system_paths_settings[] = {

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -28,6 +27,10 @@ enum {
     PIECE_BYTES = 65536,
     TIMEOUT_MS_MAX = 3600 * 1000,
 };
+
+static const char refused[] = "error: the user did not allow this";
+static const char too_long_to_show[] =
+    "error: this is too long to show to the user: use smaller steps";
 
 enum phase { PHASE_IDLE, PHASE_PREVIEW, PHASE_ASKING, PHASE_RUNNING };
 
@@ -83,7 +86,7 @@ static enum status do_work(void *context, const struct confined *confined, struc
         return call->tool->run(call->tool->tool, &job, out, err);
     TRY(call->tool->preview(call->tool->tool, &job, out, err));
     if (out->overflowed)
-        return error_set(err, E_LIMIT, "this is too long to show to the user: use smaller steps");
+        return error_set(err, E_LIMIT, "%s", too_long_to_show + strlen("error: "));
     return OK;
 }
 
@@ -200,7 +203,7 @@ static void ask(struct process *process, struct str preview)
     call->phase = PHASE_ASKING;
     call->question = head.number;
     if (body.len > sizeof(head) + WARDEN_QUESTION_MAX)
-        finish(process, "error: this is too long to show to the user: use smaller steps");
+        finish(process, too_long_to_show);
     else if (channel_send(&process->front, WARDEN_MESSAGE_QUESTION, strbuf_view(&body), NULL) != OK)
         end_process(process, 0);
 }
@@ -219,7 +222,7 @@ static void decide(struct process *process, struct str preview)
     } else if (process->config->has_person) {
         ask(process, preview);
     } else {
-        finish(process, "error: the user did not allow this");
+        finish(process, refused);
     }
 }
 
@@ -342,7 +345,7 @@ static void read_front(struct process *process)
         call->was_asked = true;
         start_run(process);
     } else {
-        finish(process, "error: the user did not allow this");
+        finish(process, refused);
     }
 }
 
@@ -451,7 +454,6 @@ NO_RETURN void warden_process_main(const struct warden_config *config, pid_t fro
     keep_channels(&process, front, core);
     process.end_fd = prepare_signals();
     process_sweep_open(&process.sweep);
-    umask(022);
     ready.status = prepare(&process, &err);
     ready.report = process.setup.report;
     memcpy(ready.text, err.text, sizeof(ready.text));

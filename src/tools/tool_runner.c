@@ -55,7 +55,10 @@ enum status tool_runner_call(struct tool_runner *runner, struct str tool_name, s
         strbuf_clear(&text);
         strbuf_addf(&text, "error: %s", local.text);
     }
-    utf8_add_clean(out, strbuf_view(&text));
+    CLEANUP(strbuf_done) struct strbuf clean = {0};
+    utf8_add_clean(&clean, strbuf_view(&text));
+    const struct str result = strbuf_view(&clean);
+    strbuf_add_str(out, str_slice(result, 0, utf8_cut(result, WARDEN_RESULT_MAX)));
     return OK;
 }
 

@@ -492,8 +492,8 @@ static bool runs_somewhere(const char *mark)
 {
     char command[128];
     /* the brackets keep the search from finding itself */
-    snprintf(command, sizeof(command), "grep -lsa '[%c]%s' /proc/[0-9]*/cmdline > /dev/null",
-             mark[0], mark + 1);
+    snprintf(command, sizeof(command), "grep -qsa '[%c]%s' /proc/[0-9]*/cmdline", mark[0],
+             mark + 1);
     const pid_t pid = fork();
     int status = 0;
     if (pid == 0) {

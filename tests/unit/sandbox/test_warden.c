@@ -469,8 +469,8 @@ static void the_warden_leaves_with_the_core(void **state)
 static bool runs_somewhere(const char *mark)
 {
     char command[128];
-    snprintf(command, sizeof(command), "grep -lsa '[%c]%s' /proc/[0-9]*/cmdline > /dev/null",
-             mark[0], mark + 1);
+    snprintf(command, sizeof(command), "grep -qsa '[%c]%s' /proc/[0-9]*/cmdline", mark[0],
+             mark + 1);
     const pid_t pid = fork();
     int status = 0;
     if (pid == 0) {
