@@ -161,8 +161,8 @@ static void describe_weakness(struct sandbox_report *report)
 {
     static const char bare[] =
         "Programs see names and dates, not contents, of files outside the workspace; they cannot "
-        "change modes or owners, or start a session of their own; a new .git can be made in the "
-        "workspace.";
+        "change modes or owners or start a session of their own; beside .git they make no new "
+        "names, and where it is missing they can make one.";
     static const char no_signals[] = " They can signal only their own process group.";
     static const char mounts_only[] = "What programs see rests on mounts alone.";
     static const char refused[] = "Tools that need a child are refused.";
