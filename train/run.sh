@@ -8,7 +8,7 @@ run=${1:-runs/builtin}
 python=${PYTHON:-}
 if [ -z "$python" ]; then
     [ -x ../build/train/bin/python ] || python3 -m venv ../build/train
-    ../build/train/bin/pip install -q torch numpy jinja2 matplotlib
+    ../build/train/bin/pip install -q torch numpy jinja2 matplotlib regex
     python=../build/train/bin/python
 fi
 mkdir -p "$run"
