@@ -46,16 +46,16 @@ enum warden_answer approval_ask(const struct warden_event *question,
         {'n', WARDEN_ANSWER_NO, "no"},         {'N', WARDEN_ANSWER_NO, "no"},
         {'\x1b', WARDEN_ANSWER_NO, "no"},
     };
+    struct tty_quiet quiet = {0};
+    if (tty_quiet_begin(&quiet, STDIN_FILENO, NULL) != OK)
+        return WARDEN_ANSWER_NO;
+    tty_discard_typed(STDIN_FILENO);
     CLEANUP(strbuf_done) struct strbuf text = {0};
     approval_add_question(question, theme, &text);
     fflush(stdout);
     fwrite(text.ptr, 1, text.len, stderr);
     fflush(stderr);
 
-    struct tty_quiet quiet = {0};
-    tty_discard_typed(STDIN_FILENO);
-    if (tty_quiet_begin(&quiet, STDIN_FILENO, NULL) != OK)
-        return WARDEN_ANSWER_NO;
     enum warden_answer answer = WARDEN_ANSWER_NO;
     const char *word = NULL;
     while (!word) {

@@ -286,7 +286,6 @@ int chat_loop(const struct agent_setup *setup, const struct command_common *comm
     const struct display_options display = {
         .theme_name = setup->config.theme,
         .no_color = common->no_color,
-        .is_chat = true,
     };
     display_init(&chat->display, &display);
     chat->view = (struct front_view){

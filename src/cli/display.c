@@ -2,8 +2,10 @@
 
 #include "cli/approval.h"
 #include "cli/front.h"
+#include "cli/text_flow.h"
 #include "os/tty.h"
 #include "text/clean_text.h"
+#include "text/utf8.h"
 
 #include <inttypes.h>
 
@@ -18,8 +20,8 @@ void display_init(struct display *display, const struct display_options *options
     *display = (struct display){
         .answer_theme = style_for(STDOUT_FILENO, options->theme_name, options->no_color),
         .note_theme = style_for(STDERR_FILENO, options->theme_name, options->no_color),
+        .note_width = tty_is_terminal(STDERR_FILENO) ? tty_width(STDERR_FILENO) - 1 : 0,
         .is_live = is_terminal || options->is_streamed,
-        .is_chat = options->is_chat,
         .is_quiet = options->is_quiet,
         .shows_thinking = options->shows_thinking,
     };
@@ -126,6 +128,23 @@ bool display_end_answer(struct display *display)
     return !ferror(stdout);
 }
 
+/* `text` clean and on one line that the terminal need not break. */
+static void add_note_line(const struct display *display, struct str text, struct strbuf *out)
+{
+    CLEANUP(strbuf_done) struct strbuf clean = {0};
+    clean_text_line(text, &clean);
+    struct str line = strbuf_view(&clean);
+    const unsigned indent = 2;
+    if (display->note_width > indent && text_flow_columns(line) + indent > display->note_width) {
+        while (line.len > 0 && text_flow_columns(line) + indent + 1 > display->note_width)
+            line.len = utf8_cut(line, line.len - 1);
+        strbuf_add_str(out, line);
+        strbuf_add_c(out, "\xe2\x80\xa6");
+    } else {
+        strbuf_add_str(out, line);
+    }
+}
+
 static void show_call(struct display *display, const struct front_message *message)
 {
     end_remark(display);
@@ -134,7 +153,7 @@ static void show_call(struct display *display, const struct front_message *messa
     CLEANUP(strbuf_done) struct strbuf line = {0};
     const struct style_theme *theme = display->note_theme;
     strbuf_addf(&line, "%s\xe2\x80\xa2%s ", theme->begin[STYLE_TOOL], theme->begin[STYLE_NORMAL]);
-    clean_text_line(message->detail, &line);
+    add_note_line(display, message->detail, &line);
     strbuf_add_char(&line, '\n');
     progress_hide(&display->progress);
     fflush(stdout);
@@ -152,7 +171,7 @@ static void show_result(struct display *display, const struct front_message *mes
     if (!display->is_quiet) {
         CLEANUP(strbuf_done) struct strbuf line = {0};
         strbuf_add_c(&line, "  ");
-        strbuf_add_str(&line, message->detail);
+        add_note_line(display, message->detail, &line);
         display_note(display, message->flag ? STYLE_BAD : STYLE_DIM, strbuf_view(&line));
     }
     progress_set(&display->progress, "thinking");

@@ -24,11 +24,11 @@ struct display {
     const struct style_theme *note_theme;
     struct stream_view answer;
     struct progress progress;
-    struct strbuf held; /* not live: text of the step, the answer if no call follows */
-    bool is_live;       /* the answer is shown while it comes */
-    bool is_chat;       /* a conversation: empty lines between what is shown */
-    bool is_quiet;      /* only the answer */
-    bool after_notes;   /* the last thing shown was a note */
+    unsigned note_width; /* columns of a line about a call; 0: no terminal, never cut */
+    struct strbuf held;  /* not live: text of the step, the answer if no call follows */
+    bool is_live;        /* the answer is shown while it comes */
+    bool is_quiet;       /* only the answer */
+    bool after_notes;    /* the last thing shown was a note */
     bool shows_thinking;
     bool in_thinking; /* thinking was shown and its line is not ended */
     struct clean_text thinking;
@@ -37,7 +37,6 @@ struct display {
 struct display_options {
     const char *theme_name; /* NULL: dark */
     bool no_color;
-    bool is_chat;
     bool is_quiet;
     bool shows_thinking; /* on standard error, dim */
     bool is_streamed;    /* all text is the answer: show it while it comes, also in a pipe */
