@@ -3,7 +3,8 @@
  *
  * The C library picks its exp, pow and sin by CPU, so results may differ between two machines; what
  * enters a model step or a sampler uses these. Plain IEEE double operations in a fixed order, no
- * fused multiply-add. Measured errors (tests/unit/kernel/test_exact_math.c) are within 1.1 units in the
+ * fused multiply-add. Measured errors (tests/unit/kernel/test_exact_math.c) are within 1.1 units
+ * in the
  * last place (ulp) of a double, where nothing else is said.
  *
  * Threads: any; pure functions in the default rounding mode.

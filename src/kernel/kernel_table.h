@@ -118,7 +118,8 @@ enum kernel_kv { KERNEL_KV_F16, KERNEL_KV_F32, KERNEL_KV_COUNT };
  *   values   [page][KERNEL_PAGE_TOKENS][head_dim]     keys (values) + pages[p] * page_bytes
  *   out      [token_count][head_count][head_dim] f32  tokens out_stride floats apart
  *
- * Token t sees the keys at positions [0, key_count + t); key_count >= 1. head_dim is even; multiples
+ * Token t sees the keys at positions [0, key_count + t); key_count >= 1. head_dim is even;
+ * multiples
  * of 16 are fast. One token is the decode case; more tokens share the loads of keys and values.
  * The bits of a (token, head) do not depend on the others of the call.
  */
@@ -160,7 +161,8 @@ enum { KERNEL_PARTIAL_HEAD = 16 };
 
 /* ---------------------------------------------------------------- the machine's limits */
 
-/* The sum of the 64-bit words of `size` bytes, then of the bytes behind the last whole word, by plain
+/* The sum of the 64-bit words of `size` bytes, then of the bytes behind the last whole word, by
+ * plain
  * vector loads: for measuring bandwidth. */
 typedef uint64_t(kernel_read_fn)(const void *bytes, size_t size);
 

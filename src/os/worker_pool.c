@@ -1,6 +1,7 @@
 /*
  * How a run goes: the caller writes fn and context, sets `pending`, and opens the gate `run` by
- * raising its number; workers wait at that gate, call fn, and count `pending` down; the caller waits
+ * raising its number; workers wait at that gate, call fn, and count `pending` down; the caller
+ * waits
  * for 0. Waiting spins first and then sleeps on the number itself (futex), so that nobody has to be
  * woken in the common case of one run after another.
  */

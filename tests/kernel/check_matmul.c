@@ -100,6 +100,35 @@ static void check_one(struct check *c, enum check_pattern pattern, struct produc
     check_free(c, p->weights);
 }
 
+/* Products so small that every lane is -0: a lane that gets 0 added for an element that is not
+ * there
+ * becomes +0, and the sum with it. */
+static void check_minus_zero(struct check *c, enum dtype dtype)
+{
+    static const size_t columns[] = {16, 17, 24, 31, 40, 47};
+    for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
+        check_case(c, "matmul %s of minus zeros, %zu columns", dtype_name(dtype), columns[i]);
+        const size_t stride = kernel_table_activation_bytes(KERNEL_ACTIVATION_F32, columns[i]);
+        const size_t row_bytes = check_row_bytes(dtype, columns[i]);
+        unsigned char *weights = check_buffer(c, row_bytes, 2);
+        float *x = check_buffer(c, stride, 64);
+        memset(weights, 0, row_bytes);
+        for (size_t at = 0; at < row_bytes; at += row_bytes / columns[i])
+            weights[at] = 1; /* the smallest number of each type */
+        for (size_t j = 0; j < columns[i]; j++)
+            x[j] = -0x1p-149f;
+        float want = 0;
+        float got = 0;
+        struct kernel_matmul_args args = {weights, x, &want, stride, 1, columns[i], 1, 0, 1};
+        c->reference->matmul[dtype].run(&args);
+        args.out = &got;
+        c->candidate->matmul[dtype].run(&args);
+        check_floats(c, &got, &want, 1);
+        check_free(c, x);
+        check_free(c, weights);
+    }
+}
+
 static size_t pick(struct check *c, const size_t *from, size_t count)
 {
     return from[(size_t)check_int(c, 0, (int)count - 1)];
@@ -112,6 +141,8 @@ void check_matmul(struct check *c)
         if (c->candidate->matmul[dtype].run == c->reference->matmul[dtype].run)
             continue; /* this level does not override the reference */
         const size_t block_len = dtype_find(dtype)->block_len;
+        if (block_len == 1)
+            check_minus_zero(c, dtype);
         const size_t *lengths = block_len == 1    ? plain_columns
                                 : block_len == 32 ? block_counts
                                                   : super_block_counts;

@@ -1,5 +1,6 @@
 /*
- * checkkernel - compares the kernels of every CPU level this machine has with the reference, bit for
+ * checkkernel - compares the kernels of every CPU level this machine has with the reference, bit
+ * for
  * bit, and measures them.
  *
  *   checkkernel [--level NAME] [--seed N] [--family NAME] [--bench]

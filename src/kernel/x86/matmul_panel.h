@@ -1,8 +1,10 @@
 /*
- * matmul_panel - products for many tokens: a stretch of some rows is unpacked once into a panel that
+ * matmul_panel - products for many tokens: a stretch of some rows is unpacked once into a panel
+ * that
  * stays in the first-level cache, and every token of the call is multiplied with it.
  *
- * In a panel a vector holds, for 16 (AVX2: 8) rows, the next four weights of each as unsigned bytes:
+ * In a panel a vector holds, for 16 (AVX2: 8) rows, the next four weights of each as unsigned
+ * bytes:
  * one 32-bit lane per row, so that a lane's float sum is one output, and its order of additions is
  * that of the reference by construction. Four activations of a token meet a vector as one
  * broadcast. Sums between panels are kept in the output array itself.

@@ -3,7 +3,8 @@
  * matmul_panel.h.
  *
  * Words of several steps are added before vpmaddwd multiplies them with the scale of the sub-block
- * and widens: eight steps of Q4_K are at most 8 * 2 * 15 * 127 = 30480, two of Q6_K 2 * 2 * 63 * 127
+ * and widens: eight steps of Q4_K are at most 8 * 2 * 15 * 127 = 30480, two of Q6_K 2 * 2 * 63 *
+ * 127
  * = 32004.
  *
  * Threads: any; no state.

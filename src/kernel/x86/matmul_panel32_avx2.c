@@ -2,7 +2,8 @@
  * matmul_panel32_avx2 - products for many tokens with weights that have a scale for each 32 (Q8_0,
  * Q4_0), see matmul_panel.h.
  *
- * Q8_0: the sign of a weight moves to its activation, as in matmul_rows32_avx2.c. Q4_0: the words of
+ * Q8_0: the sign of a weight moves to its activation, as in matmul_rows32_avx2.c. Q4_0: the words
+ * of
  * all eight steps of a block add up to at most 8 * 2 * 15 * 127 = 30480, so they are widened once.
  *
  * Threads: any; no state.

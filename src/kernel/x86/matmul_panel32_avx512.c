@@ -1,5 +1,6 @@
 /*
- * matmul_panel32_avx512 - products for many tokens with weights that have a scale for each 32 (Q8_0,
+ * matmul_panel32_avx512 - products for many tokens with weights that have a scale for each 32
+ * (Q8_0,
  * Q4_0), see matmul_panel.h.
  *
  * Weights are made unsigned by adding an offset (128, 8); the integer sum then begins at

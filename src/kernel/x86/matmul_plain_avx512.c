@@ -1,5 +1,6 @@
 /*
- * matmul_plain_avx512 - products with F32, F16 and BF16 weights: the sixteen lanes of the definition
+ * matmul_plain_avx512 - products with F32, F16 and BF16 weights: the sixteen lanes of the
+ * definition
  * (lanes.h) are the sixteen lanes of a vector.
  *
  * Threads: any; no state.

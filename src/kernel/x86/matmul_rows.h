@@ -1,5 +1,6 @@
 /*
- * matmul_rows - how the kernels for few tokens walk a matrix that lies as in the file: one row after
+ * matmul_rows - how the kernels for few tokens walk a matrix that lies as in the file: one row
+ * after
  * another, so that memory sees one ascending stream, each row multiplied with up to four tokens.
  *
  * What differs by format and instruction set is one function: it turns a stretch of one row into

@@ -2,7 +2,8 @@
  * matmul_rows32_avx512 - products for few tokens with weights that have a scale for each 32 (Q8_0,
  * Q4_0), as they lie in the file (matmul_rows.h).
  *
- * vpdpbusd multiplies unsigned with signed bytes: weights are made unsigned by adding an offset, and
+ * vpdpbusd multiplies unsigned with signed bytes: weights are made unsigned by adding an offset,
+ * and
  * offset * (sum of the activations) is subtracted from the integer sum, which is exact.
  *
  * Threads: any; no state.

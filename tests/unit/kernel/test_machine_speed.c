@@ -1,5 +1,6 @@
 /*
- * `holt bench` divides by these numbers: they must count all the work, at any number of threads, and
+ * `holt bench` divides by these numbers: they must count all the work, at any number of threads,
+ * and
  * be numbers a machine can have.
  */
 #include "tests/holt_test.h"

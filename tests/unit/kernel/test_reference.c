@@ -9,11 +9,15 @@
 #include "kernel/activation.h"
 #include "kernel/exact_math.h"
 #include "kernel/kernel_table.h"
+#include "os/cpu.h"
 #include "tensor/block_formats.h"
 #include "tensor/dtype.h"
 #include "tensor/half.h"
 
+#include <inttypes.h>
 #include <math.h>
+
+#define FROZEN_DIGEST UINT64_C(0x81beb659c4038cc3)
 
 static uint64_t random_state;
 
@@ -343,6 +347,129 @@ static void attention_is_softmax_of_scores_times_values(void **state)
     }
 }
 
+/* ---------------------------------------------------------------- frozen bits */
+
+static uint64_t fold(uint64_t digest, const void *bytes, size_t size)
+{
+    const unsigned char *at = bytes;
+    for (size_t i = 0; i < size; i++)
+        digest = (digest ^ at[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
+    return digest;
+}
+
+static uint64_t fold_products(const struct kernel_table *table, uint64_t digest)
+{
+    static const enum dtype dtypes[] = {DTYPE_F32,  DTYPE_F16,  DTYPE_BF16, DTYPE_Q8_0,
+                                        DTYPE_Q4_0, DTYPE_Q4_K, DTYPE_Q6_K};
+    enum { COLUMNS = 1280 };
+    float x[COLUMNS];
+    for (size_t d = 0; d < ARRAY_LEN(dtypes); d++) {
+        const enum dtype dtype = dtypes[d];
+        const size_t bytes = dtype_row_bytes(dtype_find(dtype), COLUMNS);
+        const enum kernel_activation kind = table->matmul[dtype].activation;
+        const size_t stride = kernel_table_activation_bytes(kind, COLUMNS);
+        CLEANUP(mem_freep) unsigned char *row = mem_alloc(bytes);
+        CLEANUP(mem_freep) void *packed = mem_try_aligned(64, stride);
+        for (size_t i = 0; i < COLUMNS; i++)
+            x[i] = uniform(-2.0f, 2.0f);
+        fill_weights(dtype, row, bytes, COLUMNS);
+        table->quantize[kind](x, COLUMNS, packed);
+        float out = 0;
+        const struct kernel_matmul_args args = {row, packed, &out, stride, 1, COLUMNS, 1, 0, 1};
+        table->matmul[dtype].run(&args);
+        digest = fold(digest, packed, stride);
+        digest = fold(digest, &out, sizeof(out));
+        table->dequantize_row[dtype](row, COLUMNS, x);
+        digest = fold(digest, x, sizeof(x));
+    }
+    return digest;
+}
+
+static uint64_t fold_vectors(const struct kernel_table *table, uint64_t digest)
+{
+    enum { N = 1000, ROT = 64 };
+    const double frequencies[ROT / 2] = {1.0, 0.5, 0.25, 0.1};
+    float x[N];
+    float y[N];
+    float out[N];
+    float cosines[ROT / 2];
+    float sines[ROT / 2];
+    for (size_t i = 0; i < N; i++) {
+        x[i] = uniform(-9.0f, 9.0f);
+        y[i] = uniform(-2.0f, 2.0f);
+    }
+    table->rms_norm(x, y, N, 1e-6f, out);
+    digest = fold(digest, out, sizeof(out));
+    table->swiglu(x, y, N, out);
+    digest = fold(digest, out, sizeof(out));
+    table->softmax(x, N, out);
+    digest = fold(digest, out, sizeof(out));
+    kernel_table_rope_angles(123456.0, frequencies, ROT / 2, 1.25, cosines, sines);
+    table->rope_halves(x, cosines, sines, 10, 100, ROT);
+    table->rope_pairs(y, cosines, sines, 10, 100, ROT);
+    digest = fold(digest, x, sizeof(x));
+    return fold(digest, y, sizeof(y));
+}
+
+static uint64_t fold_attention(const struct kernel_table *table, uint64_t digest)
+{
+    enum { KEYS = 600, DIM = 32, TOKENS = 2, PAGES = 10, ROWS = PAGES * KERNEL_PAGE_TOKENS };
+    CLEANUP(mem_freep) uint16_t *keys = mem_alloc(ROWS * DIM * sizeof(uint16_t));
+    CLEANUP(mem_freep) uint16_t *values = mem_alloc(ROWS * DIM * sizeof(uint16_t));
+    uint32_t pages[PAGES];
+    float queries[TOKENS * DIM];
+    float out[TOKENS * DIM];
+    for (size_t i = 0; i < ROWS * DIM; i++) {
+        keys[i] = half_from_float(uniform(-3.0f, 3.0f));
+        values[i] = half_from_float(uniform(-1.0f, 1.0f));
+    }
+    for (size_t i = 0; i < TOKENS * DIM; i++)
+        queries[i] = uniform(-1.0f, 1.0f);
+    for (uint32_t p = 0; p < PAGES; p++)
+        pages[p] = p;
+    const struct kernel_attend_args args = {
+        .queries = queries,
+        .keys = keys,
+        .values = values,
+        .pages = pages,
+        .out = out,
+        .query_stride = DIM,
+        .out_stride = DIM,
+        .page_bytes = KERNEL_PAGE_TOKENS * DIM * sizeof(uint16_t),
+        .key_count = KEYS,
+        .token_count = TOKENS,
+        .head_count = 1,
+        .head_dim = DIM,
+        .scale = 0.25f,
+    };
+    CLEANUP(mem_freep)
+    float *scratch = mem_try_aligned(64, kernel_table_attend_bytes(TOKENS, 1, DIM));
+    kernel_table_attend(table, KERNEL_KV_F16, &args, scratch);
+    return fold(digest, out, sizeof(out));
+}
+
+/* Caches on disk and recorded sessions rely on these bits: with another compiler, on another CPU,
+ * at every level. Whoever changes them on purpose raises ARITHMETIC_VERSION (model/). */
+static void the_bits_of_all_kernels_are_frozen(void **state)
+{
+    (void)state;
+    const unsigned features = cpu_features();
+    for (size_t level = 0; level < CPU_LEVEL_COUNT; level++) {
+        if ((features & cpu_levels[level].features) != cpu_levels[level].features)
+            continue;
+        test_case(cpu_levels[level].name);
+        struct kernel_table table;
+        kernel_table_init(&table, cpu_levels[level].features);
+        random_state = 1;
+        uint64_t digest = UINT64_C(0xcbf29ce484222325);
+        digest = fold_products(&table, digest);
+        digest = fold_vectors(&table, digest);
+        digest = fold_attention(&table, digest);
+        if (digest != FROZEN_DIGEST)
+            fail_msg("digest 0x%016" PRIx64, digest);
+    }
+}
+
 static void every_type_that_is_supported_has_kernels(void **state)
 {
     (void)state;
@@ -368,6 +495,7 @@ int test_reference(void)
         cmocka_unit_test(norm_swiglu_and_softmax_follow_their_formulas),
         cmocka_unit_test(rotation_turns_halves_and_pairs_by_the_angle),
         cmocka_unit_test(attention_is_softmax_of_scores_times_values),
+        cmocka_unit_test(the_bits_of_all_kernels_are_frozen),
         cmocka_unit_test(every_type_that_is_supported_has_kernels),
     };
     return cmocka_run_group_tests_name("reference", tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* Benchmarks and timeouts rest on a clock that never goes back and on a sleep that is never short. */
+/* Benchmarks and timeouts rest on a clock that never goes back and on a sleep that is never short.
+ * */
 #include "tests/holt_test.h"
 
 #include "os/clock.h"
