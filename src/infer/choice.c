@@ -6,7 +6,7 @@
 
 void choice_probabilities(const float *logits, const int32_t *ids, size_t count, double *out)
 {
-    double largest = -INFINITY;
+    double largest = -(double)INFINITY;
     for (size_t i = 0; i < count; i++) {
         out[i] = (double)logits[ids[i]];
         if (out[i] > largest)
