@@ -9,13 +9,16 @@ static const size_t block_counts[] = {1, 2, 3, 4, 5, 7, 8, 9, 22, 33, 90};
 static const enum dtype dtypes[] = {DTYPE_F32,  DTYPE_F16,  DTYPE_BF16, DTYPE_Q8_0,
                                     DTYPE_Q4_0, DTYPE_Q4_K, DTYPE_Q6_K};
 
-/* Halfway cases: with amax 127 the factor is 1, and .5 must go to the even neighbour. */
+/* As near to halfway between two integers as floats come: with amax 127 the factor is 1, and .5 goes
+ * to the even neighbour; with any other amax the last bit of the factor decides. */
 static void fill_halfway(struct check *c, float *x, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        x[i] = (float)check_int(c, -126, 126) + 0.5f;
-    for (size_t i = 0; i < n; i += 32)
-        x[i] = check_int(c, 0, 1) ? 127.0f : -127.0f;
+    for (size_t i = 0; i < n; i += 32) {
+        const float amax = check_int(c, 0, 1) ? 127.0f : check_float(c, 1.0f, 500.0f);
+        for (size_t j = i; j < n && j < i + 32; j++)
+            x[j] = ((float)check_int(c, -126, 126) + 0.5f) * (amax / 127.0f);
+        x[i] = check_int(c, 0, 1) ? amax : -amax;
+    }
 }
 
 static void check_one(struct check *c, enum kernel_activation kind, size_t columns, int pattern)
