@@ -9,7 +9,8 @@ static const size_t block_counts[] = {1, 2, 3, 4, 5, 7, 8, 9, 22, 33, 90};
 static const enum dtype dtypes[] = {DTYPE_F32,  DTYPE_F16,  DTYPE_BF16, DTYPE_Q8_0,
                                     DTYPE_Q4_0, DTYPE_Q4_K, DTYPE_Q6_K};
 
-/* As near to halfway between two integers as floats come: with amax 127 the factor is 1, and .5 goes
+/* As near to halfway between two integers as floats come: with amax 127 the factor is 1, and .5
+ * goes
  * to the even neighbour; with any other amax the last bit of the factor decides. */
 static void fill_halfway(struct check *c, float *x, size_t n)
 {
