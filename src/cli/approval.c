@@ -47,7 +47,7 @@ enum warden_answer approval_ask(const struct warden_event *question,
         {'\x1b', WARDEN_ANSWER_NO, "no"},
     };
     struct tty_quiet quiet = {0};
-    if (tty_quiet_begin(&quiet, STDIN_FILENO, NULL) != OK)
+    if (tty_quiet_begin(&quiet, STDIN_FILENO, false, NULL) != OK)
         return WARDEN_ANSWER_NO;
     tty_discard_typed(STDIN_FILENO);
     CLEANUP(strbuf_done) struct strbuf text = {0};

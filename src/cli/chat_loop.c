@@ -65,6 +65,19 @@ static void show_header(struct chat *chat, const struct front_message *ready)
                          "are refused. holt doctor says more."));
 }
 
+/* An id is letters and digits; whatever else the core sends is not shown. */
+static void keep_session_id(struct chat *chat, struct str id)
+{
+    size_t len = 0;
+    for (; len < id.len && len + 1 < sizeof(chat->session_id); len++) {
+        const char c = id.ptr[len];
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9'))
+            break;
+        chat->session_id[len] = c;
+    }
+    chat->session_id[len] = '\0';
+}
+
 static void on_message(void *context, const struct front_message *message)
 {
     struct chat *chat = context;
@@ -76,7 +89,7 @@ static void on_message(void *context, const struct front_message *message)
     display_message(&chat->display, message);
     if (message->kind == FRONT_READY) {
         chat->context_tokens = message->numbers[FRONT_READY_CONTEXT];
-        snprintf(chat->session_id, sizeof(chat->session_id), "%.*s", STR_ARG(message->text));
+        keep_session_id(chat, message->text);
         if (chat->is_terminal)
             show_header(chat, message);
     }
@@ -109,7 +122,7 @@ static void show_end(struct chat *chat, const struct front_message *finished)
     struct display *display = &chat->display;
     const uint64_t *numbers = finished->numbers;
     display_end_answer(display);
-    snprintf(chat->session_id, sizeof(chat->session_id), "%.*s", STR_ARG(finished->name));
+    keep_session_id(chat, finished->name);
     if (numbers[FRONT_FINISHED_STATUS] != OK) {
         display_note(display, STYLE_BAD, finished->text);
     } else if (numbers[FRONT_FINISHED_END] == AGENT_END_CANCELLED) {
@@ -140,7 +153,7 @@ static enum status take_turn(struct chat *chat, struct str text, struct error *e
     struct tty_quiet quiet = {0};
     struct front_message finished = {0};
     if (chat->is_terminal)
-        TRY(tty_quiet_begin(&quiet, STDIN_FILENO, err));
+        TRY(tty_quiet_begin(&quiet, STDIN_FILENO, false, err));
     progress_set(&chat->display.progress, "thinking");
     const enum status status =
         front_ask(&chat->front, (struct str){0}, text, &chat->view, &finished, err);

@@ -141,6 +141,9 @@ static enum status answer_warden(struct front *front, const struct front_view *v
 {
     struct warden_event event = {0};
     enum status status = warden_read_event(&front->warden, &event, err);
+    if (status == E_CANCELLED)
+        status = error_set(err, E_IO, "the process that runs tools is gone%s",
+                           front->keeps_session ? "; the session is kept" : "");
     if (status == OK && event.kind == WARDEN_EVENT_QUESTION) {
         enum warden_answer answer = WARDEN_ANSWER_NO;
         if (view->question)

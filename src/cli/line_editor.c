@@ -202,9 +202,14 @@ enum status line_editor_read(struct line_editor *editor, struct strbuf *out,
 
     int count = 0;
     editor->was_interrupted = false;
+    /* libedit shows the prompt before it takes the terminal over: a key that comes in between would
+     * be echoed, or be a signal. */
+    struct tty_quiet quiet = {0};
+    TRY(tty_quiet_begin(&quiet, STDIN_FILENO, true, err));
     fputs(PASTE_ON, stdout);
     fflush(stdout);
     const char *line = el_gets(editor->edit, &count);
+    tty_quiet_end(&quiet);
     fputs(PASTE_OFF, stdout);
     fflush(stdout);
     if (editor->was_interrupted) {

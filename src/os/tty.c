@@ -16,7 +16,7 @@ unsigned tty_width(int fd)
     return size.ws_col < TTY_WIDTH_MAX ? size.ws_col : TTY_WIDTH_MAX;
 }
 
-enum status tty_quiet_begin(struct tty_quiet *quiet, int fd, struct error *err)
+enum status tty_quiet_begin(struct tty_quiet *quiet, int fd, bool are_keys, struct error *err)
 {
     *quiet = (struct tty_quiet){.fd = fd};
     if (!tty_is_terminal(fd))
@@ -24,7 +24,7 @@ enum status tty_quiet_begin(struct tty_quiet *quiet, int fd, struct error *err)
     if (tcgetattr(fd, &quiet->before) != 0)
         return error_errno(err, "cannot read the terminal's settings");
     struct termios now = quiet->before;
-    now.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+    now.c_lflag &= ~(tcflag_t)(ICANON | ECHO | (are_keys ? ISIG : 0));
     now.c_cc[VMIN] = 1;
     now.c_cc[VTIME] = 0;
     if (tcsetattr(fd, TCSADRAIN, &now) != 0)
