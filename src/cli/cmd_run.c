@@ -223,7 +223,9 @@ const struct command cmd_run = {
     .operands = "[PROMPT]",
     .description =
         "The prompt is put into the model's chat template if it has one. The answer appears while "
-        "it is written. Without PROMPT, or with -, standard input is read.",
+        "it is written. Without PROMPT, or with -, standard input is read.\n\n"
+        "Unless told otherwise tokens are drawn with temperature 0.7, top-k 40, top-p 0.95 and "
+        "min-p 0.05.",
     .examples = "holt run -m model.gguf \"Why is the sky blue?\"\n"
                 "holt run -m model.gguf --raw -n 50 -t 0 \"Once upon a time\"",
     .group = COMMAND_GROUP_MODEL,
