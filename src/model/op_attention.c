@@ -10,6 +10,7 @@
 #include "model/op_rows.h"
 #include "os/worker_pool.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 _Static_assert((int)KV_PAGE_TOKENS == (int)KERNEL_PAGE_TOKENS,
@@ -65,6 +66,7 @@ struct attend_job {
     struct forward *f;
     uint32_t layer;
     uint32_t span_count_max; /* spans of the longest row; used when spans are computed apart */
+    atomic_size_t next_piece;
 };
 
 static enum kernel_kv kernel_kind(const struct forward *f)
@@ -100,15 +102,19 @@ static struct kernel_attend_args attend_args(const struct attend_job *job, size_
     };
 }
 
-/* Later tiles see more keys, so pieces are dealt out in turn, not in ranges. */
+/* Threads take one piece after another, the last first: it sees the most keys. */
 static void attend_worker(unsigned index, unsigned count, void *context)
 {
-    const struct attend_job *job = context;
+    (void)count;
+    struct attend_job *job = context;
     struct forward *f = job->f;
     const size_t piece_count = (size_t)f->tile_count * f->model->shape.kv_head_count;
     float *scratch = f->attend_scratch + index * forward_stride(f->attend_floats);
-    for (size_t i = index; i < piece_count; i += count) {
-        const struct kernel_attend_args args = attend_args(job, i);
+    for (;;) {
+        const size_t taken = atomic_fetch_add_explicit(&job->next_piece, 1, memory_order_relaxed);
+        if (taken >= piece_count)
+            return;
+        const struct kernel_attend_args args = attend_args(job, piece_count - 1 - taken);
         kernel_table_attend(f->kernels, kernel_kind(f), &args, scratch);
     }
 }

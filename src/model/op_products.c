@@ -1,6 +1,9 @@
 /*
- * The products of op.h: convert the input once, multiply, and finish each thread's own columns
- * (bias, residual sum, SwiGLU) while they are in its cache.
+ * The products of op.h: convert the input once, multiply, and finish the columns just made (bias,
+ * residual sum, SwiGLU) while they are in the cache.
+ *
+ * The work is cut into units of result rows, which the threads take one after another: a slow or
+ * busy core takes fewer. Which thread computes a unit changes no bit of it.
  */
 #include "base/attr.h"
 #include "base/check.h"
@@ -8,8 +11,13 @@
 #include "model/op.h"
 #include "os/worker_pool.h"
 
-/* Below this many multiply-adds in all, waking the threads costs more than the work. */
-enum { MULTIPLY_ADDS_MIN = 1 << 16 };
+#include <stdatomic.h>
+
+enum {
+    MULTIPLY_ADDS_MIN = 1 << 16, /* in all; below, waking the threads costs more than the work */
+    UNITS_PER_THREAD = 16,       /* so that the last one leaves the others idle for little */
+    UNIT_BYTES_MIN = 64 << 10,   /* of weights: one stream of memory for a while */
+};
 
 enum finish { FINISH_NOTHING, FINISH_ADD, FINISH_SWIGLU };
 
@@ -23,6 +31,9 @@ struct products_job {
     float *sum; /* FINISH_ADD */
     bool needs_kind[KERNEL_ACTIVATION_COUNT];
     bool converts_in_workers;
+    size_t unit_rows;
+    size_t unit_count;
+    atomic_size_t next_unit;
 };
 
 static void convert_rows(const struct products_job *job, size_t begin, size_t end)
@@ -84,23 +95,69 @@ static void finish(const struct products_job *job, struct worker_share share)
     }
 }
 
+/* Units of one product; SwiGLU needs the same rows of both in one unit. */
+static size_t units_of(const struct products_job *job, size_t product)
+{
+    return (job->products[product].weight->row_count + job->unit_rows - 1) / job->unit_rows;
+}
+
+static struct worker_share rows_of_unit(const struct products_job *job, size_t product, size_t unit)
+{
+    const size_t row_count = job->products[product].weight->row_count;
+    const size_t begin = unit * job->unit_rows;
+    const size_t end = begin + job->unit_rows;
+    return (struct worker_share){.begin = begin, .end = end < row_count ? end : row_count};
+}
+
+static void run_unit(const struct products_job *job, size_t unit)
+{
+    size_t product = 0;
+    size_t last = 0;
+    if (job->finish == FINISH_SWIGLU)
+        last = job->product_count - 1;
+    else
+        for (; unit >= units_of(job, product); product++, last++)
+            unit -= units_of(job, product);
+    const struct worker_share rows = rows_of_unit(job, product, unit);
+    for (; product <= last; product++)
+        multiply(job, &job->products[product], rows);
+    if (job->finish != FINISH_NOTHING)
+        finish(job, rows);
+}
+
 static void products_worker(unsigned index, unsigned count, void *context)
 {
-    const struct products_job *job = context;
+    struct products_job *job = context;
     if (job->converts_in_workers) {
         const struct worker_share rows = worker_pool_share(job->f->row_count, 1, index, count);
         convert_rows(job, rows.begin, rows.end);
         worker_pool_barrier(job->f->workers);
     }
-    struct worker_share share = {0};
-    for (size_t i = 0; i < job->product_count; i++) {
-        share =
-            worker_pool_share(job->products[i].weight->row_count, KERNEL_ROW_ALIGN, index, count);
-        if (share.begin < share.end)
-            multiply(job, &job->products[i], share);
+    for (;;) {
+        const size_t unit = atomic_fetch_add_explicit(&job->next_unit, 1, memory_order_relaxed);
+        if (unit >= job->unit_count)
+            return;
+        run_unit(job, unit);
     }
-    if (job->finish != FINISH_NOTHING && share.begin < share.end)
-        finish(job, share);
+}
+
+/* Chooses the size of units for `thread_count` threads. */
+static void cut_units(struct products_job *job, size_t thread_count)
+{
+    const bool is_swiglu = job->finish == FINISH_SWIGLU;
+    size_t row_count = 0;
+    size_t row_bytes = 1; /* of the widest row */
+    for (size_t i = 0; i < job->product_count; i++) {
+        const struct weight *weight = job->products[i].weight;
+        row_count += i == 0 || !is_swiglu ? weight->row_count : 0;
+        row_bytes = weight->row_bytes > row_bytes ? weight->row_bytes : row_bytes;
+    }
+    const size_t even = row_count / (thread_count * UNITS_PER_THREAD);
+    const size_t worth = UNIT_BYTES_MIN / row_bytes;
+    const size_t rows = (even > worth ? even : worth) + 1;
+    job->unit_rows = (rows + KERNEL_ROW_ALIGN - 1) / KERNEL_ROW_ALIGN * KERNEL_ROW_ALIGN;
+    for (size_t i = 0; i < (is_swiglu ? 1 : job->product_count); i++)
+        job->unit_count += units_of(job, i);
 }
 
 static void run(struct products_job *job)
@@ -113,20 +170,20 @@ static void run(struct products_job *job)
     for (size_t i = 0; i < job->product_count; i++) {
         const struct weight *weight = job->products[i].weight;
         DCHECK(weight->column_count == job->columns);
-        DCHECK(kernel_table_activation_bytes(KERNEL_ACTIVATION_F32, job->columns) ==
-               forward_stride(job->columns) * sizeof(float));
         job->needs_kind[f->kernels->matmul[weight->dtype].activation] = true;
         multiply_adds += (size_t)weight->row_count * weight->column_count * f->row_count;
     }
-    if (multiply_adds < MULTIPLY_ADDS_MIN) {
-        convert_rows(job, 0, f->row_count);
-        products_worker(0, 1, job);
-        return;
-    }
-    job->converts_in_workers = f->row_count > 1;
+    DCHECK(kernel_table_activation_bytes(KERNEL_ACTIVATION_F32, job->columns) ==
+           forward_stride(job->columns) * sizeof(float));
+    const bool is_small = multiply_adds < MULTIPLY_ADDS_MIN;
+    job->converts_in_workers = f->row_count > 1 && !is_small;
     if (!job->converts_in_workers)
         convert_rows(job, 0, f->row_count);
-    worker_pool_run(f->workers, products_worker, job);
+    cut_units(job, is_small ? 1 : f->config.thread_count);
+    if (is_small)
+        products_worker(0, 1, job);
+    else
+        worker_pool_run(f->workers, products_worker, job);
 }
 
 void op_products(struct forward *f, const float *input, const struct op_product *products,
