@@ -177,7 +177,10 @@ static enum status generate(struct agent *agent, bool last_step, struct session_
     strbuf_clear(&agent->reasoning);
     json_decref(agent->calls);
     agent->calls = json_array();
-    const struct session_limits limits = {.token_count_max = agent->config.answer_tokens_max};
+    const struct session_limits limits = {
+        .token_count_max = agent->config.answer_tokens_max,
+        .starts_in_reasoning = engine_prompt_opens_reasoning(agent->config.engine, &agent->spans),
+    };
     return session_generate(agent->session, &limits, mask, on_event, on_progress, agent, result,
                             err);
 }

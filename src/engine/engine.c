@@ -241,3 +241,8 @@ enum status engine_render(struct engine *engine, const struct chat_request *requ
                          "this model has no chat template; use it with `holt run --raw`");
     return chat_template_render(engine->chat_template, request, out, err);
 }
+
+bool engine_prompt_opens_reasoning(const struct engine *engine, const struct chat_spans *prompt)
+{
+    return output_parser_prompt_is_open(strbuf_view(&prompt->text), engine->reasoning);
+}

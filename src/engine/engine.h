@@ -100,3 +100,7 @@ MUST_USE enum status engine_mask_vocab(struct engine *engine, const struct token
  */
 MUST_USE enum status engine_render(struct engine *engine, const struct chat_request *request,
                                    struct chat_spans *out, struct error *err);
+
+/* True if the rendered prompt ends inside reasoning that the template opened: then what the model
+ * writes first is thinking (session_limits.starts_in_reasoning). */
+bool engine_prompt_opens_reasoning(const struct engine *engine, const struct chat_spans *prompt);
