@@ -22,7 +22,7 @@ enum phase {
 
 enum {
     FREE_WHOLE_MAX = 18,       /* digits of an integer: within 64 bits */
-    FREE_POINT_WHOLE_MAX = 15, /* digits before a point */
+    FREE_POINT_WHOLE_MAX = 16, /* digits before a point */
     FREE_DIGITS_MAX = 17,      /* before and behind a point */
     FREE_ZEROS_MAX = 3,        /* behind "0.": smaller numbers have an exponent */
     HAS_VALUE = 1,             /* of at.digits, free: a digit is not 0 */
@@ -248,7 +248,9 @@ static bool free_digit_fits(const struct grammar_number_at *at, unsigned digit)
         return at->fraction < room;
     if (!(at->digits & HAS_VALUE) && at->fraction >= FREE_ZEROS_MAX)
         return false;
-    return at->fraction + 1u < room; /* a fraction does not end with 0: leave room for more */
+    if (at->fraction == 0)
+        return room > 0;             /* ".0" may end a number */
+    return at->fraction + 1u < room; /* other fractions do not end with 0: leave room for more */
 }
 
 /* ---------------------------------------------------------------- moving */

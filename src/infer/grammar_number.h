@@ -7,7 +7,7 @@
  * digits, or an integer of at most 18: "12", "-0.5", "1.5e+16", "1e-05".
  *
  * No leading zeros, no "-0", no zeros at the end of a fraction ("1.0" is allowed), nothing between
- * 0 and 0.0001 without an exponent: a value has one text.
+ * 0 and 0.0001 without an exponent: a value of at most 15 digits has one text.
  *
  * Threads: any; pure functions.
  * Depends on: base/. Used by: grammar.c, grammar_state.c, grammar_rest.c, grammar_schema.c.

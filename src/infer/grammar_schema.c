@@ -5,29 +5,47 @@
 #include "infer/grammar_schema_builder.h"
 #include "infer/grammar_schema_keywords.h"
 #include "text/json.h"
+#include "text/utf8.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 enum {
-    WORK_MAX = 200 * 1000, /* schemas joining sets, and comparisons */
-    JOIN_DEPTH_MAX = 32,   /* $ref and allOf behind each other */
-    PATH_LEN_MAX = 160,    /* of the JSON pointers in messages */
+    WORK_MAX = 200 * 1000,  /* schemas joining sets, and comparisons */
+    JOIN_DEPTH_MAX = 32,    /* $ref and allOf behind each other */
+    PATH_LEN_MAX = 160,     /* of the JSON pointers in messages */
+    KEYWORD_SHOWN_MAX = 64, /* bytes of a keyword in a message */
 };
 
 /* ---------------------------------------------------------------- paths and references */
 
-/* path/name, cut in the middle of the message rather than growing without end. */
+/* For messages, which are one line: control characters become '?'. */
+static void add_clean(struct strbuf *out, struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        const unsigned char c = (unsigned char)text.ptr[i];
+        strbuf_add_char(out, c < ' ' || c == 0x7f ? '?' : (char)c);
+    }
+}
+
+/* path/name; a path that grows too long for a message stays as it is. */
 static const char *path_below(struct grammar_schema_builder *builder, const char *path,
                               const char *name)
 {
     CLEANUP(strbuf_done) struct strbuf text = {.size_max = PATH_LEN_MAX};
     strbuf_add_c(&text, path);
     strbuf_add_char(&text, '/');
-    for (const char *c = name; *c; c++)
-        strbuf_add_char(&text, (unsigned char)*c < ' ' ? '?' : *c);
+    add_clean(&text, str_from_c(name));
     if (text.overflowed)
         return path;
+    return arena_copy_str(&builder->arena, strbuf_view(&text)).ptr;
+}
+
+/* A reference as the path of what it leads to. */
+static const char *path_of(struct grammar_schema_builder *builder, struct str reference)
+{
+    CLEANUP(strbuf_done) struct strbuf text = {0};
+    add_clean(&text, str_slice(reference, 0, utf8_cut(reference, PATH_LEN_MAX)));
     return arena_copy_str(&builder->arena, strbuf_view(&text)).ptr;
 }
 
@@ -156,6 +174,14 @@ static enum status add_atom(struct joining *in, struct grammar_schema_atom atom)
     return OK;
 }
 
+static enum status refuse_keyword(const struct joining *in, struct str keyword, const char *path)
+{
+    CLEANUP(strbuf_done) struct strbuf clean = {0};
+    add_clean(&clean, str_slice(keyword, 0, utf8_cut(keyword, KEYWORD_SHOWN_MAX)));
+    return error_set(in->err, E_UNSUPPORTED, "the schema keyword \"%s\" at %s cannot be enforced",
+                     strbuf_c(&clean), path);
+}
+
 /* Refuses keywords that cannot be enforced; says whether any is left besides those that refer. */
 static enum status check_keywords(struct joining *in, const json_t *schema, const char *path,
                                   bool *out_is_plain)
@@ -169,9 +195,7 @@ static enum status check_keywords(struct joining *in, const json_t *schema, cons
             grammar_schema_keywords_find(key, json_object_iter_value(i));
         if (kind == GRAMMAR_SCHEMA_UNSUPPORTED ||
             (kind == GRAMMAR_SCHEMA_ROOT_ONLY && schema != in->builder->root))
-            return error_set(in->err, E_UNSUPPORTED,
-                             "the schema keyword \"%.*s\" at %s cannot be enforced",
-                             key.len > 64 ? 64 : (int)key.len, key.ptr, path);
+            return refuse_keyword(in, key, path);
         bool refers = kind != GRAMMAR_SCHEMA_USED;
         for (size_t k = 0; k < ARRAY_LEN(referring); k++)
             refers |= str_equal_c(key, referring[k]);
@@ -211,7 +235,7 @@ static enum status join_references(struct joining *in, const json_t *schema, con
     if (ref) {
         const json_t *target = NULL;
         TRY(find_reference(in->builder, ref, path, &target, in->err));
-        TRY(join(in, target, str_equal_c(json_str(ref), "#") ? "#" : json_string_value(ref)));
+        TRY(join(in, target, path_of(in->builder, json_str(ref))));
     }
     TRY(join_list(in, schema, "anyOf", path));
     return join_list(in, schema, "oneOf", path);

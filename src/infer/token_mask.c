@@ -387,8 +387,7 @@ enum status token_mask_forbid(struct token_mask *mask, struct str tool_name, str
     uint32_t tag = 0;
     const struct token_mask_internal_tool *tool = find_tool(mask, tool_name, &tag);
     if (!tool)
-        return error_set(err, E_NOT_FOUND, "no tool '%.*s' in this mask",
-                         STR_ARG(str_slice(tool_name, 0, TOKEN_MASK_NAME_MAX)));
+        return error_set(err, E_NOT_FOUND, "the tool whose call is to be forbidden is unknown");
     if (arguments.len == 0 || is_forbidden(mask, tag, arguments) ||
         !could_come(mask, tool->mark, arguments))
         return OK;

@@ -10,6 +10,7 @@
  */
 #include "infer/token_mask.h"
 
+#include "infer/grammar_frame.h"
 #include "infer/token_mask_internal.h"
 #include "tokenizer/tokenizer.h"
 
@@ -117,12 +118,20 @@ static bool allow_plain(const struct request *request, const struct grammar_node
             add_plain(request, pending, room);
         return true;
     }
-    if (rule->kind != GRAMMAR_STRING || node->count < rule->len_min)
+    /* The rest is the same text behind any plain token: count its tokens once. A key that happens
+     * to
+     * be used then needs one character more. */
+    uint32_t more = 0;
+    if (rule->kind == GRAMMAR_KEY) {
+        more = 1;
+        if (grammar_frame_key_is_used(&mask->state, &mask->state.nodes[node->parent], node->extra))
+            return false;
+    } else if (node->count < rule->len_min) {
         return false;
-    /* The rest is the same text behind any plain token: count its tokens once. */
+    }
     const uint32_t fewest = token_mask_internal_fewest_for(mask, node);
     for (uint32_t pending = 0; pending <= TOKEN_MASK_VOCAB_PENDING_MAX; pending++) {
-        if (fewest <= request->left && request->left - fewest >= pending)
+        if (fewest <= request->left && request->left - fewest >= pending + more)
             add_plain(request, pending, room);
     }
     return true;

@@ -16,9 +16,13 @@
 #include "infer/grammar_schema.h"
 #include "infer/token_mask_internal.h"
 #include "text/json.h"
+#include "text/utf8.h"
 #include "tokenizer/tokenizer.h"
 
-enum { PIECES_MAX = 64 }; /* texts and special tokens of one part of the tool-call form */
+enum {
+    PIECES_MAX = 64,     /* texts and special tokens of one part of the tool-call form */
+    NAME_SHOWN_MAX = 64, /* bytes of a name in a message */
+};
 
 /* A part of the tool-call form: a text, or a special token. */
 struct piece {
@@ -113,12 +117,23 @@ static void note_specials(struct compiler *in)
 
 /* ---------------------------------------------------------------- tools */
 
+/* A name as messages show it. */
+static struct str shown(struct str name)
+{
+    return str_slice(name, 0, utf8_cut(name, NAME_SHOWN_MAX));
+}
+
 /* The name as it stands in JSON, without quotes, and what follows it. */
 static enum status add_name(const struct compiler *in, struct str name, struct strbuf *out)
 {
-    if (name.len == 0 || name.len > TOKEN_MASK_NAME_MAX)
-        return error_set(in->err, E_INVALID, "a tool's name must have 1 to %d bytes",
-                         TOKEN_MASK_NAME_MAX);
+    bool is_clean = utf8_is_valid(name);
+    for (size_t i = 0; i < name.len; i++)
+        is_clean &= (unsigned char)name.ptr[i] >= ' ' && name.ptr[i] != 0x7f;
+    if (name.len == 0 || name.len > TOKEN_MASK_NAME_MAX || !is_clean)
+        return error_set(
+            in->err, E_INVALID,
+            "a tool's name must have 1 to %d bytes of UTF-8 without control characters",
+            TOKEN_MASK_NAME_MAX);
     CLEANUP(strbuf_done) struct strbuf quoted = {0};
     json_write_string(name, &quoted);
     strbuf_add_str(out, str_slice(strbuf_view(&quoted), 1, quoted.len - 1));
@@ -130,8 +145,7 @@ static enum status add_name(const struct compiler *in, struct str name, struct s
 static enum status name_tool(const struct compiler *in, struct str name, enum status status)
 {
     struct error reason = *in->err;
-    return error_set(in->err, status, "tool '%.*s': %.*s", STR_ARG(str_slice(name, 0, 64)), 400,
-                     reason.text);
+    return error_set(in->err, status, "tool '%.*s': %.*s", STR_ARG(shown(name)), 400, reason.text);
 }
 
 static enum status add_arguments(const struct compiler *in, const struct token_mask_tool *tool,
@@ -180,12 +194,12 @@ static enum status add_tools(const struct compiler *in, const struct token_mask_
     CLEANUP(mem_freep) uint32_t *then = mem_zalloc((tool_count + 1) * sizeof(*then));
     program->tools = mem_zalloc((tool_count + 1) * sizeof(*program->tools));
     for (size_t i = 0; i < tool_count; i++) {
+        TRY(add_name(in, tools[i].name, &texts));
         for (size_t k = 0; k < i; k++) {
             if (str_equal(tools[i].name, tools[k].name))
                 return error_set(in->err, E_INVALID, "two tools are named '%.*s'",
-                                 STR_ARG(str_slice(tools[i].name, 0, 64)));
+                                 STR_ARG(shown(tools[i].name)));
         }
-        TRY(add_name(in, tools[i].name, &texts));
         ends[i] = texts.len;
         TRY(add_tool(in, &tools[i], limits));
         then[i] = program->tools[i].then;
@@ -330,7 +344,7 @@ static enum status check_tools(const struct token_mask_internal_program *program
             return error_set(err, E_INVALID,
                              "tool '%.*s': no arguments satisfy its schema (or only larger ones "
                              "than %d bytes)",
-                             STR_ARG(str_slice(tool->name, 0, 64)), GRAMMAR_SHORTEST_MAX);
+                             STR_ARG(shown(tool->name)), GRAMMAR_SHORTEST_MAX);
     }
     return OK;
 }

@@ -467,6 +467,21 @@ json_t *mask_support_schema(struct mask_support_random *random)
     return root;
 }
 
+json_t *mask_support_oneof(struct mask_support_random *random)
+{
+    json_t *list = json_array();
+    for (uint32_t left = 2 + mask_support_below(random, 2); left > 0; left--) {
+        json_t *branch = one_in(random, 2) ? object_schema(random, 1) : random_schema(random, 0);
+        json_t *members = json_object_get(branch, "properties");
+        if (members && one_in(random, 2)) { /* what such schemas mostly have */
+            json_object_set_new(members, "a", json_pack("{so}", "const", random_integer(random)));
+            json_array_append_new(json_object_get(branch, "required"), json_string("a"));
+        }
+        json_array_append_new(list, branch);
+    }
+    return json_pack("{so}", "oneOf", list);
+}
+
 /* ---------------------------------------------------------------- values for schemas */
 
 static json_t *member_values(struct mask_support_random *random, const json_t *root,

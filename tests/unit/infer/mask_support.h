@@ -38,8 +38,10 @@ struct mask_support_random {
 };
 uint32_t mask_support_below(struct mask_support_random *random, uint32_t limit);
 
-/* New references. The schema is a whole document with $defs. */
+/* New references. The first schema is a whole document with $defs. */
 json_t *mask_support_schema(struct mask_support_random *random);
+/* A oneOf of two or three schemas, some of which exclude each other. */
+json_t *mask_support_oneof(struct mask_support_random *random);
 json_t *mask_support_value(struct mask_support_random *random, const json_t *root,
                            const json_t *schema, int depth);
 /* Changes one thing somewhere inside. */

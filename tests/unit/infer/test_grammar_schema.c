@@ -355,6 +355,32 @@ static void hostile_schemas_get_a_sentence(void **state)
     }
 }
 
+/* Where a further key has reached its greatest length it must be a new one: otherwise neither a
+ * quote nor a character could follow. */
+static void a_used_key_cannot_fill_its_length(void **state)
+{
+    (void)state;
+    CLEANUP(json_decrefp) json_t *schema = mask_support_json("{\"type\":\"object\"}");
+    CLEANUP(grammar_unrefp) struct grammar *grammar = grammar_new();
+    CLEANUP(grammar_state_done) struct grammar_state automaton = {0};
+    const struct grammar_limits limits = {.key_len_max = 2};
+    uint32_t rule = 0;
+    assert_ok(grammar_schema_add(grammar, schema, &limits, &rule, err));
+    assert_ok(grammar_finish(grammar, 0, err));
+    grammar_state_start(&automaton, grammar, NULL, rule, 0);
+    struct grammar_layer next;
+    for (const char *c = "{\"ab\": 1, \"a"; *c; c++) {
+        assert_true(grammar_state_step(&automaton, &automaton.base, (unsigned char)*c, &next));
+        grammar_state_commit(&automaton, &next);
+        mask_support_follow_rest(&automaton);
+    }
+    assert_false(grammar_state_step(&automaton, &automaton.base, 'b', &next));
+    assert_false(grammar_state_step(&automaton, &automaton.base, 0xc3, &next));
+    assert_false(grammar_state_step(&automaton, &automaton.base, '\\', &next));
+    assert_true(grammar_state_step(&automaton, &automaton.base, 'a', &next));
+    assert_true(grammar_state_step(&automaton, &automaton.base, '"', &next));
+}
+
 static void a_schema_is_not_kept(void **state)
 {
     (void)state;
@@ -420,8 +446,9 @@ static void check_rests(const struct grammar *grammar, uint32_t rule,
 static void random_schemas_and_values_agree_with_a_plain_validator(void **state)
 {
     (void)state;
-    const bool is_soak = getenv("HOLT_SOAK") != NULL;
-    struct mask_support_random random = {.state = 2024};
+    int64_t seed = 0; /* HOLT_SOAK=n is a long run with seed n */
+    const bool is_soak = str_to_int(str_from_c(getenv("HOLT_SOAK")), &seed);
+    struct mask_support_random random = {.state = (uint64_t)seed + 2024};
     struct tally tally = {0};
     for (int i = 0; i < (is_soak ? 20000 : 400); i++) {
         CLEANUP(json_decrefp) json_t *schema = mask_support_schema(&random);
@@ -446,6 +473,30 @@ static void random_schemas_and_values_agree_with_a_plain_validator(void **state)
     assert_true(tally.accepted > 500 && tally.refused > 500);
 }
 
+static void a_oneof_that_is_accepted_means_exactly_one(void **state)
+{
+    (void)state;
+    struct mask_support_random random = {.state = 77};
+    struct tally tally = {0};
+    size_t enforced = 0;
+    for (int i = 0; i < 1500; i++) {
+        CLEANUP(json_decrefp) json_t *schema = mask_support_oneof(&random);
+        CLEANUP(grammar_unrefp) struct grammar *grammar = grammar_new();
+        uint32_t rule = 0;
+        if (grammar_schema_add(grammar, schema, NULL, &rule, NULL) != OK)
+            continue;
+        assert_ok(grammar_finish(grammar, 0, err));
+        enforced++;
+        for (int k = 0; k < 12; k++) {
+            CLEANUP(json_decrefp) json_t *value = mask_support_value(&random, schema, schema, 4);
+            check_value(grammar, rule, schema, value, &tally);
+        }
+    }
+    print_message("%zu of 1500 enforced; %zu values accepted, %zu refused\n", enforced,
+                  tally.accepted, tally.refused);
+    assert_true(enforced > 300 && tally.accepted > 1000);
+}
+
 int test_grammar_schema(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,7 +510,9 @@ int test_grammar_schema(void)
         cmocka_unit_test(unsatisfiable_schemas_allow_nothing),
         cmocka_unit_test(what_cannot_be_enforced_is_refused_by_name),
         cmocka_unit_test(hostile_schemas_get_a_sentence),
+        cmocka_unit_test(a_used_key_cannot_fill_its_length),
         cmocka_unit_test(a_schema_is_not_kept),
+        cmocka_unit_test(a_oneof_that_is_accepted_means_exactly_one),
         cmocka_unit_test(random_schemas_and_values_agree_with_a_plain_validator),
     };
     return cmocka_run_group_tests_name("grammar_schema", tests, NULL, NULL);
