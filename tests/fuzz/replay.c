@@ -81,6 +81,6 @@ int main(int argument_count, char **arguments)
         const int is_folder = stat(arguments[i], &info) == 0 && S_ISDIR(info.st_mode);
         failed |= is_folder ? replay_folder(arguments[i]) : replay_file(arguments[i]);
     }
-    printf("%zu inputs replayed\n", replayed);
+    printf("%zu passed, %d failed\n", replayed, failed);
     return failed;
 }

@@ -70,7 +70,14 @@ static bool parse(int argc, char **argv, struct options *options)
     return true;
 }
 
-static unsigned run_level(const struct options *options, const struct cpu_level *level)
+/* Families of kernels, over all levels. */
+struct totals {
+    unsigned passed;
+    unsigned failed;
+};
+
+static unsigned run_level(const struct options *options, const struct cpu_level *level,
+                          struct totals *totals)
 {
     struct kernel_table reference;
     struct kernel_table candidate;
@@ -89,7 +96,10 @@ static unsigned run_level(const struct options *options, const struct cpu_level 
         }
         const uint64_t begin = clock_monotonic_ns();
         const uint64_t before = c.comparison_count;
+        const unsigned failures_before = c.failure_count;
         families[i].check(&c);
+        totals->passed += c.failure_count == failures_before;
+        totals->failed += c.failure_count != failures_before;
         printf("%-9s %-10s %8" PRIu64 " values, reference digest %016" PRIx64 ", %.1f s\n",
                level->name, families[i].name, c.comparison_count - before, c.digest,
                (double)(clock_monotonic_ns() - begin) * 1e-9);
@@ -113,6 +123,7 @@ int main(int argc, char **argv)
 
     const unsigned features = cpu_features();
     unsigned failures = 0;
+    struct totals totals = {0};
     for (size_t i = 0; i < CPU_LEVEL_COUNT; i++) {
         const struct cpu_level *level = &cpu_levels[i];
         if (options.level && strcmp(options.level, level->name) != 0)
@@ -120,9 +131,11 @@ int main(int argc, char **argv)
         if ((features & level->features) != level->features)
             printf("%-9s skipped: this processor does not have it\n", level->name);
         else if (options.is_bench || level->features != 0) /* level 0 is the reference itself */
-            failures += run_level(&options, level);
+            failures += run_level(&options, level, &totals);
     }
     if (failures > 0)
         printf("FAILED: %u differences (repeat with SEED=%" PRIu64 ")\n", failures, options.seed);
+    if (!options.is_bench)
+        printf("%u passed, %u failed\n", totals.passed, totals.failed);
     return failures > 0;
 }
