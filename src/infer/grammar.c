@@ -114,6 +114,8 @@ void grammar_fill(struct grammar *grammar, uint32_t id, uint32_t from)
         return;
     CHECK(id < grammar->rule_count && from < grammar->rule_count);
     grammar->rules[id] = grammar->rules[from];
+    if (from + 1 == grammar->rule_count && id != from)
+        grammar->rule_count--; /* it moved */
 }
 
 uint32_t grammar_add_literal(struct grammar *grammar, struct str text)

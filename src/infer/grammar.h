@@ -25,7 +25,7 @@
 enum {
     GRAMMAR_NODES_AROUND = 8, /* stack nodes for what stands around the outermost value */
 
-    GRAMMAR_RULES_MAX = 8192,
+    GRAMMAR_RULES_MAX = 16384,
     GRAMMAR_LINKS_MAX = 256 * 1024,     /* references from rules to rules */
     GRAMMAR_TEXT_MAX = 4 * 1024 * 1024, /* bytes of all literals, keys and words together */
     GRAMMAR_CHOICES_MAX = 128,          /* alternatives of one choice */
@@ -142,7 +142,8 @@ static inline void grammar_unrefp(struct grammar **grammar)
 /* Rules. Each returns the id of a new rule. A limit that is passed is remembered and reported by
  * grammar_finish(), so that builders need not look at every call. */
 uint32_t grammar_reserve(struct grammar *grammar);
-/* Gives the reserved rule `id` the content of the rule `from`, which was added after it. */
+/* Gives the reserved rule `id` the content of the rule `from`, which was added last and is nowhere
+ * referred to: its id ends. */
 void grammar_fill(struct grammar *grammar, uint32_t id, uint32_t from);
 
 uint32_t grammar_add_literal(struct grammar *grammar, struct str text); /* not empty */
