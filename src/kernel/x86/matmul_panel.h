@@ -16,7 +16,7 @@
 #include "kernel/kernel_table.h"
 
 enum {
-    MATMUL_PANEL_TOKENS = 6,   /* from this number on a panel is worth its making */
+    MATMUL_PANEL_TOKENS = 3,   /* from this number on a panel is worth its making */
     MATMUL_PANEL_COLUMNS = 512 /* of a panel at most */
 };
 

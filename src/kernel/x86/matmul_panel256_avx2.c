@@ -54,7 +54,7 @@ TEMPLATE void add_steps(const struct panel *panel, size_t b, size_t step, size_t
         UNROLL_FOR (size_t t = 0; t < tokens; t++) {
             const __m256i x = panel_broadcast(q[t] + b * BLOCK + s * 4);
             UNROLL_FOR (size_t g = 0; g < groups; g++)
-                c[t][g] = _mm256_add_epi16(c[t][g], _mm256_maddubs_epi16(w[g], x));
+                c[t][g] = panel_add_words(c[t][g], w[g], x);
         }
     }
     UNROLL_FOR (size_t g = 0; g < groups; g++) {
@@ -75,21 +75,18 @@ TEMPLATE __m256i pair_sum(const struct panel *panel, size_t b, size_t g, const i
     return sum;
 }
 
-TEMPLATE void add_to_output(const struct panel_tile *tile, size_t t, size_t g, size_t block,
-                            float a_scale, __m256 u)
-{
-    const __m256 sum = panel_load(tile, t, g, block == 0);
-    panel_store(tile, t, g, _mm256_fmadd_ps(_mm256_set1_ps(a_scale), u, sum));
-}
-
 /* ---------------------------------------------------------------- Q4_K */
 
 TEMPLATE void multiply_q4_k(const struct panel *panel, const struct panel_tile *tile,
                             unsigned tokens, unsigned groups)
 {
     const unsigned char *q[PANEL_TILE];
-    UNROLL_FOR (size_t t = 0; t < tokens; t++)
+    __m256 sum[PANEL_TILE][PANEL_GROUPS];
+    for (size_t t = 0; t < tokens; t++) {
         q[t] = panel_activation(tile, t) + tile->block_begin * BLOCK;
+        for (size_t g = 0; g < groups; g++)
+            sum[t][g] = panel_load(tile, t, g, tile->block_begin == 0);
+    }
     for (size_t b = 0; b < tile->block_count; b++) {
         const size_t block = tile->block_begin + b;
         __m256i isum[PANEL_TILE][PANEL_GROUPS];
@@ -106,10 +103,13 @@ TEMPLATE void multiply_q4_k(const struct panel *panel, const struct panel_tile *
                 __m256 u = _mm256_mul_ps(_mm256_load_ps(panel->scale[b][g]),
                                          _mm256_cvtepi32_ps(isum[t][g]));
                 u = _mm256_fnmadd_ps(_mm256_load_ps(panel->min[b][g]), _mm256_cvtepi32_ps(msum), u);
-                add_to_output(tile, t, g, block, a.scale[block], u);
+                sum[t][g] = _mm256_fmadd_ps(_mm256_set1_ps(a.scale[block]), u, sum[t][g]);
             }
         }
     }
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t g = 0; g < groups; g++)
+            panel_store(tile, t, g, sum[t][g]);
 }
 
 static void run_tile_q4_k(const void *panel, const struct panel_tile *tile)
@@ -200,8 +200,12 @@ TEMPLATE void multiply_q6_k(const struct panel *panel, const struct panel_tile *
                             unsigned tokens, unsigned groups)
 {
     const unsigned char *q[PANEL_TILE];
-    UNROLL_FOR (size_t t = 0; t < tokens; t++)
+    __m256 sum[PANEL_TILE][PANEL_GROUPS];
+    for (size_t t = 0; t < tokens; t++) {
         q[t] = panel_activation(tile, t) + tile->block_begin * BLOCK;
+        for (size_t g = 0; g < groups; g++)
+            sum[t][g] = panel_load(tile, t, g, tile->block_begin == 0);
+    }
     for (size_t b = 0; b < tile->block_count; b++) {
         const size_t block = tile->block_begin + b;
         __m256i isum[PANEL_TILE][PANEL_GROUPS];
@@ -216,12 +220,15 @@ TEMPLATE void multiply_q6_k(const struct panel *panel, const struct panel_tile *
             UNROLL_FOR (size_t g = 0; g < groups; g++) {
                 const __m256i offset = pair_sum(panel, b, g, a.sum16 + block * 16, 8);
                 const __m256i dot = _mm256_sub_epi32(isum[t][g], _mm256_slli_epi32(offset, 5));
-                add_to_output(
-                    tile, t, g, block, a.scale[block],
-                    _mm256_mul_ps(_mm256_load_ps(panel->scale[b][g]), _mm256_cvtepi32_ps(dot)));
+                const __m256 u =
+                    _mm256_mul_ps(_mm256_load_ps(panel->scale[b][g]), _mm256_cvtepi32_ps(dot));
+                sum[t][g] = _mm256_fmadd_ps(_mm256_set1_ps(a.scale[block]), u, sum[t][g]);
             }
         }
     }
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t g = 0; g < groups; g++)
+            panel_store(tile, t, g, sum[t][g]);
 }
 
 static void run_tile_q6_k(const void *panel, const struct panel_tile *tile)

@@ -34,7 +34,7 @@ TEMPLATE void add_products(const struct panel *panel, size_t b, size_t step, siz
         UNROLL_FOR (size_t t = 0; t < tokens; t++) {
             const __m512i x = panel_broadcast(q[t] + b * BLOCK + s * 4);
             UNROLL_FOR (size_t g = 0; g < groups; g++)
-                c[t][g] = _mm512_dpbusd_epi32(c[t][g], w[g], x);
+                c[t][g] = panel_dot(c[t][g], w[g], x);
         }
     }
 }

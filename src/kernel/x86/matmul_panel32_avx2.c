@@ -27,17 +27,31 @@ TEMPLATE __m256i load_weights(const void *w)
     return _mm256_load_si256((const __m256i *)w);
 }
 
-/* acc = fma(dw * da, dot, acc), in the output array. */
-TEMPLATE void add_block(const struct panel *panel, const struct panel_tile *tile, size_t b,
-                        size_t t, size_t g, __m256i dot)
+/* acc = fma(dw * da, dot, acc) */
+TEMPLATE __m256 add_block(const struct panel *panel, const struct panel_tile *tile, size_t b,
+                          size_t t, size_t g, __m256i dot, __m256 sum)
 {
-    const size_t block = tile->block_begin + b;
     const struct activation_q8_32 a =
         activation_q8_32_view(panel_activation(tile, t), tile->args->columns);
-    const __m256 scale =
-        _mm256_mul_ps(_mm256_load_ps(panel->scale[b][g]), _mm256_set1_ps(a.scale[block]));
-    const __m256 sum = panel_load(tile, t, g, block == 0);
-    panel_store(tile, t, g, _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(dot), sum));
+    const __m256 a_scale = _mm256_set1_ps(a.scale[tile->block_begin + b]);
+    const __m256 scale = _mm256_mul_ps(_mm256_load_ps(panel->scale[b][g]), a_scale);
+    return _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(dot), sum);
+}
+
+TEMPLATE void load_sums(const struct panel_tile *tile, unsigned tokens, unsigned groups,
+                        __m256 sum[PANEL_TILE][PANEL_GROUPS])
+{
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t g = 0; g < groups; g++)
+            sum[t][g] = panel_load(tile, t, g, tile->block_begin == 0);
+}
+
+TEMPLATE void store_sums(const struct panel_tile *tile, unsigned tokens, unsigned groups,
+                         __m256 sum[PANEL_TILE][PANEL_GROUPS])
+{
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t g = 0; g < groups; g++)
+            panel_store(tile, t, g, sum[t][g]);
 }
 
 /* ---------------------------------------------------------------- Q8_0 */
@@ -46,6 +60,8 @@ TEMPLATE void multiply_q8_0(const struct panel *panel, const struct panel_tile *
                             unsigned tokens, unsigned groups)
 {
     const __m256i ones = _mm256_set1_epi16(1);
+    __m256 sum[PANEL_TILE][PANEL_GROUPS];
+    load_sums(tile, tokens, groups, sum);
     for (size_t b = 0; b < tile->block_count; b++) {
         __m256i c[PANEL_TILE][PANEL_GROUPS];
         const unsigned char *q[PANEL_TILE];
@@ -66,8 +82,9 @@ TEMPLATE void multiply_q8_0(const struct panel *panel, const struct panel_tile *
             }
         UNROLL_FOR (size_t t = 0; t < tokens; t++)
             UNROLL_FOR (size_t g = 0; g < groups; g++)
-                add_block(panel, tile, b, t, g, c[t][g]);
+                sum[t][g] = add_block(panel, tile, b, t, g, c[t][g], sum[t][g]);
     }
+    store_sums(tile, tokens, groups, sum);
 }
 
 static void run_tile_q8_0(const void *panel, const struct panel_tile *tile)
@@ -106,6 +123,8 @@ void matmul_panel32_avx2_q8_0(const struct kernel_matmul_args *args)
 TEMPLATE void multiply_q4_0(const struct panel *panel, const struct panel_tile *tile,
                             unsigned tokens, unsigned groups)
 {
+    __m256 sum[PANEL_TILE][PANEL_GROUPS];
+    load_sums(tile, tokens, groups, sum);
     for (size_t b = 0; b < tile->block_count; b++) {
         __m256i c[PANEL_TILE][PANEL_GROUPS]; /* words */
         const unsigned char *q[PANEL_TILE];
@@ -121,7 +140,7 @@ TEMPLATE void multiply_q4_0(const struct panel *panel, const struct panel_tile *
             UNROLL_FOR (size_t t = 0; t < tokens; t++) {
                 const __m256i x = panel_broadcast(q[t] + step * 4);
                 UNROLL_FOR (size_t g = 0; g < groups; g++)
-                    c[t][g] = _mm256_add_epi16(c[t][g], _mm256_maddubs_epi16(w[g], x));
+                    c[t][g] = panel_add_words(c[t][g], w[g], x);
             }
         }
         UNROLL_FOR (size_t t = 0; t < tokens; t++) {
@@ -130,10 +149,12 @@ TEMPLATE void multiply_q4_0(const struct panel *panel, const struct panel_tile *
             const __m256i offset = _mm256_set1_epi32(8 * a.sum[tile->block_begin + b]);
             UNROLL_FOR (size_t g = 0; g < groups; g++) {
                 const __m256i dot = _mm256_madd_epi16(c[t][g], _mm256_set1_epi16(1));
-                add_block(panel, tile, b, t, g, _mm256_sub_epi32(dot, offset));
+                sum[t][g] =
+                    add_block(panel, tile, b, t, g, _mm256_sub_epi32(dot, offset), sum[t][g]);
             }
         }
     }
+    store_sums(tile, tokens, groups, sum);
 }
 
 static void run_tile_q4_0(const void *panel, const struct panel_tile *tile)

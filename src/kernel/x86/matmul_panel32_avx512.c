@@ -68,7 +68,7 @@ TEMPLATE void multiply(const struct panel *panel, const struct panel_tile *tile,
             UNROLL_FOR (size_t t = 0; t < tokens; t++) {
                 const __m512i x = panel_broadcast(q[t] + b * BLOCK + step * 4);
                 UNROLL_FOR (size_t g = 0; g < groups; g++)
-                    c[t][g] = _mm512_dpbusd_epi32(c[t][g], w[g], x);
+                    c[t][g] = panel_dot(c[t][g], w[g], x);
             }
         }
         UNROLL_FOR (size_t t = 0; t < tokens; t++)

@@ -8,18 +8,19 @@
  * result, acc = fma(factor, value, acc) in ascending block order; a chain of dependent operations,
  * so eight of them (rows times tokens) run side by side.
  *
- * Threads: any. Only static inline functions: files built for one instruction set include it.
+ * Only for files built for AVX2 or above. Threads: any; no state.
  */
 #pragma once
 
 #include "kernel/kernel_table.h"
 #include "kernel/x86/unroll.h"
 
+#include <immintrin.h>
 #include <math.h>
 #include <string.h>
 
 enum {
-    MATMUL_ROWS_TOKENS = 4, /* tokens that share one pass over a row */
+    MATMUL_ROWS_TOKENS = 2, /* tokens that share one pass over a row */
     MATMUL_ROWS_CHAINS = 8,
     MATMUL_ROWS_BLOCKS = 128, /* blocks of a row between two runs of the chains */
     MATMUL_ROWS_PADDING = 16, /* kernels may write this many numbers too many */
@@ -47,33 +48,64 @@ typedef void(matmul_rows_fn)(const struct matmul_rows_part *part, struct matmul_
 struct matmul_rows_format {
     size_t block_len;
     size_t block_bytes;
-    matmul_rows_fn *run[MATMUL_ROWS_TOKENS]; /* for 1, 2, 3, 4 tokens */
+    matmul_rows_fn *run[MATMUL_ROWS_TOKENS]; /* for 1, 2 tokens */
 };
 
-/* `count` chains from `first` on, side by side. */
-TEMPLATE void matmul_rows_chains_of(const struct matmul_rows_chain *chain, size_t first,
-                                    size_t count, size_t block_count, float *sums)
+/* Turns eight rows of eight numbers around: element j of out[i] is element i of rows[j]. */
+TEMPLATE void matmul_rows_turn(const float *const rows[8], size_t at, __m256 out[8])
 {
-    float sum[MATMUL_ROWS_CHAINS];
-    UNROLL_FOR (size_t i = 0; i < count; i++)
-        sum[i] = sums[first + i];
-    for (size_t b = 0; b < block_count; b++)
-        UNROLL_FOR (size_t i = 0; i < count; i++)
-            sum[i] = fmaf(chain[first + i].factor[b], chain[first + i].value[b], sum[i]);
-    UNROLL_FOR (size_t i = 0; i < count; i++)
-        sums[first + i] = sum[i];
+    __m256 four[8]; /* rows j and j + 4: elements 0..3, then 4..7, of both */
+    UNROLL_FOR (size_t j = 0; j < 4; j++) {
+        const __m256 a = _mm256_loadu_ps(rows[j] + at);
+        const __m256 b = _mm256_loadu_ps(rows[j + 4] + at);
+        four[j] = _mm256_permute2f128_ps(a, b, 0x20);
+        four[j + 4] = _mm256_permute2f128_ps(a, b, 0x31);
+    }
+    UNROLL_FOR (size_t half = 0; half < 8; half += 4) {
+        const __m256 low01 = _mm256_unpacklo_ps(four[half], four[half + 1]);
+        const __m256 low23 = _mm256_unpacklo_ps(four[half + 2], four[half + 3]);
+        const __m256 high01 = _mm256_unpackhi_ps(four[half], four[half + 1]);
+        const __m256 high23 = _mm256_unpackhi_ps(four[half + 2], four[half + 3]);
+        out[half] = _mm256_shuffle_ps(low01, low23, 0x44);
+        out[half + 1] = _mm256_shuffle_ps(low01, low23, 0xee);
+        out[half + 2] = _mm256_shuffle_ps(high01, high23, 0x44);
+        out[half + 3] = _mm256_shuffle_ps(high01, high23, 0xee);
+    }
+}
+
+/* Eight chains at once, a lane each; returns how many blocks are done: a multiple of 8. */
+static inline size_t matmul_rows_chains_8(const struct matmul_rows_chain *chain, size_t block_count,
+                                          float *sums)
+{
+    const float *factors[8];
+    const float *values[8];
+    for (size_t i = 0; i < 8; i++) {
+        factors[i] = chain[i].factor;
+        values[i] = chain[i].value;
+    }
+    __m256 sum = _mm256_loadu_ps(sums);
+    size_t b = 0;
+    for (; b + 8 <= block_count; b += 8) {
+        __m256 factor[8];
+        __m256 value[8];
+        matmul_rows_turn(factors, b, factor);
+        matmul_rows_turn(values, b, value);
+        UNROLL_FOR (size_t i = 0; i < 8; i++)
+            sum = _mm256_fmadd_ps(factor[i], value[i], sum);
+    }
+    _mm256_storeu_ps(sums, sum);
+    return b;
 }
 
 static inline void matmul_rows_chains(const struct matmul_rows_chain *chain, size_t chain_count,
                                       size_t block_count, float *sums)
 {
-    size_t first = 0;
-    for (; first + 8 <= chain_count; first += 8)
-        matmul_rows_chains_of(chain, first, 8, block_count, sums);
-    for (; first + 3 <= chain_count; first += 3)
-        matmul_rows_chains_of(chain, first, 3, block_count, sums);
-    for (; first < chain_count; first++)
-        matmul_rows_chains_of(chain, first, 1, block_count, sums);
+    size_t begin = 0;
+    if (chain_count == MATMUL_ROWS_CHAINS)
+        begin = matmul_rows_chains_8(chain, block_count, sums);
+    for (size_t b = begin; b < block_count; b++)
+        for (size_t i = 0; i < chain_count; i++)
+            sums[i] = fmaf(chain[i].factor[b], chain[i].value[b], sums[i]);
 }
 
 /* Rows [row, row + row_count) with tokens [token, token + token_count); row_count * token_count is
@@ -107,7 +139,7 @@ static inline void matmul_rows_tile(const struct kernel_matmul_args *args,
             args->out[(token + t) * args->out_stride + row + r] = sums[r * token_count + t];
 }
 
-/* All rows and tokens of `args`: tokens in tiles of as equal size as can be, at most four. */
+/* All rows and tokens of `args`: tokens in tiles of as equal size as can be, at most two. */
 static inline void matmul_rows_run(const struct kernel_matmul_args *args,
                                    const struct matmul_rows_format *format)
 {

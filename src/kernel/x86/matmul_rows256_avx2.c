@@ -89,12 +89,14 @@ TEMPLATE void q4_k_stretch(const struct matmul_rows_part *part, int tokens, size
     __m256i dot[MATMUL_ROWS_TOKENS][BLOCKS];
     __m128i mins[MATMUL_ROWS_TOKENS][BLOCKS];
     uint32_t scales[BLOCKS] = {0}; /* scale | min << 16 */
-    for (int t = 0; t < tokens; t++)
-        for (size_t i = 0; i < BLOCKS; i++) {
-            dot[t][i] = _mm256_setzero_si256();
-            mins[t][i] = _mm_setzero_si128();
+    UNROLL_FOR (size_t i = 0; i < BLOCKS; i++) {
+        if (i >= count) {
+            UNROLL_FOR (int t = 0; t < tokens; t++) {
+                dot[t][i] = _mm256_setzero_si256();
+                mins[t][i] = _mm_setzero_si128();
+            }
+            continue;
         }
-    for (size_t i = 0; i < count; i++) {
         struct weights w;
         const __m128i min = load_q4_k(&blocks[i], &w);
         scales[i] = load_u32(&blocks[i].scale);
@@ -140,16 +142,6 @@ static void q4_k_2(const struct matmul_rows_part *part, struct matmul_rows_chain
     q4_k_part(part, 2, chain);
 }
 
-static void q4_k_3(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
-{
-    q4_k_part(part, 3, chain);
-}
-
-static void q4_k_4(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
-{
-    q4_k_part(part, 4, chain);
-}
-
 /* ---------------------------------------------------------------- Q6_K */
 
 /* Weights plus 32. Returns the scales as sixteen words. */
@@ -190,10 +182,12 @@ TEMPLATE void q6_k_stretch(const struct matmul_rows_part *part, int tokens, size
     const size_t b = part->block_begin + at;
     __m256i dot[MATMUL_ROWS_TOKENS][BLOCKS];
     uint64_t scales = 0;
-    for (int t = 0; t < tokens; t++)
-        for (size_t i = 0; i < BLOCKS; i++)
-            dot[t][i] = _mm256_setzero_si256();
-    for (size_t i = 0; i < count; i++) {
+    UNROLL_FOR (size_t i = 0; i < BLOCKS; i++) {
+        if (i >= count) {
+            UNROLL_FOR (int t = 0; t < tokens; t++)
+                dot[t][i] = _mm256_setzero_si256();
+            continue;
+        }
         struct weights w;
         const __m256i words = load_q6_k(&blocks[i], &w);
         scales |= (uint64_t)blocks[i].scale << 16 * i;
@@ -231,22 +225,12 @@ static void q6_k_2(const struct matmul_rows_part *part, struct matmul_rows_chain
     q6_k_part(part, 2, chain);
 }
 
-static void q6_k_3(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
-{
-    q6_k_part(part, 3, chain);
-}
-
-static void q6_k_4(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
-{
-    q6_k_part(part, 4, chain);
-}
-
 /* ---------------------------------------------------------------- the table */
 
 static const struct matmul_rows_format q4_k = {
-    QK_BLOCK_LEN, sizeof(struct block_q4_k), {q4_k_1, q4_k_2, q4_k_3, q4_k_4}};
+    QK_BLOCK_LEN, sizeof(struct block_q4_k), {q4_k_1, q4_k_2}};
 static const struct matmul_rows_format q6_k = {
-    QK_BLOCK_LEN, sizeof(struct block_q6_k), {q6_k_1, q6_k_2, q6_k_3, q6_k_4}};
+    QK_BLOCK_LEN, sizeof(struct block_q6_k), {q6_k_1, q6_k_2}};
 
 static void run_q4_k(const struct kernel_matmul_args *args)
 {

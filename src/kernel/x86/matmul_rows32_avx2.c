@@ -37,8 +37,9 @@ static inline __m256i load_q4_0(const unsigned char *block)
 {
     const __m128i packed =
         _mm_loadu_si128((const __m128i *)(block + offsetof(struct block_q4_0, q)));
-    return _mm256_and_si256(_mm256_set_m128i(_mm_srli_epi16(packed, 4), packed),
-                            _mm256_set1_epi8(15));
+    const __m256i both =
+        _mm256_srlv_epi64(_mm256_broadcastsi128_si256(packed), _mm256_setr_epi64x(0, 0, 4, 4));
+    return _mm256_and_si256(both, _mm256_set1_epi8(15));
 }
 
 static inline __m256i dot_q8_0(__m256i w, __m256i a)
@@ -136,16 +137,6 @@ static void q8_0_2(const struct matmul_rows_part *part, struct matmul_rows_chain
     q8_0_part(part, 2, chain);
 }
 
-static void q8_0_3(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
-{
-    q8_0_part(part, 3, chain);
-}
-
-static void q8_0_4(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
-{
-    q8_0_part(part, 4, chain);
-}
-
 static void q4_0_1(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
 {
     q4_0_part(part, 1, chain);
@@ -156,20 +147,10 @@ static void q4_0_2(const struct matmul_rows_part *part, struct matmul_rows_chain
     q4_0_part(part, 2, chain);
 }
 
-static void q4_0_3(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
-{
-    q4_0_part(part, 3, chain);
-}
-
-static void q4_0_4(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
-{
-    q4_0_part(part, 4, chain);
-}
-
 static const struct matmul_rows_format q8_0 = {
-    Q8_0_BLOCK_LEN, sizeof(struct block_q8_0), {q8_0_1, q8_0_2, q8_0_3, q8_0_4}};
+    Q8_0_BLOCK_LEN, sizeof(struct block_q8_0), {q8_0_1, q8_0_2}};
 static const struct matmul_rows_format q4_0 = {
-    Q4_0_BLOCK_LEN, sizeof(struct block_q4_0), {q4_0_1, q4_0_2, q4_0_3, q4_0_4}};
+    Q4_0_BLOCK_LEN, sizeof(struct block_q4_0), {q4_0_1, q4_0_2}};
 
 static void run_q8_0(const struct kernel_matmul_args *args)
 {

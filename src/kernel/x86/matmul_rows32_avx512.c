@@ -42,12 +42,11 @@ TEMPLATE __m512i load_pair(const int8_t *q, size_t count, bool is_whole)
 
 /* Factors and values of a stretch whose weights are w, two blocks in each, plus 2^shift. */
 TEMPLATE void multiply(const struct matmul_rows_part *part, int tokens, struct stretch s,
-                       bool is_whole, const __m512i w[8], const uint16_t *scales, unsigned shift,
+                       bool is_whole, const __m512i w[8], __m512 scale, unsigned shift,
                        struct matmul_rows_chain *chain)
 {
     const size_t b = part->block_begin + s.at;
     const __mmask16 lanes = (__mmask16)((1u << s.count) - 1);
-    const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(scales + s.at)));
     UNROLL_FOR (int t = 0; t < tokens; t++) {
         const struct activation_q8_32 a =
             activation_q8_32_view(part->activations[t], part->columns);
@@ -67,6 +66,14 @@ TEMPLATE void multiply(const struct matmul_rows_part *part, int tokens, struct s
     }
 }
 
+/* The same address, but the compiler does not know it: clang 14 would see that the windows with the
+ * scales overlap the weights, and cut the latter out of the former with scalar shifts. */
+TEMPLATE const char *window(const void *address)
+{
+    __asm__("" : "+r"(address));
+    return address;
+}
+
 /* ---------------------------------------------------------------- Q8_0 */
 
 /* Two blocks as 64 bytes, 128 added to each. */
@@ -82,30 +89,48 @@ TEMPLATE __m512i load_q8_0(const struct block_q8_0 *w, size_t count, bool is_who
     return _mm512_xor_si512(q, _mm512_set1_epi8((char)0x80));
 }
 
+/* The scales of four blocks in the first words of the result: they are 17 words apart. */
+TEMPLATE __m128i four_scales_q8_0(const struct block_q8_0 *w)
+{
+    const __m512i places = _mm512_castsi128_si512(_mm_setr_epi16(0, 17, 34, 51, 0, 0, 0, 0));
+    const char *bytes = window(w);
+    const __m512i low = _mm512_loadu_si512(bytes);
+    const __m512i high = _mm512_loadu_si512(bytes + 64);
+    return _mm512_castsi512_si128(_mm512_permutex2var_epi16(low, places, high));
+}
+
+TEMPLATE __m512 scales_q8_0(const struct block_q8_0 *w, size_t count, bool is_whole)
+{
+    if (is_whole) {
+        const __m128i low = _mm_unpacklo_epi64(four_scales_q8_0(w), four_scales_q8_0(w + 4));
+        const __m128i high = _mm_unpacklo_epi64(four_scales_q8_0(w + 8), four_scales_q8_0(w + 12));
+        return _mm512_cvtph_ps(_mm256_set_m128i(high, low));
+    }
+    uint16_t scales[BLOCKS] = {0};
+    for (size_t b = 0; b < count; b++)
+        scales[b] = w[b].scale;
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)scales));
+}
+
 TEMPLATE void q8_0_stretch(const struct matmul_rows_part *part, int tokens, struct stretch s,
-                           bool is_whole, const uint16_t *scales, struct matmul_rows_chain *chain)
+                           bool is_whole, struct matmul_rows_chain *chain)
 {
     const struct block_q8_0 *blocks = (const struct block_q8_0 *)part->blocks + s.at;
     __m512i w[8];
     UNROLL_FOR (size_t i = 0; i < 8; i++)
         w[i] = load_q8_0(blocks + 2 * i, left_at(s.count, 2 * i), is_whole);
-    multiply(part, tokens, s, is_whole, w, scales, 7, chain);
+    multiply(part, tokens, s, is_whole, w, scales_q8_0(blocks, s.count, is_whole), 7, chain);
 }
 
 TEMPLATE void q8_0_part(const struct matmul_rows_part *part, int tokens,
                         struct matmul_rows_chain *chain)
 {
-    const struct block_q8_0 *blocks = part->blocks;
-    uint16_t scales[MATMUL_ROWS_BLOCKS + BLOCKS];
-    for (size_t b = 0; b < part->block_count; b++)
-        scales[b] = blocks[b].scale;
-    memset(scales + part->block_count, 0, BLOCKS * sizeof(scales[0]));
     struct stretch s = {0, BLOCKS};
     for (; s.at + BLOCKS <= part->block_count; s.at += BLOCKS)
-        q8_0_stretch(part, tokens, s, true, scales, chain);
+        q8_0_stretch(part, tokens, s, true, chain);
     s.count = part->block_count - s.at;
     if (s.count > 0)
-        q8_0_stretch(part, tokens, s, false, scales, chain);
+        q8_0_stretch(part, tokens, s, false, chain);
 }
 
 static void q8_0_1(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
@@ -118,63 +143,61 @@ static void q8_0_2(const struct matmul_rows_part *part, struct matmul_rows_chain
     q8_0_part(part, 2, chain);
 }
 
-static void q8_0_3(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
-{
-    q8_0_part(part, 3, chain);
-}
-
-static void q8_0_4(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
-{
-    q8_0_part(part, 4, chain);
-}
-
 /* ---------------------------------------------------------------- Q4_0 */
 
-/* Four blocks of nibbles as two vectors of two blocks of bytes, 8 added to each. */
-TEMPLATE void load_q4_0(const struct block_q4_0 *w, size_t count, bool is_whole, __m512i out[2])
+/* Two blocks of nibbles as 64 bytes, 8 added to each: a block's bytes twice, shifted by 0 and 4. */
+TEMPLATE __m512i load_q4_0(const struct block_q4_0 *w, size_t count, bool is_whole)
 {
-    const __m512i nibble = _mm512_set1_epi8(15);
-    const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
-    const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+    const __m512i shifts = _mm512_setr_epi64(0, 0, 4, 4, 0, 0, 4, 4);
+    const __mmask16 upper = 0xff00;
     __m512i packed = _mm512_setzero_si512();
     if (is_whole || count > 0)
-        packed = _mm512_inserti32x4(packed, _mm_loadu_si128((const __m128i *)w[0].q), 0);
+        packed = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)w[0].q));
     if (is_whole || count > 1)
-        packed = _mm512_inserti32x4(packed, _mm_loadu_si128((const __m128i *)w[1].q), 1);
-    if (is_whole || count > 2)
-        packed = _mm512_inserti32x4(packed, _mm_loadu_si128((const __m128i *)w[2].q), 2);
-    if (is_whole || count > 3)
-        packed = _mm512_inserti32x4(packed, _mm_loadu_si128((const __m128i *)w[3].q), 3);
-    const __m512i low = _mm512_and_si512(packed, nibble);
-    const __m512i high = _mm512_and_si512(_mm512_srli_epi16(packed, 4), nibble);
-    out[0] = _mm512_permutex2var_epi64(low, first, high);
-    out[1] = _mm512_permutex2var_epi64(low, second, high);
+        packed =
+            _mm512_mask_broadcast_i32x4(packed, upper, _mm_loadu_si128((const __m128i *)w[1].q));
+    return _mm512_and_si512(_mm512_srlv_epi64(packed, shifts), _mm512_set1_epi8(15));
+}
+
+/* The scales of eight blocks: they are 9 words apart. */
+TEMPLATE __m128i eight_scales_q4_0(const struct block_q4_0 *w)
+{
+    const __m512i places = _mm512_castsi128_si512(_mm_setr_epi16(0, 9, 18, 27, 36, 45, 54, 63));
+    const char *bytes = window(w);
+    const __m512i low = _mm512_loadu_si512(bytes);
+    const __m512i high = _mm512_loadu_si512(bytes + 64);
+    return _mm512_castsi512_si128(_mm512_permutex2var_epi16(low, places, high));
+}
+
+TEMPLATE __m512 scales_q4_0(const struct block_q4_0 *w, size_t count, bool is_whole)
+{
+    if (is_whole)
+        return _mm512_cvtph_ps(_mm256_set_m128i(eight_scales_q4_0(w + 8), eight_scales_q4_0(w)));
+    uint16_t scales[BLOCKS] = {0};
+    for (size_t b = 0; b < count; b++)
+        scales[b] = w[b].scale;
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)scales));
 }
 
 TEMPLATE void q4_0_stretch(const struct matmul_rows_part *part, int tokens, struct stretch s,
-                           bool is_whole, const uint16_t *scales, struct matmul_rows_chain *chain)
+                           bool is_whole, struct matmul_rows_chain *chain)
 {
     const struct block_q4_0 *blocks = (const struct block_q4_0 *)part->blocks + s.at;
     __m512i w[8];
-    UNROLL_FOR (size_t i = 0; i < 4; i++)
-        load_q4_0(blocks + 4 * i, left_at(s.count, 4 * i), is_whole, &w[2 * i]);
-    multiply(part, tokens, s, is_whole, w, scales, 3, chain);
+    UNROLL_FOR (size_t i = 0; i < 8; i++)
+        w[i] = load_q4_0(blocks + 2 * i, left_at(s.count, 2 * i), is_whole);
+    multiply(part, tokens, s, is_whole, w, scales_q4_0(blocks, s.count, is_whole), 3, chain);
 }
 
 TEMPLATE void q4_0_part(const struct matmul_rows_part *part, int tokens,
                         struct matmul_rows_chain *chain)
 {
-    const struct block_q4_0 *blocks = part->blocks;
-    uint16_t scales[MATMUL_ROWS_BLOCKS + BLOCKS];
-    for (size_t b = 0; b < part->block_count; b++)
-        scales[b] = blocks[b].scale;
-    memset(scales + part->block_count, 0, BLOCKS * sizeof(scales[0]));
     struct stretch s = {0, BLOCKS};
     for (; s.at + BLOCKS <= part->block_count; s.at += BLOCKS)
-        q4_0_stretch(part, tokens, s, true, scales, chain);
+        q4_0_stretch(part, tokens, s, true, chain);
     s.count = part->block_count - s.at;
     if (s.count > 0)
-        q4_0_stretch(part, tokens, s, false, scales, chain);
+        q4_0_stretch(part, tokens, s, false, chain);
 }
 
 static void q4_0_1(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
@@ -187,22 +210,12 @@ static void q4_0_2(const struct matmul_rows_part *part, struct matmul_rows_chain
     q4_0_part(part, 2, chain);
 }
 
-static void q4_0_3(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
-{
-    q4_0_part(part, 3, chain);
-}
-
-static void q4_0_4(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
-{
-    q4_0_part(part, 4, chain);
-}
-
 /* ---------------------------------------------------------------- the table */
 
 static const struct matmul_rows_format q8_0 = {
-    Q8_0_BLOCK_LEN, sizeof(struct block_q8_0), {q8_0_1, q8_0_2, q8_0_3, q8_0_4}};
+    Q8_0_BLOCK_LEN, sizeof(struct block_q8_0), {q8_0_1, q8_0_2}};
 static const struct matmul_rows_format q4_0 = {
-    Q4_0_BLOCK_LEN, sizeof(struct block_q4_0), {q4_0_1, q4_0_2, q4_0_3, q4_0_4}};
+    Q4_0_BLOCK_LEN, sizeof(struct block_q4_0), {q4_0_1, q4_0_2}};
 
 static void run_q8_0(const struct kernel_matmul_args *args)
 {

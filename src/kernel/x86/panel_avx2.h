@@ -77,6 +77,15 @@ TEMPLATE __m256i panel_broadcast(const void *four_bytes)
     return _mm256_set1_epi32(word);
 }
 
+/* sum + products of unsigned and signed bytes, as words of pairs. The empty instruction keeps gcc
+ * 12 from reordering the additions of a loop into trees that do not fit the registers. */
+TEMPLATE __m256i panel_add_words(__m256i sum, __m256i w, __m256i x)
+{
+    sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(w, x));
+    __asm__("" : "+x"(sum));
+    return sum;
+}
+
 /* Bytes [offset, offset + 16) of 8 rows: lane r of out[d] is dword d of row r. */
 TEMPLATE void panel_columns(const unsigned char *const row[PANEL_LANES], size_t offset,
                             __m256i out[4])
