@@ -27,7 +27,9 @@
 enum {
     RUN_MS = 60000,
     RESULT_MAX = 100000,
-    PROCESS_MARGIN = 64, /* of others on the machine */
+    PROCESS_MARGIN = 64,     /* of others on the machine */
+    PROCESS_OVERSHOOT = 192, /* where processes are counted from outside, a burst between two
+                                counts passes the limit; far from the bombs' 1,400 all the same */
 };
 
 /* A world with things to reach for. */
@@ -633,7 +635,8 @@ static void processes_are_bounded(void **state)
         test_case(tiers[i / ARRAY_LEN(bombs)].name);
         const uint64_t before = process_system_thread_count();
         const uint64_t most = watch_process_count(&setup, &script);
-        assert_true(most < before + PROCESS_MARGIN + RESOURCE_LIMITS_SYSTEM_PROCESSES);
+        assert_true(most <
+                    before + PROCESS_MARGIN + PROCESS_OVERSHOOT + RESOURCE_LIMITS_SYSTEM_PROCESSES);
         assert_true(is_calm(before + PROCESS_MARGIN));
         confined_setup_done(&setup);
     }
