@@ -1,9 +1,9 @@
 /*
  * How a run goes: the caller writes fn and context, sets `pending`, and opens the gate `run` by
  * raising its number; workers wait at that gate, call fn, and count `pending` down; the caller
- * waits
- * for 0. Waiting spins first and then sleeps on the number itself (futex), so that nobody has to be
- * woken in the common case of one run after another.
+ * waits for 0. Waiting spins first and then sleeps on the number itself (futex), so that nobody
+ * has to be woken in the common case of one run after another. A thread that shares its processor
+ * with another of the pool does not spin: it would only keep that other one from running.
  */
 #include "os/worker_pool.h"
 
@@ -13,6 +13,7 @@
 
 #include <fenv.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -46,7 +47,8 @@ struct worker_pool {
     alignas(CACHE_LINE) worker_pool_fn *fn; /* NULL: end */
     void *context;
     unsigned count;
-    struct worker workers[]; /* [count - 1]: workers 1, 2, ... */
+    alignas(CACHE_LINE) _Atomic int cpus[WORKER_POOL_MAX]; /* where each ran last; -1: unknown */
+    struct worker workers[];                               /* [count - 1]: workers 1, 2, ... */
 };
 
 static void pause_briefly(void)
@@ -56,10 +58,29 @@ static void pause_briefly(void)
 #endif
 }
 
-/* Returns when the gate's number is not `old`. */
-static void gate_wait(struct gate *gate, uint32_t old)
+/* Notes where member `index` runs now; written only when it changed, so that all can read it. */
+static void note_cpu(struct worker_pool *pool, unsigned index)
 {
-    for (unsigned spin = 0; spin < SPINS_MAX; spin++) {
+    const int cpu = sched_getcpu();
+    if (atomic_load_explicit(&pool->cpus[index], memory_order_relaxed) != cpu)
+        atomic_store_explicit(&pool->cpus[index], cpu, memory_order_relaxed);
+}
+
+/* Whether two members, the caller probably one of them, were last seen on this processor. */
+static bool shares_cpu(struct worker_pool *pool)
+{
+    const int cpu = sched_getcpu();
+    unsigned here = 0;
+    for (unsigned i = 0; i < pool->count; i++)
+        here += atomic_load_explicit(&pool->cpus[i], memory_order_relaxed) == cpu;
+    return here > 1 && cpu >= 0;
+}
+
+/* Returns when the gate's number is not `old`. */
+static void gate_wait(struct worker_pool *pool, struct gate *gate, uint32_t old)
+{
+    const unsigned spins = shares_cpu(pool) ? 1 : SPINS_MAX;
+    for (unsigned spin = 0; spin < spins; spin++) {
         if (atomic_load_explicit(&gate->number, memory_order_acquire) != old)
             return;
         pause_briefly();
@@ -84,9 +105,11 @@ static void worker_main(void *context)
     struct worker *worker = context;
     struct worker_pool *pool = worker->pool;
     for (uint32_t run = 0;; run++) {
-        gate_wait(&pool->run, run);
+        note_cpu(pool, worker->index);
+        gate_wait(pool, &pool->run, run);
         if (!pool->fn)
             return;
+        note_cpu(pool, worker->index);
         pool->fn(worker->index, pool->count, pool->context);
         if (atomic_fetch_sub(&pool->pending.number, 1) == 1)
             gate_wake(&pool->pending);
@@ -112,6 +135,8 @@ enum status worker_pool_new(unsigned thread_count, struct worker_pool **out, str
     if (!pool)
         return error_set(err, E_NO_MEMORY, "no memory for %u threads", thread_count);
     memset(pool, 0, size);
+    for (unsigned i = 0; i < WORKER_POOL_MAX; i++)
+        atomic_init(&pool->cpus[i], -1);
 
     for (pool->count = 1; pool->count < thread_count; pool->count++) {
         struct worker *worker = &pool->workers[pool->count - 1];
@@ -147,11 +172,12 @@ static void run_all(struct worker_pool *pool, worker_pool_fn *fn, void *context)
         fn(0, 1, context);
         return;
     }
+    note_cpu(pool, 0);
     start_run(pool, fn, context);
     fn(0, pool->count, context);
     uint32_t left = 0;
     while ((left = atomic_load(&pool->pending.number)) != 0)
-        gate_wait(&pool->pending, left);
+        gate_wait(pool, &pool->pending, left);
 }
 
 void worker_pool_run(struct worker_pool *pool, worker_pool_fn *fn, void *context)
@@ -174,7 +200,7 @@ void worker_pool_barrier(struct worker_pool *pool)
         return;
     const uint32_t before = atomic_load(&pool->barrier.number);
     if (atomic_fetch_add(&pool->barrier_arrived, 1) + 1 < pool->count) {
-        gate_wait(&pool->barrier, before);
+        gate_wait(pool, &pool->barrier, before);
         return;
     }
     /* The last one: nobody can arrive at the next barrier before the number below changes. */
