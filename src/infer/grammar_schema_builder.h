@@ -34,8 +34,8 @@ struct grammar_schema_builder {
     uint32_t work; /* steps so far: bounds time and memory */
 };
 
-/* Something cannot be enforced: E_UNSUPPORTED with the text of *reason, or, for a lenient caller, OK
- * and a line among the warnings. `err` may be `reason`. */
+/* Something cannot be enforced: the status and text of *reason, or, for a lenient caller, OK and a
+ * line among the warnings. `err` may be `reason`. */
 MUST_USE enum status grammar_schema_builder_give_up(struct grammar_schema_builder *builder,
                                                     const struct error *reason, struct error *err);
 

@@ -2,7 +2,7 @@
  * grammar_schema_formats - the values of `format` that masks enforce, as patterns.
  *
  * One row each: date, time, date-time, duration (RFC 3339), uuid (RFC 4122), ipv4 (RFC 2673), ipv6
- * (RFC 4291, without dotted quads), hostname (RFC 1123), email (RFC 5321, the plain form). A pattern
+ * (RFC 4291, without dotted quads), hostname (RFC 1123), email (RFC 5321, the plain form). A row
  * may allow less than the format (years from 1000 on, no leap seconds), never more. Every other
  * format is an annotation, as JSON Schema has it.
  *

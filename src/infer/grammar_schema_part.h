@@ -87,7 +87,8 @@ void grammar_schema_part_done(struct grammar_schema_part *part);
 /* What integers must be multiples of; 1: anything. */
 uint64_t grammar_schema_part_integer_multiple(const struct grammar_schema_part *part);
 
-/* Does the value obey types, bounds and multipleOf? Patterns are not looked at. Members and items are not looked into, nor the list. */
+/* Does the value obey types, bounds and multipleOf? Members and items are not looked into, nor are
+ * the list and patterns. */
 bool grammar_schema_part_fits(const struct grammar_schema_part *part, const json_t *value);
 
 /* And is it in the list, if there is one? */

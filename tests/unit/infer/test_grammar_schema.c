@@ -289,7 +289,8 @@ static void arrays(void **state)
          {"[1]", "[2, 2]"}},
         {"{\"items\":{\"items\":{\"type\":\"integer\"}}}", {"[[1, 2], []]"}, {"[1]", "[[true]]"}},
         {"{\"type\":\"array\",\"maxItems\":0}", {"[]"}, {"[1]"}},
-        {"{\"items\":[{\"const\":1},{\"const\":2}],\"additionalItems\":{\"const\":3},\"minItems\":1}",
+        {"{\"items\":[{\"const\":1},{\"const\":2}],\"additionalItems\":{\"const\":3},"
+         "\"minItems\":1}",
          {"[1]", "[1, 2]", "[1, 2, 3, 3]"},
          {"[]", "[2]", "[1, 3]", "[1, 2, 2]"}},
         {"{\"items\":[{\"const\":1}],\"additionalItems\":false}", {"[]", "[1]"}, {"[1, 1]"}},
