@@ -2,9 +2,8 @@
  * fuzz_schema - any text as a JSON Schema: compiling it must end in bounded time with an automaton
  * or one sentence, and every text the automaton then leads to must be JSON.
  *
- * The input (if its size is odd, for a lenient caller) is the schema, and behind a byte 0 (if there is one) the bytes that a text is tried
- * with;
- * from where they end the shortest rest is followed, which must come to its end as announced.
+ * The input (for a lenient caller, if its size is odd) is the schema, and behind a byte 0 (if there
+ * is one) the bytes that a text is tried with; see grammar_walk.h.
  */
 #include "infer/grammar_schema.h"
 #include "tests/fuzz/grammar_walk.h"
