@@ -7,6 +7,7 @@ void kernel_x86_fill_avx2(struct kernel_table *table)
     matmul_plain_avx2_fill(table);
     matmul_rows32_avx2_fill(table);
     matmul_rows256_avx2_fill(table);
+    recurrent_avx2_fill(table);
     speed_avx2_fill(table);
     vector_ops_avx2_fill(table);
 }
@@ -17,6 +18,7 @@ void kernel_x86_fill_avx512(struct kernel_table *table)
     matmul_plain_avx512_fill(table);
     matmul_rows32_avx512_fill(table);
     matmul_rows256_avx512_fill(table);
+    recurrent_avx512_fill(table);
     speed_avx512_fill(table);
     vector_ops_avx512_fill(table);
 }

@@ -43,6 +43,16 @@ static void swiglu(const float *x, const float *y, size_t n, float *out)
     }
 }
 
+static void sigmoid_mul(const float *x, const float *y, size_t n, float *out)
+{
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    for (size_t i = 0; i < n; i += LANES) {
+        const __m256 e = vector_avx2_exp(_mm256_xor_ps(vector_avx2_load(y + i, n - i), sign));
+        const __m256 a = vector_avx2_load(x + i, n - i);
+        vector_avx2_store(out + i, n - i, _mm256_div_ps(a, _mm256_add_ps(_mm256_set1_ps(1.0f), e)));
+    }
+}
+
 static void exp_row(const float *x, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i += LANES)
@@ -90,6 +100,15 @@ static double sum_squares(const float *x, size_t n)
         _mm256_add_pd(_mm256_add_pd(lane[0], lane[2]), _mm256_add_pd(lane[1], lane[3]));
     const __m128d s2 = _mm_add_pd(_mm256_castpd256_pd128(s4), _mm256_extractf128_pd(s4, 1));
     return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2)));
+}
+
+static void l2_norm(const float *x, size_t n, float epsilon, float *out)
+{
+    const double length = sqrt(sum_squares(x, n));
+    const double divisor = length < (double)epsilon ? (double)epsilon : length;
+    const __m256 factor = _mm256_set1_ps((float)(1.0 / divisor));
+    for (size_t i = 0; i < n; i += LANES)
+        vector_avx2_store(out + i, n - i, _mm256_mul_ps(vector_avx2_load(x + i, n - i), factor));
 }
 
 static void rms_norm(const float *x, const float *weight, size_t n, float epsilon, float *out)
@@ -247,9 +266,11 @@ void vector_ops_avx2_fill(struct kernel_table *table)
     table->add = add;
     table->mul = mul;
     table->swiglu = swiglu;
+    table->sigmoid_mul = sigmoid_mul;
     table->exp_row = exp_row;
     table->to_f16 = to_f16;
     table->rms_norm = rms_norm;
+    table->l2_norm = l2_norm;
     table->softmax = softmax;
     table->rope_halves = rope_halves;
     table->rope_pairs = rope_pairs;

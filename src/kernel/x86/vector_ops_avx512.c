@@ -49,6 +49,19 @@ static void swiglu(const float *x, const float *y, size_t n, float *out)
     }
 }
 
+static void sigmoid_mul(const float *x, const float *y, size_t n, float *out)
+{
+    const __m512 sign = _mm512_set1_ps(-0.0f);
+    for (size_t i = 0; i < n; i += LANES) {
+        const __mmask16 there = vector_avx512_first(n - i);
+        const __m512 a = _mm512_maskz_loadu_ps(there, x + i);
+        const __m512 b = _mm512_maskz_loadu_ps(there, y + i);
+        const __m512 e = vector_avx512_exp(_mm512_xor_ps(b, sign));
+        const __m512 gated = _mm512_div_ps(a, _mm512_add_ps(_mm512_set1_ps(1.0f), e));
+        _mm512_mask_storeu_ps(out + i, there, gated);
+    }
+}
+
 static void exp_row(const float *x, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i += LANES) {
@@ -78,7 +91,7 @@ static double sum_double(__m512d low, __m512d high)
     return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2)));
 }
 
-static void rms_norm(const float *x, const float *weight, size_t n, float epsilon, float *out)
+static double sum_squares(const float *x, size_t n)
 {
     __m512d low = _mm512_setzero_pd();
     __m512d high = _mm512_setzero_pd();
@@ -89,7 +102,24 @@ static void rms_norm(const float *x, const float *weight, size_t n, float epsilo
         low = _mm512_fmadd_pd(a, a, low);
         high = _mm512_fmadd_pd(b, b, high);
     }
-    const double mean = sum_double(low, high) / (double)n;
+    return sum_double(low, high);
+}
+
+static void l2_norm(const float *x, size_t n, float epsilon, float *out)
+{
+    const double length = sqrt(sum_squares(x, n));
+    const double divisor = length < (double)epsilon ? (double)epsilon : length;
+    const __m512 factor = _mm512_set1_ps((float)(1.0 / divisor));
+    for (size_t i = 0; i < n; i += LANES) {
+        const __mmask16 there = vector_avx512_first(n - i);
+        const __m512 v = _mm512_maskz_loadu_ps(there, x + i);
+        _mm512_mask_storeu_ps(out + i, there, _mm512_mul_ps(v, factor));
+    }
+}
+
+static void rms_norm(const float *x, const float *weight, size_t n, float epsilon, float *out)
+{
+    const double mean = sum_squares(x, n) / (double)n;
     const __m512 factor = _mm512_set1_ps((float)(1.0 / sqrt(mean + (double)epsilon)));
     for (size_t i = 0; i < n; i += LANES) {
         const __mmask16 there = vector_avx512_first(n - i);
@@ -231,9 +261,11 @@ void vector_ops_avx512_fill(struct kernel_table *table)
     table->add = add;
     table->mul = mul;
     table->swiglu = swiglu;
+    table->sigmoid_mul = sigmoid_mul;
     table->exp_row = exp_row;
     table->to_f16 = to_f16;
     table->rms_norm = rms_norm;
+    table->l2_norm = l2_norm;
     table->softmax = softmax;
     table->rope_halves = rope_halves;
     table->rope_pairs = rope_pairs;
