@@ -107,8 +107,9 @@ void kernel_table_decay_gates(const float *x, const float *bias, const float *a,
 {
     for (size_t i = 0; i < count; i++) {
         const double step = softplus((double)x[i] + (double)bias[i]);
-        out_step[i] = (float)step;
         out_decay[i] = (float)exact_math_exp(step * (double)a[i]);
+        if (out_step)
+            out_step[i] = (float)step;
     }
 }
 

@@ -319,7 +319,7 @@ void kernel_table_attend_finish(const struct kernel_attend_args *args, const flo
 /* The gates of a recurrence, element by element, the same bits on every machine; in f64:
  *   out_step = softplus(x + bias), softplus(v) = log(1 + exp(v)), v itself above 20
  *   out_decay = exp(out_step * a)
- * x may be out_step or out_decay. */
+ * x may be out_step or out_decay; out_step may be NULL. */
 void kernel_table_decay_gates(const float *x, const float *bias, const float *a, size_t count,
                               float *out_step, float *out_decay);
 

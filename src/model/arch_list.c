@@ -3,9 +3,7 @@
 #include "base/attr.h"
 
 static const struct model_arch *const families[] = {
-    &arch_llama,
-    &arch_qwen2,
-    &arch_qwen3,
+    &arch_llama, &arch_qwen2, &arch_qwen3, &arch_qwen35, &arch_qwen35moe, &arch_qwen3next,
 };
 
 const struct model_arch *arch_list_find(struct str name)

@@ -11,6 +11,9 @@
 extern const struct model_arch arch_llama;
 extern const struct model_arch arch_qwen2;
 extern const struct model_arch arch_qwen3;
+extern const struct model_arch arch_qwen35;
+extern const struct model_arch arch_qwen35moe;
+extern const struct model_arch arch_qwen3next;
 
 /* NULL when no family has this name. */
 const struct model_arch *arch_list_find(struct str name);

@@ -29,6 +29,7 @@ struct forward_row {
     int32_t token;
     uint32_t position;     /* in its sequence, from 0 */
     const uint32_t *pages; /* of its sequence: token t lies in pages[t / KV_PAGE_TOKENS] */
+    float *state;          /* of its sequence: recurrent_shape.h; NULL without recurrent layers */
     bool wants_logits;
 };
 

@@ -41,6 +41,33 @@ struct experts_weights {
     struct weight shared_gate;   /* [1][embd_dim]; its sigmoid multiplies the shared expert */
 };
 
+/* A layer that remembers by a state; what of it there is depends on the family. */
+struct recurrent_weights {
+    struct weight in;       /* [columns of the convolution, or more][embd_dim] */
+    struct weight gate;     /* [head_count * value_dim][embd_dim], of the output */
+    struct weight joined;   /* `in` and `gate` in one, per group of heads */
+    struct weight decay;    /* [head_count][embd_dim]; or decay and gain in one, per group */
+    struct weight gain;     /* [head_count][embd_dim] */
+    struct weight out;      /* [embd_dim][head_count * value_dim] */
+    const float *conv;      /* [conv_width][conv_channels] */
+    const float *conv_bias; /* [conv_channels] */
+    const float *step_bias; /* [head_count], inside the softplus of a decay */
+    const float *a;         /* [head_count], negative: the rate of decay */
+    const float *skip;      /* [head_count], share of the input in the output */
+    const float *norm;      /* [value_dim], or [group_count][values of a group] */
+};
+
+/* A block that proposes the token after the next one, behind the layers; absent without data.
+ * From x = project * [norm(embedding of the next token) | norm(hidden state)]. */
+struct draft_weights {
+    struct weight project;    /* [embd_dim][2 * embd_dim] */
+    struct weight token_embd; /* the model's own, unless the file has one for the block */
+    struct weight output;
+    const float *embd_norm; /* [embd_dim] each */
+    const float *hidden_norm;
+    const float *output_norm;
+};
+
 /* One block. Vectors a family or file does not have are NULL, matrices zeroed. */
 struct model_layer {
     const float *attn_norm; /* [embd_dim] */
@@ -58,16 +85,18 @@ struct model_layer {
     const float *ffn_norm; /* [embd_dim] */
     struct ffn_weights ffn;
     struct experts_weights experts;
+    struct recurrent_weights recurrent;
 };
 
 struct model {
     const struct model_arch *arch;
     struct model_shape shape;
     struct model_layer *layers;
-    struct weight token_embd;  /* [vocab_size][embd_dim] */
-    struct weight output;      /* [vocab_size][embd_dim]; token_embd when the file ties them */
-    const float *output_norm;  /* [embd_dim] */
-    const float *rope_factors; /* [rope[0].dim / 2] divisors of the frequencies, or NULL */
+    struct weight token_embd;   /* [vocab_size][embd_dim] */
+    struct weight output;       /* [vocab_size][embd_dim]; token_embd when the file ties them */
+    const float *output_norm;   /* [embd_dim] */
+    struct draft_weights draft; /* of layers[shape.layer_count] */
+    const float *rope_factors;  /* [rope[0].dim / 2] divisors of the frequencies, or NULL */
     bool uses_dtype[DTYPE_ID_MAX + 1]; /* element types of the matrices */
     uint32_t columns_max;              /* of all bound matrices */
     uint64_t weight_bytes;             /* of all bound matrices, in the mapped file */
