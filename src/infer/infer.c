@@ -21,7 +21,7 @@ struct infer {
     struct kernel_table kernels;
     struct worker_pool *workers;
     struct kv_cache *cache;
-    struct recurrent_states *states; /* NULL: the model has no recurrent layers */
+    struct recurrent_state_store *states; /* NULL: the model has no recurrent layers */
     struct forward *forward;
     size_t *logits_rows; /* [logits_rows_max] indices of the rows that have logits, ascending */
     uint32_t logits_row_count;
@@ -77,7 +77,7 @@ static enum status resolve(const struct model *model, const struct infer_config 
     }
     TRY(check_range("the number of threads", c.thread_count, INFER_THREADS_MAX, err));
     TRY(check_range("the number of tokens to keep", c.token_capacity, KV_CACHE_TOKENS_MAX, err));
-    TRY(check_range("the number of recurrent states", c.state_count, RECURRENT_STATES_SLOTS_MAX,
+    TRY(check_range("the number of recurrent states", c.state_count, RECURRENT_STATE_SLOTS_MAX,
                     err));
     TRY(check_range("the batch size", c.batch_rows_max, INFER_BATCH_ROWS_MAX, err));
     TRY(check_range("the number of logits rows", c.logits_rows_max, INFER_LOGITS_ROWS_MAX, err));
@@ -108,10 +108,10 @@ static struct kv_cache_config cache_config(const struct model *model, const stru
     };
 }
 
-static struct recurrent_states_config states_config(const struct model *model,
-                                                    const struct infer_config *c)
+static struct recurrent_state_store_config states_config(const struct model *model,
+                                                         const struct infer_config *c)
 {
-    return (struct recurrent_states_config){
+    return (struct recurrent_state_store_config){
         .float_count = recurrent_shape_floats(&model->shape.recurrent),
         .slot_count = c->state_count,
     };
@@ -135,10 +135,10 @@ enum status infer_memory(const struct model *model, const struct infer_config *c
     struct cache_layers layers;
     const struct kv_cache_config cache = cache_config(model, &c, &layers);
     const struct forward_config forward = forward_config(&c);
-    const struct recurrent_states_config states = states_config(model, &c);
+    const struct recurrent_state_store_config states = states_config(model, &c);
     *out = (struct infer_memory){
         .kv_bytes = kv_cache_bytes(&cache),
-        .state_bytes = states.float_count ? recurrent_states_bytes(&states) : 0,
+        .state_bytes = states.float_count ? recurrent_state_store_bytes(&states) : 0,
         .scratch_bytes = forward_bytes(model, &forward) + sizeof(struct infer) +
                          c.logits_rows_max * sizeof(size_t),
     };
@@ -167,10 +167,10 @@ enum status infer_new(const struct model *model, const struct infer_config *conf
     struct cache_layers layers;
     const struct kv_cache_config cache = cache_config(model, &infer->config, &layers);
     const struct forward_config forward = forward_config(&infer->config);
-    const struct recurrent_states_config states = states_config(model, &infer->config);
+    const struct recurrent_state_store_config states = states_config(model, &infer->config);
     TRY(kv_cache_new(&cache, &infer->cache, err));
     if (states.float_count)
-        TRY(recurrent_states_new(&states, &infer->states, err));
+        TRY(recurrent_state_store_new(&states, &infer->states, err));
     infer->logits_rows = mem_try_zalloc(infer->config.logits_rows_max, sizeof(size_t));
     if (!infer->logits_rows)
         return error_set(err, E_NO_MEMORY, "no memory for the list of logits");
@@ -189,7 +189,7 @@ void infer_free(struct infer *infer)
     worker_pool_free(infer->workers);
     forward_free(infer->forward);
     kv_cache_free(infer->cache);
-    recurrent_states_free(infer->states);
+    recurrent_state_store_free(infer->states);
     mem_free(infer->logits_rows);
     mem_free(infer);
 }

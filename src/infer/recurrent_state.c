@@ -14,7 +14,7 @@ struct slot {
     uint32_t kept_count;    /* kept copies that name it */
 };
 
-struct recurrent_states {
+struct recurrent_state_store {
     size_t slot_bytes;
     size_t float_count;
     uint32_t slot_count;
@@ -30,7 +30,7 @@ struct kept {
 };
 
 struct recurrent_state {
-    struct recurrent_states *states;
+    struct recurrent_state_store *states;
     struct recurrent_state *next;
     struct recurrent_state *previous;
     int32_t slot; /* SLOT_NONE: nothing seen yet, all zero */
@@ -46,7 +46,7 @@ static size_t slot_bytes(size_t float_count)
     return (float_count * sizeof(float) + SLOT_ALIGNMENT - 1) / SLOT_ALIGNMENT * SLOT_ALIGNMENT;
 }
 
-size_t recurrent_states_bytes(const struct recurrent_states_config *config)
+size_t recurrent_state_store_bytes(const struct recurrent_state_store_config *config)
 {
     size_t bytes = 0;
     if (config->float_count > SIZE_MAX / 2 / sizeof(float) ||
@@ -54,17 +54,17 @@ size_t recurrent_states_bytes(const struct recurrent_states_config *config)
         bytes > SIZE_MAX / 2)
         return SIZE_MAX;
     return bytes + SLOT_ALIGNMENT + config->slot_count * sizeof(struct slot) +
-           sizeof(struct recurrent_states);
+           sizeof(struct recurrent_state_store);
 }
 
-enum status recurrent_states_new(const struct recurrent_states_config *config,
-                                 struct recurrent_states **out, struct error *err)
+enum status recurrent_state_store_new(const struct recurrent_state_store_config *config,
+                                      struct recurrent_state_store **out, struct error *err)
 {
-    if (config->slot_count == 0 || config->slot_count > RECURRENT_STATES_SLOTS_MAX)
+    if (config->slot_count == 0 || config->slot_count > RECURRENT_STATE_SLOTS_MAX)
         return error_set(err, E_INVALID, "room for %" PRIu32 " states was asked for (1 to %d)",
-                         config->slot_count, RECURRENT_STATES_SLOTS_MAX);
-    const size_t total = recurrent_states_bytes(config);
-    CLEANUP(recurrent_states_freep) struct recurrent_states *s = mem_zalloc(sizeof(*s));
+                         config->slot_count, RECURRENT_STATE_SLOTS_MAX);
+    const size_t total = recurrent_state_store_bytes(config);
+    CLEANUP(recurrent_state_store_freep) struct recurrent_state_store *s = mem_zalloc(sizeof(*s));
     s->float_count = config->float_count;
     s->slot_bytes = slot_bytes(config->float_count);
     s->slot_count = config->slot_count;
@@ -84,7 +84,7 @@ enum status recurrent_states_new(const struct recurrent_states_config *config,
     return OK;
 }
 
-void recurrent_states_free(struct recurrent_states *states)
+void recurrent_state_store_free(struct recurrent_state_store *states)
 {
     if (!states)
         return;
@@ -99,7 +99,7 @@ static bool is_free(const struct slot *slot)
     return slot->current_count == 0 && slot->kept_count == 0;
 }
 
-uint32_t recurrent_states_free_count(const struct recurrent_states *states)
+uint32_t recurrent_state_store_free_count(const struct recurrent_state_store *states)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < states->slot_count; i++)
@@ -107,7 +107,7 @@ uint32_t recurrent_states_free_count(const struct recurrent_states *states)
     return count;
 }
 
-static float *values_of(const struct recurrent_states *states, int32_t slot)
+static float *values_of(const struct recurrent_state_store *states, int32_t slot)
 {
     return (float *)(void *)(states->bytes + (size_t)slot * states->slot_bytes);
 }
@@ -123,7 +123,7 @@ static void drop_kept(struct recurrent_state *state, uint32_t index)
 }
 
 /* Forgets every kept copy in `slot`. */
-static void drop_slot(struct recurrent_states *states, int32_t slot)
+static void drop_slot(struct recurrent_state_store *states, int32_t slot)
 {
     for (struct recurrent_state *s = states->first; s; s = s->next)
         for (uint32_t i = s->kept_count; i-- > 0;)
@@ -143,7 +143,7 @@ static double usefulness(const struct recurrent_state *state, uint32_t index)
 }
 
 /* Frees the slot of the least useful kept copy that is no sequence's current state. */
-static bool evict(struct recurrent_states *states)
+static bool evict(struct recurrent_state_store *states)
 {
     int32_t least = SLOT_NONE;
     double least_use = 0;
@@ -166,7 +166,7 @@ static bool evict(struct recurrent_states *states)
     return true;
 }
 
-static int32_t take_slot(struct recurrent_states *states)
+static int32_t take_slot(struct recurrent_state_store *states)
 {
     for (uint32_t i = 0; i < states->slot_count; i++)
         if (is_free(&states->slots[i]))
@@ -187,7 +187,7 @@ static void use_slot(struct recurrent_state *state, int32_t slot, uint32_t posit
     state->position = position;
 }
 
-enum status recurrent_state_new(struct recurrent_states *states, struct recurrent_state **out,
+enum status recurrent_state_new(struct recurrent_state_store *states, struct recurrent_state **out,
                                 struct error *err)
 {
     struct recurrent_state *state =
@@ -275,7 +275,7 @@ void recurrent_state_keep(struct recurrent_state *state)
 
 enum status recurrent_state_reserve(struct recurrent_state *state, struct error *err)
 {
-    struct recurrent_states *states = state->states;
+    struct recurrent_state_store *states = state->states;
     const struct slot *own = state->slot == SLOT_NONE ? NULL : &states->slots[state->slot];
     if (own && own->current_count == 1 && own->kept_count == 0)
         return OK;

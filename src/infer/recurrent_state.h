@@ -5,9 +5,9 @@
  * copies are kept at positions somebody may return to; a rewind takes the nearest one at or before
  * its target, and the caller computes what lies between again.
  *
- * States lie in slots of one block, reserved by recurrent_states_new(). Sequences share slots by
- * counting; who writes into a shared one gets a copy first. So a fork and a kept copy cost nothing
- * until the sequence goes on. When slots run out, the kept copy that saves the least goes.
+ * States lie in slots of one block, reserved by recurrent_state_store_new(). Sequences share slots
+ * by counting; who writes into a shared one gets a copy first. So a fork and a kept copy cost
+ * nothing until the sequence goes on. When slots run out, the kept copy that saves the least goes.
  *
  * Threads: engine thread only; nothing here locks.
  * Depends on: base/. Used by: infer/infer.c.
@@ -19,33 +19,35 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct recurrent_states; /* opaque: all slots of one model */
-struct recurrent_state;  /* opaque: one sequence's state and its kept copies */
+struct recurrent_state_store; /* opaque: all slots of one model */
+struct recurrent_state;       /* opaque: one sequence's state and its kept copies */
 
-enum { RECURRENT_STATES_SLOTS_MAX = 4096 };
+enum { RECURRENT_STATE_SLOTS_MAX = 4096 };
 
-struct recurrent_states_config {
+struct recurrent_state_store_config {
     size_t float_count; /* of one state: all recurrent layers of one sequence */
     uint32_t slot_count;
 };
 
-/* Bytes recurrent_states_new() would reserve; SIZE_MAX when they cannot be counted. Pure. */
-size_t recurrent_states_bytes(const struct recurrent_states_config *config);
+/* Bytes recurrent_state_store_new() would reserve; SIZE_MAX when they cannot be counted. Pure. */
+size_t recurrent_state_store_bytes(const struct recurrent_state_store_config *config);
 
 /* On success *out owns the reservation. E_INVALID: no or too many slots; E_NO_MEMORY. */
-MUST_USE enum status recurrent_states_new(const struct recurrent_states_config *config,
-                                          struct recurrent_states **out, struct error *err);
-void recurrent_states_free(struct recurrent_states *states); /* NULL is allowed; sequences gone */
+MUST_USE enum status recurrent_state_store_new(const struct recurrent_state_store_config *config,
+                                               struct recurrent_state_store **out,
+                                               struct error *err);
+void recurrent_state_store_free(
+    struct recurrent_state_store *states); /* NULL is allowed; sequences gone */
 
-static inline void recurrent_states_freep(struct recurrent_states **states)
+static inline void recurrent_state_store_freep(struct recurrent_state_store **states)
 {
-    recurrent_states_free(*states);
+    recurrent_state_store_free(*states);
 }
 
-uint32_t recurrent_states_free_count(const struct recurrent_states *states);
+uint32_t recurrent_state_store_free_count(const struct recurrent_state_store *states);
 
 /* A sequence that has seen no token; all zero. It borrows `states`. E_NO_MEMORY. */
-MUST_USE enum status recurrent_state_new(struct recurrent_states *states,
+MUST_USE enum status recurrent_state_new(struct recurrent_state_store *states,
                                          struct recurrent_state **out, struct error *err);
 void recurrent_state_free(struct recurrent_state *state); /* NULL is allowed */
 

@@ -12,11 +12,12 @@
 
 enum { FLOATS = 20 };
 
-static struct recurrent_states *store_of(uint32_t slot_count)
+static struct recurrent_state_store *store_of(uint32_t slot_count)
 {
-    const struct recurrent_states_config config = {.float_count = FLOATS, .slot_count = slot_count};
-    struct recurrent_states *states = NULL;
-    assert_ok(recurrent_states_new(&config, &states, err));
+    const struct recurrent_state_store_config config = {.float_count = FLOATS,
+                                                        .slot_count = slot_count};
+    struct recurrent_state_store *states = NULL;
+    assert_ok(recurrent_state_store_new(&config, &states, err));
     return states;
 }
 
@@ -40,24 +41,24 @@ static void assert_values(struct recurrent_state *state, uint32_t position, floa
 static void a_fork_shares_a_state_until_one_side_goes_on(void **unused)
 {
     (void)unused;
-    struct recurrent_states *states = store_of(4);
+    struct recurrent_state_store *states = store_of(4);
     struct recurrent_state *state = NULL;
     struct recurrent_state *fork = NULL;
     assert_ok(recurrent_state_new(states, &state, err));
     step(state, 5, 1);
     assert_ok(recurrent_state_fork(state, 5, &fork, err));
-    assert_int_equal(recurrent_states_free_count(states), 3);
+    assert_int_equal(recurrent_state_store_free_count(states), 3);
     step(fork, 2, 10);
-    assert_int_equal(recurrent_states_free_count(states), 2);
+    assert_int_equal(recurrent_state_store_free_count(states), 2);
     assert_values(state, 5, 5);
     assert_values(fork, 7, 25);
     step(state, 1, 100); /* alone again: written in place */
-    assert_int_equal(recurrent_states_free_count(states), 2);
+    assert_int_equal(recurrent_state_store_free_count(states), 2);
     assert_values(state, 6, 105);
     recurrent_state_free(state);
     recurrent_state_free(fork);
-    assert_int_equal(recurrent_states_free_count(states), 4);
-    recurrent_states_free(states);
+    assert_int_equal(recurrent_state_store_free_count(states), 4);
+    recurrent_state_store_free(states);
 }
 
 static void a_rewind_goes_to_the_newest_kept_state_before_its_target(void **unused)
@@ -69,18 +70,18 @@ static void a_rewind_goes_to_the_newest_kept_state_before_its_target(void **unus
         float value;
     } cases[] = {{19, 10, 10}, {10, 10, 10}, {9, 4, 4}, {4, 4, 4}, {3, 0, 0}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct recurrent_states *states = store_of(4);
+        struct recurrent_state_store *states = store_of(4);
         struct recurrent_state *state = NULL;
         assert_ok(recurrent_state_new(states, &state, err));
         recurrent_state_keep(state); /* nothing seen: nothing to keep */
-        assert_int_equal(recurrent_states_free_count(states), 4);
+        assert_int_equal(recurrent_state_store_free_count(states), 4);
         step(state, 4, 1);
         recurrent_state_keep(state);
         step(state, 6, 1);
         recurrent_state_keep(state);
         recurrent_state_keep(state); /* once is enough */
         step(state, 10, 1);
-        assert_int_equal(recurrent_states_free_count(states), 1);
+        assert_int_equal(recurrent_state_store_free_count(states), 1);
         recurrent_state_rewind(state, 30); /* nothing to forget */
         assert_values(state, 20, 20);
         recurrent_state_rewind(state, cases[i].target);
@@ -88,14 +89,14 @@ static void a_rewind_goes_to_the_newest_kept_state_before_its_target(void **unus
         step(state, 1, 0.5f);
         assert_values(state, cases[i].position + 1, cases[i].value + 0.5f);
         recurrent_state_free(state);
-        recurrent_states_free(states);
+        recurrent_state_store_free(states);
     }
 }
 
 static void kept_states_go_before_a_sequence_is_refused(void **unused)
 {
     (void)unused;
-    struct recurrent_states *states = store_of(2);
+    struct recurrent_state_store *states = store_of(2);
     struct recurrent_state *seqs[3];
     struct error error = {0};
     for (int i = 0; i < 3; i++)
@@ -115,13 +116,13 @@ static void kept_states_go_before_a_sequence_is_refused(void **unused)
     assert_values(seqs[2], 2, 18);
     for (int i = 0; i < 3; i++)
         recurrent_state_free(seqs[i]);
-    recurrent_states_free(states);
+    recurrent_state_store_free(states);
 }
 
 static void old_kept_states_grow_sparse_and_new_ones_stay_dense(void **unused)
 {
     (void)unused;
-    struct recurrent_states *states = store_of(9);
+    struct recurrent_state_store *states = store_of(9);
     struct recurrent_state *state = NULL;
     assert_ok(recurrent_state_new(states, &state, err));
     for (int i = 0; i < 256; i++) {
@@ -143,7 +144,7 @@ static void old_kept_states_grow_sparse_and_new_ones_stay_dense(void **unused)
     }
     assert_true(gap_max > 20 && end > 0);
     recurrent_state_free(state);
-    recurrent_states_free(states);
+    recurrent_state_store_free(states);
 }
 
 /* ---------------------------------------------------------------- the random walk */
@@ -200,7 +201,7 @@ static bool append(struct walker *w, uint32_t token)
 static void every_state_stands_for_its_own_tokens(void **unused)
 {
     (void)unused;
-    struct recurrent_states *states = store_of(7);
+    struct recurrent_state_store *states = store_of(7);
     static struct walker walkers[SEQS];
     uint64_t random = 5;
     size_t refused = 0;
@@ -231,25 +232,25 @@ static void every_state_stands_for_its_own_tokens(void **unused)
     assert_int_equal(refused, 0); /* seven slots are enough for five sequences */
     for (int i = 0; i < SEQS; i++)
         recurrent_state_free(walkers[i].state);
-    assert_int_equal(recurrent_states_free_count(states), 7);
-    recurrent_states_free(states);
+    assert_int_equal(recurrent_state_store_free_count(states), 7);
+    recurrent_state_store_free(states);
 }
 
 static void numbers_out_of_range_are_refused(void **unused)
 {
     (void)unused;
-    struct recurrent_states *states = NULL;
+    struct recurrent_state_store *states = NULL;
     struct error error = {0};
-    struct recurrent_states_config config = {.float_count = 4};
-    assert_int_equal(recurrent_states_new(&config, &states, &error), E_INVALID);
-    config.slot_count = RECURRENT_STATES_SLOTS_MAX + 1;
-    assert_int_equal(recurrent_states_new(&config, &states, &error), E_INVALID);
-    config = (struct recurrent_states_config){.float_count = SIZE_MAX / 8, .slot_count = 8};
-    assert_true(recurrent_states_bytes(&config) == SIZE_MAX);
-    assert_int_equal(recurrent_states_new(&config, &states, &error), E_NO_MEMORY);
-    config = (struct recurrent_states_config){.float_count = 1000, .slot_count = 8};
-    assert_in_range(recurrent_states_bytes(&config), 8 * 4000, 8 * 4100 + 1000);
-    recurrent_states_free(NULL);
+    struct recurrent_state_store_config config = {.float_count = 4};
+    assert_int_equal(recurrent_state_store_new(&config, &states, &error), E_INVALID);
+    config.slot_count = RECURRENT_STATE_SLOTS_MAX + 1;
+    assert_int_equal(recurrent_state_store_new(&config, &states, &error), E_INVALID);
+    config = (struct recurrent_state_store_config){.float_count = SIZE_MAX / 8, .slot_count = 8};
+    assert_true(recurrent_state_store_bytes(&config) == SIZE_MAX);
+    assert_int_equal(recurrent_state_store_new(&config, &states, &error), E_NO_MEMORY);
+    config = (struct recurrent_state_store_config){.float_count = 1000, .slot_count = 8};
+    assert_in_range(recurrent_state_store_bytes(&config), 8 * 4000, 8 * 4100 + 1000);
+    recurrent_state_store_free(NULL);
     recurrent_state_free(NULL);
 }
 
