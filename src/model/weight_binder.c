@@ -159,7 +159,7 @@ enum status weight_binder_pair(struct weight_binder *bind, uint32_t layer,
     return OK;
 }
 
-enum status weight_binder_outer(struct weight_binder *bind, struct error *err)
+enum status weight_binder_outer(struct weight_binder *bind, bool has_norm_bias, struct error *err)
 {
     struct model *model = bind->model;
     const struct model_shape *s = &model->shape;
@@ -174,8 +174,10 @@ enum status weight_binder_outer(struct weight_binder *bind, struct error *err)
          .columns = s->embd_dim,
          .rows = s->vocab_size,
          .is_optional = true},
+        {.name = "output_norm.bias", .vector = &model->output_norm_bias, .columns = s->embd_dim},
     };
-    for (size_t i = 0; i < ARRAY_LEN(specs); i++)
+    const size_t count = ARRAY_LEN(specs) - (has_norm_bias ? 0 : 1);
+    for (size_t i = 0; i < count; i++)
         TRY(bind_tensor(bind, specs[i].name, &specs[i], err));
     if (!model->output.data)
         model->output = model->token_embd;
