@@ -86,6 +86,12 @@ typedef void(kernel_rms_norm_fn)(const float *x, const float *weight, size_t n, 
 /* out[i] = x[i] * (1 / max(sqrt(sum of x^2), epsilon)), with the same care; out may be x. */
 typedef void(kernel_l2_norm_fn)(const float *x, size_t n, float epsilon, float *out);
 
+/* out[i] = fma((x[i] - mean) * (1 / sqrt(variance + epsilon)), weight[i], bias[i]); mean, differences
+ * and their squares (by fma) in f64, each difference and the factor rounded to f32 once. out may be
+ * x. */
+typedef void(kernel_layer_norm_fn)(const float *x, const float *weight, const float *bias, size_t n,
+                                   float epsilon, float *out);
+
 /* out[i] = x[i] (op) y[i]; out may be x or y. The gated ones, with gate x (gated_units.h):
  *   swiglu          silu(x) * y, silu(v) = v / (1 + exp(-v))
  *   geglu           gelu(x) * y, gelu in its tanh form
@@ -123,20 +129,24 @@ enum kernel_kv { KERNEL_KV_F16, KERNEL_KV_F32, KERNEL_KV_COUNT };
  * Attention of one KV head: consecutive tokens of one sequence, all query heads of its group.
  *
  *   queries  [token_count][head_count][head_dim] f32  tokens query_stride floats apart
- *   keys     [page][KERNEL_PAGE_TOKENS][head_dim]     f16 or f32; page p begins at
- *   values   [page][KERNEL_PAGE_TOKENS][head_dim]     keys (values) + pages[p] * page_bytes
- *   out      [token_count][head_count][head_dim] f32  tokens out_stride floats apart
+ *   keys     [page][KERNEL_PAGE_TOKENS][head_dim]      f16 or f32; page p begins at
+ *   values   [page][KERNEL_PAGE_TOKENS][value_dim]     keys (values) + pages[p] * page_bytes;
+ *                                                      value_stride numbers from one to the next
+ *   out      [token_count][head_count][value_dim] f32 tokens out_stride floats apart
  *
- * Token t sees the keys at positions [0, key_count + t); key_count >= 1. head_dim is even;
- * multiples
- * of 16 are fast. One token is the decode case; more tokens share the loads of keys and values.
- * The bits of a (token, head) do not depend on the others of the call.
+ * Token t is at position key_count - 1 + t and sees the keys up to it, with a window only the
+ * newest `window` of them; key_count >= 1. head_dim is even; multiples of 16 of both lengths are
+ * fast. One token is the decode case; more tokens share the loads of keys and values. The bits of a
+ * (token, head) do not depend on the others of the call.
+ *
+ * Values may be the first value_dim numbers of the keys: the same address, value_stride head_dim.
  */
 struct kernel_attend_args {
     const float *queries;
     const void *keys;
     const void *values;
     const uint32_t *pages;
+    const float *sinks; /* [head_count] scores beside those of the keys, without value; or NULL */
     float *out;
     size_t query_stride;
     size_t out_stride;
@@ -145,24 +155,29 @@ struct kernel_attend_args {
     size_t token_count;
     size_t head_count;
     size_t head_dim;
-    float scale; /* multiplies q . k */
+    size_t value_dim;
+    size_t value_stride;
+    size_t window; /* 0: none */
+    float scale;   /* multiplies q . k */
+    float softcap; /* a score s becomes softcap * tanh(s / softcap); 0: stays */
 };
 
 /*
  * Softmax and weighted sum over the keys of span `span`, positions [512 span, 512 span + 512), for
- * every (token, head): partial [token_count][head_count][KERNEL_PARTIAL_HEAD + head_dim]:
+ * every (token, head): partial [token_count][head_count][KERNEL_PARTIAL_HEAD + value_dim]:
  * the largest score, the sum of exp(score - largest), unused, then the weighted sum of values.
  * A token that sees no key of the span gets nothing written.
  *
- * Inside a span, for each block of 64 keys: s = (q . k) * scale; m' = max(m, s...);
- * p = exp(s - m'); sum = fma(sum, exp(m - m'), tree sum of p); o = o * exp(m - m'), then
- * o = fma(p, v, o) in ascending key order.
+ * Inside a span, for each block of 64 keys, of which only the visible ones count:
+ * s = (q . k) * scale; with a softcap c, s = c * (1 - 2 / (exp(s * (2 / c)) + 1));
+ * m' = max(m, s...); p = exp(s - m'); sum = fma(sum, exp(m - m'), tree sum of p, key j of the block
+ * in lane j mod 16); o = o * exp(m - m'), then o = fma(p, v, o) in ascending key order.
  */
 typedef void(kernel_attend_span_fn)(const struct kernel_attend_args *args, size_t span,
                                     float *partial);
 
-/* Folds `partial` of span `span` into `state` (the same layout), in ascending order of spans; span
- * 0 is copied. Tokens that see no key of the span are left alone. */
+/* Folds `partial` of span `span` into `state` (the same layout), in ascending order of spans; the
+ * first span that a token sees is copied. Tokens that see no key of the span are left alone. */
 typedef void(kernel_attend_merge_fn)(const struct kernel_attend_args *args, size_t span,
                                      const float *partial, float *state);
 
@@ -265,6 +280,7 @@ struct kernel_table {
 
     kernel_rms_norm_fn *rms_norm;
     kernel_l2_norm_fn *l2_norm;
+    kernel_layer_norm_fn *layer_norm;
     kernel_binary_fn *add;
     kernel_binary_fn *mul;
     kernel_binary_fn *swiglu;
@@ -301,19 +317,22 @@ void kernel_table_init(struct kernel_table *table, unsigned features);
 size_t kernel_table_activation_bytes(enum kernel_activation kind, size_t columns);
 
 /* Bytes of scratch for kernel_table_attend(), a multiple of 64. */
-size_t kernel_table_attend_bytes(size_t token_count, size_t head_count, size_t head_dim);
+size_t kernel_table_attend_bytes(size_t token_count, size_t head_count, size_t value_dim);
 
 /* The whole attention of `args`: every span in ascending order, merged, divided by the sum, into
  * args->out. `scratch` has kernel_table_attend_bytes(). */
 void kernel_table_attend(const struct kernel_table *table, enum kernel_kv kind,
                          const struct kernel_attend_args *args, float *scratch);
 
-/* Number of spans that any token of `args` sees, and of floats in one partial: for callers that
- * give spans to several threads, each with a partial of its own, and merge afterwards. */
+/* The first span that any token of `args` sees, the number of spans up to the last, and of floats
+ * in one partial: for callers that give spans to several threads, each with a partial of its own,
+ * and merge afterwards. */
+size_t kernel_table_span_first(const struct kernel_attend_args *args);
 size_t kernel_table_span_count(const struct kernel_attend_args *args);
 size_t kernel_table_partial_floats(const struct kernel_attend_args *args);
 
-/* Divides the merged `state` by its sums into args->out. */
+/* Divides the merged `state` by its sums, into which a sink z enters as one more score: with
+ * m' = max(m, z), by fma(sum, exp(m - m'), exp(z - m')) after multiplying by exp(m - m'). */
 void kernel_table_attend_finish(const struct kernel_attend_args *args, const float *state);
 
 /* The gates of a recurrence, element by element, the same bits on every machine; in f64:

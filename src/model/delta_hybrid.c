@@ -2,9 +2,9 @@
 
 #include "base/attr.h"
 #include "gguf/gguf.h"
+#include "model/decoder.h"
 #include "model/forward.h"
 #include "model/model.h"
-#include "model/op_experts.h"
 #include "model/op_recurrent.h"
 #include "model/shape_reader.h"
 #include "model/weight_binder.h"
@@ -59,9 +59,10 @@ enum status delta_hybrid_read_shape(const struct delta_hybrid_kind *kind, const 
     TRY(read_mixers(&reader, s, err));
     struct recurrent_shape *r = &s->recurrent;
     r->groups_repeat = kind->groups_repeat;
-    if (kind->has_experts && s->experts.count == 0)
-        return error_set(err, E_FORMAT, "%s.expert_count is missing or 0", kind->arch);
-    s->experts.normalizes = true; /* hard-wired in this kind, whatever the file says */
+    if (kind->has_experts)
+        TRY(model_shape_need_experts(s, kind->arch, err));
+    s->experts.scoring = EXPERT_SCORING_SOFTMAX; /* whatever the file says */
+    s->experts.normalizes = true;
     uint32_t head_count = 0;
     for (uint32_t i = 0; i < s->block_count; i++)
         head_count = s->layers[i].head_count > head_count ? s->layers[i].head_count : head_count;
@@ -142,76 +143,18 @@ static enum status bind_attention(struct weight_binder *bind, struct model *mode
     return weight_binder_layer(bind, layer, specs, ARRAY_LEN(specs), err);
 }
 
-static enum status bind_experts(struct weight_binder *bind, struct model *model, uint32_t layer,
-                                struct error *err)
-{
-    const struct experts_shape *e = &model->shape.experts;
-    struct experts_weights *w = &model->layers[layer].experts;
-    const uint32_t d = model->shape.embd_dim;
-    const struct weight_binder_spec stack = {
-        .columns = d, .rows = e->ffn_dim, .slices = e->count, .slices_used = e->used_count};
-    struct weight_binder_spec gate = stack;
-    struct weight_binder_spec up = stack;
-    if (weight_binder_has(bind, layer, "ffn_gate_up_exps.weight")) {
-        gate.name = "ffn_gate_up_exps.weight";
-        TRY(weight_binder_pair(bind, layer, &gate, &w->each.gate, &w->each.up, err));
-    } else {
-        gate.name = "ffn_gate_exps.weight";
-        gate.matrix = &w->each.gate;
-        up.name = "ffn_up_exps.weight";
-        up.matrix = &w->each.up;
-        TRY(weight_binder_layer(bind, layer, &gate, 1, err));
-        TRY(weight_binder_layer(bind, layer, &up, 1, err));
-    }
-    const struct weight_binder_spec specs[] = {
-        {.name = "ffn_gate_inp.weight", .matrix = &w->router, .columns = d, .rows = e->count},
-        {.name = "ffn_down_exps.weight",
-         .matrix = &w->each.down,
-         .columns = e->ffn_dim,
-         .rows = d,
-         .slices = e->count,
-         .slices_used = e->used_count},
-    };
-    TRY(weight_binder_layer(bind, layer, specs, ARRAY_LEN(specs), err));
-    if (e->shared_ffn_dim == 0)
-        return OK;
-    const uint32_t n = e->shared_ffn_dim;
-    const struct weight_binder_spec shared[] = {
-        {.name = "ffn_gate_inp_shexp.weight", .matrix = &w->shared_gate, .columns = d, .rows = 1},
-        {.name = "ffn_gate_shexp.weight", .matrix = &w->shared.gate, .columns = d, .rows = n},
-        {.name = "ffn_up_shexp.weight", .matrix = &w->shared.up, .columns = d, .rows = n},
-        {.name = "ffn_down_shexp.weight", .matrix = &w->shared.down, .columns = n, .rows = d},
-    };
-    return weight_binder_layer(bind, layer, shared, ARRAY_LEN(shared), err);
-}
-
 static enum status bind_layer(const struct delta_hybrid_kind *kind, struct weight_binder *bind,
                               struct model *model, uint32_t layer, struct error *err)
 {
     const struct model_shape *s = &model->shape;
-    const struct layer_shape *l = &s->layers[layer];
-    struct model_layer *w = &model->layers[layer];
-    const struct weight_binder_spec norms[] = {
-        {.name = "attn_norm.weight", .vector = &w->attn_norm, .columns = s->embd_dim},
-        {.name = "post_attention_norm.weight", .vector = &w->ffn_norm, .columns = s->embd_dim},
-    };
-    TRY(weight_binder_layer(bind, layer, norms, ARRAY_LEN(norms), err));
-    TRY(l->mixer == LAYER_MIXER_RECURRENT ? bind_recurrent(kind, bind, model, layer, err)
-                                          : bind_attention(bind, model, layer, err));
-    if (l->ffn == LAYER_FFN_EXPERTS)
-        return bind_experts(bind, model, layer, err);
-    const struct weight_binder_spec ffn[] = {
-        {.name = "ffn_gate.weight",
-         .matrix = &w->ffn.gate,
-         .columns = s->embd_dim,
-         .rows = l->ffn_dim},
-        {.name = "ffn_up.weight", .matrix = &w->ffn.up, .columns = s->embd_dim, .rows = l->ffn_dim},
-        {.name = "ffn_down.weight",
-         .matrix = &w->ffn.down,
-         .columns = l->ffn_dim,
-         .rows = s->embd_dim},
-    };
-    return weight_binder_layer(bind, layer, ffn, ARRAY_LEN(ffn), err);
+    const struct weight_binder_spec norm = {.name = "attn_norm.weight",
+                                            .vector = &model->layers[layer].attn_norm,
+                                            .columns = s->embd_dim};
+    TRY(weight_binder_layer(bind, layer, &norm, 1, err));
+    TRY(s->layers[layer].mixer == LAYER_MIXER_RECURRENT
+            ? bind_recurrent(kind, bind, model, layer, err)
+            : bind_attention(bind, model, layer, err));
+    return decoder_bind_ffn(bind, layer, DECODER_FFN_NORM_IS_POST | DECODER_SHARED_GATE, err);
 }
 
 /* What a block for speculation has beside those of a layer that attends. */
@@ -255,7 +198,7 @@ enum status delta_hybrid_bind_weights(const struct delta_hybrid_kind *kind,
                                       struct error *err)
 {
     const struct model_shape *s = &model->shape;
-    TRY(weight_binder_outer(bind, err));
+    TRY(weight_binder_outer(bind, false, err));
     for (uint32_t layer = 0; layer < s->layer_count; layer++)
         TRY(bind_layer(kind, bind, model, layer, err));
     const uint64_t multiply_adds = model->multiply_adds;
@@ -274,16 +217,16 @@ static struct op_part part(float *x, size_t columns, size_t at)
     return (struct op_part){.x = x + at, .stride = forward_stride(columns)};
 }
 
-/* Takes parts of rows that lie in groups of `step` columns: `len` columns from `at` on of each. */
-static void take_groups(struct forward *f, struct op_part from, size_t at, uint32_t step,
-                        uint32_t len, uint32_t group_count, struct op_part to)
+/* Copies parts of rows that lie in groups: `len` columns from `at` on of each group. */
+static void take_groups(struct forward *f, struct op_heads groups, uint32_t at, uint32_t len,
+                        struct op_part to)
 {
-    const struct op_gather args = {.from = {.x = from.x + at, .stride = from.stride},
-                                   .to = to,
-                                   .part_count = group_count,
-                                   .part_len = len,
-                                   .step = step};
-    op_gather(f, &args);
+    const struct op_heads packed = {.x = to.x,
+                                    .row_stride = to.stride,
+                                    .head_stride = len,
+                                    .head_count = groups.head_count,
+                                    .head_dim = len};
+    op_heads_copy(f, op_heads_part(groups, at, len), packed);
 }
 
 /* f->scratch[SCRATCH_MIXED] = [q | k | v] before the convolution, [SCRATCH_GATE] = the gate. */
@@ -291,18 +234,15 @@ static void project_joined(struct forward *f, const struct recurrent_weights *w)
 {
     const struct recurrent_shape *r = &f->model->shape.recurrent;
     const uint32_t values = r->head_count / r->group_count * r->value_dim; /* of a group */
-    const uint32_t step = 2 * r->key_dim + 2 * values;
     const uint32_t keys = r->group_count * r->key_dim;
     float *mixed = f->scratch[SCRATCH_MIXED];
     float *joined = f->scratch[SCRATCH_JOINED];
-    const struct op_part from = part(joined, (size_t)r->group_count * step, 0);
+    const struct op_heads groups = op_heads(joined, r->group_count, 2 * r->key_dim + 2 * values);
     op_products(f, f->normed, &(struct op_product){&w->joined, NULL, joined}, 1);
-    take_groups(f, from, 0, step, r->key_dim, r->group_count, part(mixed, r->conv_channels, 0));
-    take_groups(f, from, r->key_dim, step, r->key_dim, r->group_count,
-                part(mixed, r->conv_channels, keys));
-    take_groups(f, from, (size_t)2 * r->key_dim, step, values, r->group_count,
-                part(mixed, r->conv_channels, (size_t)2 * keys));
-    take_groups(f, from, (size_t)2 * r->key_dim + values, step, values, r->group_count,
+    take_groups(f, groups, 0, r->key_dim, part(mixed, r->conv_channels, 0));
+    take_groups(f, groups, r->key_dim, r->key_dim, part(mixed, r->conv_channels, keys));
+    take_groups(f, groups, 2 * r->key_dim, values, part(mixed, r->conv_channels, (size_t)2 * keys));
+    take_groups(f, groups, 2 * r->key_dim + values, values,
                 part(f->scratch[SCRATCH_GATE], (size_t)r->group_count * values, 0));
 }
 
@@ -331,9 +271,9 @@ static void project(const struct delta_hybrid_kind *kind, struct forward *f,
     const uint32_t heads = r->head_count / r->group_count;
     float *both = f->scratch[SCRATCH_OUT];
     op_products(f, f->normed, &(struct op_product){&w->decay, NULL, both}, 1);
-    const struct op_part from = part(both, (size_t)2 * r->head_count, 0);
-    take_groups(f, from, 0, 2 * heads, heads, r->group_count, part(gain, r->head_count, 0));
-    take_groups(f, from, heads, 2 * heads, heads, r->group_count, part(decay, r->head_count, 0));
+    const struct op_heads groups = op_heads(both, r->group_count, 2 * heads);
+    take_groups(f, groups, 0, heads, part(gain, r->head_count, 0));
+    take_groups(f, groups, heads, heads, part(decay, r->head_count, 0));
 }
 
 static void recur(const struct delta_hybrid_kind *kind, struct forward *f, uint32_t layer)
@@ -385,7 +325,7 @@ static void attend(struct forward *f, uint32_t layer)
     const uint32_t q_dim = l->head_count * n;
     const struct op_heads q = op_heads(f->q, l->head_count, n);
     const struct op_heads k = op_heads(f->k, l->kv_head_count, n);
-    const struct op_part both = part(f->scratch[SCRATCH_MIXED], (size_t)2 * q_dim, 0);
+    const struct op_heads both = op_heads(f->scratch[SCRATCH_MIXED], l->head_count, 2 * n);
     const struct op_part gate = part(f->scratch[SCRATCH_GATE], q_dim, 0);
     const struct op_part mixed = part(f->mixed, q_dim, 0);
     const struct op_product projections[] = {
@@ -394,8 +334,8 @@ static void attend(struct forward *f, uint32_t layer)
         {&w->wv, NULL, f->v},
     };
     op_products(f, f->normed, projections, ARRAY_LEN(projections));
-    take_groups(f, both, 0, 2 * n, n, l->head_count, part(f->q, q_dim, 0));
-    take_groups(f, both, n, 2 * n, n, l->head_count, gate);
+    take_groups(f, both, 0, n, part(f->q, q_dim, 0));
+    take_groups(f, both, n, n, gate);
     op_norm_heads(f, q, w->q_norm);
     op_norm_heads(f, k, w->k_norm);
     op_rope(f, layer, q);
@@ -410,29 +350,11 @@ static void attend(struct forward *f, uint32_t layer)
     op_product_add(f, f->mixed, &w->wo, NULL, f->x);
 }
 
-static void feed_forward(struct forward *f, uint32_t layer)
-{
-    const struct model_layer *w = &f->model->layers[layer];
-    op_norm(f, f->x, w->ffn_norm, f->normed);
-    if (f->model->shape.layers[layer].ffn == LAYER_FFN_DENSE) {
-        op_ffn(f,
-               &(struct op_ffn){.input = f->normed, .weights = &w->ffn, .out = f->x, .adds = true});
-        return;
-    }
-    const struct op_experts experts = {.weights = &w->experts,
-                                       .input = f->normed,
-                                       .router_input = f->normed,
-                                       .out = f->x,
-                                       .adds = true};
-    op_experts(f, &experts);
-    op_shared_expert(f, &w->experts, f->normed, f->x);
-}
-
 void delta_hybrid_run(const struct delta_hybrid_kind *kind, const struct model *model,
                       struct forward *f)
 {
     const struct model_shape *s = &model->shape;
-    op_embed(f, &model->token_embd, f->x);
+    decoder_embed(model, f);
     for (uint32_t layer = 0; layer < s->layer_count; layer++) {
         op_norm(f, f->x, model->layers[layer].attn_norm, f->normed);
         if (s->layers[layer].mixer == LAYER_MIXER_ATTENTION)
@@ -441,8 +363,7 @@ void delta_hybrid_run(const struct delta_hybrid_kind *kind, const struct model *
             recur(kind, f, layer);
         if (layer + 1 == s->layer_count && s->layers[layer].mixer != LAYER_MIXER_ATTENTION)
             op_keep_wanted_rows(f, NULL, 0);
-        feed_forward(f, layer);
+        decoder_run_ffn(model, f, layer);
     }
-    op_norm(f, f->x, model->output_norm, f->normed);
-    op_products(f, f->normed, &(struct op_product){&model->output, NULL, f->logits}, 1);
+    decoder_finish(model, f);
 }

@@ -6,7 +6,6 @@
 #include "os/worker_pool.h"
 
 #include <stdatomic.h>
-#include <string.h>
 
 enum {
     CONV_COST = 8,  /* a channel costs as much as so many values of another operation */
@@ -255,19 +254,4 @@ void op_combine(struct forward *f, kernel_binary_fn *combine, struct op_part x, 
 {
     const struct combine_args args = {combine, x, y, out, columns};
     op_rows_run(f, columns, combine_rows, &args);
-}
-
-static void gather_rows(struct forward *f, uint32_t begin, uint32_t end, const void *args)
-{
-    (void)f;
-    const struct op_gather *a = args;
-    for (uint32_t i = begin; i < end; i++)
-        for (uint32_t part = 0; part < a->part_count; part++)
-            memcpy(row_of(a->to, i) + (size_t)part * a->part_len,
-                   row_of(a->from, i) + (size_t)part * a->step, a->part_len * sizeof(float));
-}
-
-void op_gather(struct forward *f, const struct op_gather *args)
-{
-    op_rows_run(f, (size_t)args->part_count * args->part_len, gather_rows, args);
 }

@@ -74,14 +74,3 @@ void op_norm_groups(struct forward *f, struct op_heads heads, const float *weigh
 /* out = x (op) y by one of the kernels, [rows][columns]; out may be x or y. */
 void op_combine(struct forward *f, kernel_binary_fn *combine, struct op_part x, struct op_part y,
                 struct op_part out, uint32_t columns);
-
-/* Parts of each row, one behind the other: to[row][part][i] = from[row][part * step + i]. */
-struct op_gather {
-    struct op_part from;
-    struct op_part to;
-    uint32_t part_count;
-    uint32_t part_len;
-    uint32_t step;
-};
-
-void op_gather(struct forward *f, const struct op_gather *args);

@@ -169,7 +169,7 @@ enum status weight_binder_pair(struct weight_binder *bind, uint32_t layer,
     return OK;
 }
 
-enum status weight_binder_outer(struct weight_binder *bind, struct error *err)
+enum status weight_binder_outer(struct weight_binder *bind, bool has_norm_bias, struct error *err)
 {
     struct model *model = bind->model;
     const struct model_shape *s = &model->shape;
@@ -178,14 +178,18 @@ enum status weight_binder_outer(struct weight_binder *bind, struct error *err)
          .matrix = &model->token_embd,
          .columns = s->embd_dim,
          .rows = s->vocab_size},
-        {.name = "output_norm.weight", .vector = &model->output_norm, .columns = s->embd_dim},
+        {.name = bind->output_norm ? bind->output_norm : "output_norm.weight",
+         .vector = &model->output_norm,
+         .columns = s->embd_dim},
         {.name = "output.weight",
          .matrix = &model->output,
          .columns = s->embd_dim,
          .rows = s->vocab_size,
          .is_optional = true},
+        {.name = "output_norm.bias", .vector = &model->output_norm_bias, .columns = s->embd_dim},
     };
-    for (size_t i = 0; i < ARRAY_LEN(specs); i++)
+    const size_t count = ARRAY_LEN(specs) - (has_norm_bias ? 0 : 1);
+    for (size_t i = 0; i < count; i++)
         TRY(bind_tensor(bind, specs[i].name, &specs[i], err));
     if (!model->output.data)
         model->output = model->token_embd;

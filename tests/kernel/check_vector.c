@@ -121,6 +121,20 @@ static void check_l2_norm(struct check *c, size_t n, int pattern)
     vectors_free(c, &v);
 }
 
+static void check_layer_norm(struct check *c, size_t n, int pattern)
+{
+    check_case(c, "layer_norm, %zu values, pattern %d", n, pattern);
+    struct vectors v = vectors_new(c, n, pattern);
+    float *bias = check_buffer(c, n * sizeof(float), 4);
+    check_fill_floats(c, CHECK_NORMAL, bias, n);
+    c->reference->layer_norm(v.x, v.y, bias, n, 1e-5f, v.want);
+    c->candidate->layer_norm(v.x, v.y, bias, n, 1e-5f, v.got);
+    c->candidate->layer_norm(v.x, v.y, bias, n, 1e-5f, v.x);
+    check_in_place(c, &v);
+    check_free(c, bias);
+    vectors_free(c, &v);
+}
+
 static void check_to_f16(struct check *c, size_t n, int pattern)
 {
     check_case(c, "to_f16, %zu values, pattern %d", n, pattern);
@@ -196,6 +210,7 @@ static void check_length(struct check *c, size_t n, int pattern)
     check_unary(c, "softmax", ref->softmax, new->softmax, n, pattern);
     check_rms_norm(c, n, pattern, check_int(c, 0, 1) == 1);
     check_l2_norm(c, n, pattern);
+    check_layer_norm(c, n, pattern);
     if (pattern < CHECK_PATTERN_COUNT)
         check_to_f16(c, n, pattern);
 }

@@ -34,6 +34,24 @@ static void l2_norm(const float *x, size_t n, float epsilon, float *out)
         out[i] = x[i] * factor;
 }
 
+static void layer_norm(const float *x, const float *weight, const float *bias, size_t n,
+                       float epsilon, float *out)
+{
+    double sums[LANES] = {0};
+    double squares[LANES] = {0};
+    for (size_t i = 0; i < n; i++)
+        sums[i % LANES] += (double)x[i];
+    const double mean = lanes_sum_double(sums) / (double)n;
+    for (size_t i = 0; i < n; i++) {
+        const double difference = (double)x[i] - mean;
+        squares[i % LANES] = fma(difference, difference, squares[i % LANES]);
+    }
+    const double variance = lanes_sum_double(squares) / (double)n;
+    const float factor = (float)(1.0 / sqrt(variance + (double)epsilon));
+    for (size_t i = 0; i < n; i++)
+        out[i] = fmaf((float)((double)x[i] - mean) * factor, weight[i], bias[i]);
+}
+
 static void add(const float *x, const float *y, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i++)
@@ -147,6 +165,7 @@ void vector_ref_fill(struct kernel_table *table)
 {
     table->rms_norm = rms_norm;
     table->l2_norm = l2_norm;
+    table->layer_norm = layer_norm;
     table->add = add;
     table->mul = mul;
     table->swiglu = swiglu;
