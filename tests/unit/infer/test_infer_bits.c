@@ -333,11 +333,12 @@ static void recorded_models_depend_only_on_the_tokens(void **state)
 {
     (void)state;
     static const char *const files[] = {
-        "arch/llama.gguf",       "arch/qwen2.gguf",       "arch/qwen3.gguf",
-        "arch/qwen35.gguf",      "arch/qwen35moe.gguf",   "arch/qwen3next.gguf",
-        "arch/qwen3moe.gguf",    "arch/deepseek2.gguf",   "arch/gpt-oss.gguf",
-        "arch/gemma3.gguf",      "quant/llama-Q4_K.gguf", "quant/llama-Q6_K.gguf",
-        "quant/llama-Q4_0.gguf", "quant/llama-Q8_0.gguf", "quant/llama-BF16.gguf"};
+        "arch/llama.gguf",       "arch/qwen2.gguf",          "arch/qwen3.gguf",
+        "arch/qwen35.gguf",      "arch/qwen35moe.gguf",      "arch/qwen3next.gguf",
+        "arch/nemotron_h.gguf",  "arch/nemotron_h_moe.gguf", "arch/qwen3moe.gguf",
+        "arch/deepseek2.gguf",   "arch/gpt-oss.gguf",        "arch/gemma3.gguf",
+        "quant/llama-Q4_K.gguf", "quant/llama-Q6_K.gguf",    "quant/llama-Q4_0.gguf",
+        "quant/llama-Q8_0.gguf", "quant/llama-BF16.gguf"};
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         const char *path = test_fixture(files[i]);
         if (!path) {
