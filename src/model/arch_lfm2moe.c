@@ -1,6 +1,6 @@
 /*
- * LFM2 with experts: the layers of its dense kin; behind the first, dense ones, sigmoid routing with
- * a bias for choosing, whose weights are divided by their sum.
+ * LFM2 with experts: the layers of its dense kin; behind the first, dense ones, sigmoid routing
+ * with a bias for choosing, whose weights are divided by their sum.
  */
 #include "model/arch_list.h"
 #include "model/conv_hybrid.h"

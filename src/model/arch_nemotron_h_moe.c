@@ -1,6 +1,6 @@
 /*
- * Nemotron 3 with experts: the layers of its dense kin, sigmoid routing with a bias for choosing and
- * a shared expert; in the largest the chosen experts see a projection of the token (latent).
+ * Nemotron 3 with experts: the layers of its dense kin, sigmoid routing with a bias for choosing
+ * and a shared expert; in the largest the chosen experts see a projection of the token (latent).
  */
 #include "model/arch_list.h"
 #include "model/model_shape.h"
