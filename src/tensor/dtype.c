@@ -17,9 +17,9 @@ static const struct dtype_info types[DTYPE_ID_MAX + 1] = {
     [DTYPE_Q1_0]    = {DTYPE_Q1_0,    "Q1_0",     128,   18,   false},
     [DTYPE_Q2_0]    = {DTYPE_Q2_0,    "Q2_0",      64,   18,   false},
     [DTYPE_Q4_0]    = {DTYPE_Q4_0,    "Q4_0",      32,   18,   true},
-    [DTYPE_Q4_1]    = {DTYPE_Q4_1,    "Q4_1",      32,   20,   false},
-    [DTYPE_Q5_0]    = {DTYPE_Q5_0,    "Q5_0",      32,   22,   false},
-    [DTYPE_Q5_1]    = {DTYPE_Q5_1,    "Q5_1",      32,   24,   false},
+    [DTYPE_Q4_1]    = {DTYPE_Q4_1,    "Q4_1",      32,   20,   true},
+    [DTYPE_Q5_0]    = {DTYPE_Q5_0,    "Q5_0",      32,   22,   true},
+    [DTYPE_Q5_1]    = {DTYPE_Q5_1,    "Q5_1",      32,   24,   true},
     [DTYPE_Q8_0]    = {DTYPE_Q8_0,    "Q8_0",      32,   34,   true},
     [DTYPE_Q8_1]    = {DTYPE_Q8_1,    "Q8_1",      32,   36,   false},
     [DTYPE_Q2_K]    = {DTYPE_Q2_K,    "Q2_K",     256,   84,   false},
@@ -35,12 +35,12 @@ static const struct dtype_info types[DTYPE_ID_MAX + 1] = {
     [DTYPE_IQ2_S]   = {DTYPE_IQ2_S,   "IQ2_S",    256,   82,   false},
     [DTYPE_IQ3_XXS] = {DTYPE_IQ3_XXS, "IQ3_XXS",  256,   98,   false},
     [DTYPE_IQ3_S]   = {DTYPE_IQ3_S,   "IQ3_S",    256,  110,   false},
-    [DTYPE_IQ4_NL]  = {DTYPE_IQ4_NL,  "IQ4_NL",    32,   18,   false},
+    [DTYPE_IQ4_NL]  = {DTYPE_IQ4_NL,  "IQ4_NL",    32,   18,   true},
     [DTYPE_IQ4_XS]  = {DTYPE_IQ4_XS,  "IQ4_XS",   256,  136,   false},
     [DTYPE_TQ1_0]   = {DTYPE_TQ1_0,   "TQ1_0",    256,   54,   false},
     [DTYPE_TQ2_0]   = {DTYPE_TQ2_0,   "TQ2_0",    256,   66,   false},
-    [DTYPE_MXFP4]   = {DTYPE_MXFP4,   "MXFP4",     32,   17,   false},
-    [DTYPE_NVFP4]   = {DTYPE_NVFP4,   "NVFP4",     64,   36,   false},
+    [DTYPE_MXFP4]   = {DTYPE_MXFP4,   "MXFP4",     32,   17,   true},
+    [DTYPE_NVFP4]   = {DTYPE_NVFP4,   "NVFP4",     64,   36,   true},
 };
 
 static const struct {
