@@ -75,18 +75,31 @@ static inline bool unpack_has_min(enum unpack_shape shape)
 }
 
 /* clang-format off */
-#define UNPACK_TYPES(X)                         \
-    /* type   name     values  shape */         \
-    X(Q4_0,   q4_0,     32,    UNPACK_32)       \
-    X(Q4_1,   q4_1,     32,    UNPACK_32_MIN)   \
-    X(Q5_0,   q5_0,     32,    UNPACK_32)       \
-    X(Q5_1,   q5_1,     32,    UNPACK_32_MIN)   \
-    X(Q8_0,   q8_0,     32,    UNPACK_32)       \
-    X(IQ4_NL, iq4_nl,   32,    UNPACK_32)       \
-    X(MXFP4,  mxfp4,    32,    UNPACK_32)       \
-    X(NVFP4,  nvfp4,    64,    UNPACK_32_TWO)   \
-    X(Q4_K,   q4_k,    256,    UNPACK_256_BY_32_MIN) \
-    X(Q6_K,   q6_k,    256,    UNPACK_256_BY_16)
+#define UNPACK_TYPES(X)                                   \
+    /* type    name     values  shape */                   \
+    X(Q4_0,    q4_0,      32,   UNPACK_32)            \
+    X(Q4_1,    q4_1,      32,   UNPACK_32_MIN)        \
+    X(Q5_0,    q5_0,      32,   UNPACK_32)            \
+    X(Q5_1,    q5_1,      32,   UNPACK_32_MIN)        \
+    X(Q8_0,    q8_0,      32,   UNPACK_32)            \
+    X(IQ4_NL,  iq4_nl,    32,   UNPACK_32)            \
+    X(MXFP4,   mxfp4,     32,   UNPACK_32)            \
+    X(NVFP4,   nvfp4,     64,   UNPACK_32_TWO)        \
+    X(Q2_K,    q2_k,     256,   UNPACK_256_BY_16_MIN) \
+    X(Q3_K,    q3_k,     256,   UNPACK_256_BY_16)     \
+    X(Q4_K,    q4_k,     256,   UNPACK_256_BY_32_MIN) \
+    X(Q5_K,    q5_k,     256,   UNPACK_256_BY_32_MIN) \
+    X(Q6_K,    q6_k,     256,   UNPACK_256_BY_16)     \
+    X(IQ4_XS,  iq4_xs,   256,   UNPACK_256_BY_32)     \
+    X(TQ1_0,   tq1_0,    256,   UNPACK_256_BY_32)     \
+    X(TQ2_0,   tq2_0,    256,   UNPACK_256_BY_32)     \
+    X(IQ2_XXS, iq2_xxs,  256,   UNPACK_256_BY_32)     \
+    X(IQ2_XS,  iq2_xs,   256,   UNPACK_256_BY_16)     \
+    X(IQ2_S,   iq2_s,    256,   UNPACK_256_BY_16)     \
+    X(IQ3_XXS, iq3_xxs,  256,   UNPACK_256_BY_32)     \
+    X(IQ3_S,   iq3_s,    256,   UNPACK_256_BY_32)     \
+    X(IQ1_S,   iq1_s,    256,   UNPACK_256_BY_32)     \
+    X(IQ1_M,   iq1_m,    256,   UNPACK_256_BY_16)
 /* clang-format on */
 
 /* unpack_ref_q4_0() and so on: the definition of each format. */

@@ -23,6 +23,24 @@ TEMPLATE void bytes_store(void *to, bytes x)
     _mm256_storeu_si256((__m256i *)to, x);
 }
 
+/* The first 16 bytes. */
+TEMPLATE void bytes_store_half(void *to, bytes x)
+{
+    _mm_storeu_si128((__m128i *)to, _mm256_castsi256_si128(x));
+}
+
+/* 16 bytes, twice. */
+TEMPLATE bytes bytes_twice(const uint8_t from[16])
+{
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)from));
+}
+
+/* Eight signed bytes of a number as words. */
+TEMPLATE void bytes_widen(uint64_t eight, int16_t to[8])
+{
+    _mm_storeu_si128((__m128i *)to, _mm_cvtepi8_epi16(_mm_cvtsi64_si128((long long)eight)));
+}
+
 TEMPLATE bytes bytes_all(int value)
 {
     return _mm256_set1_epi8((char)value);
@@ -38,6 +56,11 @@ TEMPLATE bytes bytes_or(bytes x, bytes y)
     return _mm256_or_si256(x, y);
 }
 
+TEMPLATE bytes bytes_xor(bytes x, bytes y)
+{
+    return _mm256_xor_si256(x, y);
+}
+
 TEMPLATE bytes bytes_add(bytes x, bytes y)
 {
     return _mm256_add_epi8(x, y);
@@ -46,6 +69,12 @@ TEMPLATE bytes bytes_add(bytes x, bytes y)
 TEMPLATE bytes bytes_sub(bytes x, bytes y)
 {
     return _mm256_sub_epi8(x, y);
+}
+
+/* All bits where an unsigned byte is at least `value`. */
+TEMPLATE bytes bytes_at_least(bytes x, int value)
+{
+    return _mm256_cmpeq_epi8(_mm256_max_epu8(x, bytes_all(value)), x);
 }
 
 /* Bits [from, from + count) of each byte, from bit 0 on. */

@@ -159,8 +159,9 @@ static void check_dtype(const char *type, const int32_t *tokens)
 static void element_types_are_as_exact_as_the_recorded_program(void **state)
 {
     (void)state;
-    static const char *const types[] = {"F16",  "BF16", "Q8_0", "Q4_0",   "Q4_1", "Q5_0",
-                                        "Q5_1", "Q4_K", "Q6_K", "IQ4_NL", "MXFP4"};
+    static const char *const types[] = {"F16",    "BF16",   "Q8_0",  "Q4_0",  "Q4_1", "Q5_0",
+                                        "Q5_1",   "Q2_K",   "Q3_K",  "Q4_K",  "Q5_K", "Q6_K",
+                                        "IQ4_NL", "IQ4_XS", "IQ3_S", "MXFP4", "TQ2_0"};
     int32_t *tokens = fixture_tokens();
     if (!tokens) {
         print_message("not run: the fixtures are absent\n");

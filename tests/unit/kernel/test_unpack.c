@@ -34,6 +34,19 @@ static const struct type {
     {DTYPE_NVFP4, 64, sizeof(struct block_nvfp4), UINT64_C(0x8f00e88a9b820688)},
     {DTYPE_Q4_K, 256, sizeof(struct block_q4_k), UINT64_C(0x8ddc5d1446faade3)},
     {DTYPE_Q6_K, 256, sizeof(struct block_q6_k), UINT64_C(0x60479a133f5ff0f0)},
+    {DTYPE_Q2_K, 256, sizeof(struct block_q2_k), UINT64_C(0x18ac23f122fd5092)},
+    {DTYPE_Q3_K, 256, sizeof(struct block_q3_k), UINT64_C(0xcb59fced9ca4b7d1)},
+    {DTYPE_Q5_K, 256, sizeof(struct block_q5_k), UINT64_C(0xcaf48e1d263d5bb7)},
+    {DTYPE_IQ4_XS, 256, sizeof(struct block_iq4_xs), UINT64_C(0x5da49de74778b95a)},
+    {DTYPE_TQ1_0, 256, sizeof(struct block_tq1_0), UINT64_C(0x8881dc867c88e403)},
+    {DTYPE_TQ2_0, 256, sizeof(struct block_tq2_0), UINT64_C(0x5030478a8b85368c)},
+    {DTYPE_IQ2_XXS, 256, sizeof(struct block_iq2_xxs), UINT64_C(0xb64acce7a1a4eaf4)},
+    {DTYPE_IQ2_XS, 256, sizeof(struct block_iq2_xs), UINT64_C(0x4b8af87263b0b87a)},
+    {DTYPE_IQ2_S, 256, sizeof(struct block_iq2_s), UINT64_C(0x1b1651cd19b3a3a8)},
+    {DTYPE_IQ3_XXS, 256, sizeof(struct block_iq3_xxs), UINT64_C(0x1231c110735c03d5)},
+    {DTYPE_IQ3_S, 256, sizeof(struct block_iq3_s), UINT64_C(0x320a34b5267e61b2)},
+    {DTYPE_IQ1_S, 256, sizeof(struct block_iq1_s), UINT64_C(0x7d27c18bd59989ce)},
+    {DTYPE_IQ1_M, 256, sizeof(struct block_iq1_m), UINT64_C(0x2c87685dfde134a9)},
 };
 
 enum { COLUMNS = 512 };
