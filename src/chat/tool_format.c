@@ -80,7 +80,8 @@ const struct tool_format *tool_format_detect(const struct chat_template *chat_te
 {
     CLEANUP(chat_spans_done) struct chat_spans spans = {0};
     const struct tool_format *found = NULL;
-    if (render_probe(chat_template, &spans) == OK) {
+    if (chat_template_get_caps(chat_template)->tool_calls &&
+        render_probe(chat_template, &spans) == OK) {
         for (size_t i = 0; !found && i < ARRAY_LEN(rows); i++)
             found = rows[i].matches(strbuf_view(&spans.text)) ? &rows[i] : NULL;
     }
