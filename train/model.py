@@ -1,16 +1,28 @@
 """The qwen3 network, made for training on a CPU in bf16.
 
-Many rows share one prompt: its keys and values are computed once and every row attends to them.
-Attention over the prompt and over the row itself are two flash calls merged by their log-sum-exps;
-the backward pass handles both parts with the merged output and log-sum-exp.
+Tasks are packed into rows; a token attends to the earlier tokens of its own task and to a prompt that
+all tasks share, whose keys and values are computed once per step. Forward and backward pass are
+written out: matrix products in bf16 (a CPU with AMX runs them several times faster than f32), all
+between them in the fused loops of kernels.cpp, gradients summed in f32.
 """
 import math
+import os
 
 import torch
 from torch import nn
+from torch.utils import cpp_extension
 
-FLASH = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 BF = torch.bfloat16
+HERE = os.path.dirname(os.path.abspath(__file__))
+_kernels = None
+
+
+def kernels():
+    """Compiles kernels.cpp on first use (needs g++ and ninja)."""
+    global _kernels
+    if _kernels is None:
+        _kernels = cpp_extension.load("holt_kernels", [os.path.join(HERE, "kernels.cpp")], extra_cflags=["-O3", "-march=native", "-ffast-math", "-mprefer-vector-width=512"])
+    return _kernels
 
 
 class Config:
@@ -26,101 +38,8 @@ class Config:
         return {key: getattr(self, key) for key in keys}
 
 
-class Attend(torch.autograd.Function):
-    """q [R,H,T,D]; k, v [R,H,T,D] causal in a row; pk, pv [1,K,P,D] seen by all (K kv heads)."""
-
-    @staticmethod
-    def forward(ctx, q, k, v, pk, pv):
-        R, H, T, D = q.shape
-        K = k.shape[1]
-        g = H // K
-        kx = k.repeat_interleave(g, 1)
-        vx = v.repeat_interleave(g, 1)
-        local, local_lse = FLASH(q, kx, vx, 0.0, True)
-        local_lse = local_lse.reshape(R, H, T)
-        qp = q.view(R, K, g, T, D).permute(1, 0, 2, 3, 4).reshape(1, K, R * g * T, D)
-        far, far_lse = FLASH(qp, pk, pv, 0.0, False)
-        far = far.view(K, R, g, T, D).permute(1, 0, 2, 3, 4).reshape(R, H, T, D)
-        far_lse = far_lse.reshape(K, R, g, T).permute(1, 0, 2, 3).reshape(R, H, T)
-        lse = torch.logaddexp(local_lse, far_lse)
-        share = torch.exp(far_lse - lse).unsqueeze(-1).to(BF)
-        out = torch.lerp(local, far, share)
-        ctx.save_for_backward(q, kx, vx, out, lse, qp, pk, pv)
-        return out
-
-    @staticmethod
-    def backward(ctx, grad):
-        """Plain bf16 matrix products: two to three times faster than the flash backward here."""
-        grad = grad.contiguous()
-        q, kx, vx, out, lse, qp, pk, pv = ctx.saved_tensors
-        (R, H, T, D), K, scale = q.shape, pk.shape[1], q.shape[-1] ** -0.5
-        g = H // K
-        delta = (grad.float() * out.float()).sum(-1, keepdim=True).to(BF)
-        lse = lse.unsqueeze(-1).to(BF)
-        flat = lambda x: x.reshape(R * H, T, -1)
-        fold = lambda x: x.view(R, K, g, T, -1).permute(1, 0, 2, 3, 4).reshape(K, R * g * T, -1)
-
-        def part(qs, k, v, grad, lse, delta, causal):
-            p = torch.bmm(qs, k.transpose(1, 2)).sub_(lse).exp_()
-            if causal:
-                p.tril_()
-            dv = torch.bmm(p.transpose(1, 2), grad)
-            ds = torch.bmm(grad, v.transpose(1, 2)).sub_(delta).mul_(p)
-            return torch.bmm(ds, k), torch.bmm(ds.transpose(1, 2), qs), dv
-
-        dq, dk, dv = part(flat(q * scale), flat(kx), flat(vx), flat(grad), flat(lse), flat(delta), True)
-        dk = dk.view(R, K, g, T, D).sum(2)
-        dv = dv.view(R, K, g, T, D).sum(2)
-        lse = lse.contiguous()
-        dqp, dpk, dpv = part(qp[0] * scale, pk[0], pv[0], fold(grad), fold(lse), fold(delta), False)
-        dqp = dqp.view(K, R, g, T, D).permute(1, 0, 2, 3, 4).reshape(R, H, T, D)
-        return (dq.view(R, H, T, D) + dqp) * scale, dk, dv, dpk[None], dpv[None]
-
-
-def attend(q, k, v, pk, pv):
-    if pk is None:  # the prompt itself: plain causal attention
-        g = q.shape[1] // k.shape[1]
-        return nn.functional.scaled_dot_product_attention(q, k.repeat_interleave(g, 1), v.repeat_interleave(g, 1), is_causal=True)
-    return Attend.apply(q, k, v, pk, pv)
-
-
-class Norm(torch.autograd.Function):
-    """RMS norm of f32 or bf16 rows, bf16 out."""
-
-    @staticmethod
-    def forward(ctx, x, w, eps):
-        xf = x.float()
-        r = torch.rsqrt(xf.square().mean(-1, keepdim=True) + eps)
-        ctx.save_for_backward(x, w, r)
-        return (xf * r).mul_(w).to(BF)
-
-    @staticmethod
-    def backward(ctx, grad):
-        x, w, r = ctx.saved_tensors
-        xh = x.float() * r
-        g = grad.float()
-        dw = (g * xh).reshape(-1, w.shape[0]).sum(0)
-        g = g * w
-        dx = (g - xh * (g * xh).mean(-1, keepdim=True)).mul_(r)
-        return dx.to(x.dtype), dw, None
-
-
-class SwiGlu(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, gate, up):
-        ctx.save_for_backward(gate, up)
-        return nn.functional.silu(gate).mul_(up)
-
-    @staticmethod
-    def backward(ctx, grad):
-        gate, up = ctx.saved_tensors
-        s = torch.sigmoid(gate)
-        gs = gate * s
-        slope = torch.addcmul(s, gs, 1 - s).mul_(up).mul_(grad)
-        return slope, gs.mul_(grad)
-
-
 def rope_tables(config, positions):
+    """Cosines and sines [n, half] of n positions."""
     half = config.head // 2
     inverse = config.rope_base ** (-torch.arange(half, dtype=torch.float64) / half)
     angle = positions.double()[:, None] * inverse
@@ -128,7 +47,7 @@ def rope_tables(config, positions):
 
 
 def rotate(x, cos, sin):
-    """NEOX pairs (i, i + half); x [R,T,H,D], cos [T,half]."""
+    """NEOX pairs (i, i + half); x [T,H,D], cos [T,half]."""
     a, b = x.chunk(2, -1)
     c, s = cos[:, None, :].to(x.dtype), sin[:, None, :].to(x.dtype)
     return torch.cat([a * c - b * s, b * c + a * s], -1)
@@ -142,90 +61,183 @@ class Block(nn.Module):
         self.ffn_norm = nn.Parameter(torch.ones(c.width))
         self.q_norm = nn.Parameter(torch.ones(c.head))
         self.k_norm = nn.Parameter(torch.ones(c.head))
-        matrix = lambda out, into, scale=1.0: nn.Parameter(torch.randn(out, into) * scale * into ** -0.5)
+        matrix = lambda out, into: nn.Parameter(torch.zeros(out, into))
         self.q = matrix(c.heads * c.head, c.width)
         self.k = matrix(c.kv_heads * c.head, c.width)
         self.v = matrix(c.kv_heads * c.head, c.width)
-        self.o = matrix(c.width, c.heads * c.head, 0.3)
+        self.o = matrix(c.width, c.heads * c.head)
         self.gate = matrix(c.ff, c.width)
         self.up = matrix(c.ff, c.width)
-        self.down = matrix(c.width, c.ff, 0.3)
+        self.down = matrix(c.width, c.ff)
 
     def cast(self):
-        """bf16 copies for one step, with gradients to the masters."""
-        self.w_qkv = torch.cat([self.q, self.k, self.v]).to(BF)
-        self.w_o = self.o.to(BF)
-        self.w_gate = self.gate.to(BF)
-        self.w_up = self.up.to(BF)
-        self.w_down = self.down.to(BF)
+        """bf16 copies for one step, and fresh sums of their gradients."""
+        self.w = {"qkv": torch.cat([self.q, self.k, self.v]).to(BF), "o": self.o.to(BF),
+                  "gate_up": torch.cat([self.gate, self.up]).to(BF), "down": self.down.to(BF)}
+        self.d = {name: torch.zeros(w.shape) for name, w in self.w.items()}
+        for name in ("attn_norm", "ffn_norm", "q_norm", "k_norm"):
+            self.d[name] = torch.zeros_like(getattr(self, name))
 
-    def qkv(self, h, cos, sin):
-        c = self.c
-        R, T, _ = h.shape
-        x = nn.functional.linear(h, self.w_qkv)
-        x = x.view(R, T, c.heads + 2 * c.kv_heads, c.head)
-        q, k, v = x.split([c.heads, c.kv_heads, c.kv_heads], 2)
-        q = rotate(Norm.apply(q, self.q_norm, c.eps), cos, sin)
-        k = rotate(Norm.apply(k, self.k_norm, c.eps), cos, sin)
-        return [y.transpose(1, 2).contiguous() for y in (q, k, v)]
+    def gradients(self):
+        """name -> gradient, of all backward passes since cast."""
+        c, d = self.c, dict(self.d)
+        d["q"], d["k"], d["v"] = d.pop("qkv").split([c.heads * c.head, c.kv_heads * c.head, c.kv_heads * c.head])
+        d["gate"], d["up"] = d.pop("gate_up").chunk(2)
+        return d
 
-    def forward(self, x, cos, sin, past=None):
-        R, T, _ = x.shape
-        q, k, v = self.qkv(Norm.apply(x, self.attn_norm, self.c.eps), cos, sin)
-        a = attend(q, k, v, *(past or (None, None)))
-        a = a.transpose(1, 2).reshape(R, T, -1)
-        x = x + nn.functional.linear(a, self.w_o)
-        h = Norm.apply(x, self.ffn_norm, self.c.eps)
-        h = SwiGlu.apply(nn.functional.linear(h, self.w_gate), nn.functional.linear(h, self.w_up))
-        x = x + nn.functional.linear(h, self.w_down)
-        return x, (k, v)
+    def forward(self, x, y, layout, past):
+        """x [N,width] f32 += y (what the layer before adds, or None), in place. Returns what this layer
+        adds, and what backward needs. past: keys and values [K,P,D] of the prompt, or None."""
+        c, w, kern = self.c, self.w, kernels()
+        K, D, g = c.kv_heads, c.head, c.heads // c.kv_heads
+        R, T = layout.begins.shape
+        h = kern.norm_forward(x, y, self.attn_norm, c.eps)
+        x_in = x.clone()
+        qkv = h @ w["qkv"].T
+        q, k, v = kern.heads_forward(qkv, self.q_norm, self.k_norm, layout.cos, layout.sin, K, g, R, c.eps)
+        near = torch.bmm(q.view(K * R, g * T, D), k.view(K * R, T, D).transpose(1, 2))
+        far = None if past is None else torch.bmm(q.view(K, R * g * T, D), past[0].transpose(1, 2))
+        total = kern.softmax_forward(near, far, layout.begins, g)
+        a = kern.merge_forward(torch.bmm(near, v.view(K * R, T, D)), None if past is None else torch.bmm(far, past[1]), total, K, g, R, T, D)
+        h2 = kern.norm_forward(x, a @ w["o"].T, self.ffn_norm, c.eps)
+        both = h2 @ w["gate_up"].T
+        s = kern.swiglu_forward(both)
+        kept = (x_in, h, qkv, q, k, v, near, far, total, a, x.clone(), h2, both, s)
+        return s @ w["down"].T, kept
+
+    def backward(self, dx, dy, kept, layout, past, dpast, dkv=None):
+        """dx [N,width] f32: gradient of the residual stream behind this layer, becomes that before it, in
+        place; dy: the same in bf16. dpast: sums for the gradients of past; dkv: gradients of this layer's
+        own keys and values from elsewhere. Returns the new dy."""
+        c, w, d, kern = self.c, self.w, self.d, kernels()
+        K, D, g = c.kv_heads, c.head, c.heads // c.kv_heads
+        R, T = layout.begins.shape
+        x_in, h, qkv, q, k, v, near, far, total, a, x_mid, h2, both, s = kept
+        d["down"].add_(dy.T @ s)
+        dboth = kern.swiglu_backward(dy @ w["down"], both)
+        d["gate_up"].add_(dboth.T @ h2)
+        dy = kern.norm_backward(dboth @ w["gate_up"], x_mid, self.ffn_norm, c.eps, dx, d["ffn_norm"])
+        d["o"].add_(dy.T @ a)
+        da, delta = kern.merge_backward(dy @ w["o"], a, total, K, g, R, T, D)
+        by_row = lambda y: y.view(K * R, -1, D)
+        by_head = lambda y: y.view(K, -1, D)
+        dv = torch.bmm(near.transpose(1, 2), by_row(da))
+        dnear = torch.bmm(by_row(da), by_row(v).transpose(1, 2))
+        dfar = None if past is None else torch.bmm(by_head(da), past[1].transpose(1, 2))
+        kern.softmax_backward(dnear, near, dfar, far, delta, layout.begins, g)
+        dq = torch.bmm(dnear, by_row(k))
+        dk = torch.bmm(dnear.transpose(1, 2), by_row(q))
+        dq_far = None
+        if past is not None:
+            dq_far = torch.bmm(dfar, past[0])
+            dpast[0].add_(torch.bmm(dfar.transpose(1, 2), by_head(q)))
+            dpast[1].add_(torch.bmm(far.transpose(1, 2), by_head(da)))
+        if dkv is not None:
+            dk, dv = ((one.view(K, -1, D) + more).to(BF) for one, more in zip((dk, dv), dkv))
+        dqkv = kern.heads_backward(dq, dq_far, dk, dv, qkv, self.q_norm, self.k_norm, layout.cos, layout.sin, K, g, R, c.eps, d["q_norm"], d["k_norm"])
+        d["qkv"].add_(dqkv.T @ h)
+        return kern.norm_backward(dqkv @ w["qkv"], x_in, self.attn_norm, c.eps, dx, d["attn_norm"])
+
+
+class Layout:
+    """Where the tokens of rows [R,T] stand: begins [R,T] is the place in the row where a token's task
+    begins; positions count from there, plus start. turns: cosines and sines of all positions."""
+
+    def __init__(self, turns, begins, start):
+        self.begins = begins
+        positions = (torch.arange(begins.shape[1])[None] - begins + start).view(-1)
+        self.cos, self.sin = (table[positions] for table in turns)
 
 
 class Net(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.c = config
-        self.embed = nn.Parameter(torch.randn(config.vocab, config.width) * 0.02)
+        self.embed = nn.Parameter(torch.zeros(config.vocab, config.width))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.Parameter(torch.ones(config.width))
+        self.turns = rope_tables(config, torch.arange(config.context))
 
     def cast(self):
         for block in self.blocks:
             block.cast()
-        self.w_out = self.embed.to(BF)
+        self.cast_embed, self.d_embed, self.d_norm = self.embed.to(BF), torch.zeros_like(self.embed), torch.zeros_like(self.norm)
+
+    def forward(self, ids, layout, past):
+        """Returns the last hidden state [n,width] before its norm, and what backward needs. past: per layer, or None."""
+        x, y, kept = self.embed[ids], None, []
+        for index, block in enumerate(self.blocks):
+            y, one = block.forward(x, y, layout, past and past[index])
+            kept.append(one)
+        return x + y, kept
 
     def prompt(self, ids):
-        """Keys and values of the shared prompt, per layer, [1,K,P,D]."""
-        cos, sin = rope_tables(self.c, torch.arange(len(ids)))
-        x = nn.functional.embedding(ids[None], self.embed)
-        cache = []
+        """The prompt that all rows share: its layout, keys and values per layer, and what backward needs."""
+        layout = Layout(self.turns, torch.zeros(1, len(ids), dtype=torch.int32), 0)
+        _, kept = self.forward(ids, layout, None)
+        return layout, [(one[4][:, 0], one[5][:, 0]) for one in kept], kept
+
+    def logits(self, x):
+        h = kernels().norm_forward(x, None, self.norm, self.c.eps)
+        return h, h @ self.cast_embed.T
+
+    @torch.no_grad()
+    def gradients(self, prompt, packs):
+        """Gradients of the weighted cross entropy summed over packs of (ids, begins, target, weights), each
+        [R,T], behind the prompt (ids). Sets .grad; returns loss, weight, hits and tokens of full weight."""
+        self.cast()
+        layout, past, kept = self.prompt(prompt)
+        dpast = [tuple(torch.zeros(t.shape) for t in kv) for kv in past]
+        facts = torch.zeros(4, dtype=torch.float64)
+        for pack in packs:
+            facts += self.rows(pack, len(prompt), past, dpast)
+        dx = torch.zeros(len(prompt), self.c.width)
+        dy = torch.zeros(dx.shape, dtype=BF)
+        for block, one, dkv in reversed(list(zip(self.blocks, kept, dpast))):
+            dy = block.backward(dx, dy, one, layout, None, None, dkv)
+        self.d_embed.index_add_(0, prompt, dx)
+        self.embed.grad, self.norm.grad = self.d_embed, self.d_norm
         for block in self.blocks:
-            x, kv = block(x, cos, sin)
-            cache.append(kv)
-        return cache
+            for name, grad in block.gradients().items():
+                getattr(block, name).grad = grad
+        return facts.tolist()
 
-    def hidden(self, ids, start, cache):
-        """ids [R,T] at positions start..; returns the normed last hidden state, bf16."""
-        cos, sin = rope_tables(self.c, torch.arange(start, start + ids.shape[1]))
-        x = nn.functional.embedding(ids, self.embed)
-        for block, past in zip(self.blocks, cache):
-            x, _ = block(x, cos, sin, past)
-        return Norm.apply(x, self.norm, self.c.eps)
+    def rows(self, pack, start, past, dpast):
+        """Forward and backward of one pack; adds to the sums of gradients."""
+        ids, begins, target, weights = pack
+        c, kern = self.c, kernels()
+        layout = Layout(self.turns, begins, start)
+        ids = ids.view(-1)
+        x, kept = self.forward(ids, layout, past)
+        at = weights.view(-1).nonzero().squeeze(1)
+        at = nn.functional.pad(at, (0, -len(at) % 512))  # few shapes; the first token never counts
+        x = x[at]
+        h, logits = self.logits(x)
+        weights = weights.view(-1)[at]
+        loss, hits = kern.cross_entropy(logits, target.view(-1)[at], weights)
+        self.d_embed.add_(logits.T @ h)
+        dx_at = torch.zeros(x.shape)
+        dy_at = kern.norm_backward(logits @ self.cast_embed, x, self.norm, c.eps, dx_at, self.d_norm)
+        dx = torch.zeros(len(ids), c.width).index_add_(0, at, dx_at)
+        dy = torch.zeros(len(ids), c.width, dtype=BF).index_add_(0, at, dy_at)
+        for block, one, kv, dkv in reversed(list(zip(self.blocks, kept, past, dpast))):
+            dy = block.backward(dx, dy, one, layout, kv, dkv)
+        self.d_embed.index_add_(0, ids, dx)
+        return torch.tensor([loss, weights.sum().item(), hits, (weights >= 1).sum().item()], dtype=torch.float64)
 
-    def loss(self, ids, weights, start, cache):
-        """Weighted cross entropy sum, weight sum, and share of right tokens among the full ones."""
-        h = self.hidden(ids[:, :-1], start, cache)
-        w = weights[:, 1:].reshape(-1)
-        at = w.nonzero().squeeze(1)
-        h = h.reshape(-1, h.shape[-1])[at]
-        logits = nn.functional.linear(h, self.w_out).float()
-        target = ids[:, 1:].reshape(-1)[at]
-        losses = nn.functional.cross_entropy(logits, target, reduction="none")
-        w = w[at]
-        with torch.no_grad():
-            full = w >= 1
-            right = ((logits.argmax(-1) == target) & full).sum().item()
-        return (losses * w).sum(), w.sum().item(), right, full.sum().item()
+    @torch.no_grad()
+    def exact(self, prompt, rows):
+        """For each task (ids, weights): whether every token of full weight is the likeliest one."""
+        self.cast()
+        _, past, _ = self.prompt(prompt)
+        width = max(len(row[0]) for row in rows)
+        ids, full = torch.zeros(len(rows), width, dtype=torch.long), torch.zeros(len(rows), width, dtype=torch.bool)
+        for number, (row, weights) in enumerate(rows):
+            ids[number, :len(row)] = torch.tensor(row)
+            full[number, :len(row)] = torch.tensor(weights) >= 1
+        x, _ = self.forward(ids.view(-1), Layout(self.turns, torch.zeros(ids.shape, dtype=torch.int32), len(prompt)), past)
+        right = self.logits(x)[1].argmax(-1).view(ids.shape)[:, :-1] == ids[:, 1:]
+        return (right | ~full[:, 1:]).all(1).tolist()
 
 
 @torch.no_grad()

@@ -4,7 +4,10 @@ Slots become private characters while the wording is shaken (case, typos, droppe
 names and values stay exact.
 """
 import functools
+import itertools
 import re
+
+import wording_wide
 
 
 def parse(text):
@@ -45,6 +48,24 @@ def expand(text, rng):
         return "".join(item if isinstance(item, str) else walk(rng.choice(item[1]))
                        for item in items)
     return re.sub(" +", " ", walk(parse_cached(text))).strip()
+
+
+def every(text):
+    """All that a phrase can become."""
+    def walk(items):
+        parts = [[item] if isinstance(item, str) else sum((walk(node) for node in item[1]), []) for item in items]
+        return ["".join(chosen) for chosen in itertools.product(*parts)]
+    return {re.sub(" +", " ", one).strip() for one in walk(parse_cached(text))}
+
+
+def ing(text):
+    """An imperative with its first verb in the -ing form."""
+    verb, _, rest = text.partition(" ")
+    if verb in ("get", "put", "set", "swap", "run", "cut", "dig", "drop", "pop", "tag", "log", "jot", "let", "scan", "bin", "scrap", "stop", "begin", "trim", "wrap", "grab", "zap", "nab", "rub", "spot", "reset"):
+        verb += verb[-1]
+    elif verb.endswith("e") and not verb.endswith(("ee", "oe", "ye")):
+        verb = verb[:-1]
+    return f"{verb}ing {rest}"
 
 
 WRAP = {
@@ -93,6 +114,10 @@ WRAP = {
     },
 }
 
+for _kind, _forms in wording_wide.WRAP.items():
+    WRAP["train"][_kind] = WRAP["train"][_kind] + _forms
+PLAIN, BEFORE, AFTER = {"train": 0.25, "eval": 0.0}, {"train": 0.10, "eval": 0.05}, {"train": 0.08, "eval": 0.05}
+
 DROPPABLE = {"the", "a", "an", "please", "of", "is", "are", "there", "me", "to"}
 SYNONYMS = {"folder": ["directory", "dir"], "file": ["document", "doc"], "show": ["display"], "create": ["make"],
             "replace": ["swap", "substitute"], "inside": ["within"], "many": ["many"], "write": ["put"],
@@ -135,7 +160,8 @@ def wrap(kind, text, rng, split):
     table = WRAP[split]
     if kind == "raw":
         return shake(text, rng, split)
-    text = expand(rng.choice(table[kind]), rng).replace("{X}", text)
+    form = "{X}" if rng.random() < PLAIN[split] else expand(rng.choice(table[kind]), rng)
+    text = form.replace("{X}", text).replace("{I}", ing(text))
     question = kind == "q" or re.match(
         r"(what|can|could|would|do you|how|any|which|is|are|where|might|whats|hello, c)", text)
     how = rng.random()
@@ -145,8 +171,8 @@ def wrap(kind, text, rng, split):
         mark = "." if how < 0.42 else "" if how < 0.94 else "!" if how < 0.97 else ":"
         mark = "" if mark == ":" else mark
     text = shake(text, rng, split) + mark
-    if rng.random() < 0.05:
+    if rng.random() < BEFORE[split]:
         text = rng.choice(table["before"]) + text
-    if mark and rng.random() < 0.05:
+    if mark and rng.random() < AFTER[split]:
         text += rng.choice(table["after"])
     return text

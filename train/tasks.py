@@ -5,6 +5,7 @@ written, so every result text is the real one.
 """
 import collections
 import random
+import re
 import string
 
 import emulate
@@ -12,6 +13,7 @@ import holt_profile as profile
 import phrase
 import wording
 import wording_more
+import wording_wide
 import words
 
 
@@ -267,9 +269,17 @@ class World:
             for key, value in slots.items():
                 text = text.replace("{" + key + "}", str(value))
         else:
-            form, base = self.pick(PHRASES[self.split][kind])
-            text = self.fill(form, phrase.expand(base, self.rng), slots)
+            form, base = self.phrase(kind, slots)
+            text = self.fill(form, base, slots)
         self.user(text)
+
+    def phrase(self, kind, slots):
+        """(form, base phrase); in training never one that the held-out set can say."""
+        while True:
+            form, base = self.pick(WIDE[kind] if self.split == "train" and kind in WIDE and self.chance(0.6) else PHRASES[self.split][kind])
+            base = phrase.expand(base, self.rng)
+            if (self.split == "eval" or base not in HELD_OUT) and all(name in slots for name in SLOT.findall(base)):
+                return form, base
 
     def fill(self, form, base, slots):
         makers = {"F": self.file_ref, "G": self.file_ref, "NF": self.new_ref, "NG": self.new_ref, "D": self.folder_ref,
@@ -321,17 +331,25 @@ LISTS = {split: {"nouns": words.split_of(words.NOUNS, split), "things": words.sp
                  "adjectives": words.split_of(words.ADJECTIVES, split), "facts": words.split_of(words.FACTS, split)}
          for split in ("train", "eval")}
 
+SLOT = re.compile(r"\{(\w+)\}")
+WIDE = wording_wide.WIDE
 PHRASES = {"train": {}, "eval": {}}
 for _kind, _phrases in wording.PHRASES.items():
     PHRASES["train"][_kind] = [p for i, p in enumerate(_phrases) if i % 6 != 5]
     PHRASES["eval"][_kind] = [p for i, p in enumerate(_phrases) if i % 6 == 5] or _phrases[-1:]
 for _kind, _phrases in wording_more.MORE.items():
     PHRASES["train"][_kind] = PHRASES["train"][_kind] + _phrases
+HELD_OUT = set().union(*(phrase.every(_base) for _phrases in PHRASES["eval"].values() for _, _base in _phrases))
+for _kind in ("add", "subtract", "multiply", "divide", "percent", "save_product"):
+    PHRASES["train"][_kind] = WIDE[_kind]
 SMALLTALK = {"train": [(words.split_of(_said, "train", 6), _answer) for _said, _answer in wording.SMALLTALK],
              "eval": [(words.split_of(_said, "eval", 6), _answer) for _said, _answer in wording.SMALLTALK]}
 for _said, _index in wording_more.MORE_SMALLTALK:
     SMALLTALK["train"][_index][0].extend(_said)
+for _said, _index in wording_wide.SMALLTALK:
+    SMALLTALK["train"].append((_said, SMALLTALK["train"][_index][1]))
 OUTSIDE = {"train": words.split_of(wording.OUTSIDE, "train", 6) + wording_more.MORE_OUTSIDE, "eval": words.split_of(wording.OUTSIDE, "eval", 6)}
+HELD_OUT |= set().union(*(phrase.every(_base) for _base in OUTSIDE["eval"])) | {_base for _said, _ in SMALLTALK["eval"] for _base in _said}
 
 
 def joined(names):
@@ -378,10 +396,10 @@ def count_files(w, folders=False):
     if not root:
         w.filler(w.rng.randint(0, 2), folder="")
     kind = "count_folders" if folders else "count_files"
-    if w.given is None:
+    if root:
         w.say_user(kind, IND=path)
     else:
-        w.say_user(kind, D=path)
+        w.say_user(kind, IND=path, D=path)
     head = w.call("list_dir", path=path).split("\n")[0]
     number = head.split(" in ")[0].split(", ")[1 if folders else 0]
     w.say(f"There {'is' if number.startswith('1 ') else 'are'} {number}{' here' if root else ' in ' + path}.", answer_contains=[number.split()[0]])
@@ -653,6 +671,16 @@ def formula(w):
     return f"{a} {minus} {b} {minus} {c}", f"{a} - {b} - {c}"
 
 
+OPERATIONS = {"add": "{a} + {b}", "subtract": "{a} - {b}", "multiply": "{a} * {b}", "divide": "{a} / {b}", "percent": "{b} * {a} / 100"}
+
+
+def operation(w):
+    """(kind of phrase, its slots, expression)"""
+    kind = w.pick(list(OPERATIONS))
+    slots = {"a": amount(w), "b": amount(w)}
+    return kind, slots, OPERATIONS[kind].format(**slots)
+
+
 STORIES = [
     ("I have {a} boxes with {b} {noun}s each. How many {noun}s do I have?", "{a} * {b}"), ("a {noun} costs {a} dollars, how much are {b} of them?", "{a} * {b}"),
     ("We had {a} {noun}s and sold {b}. How many are left?", "{a} - {b}"), ("I earn {a} a month, how much is that in {b} months?", "{a} * {b}"),
@@ -677,6 +705,9 @@ def arithmetic(w):
         slots = {"a": amount(w), "b": w.rng.randint(2, 60), "noun": w.listed("nouns")}
         expression = pattern.format(**slots)
         w.user(phrase.shake(story.format(**slots), w.rng, "eval"))
+    elif w.split == "train" and w.chance(0.5):
+        kind, slots, expression = operation(w)
+        w.say_user(kind, **slots)
     else:
         said, expression = formula(w)
         w.say_user("arithmetic", X=said)
@@ -868,6 +899,10 @@ def save_result(w):
         a, b = amount(w), amount(w)
         expression = w.given_expression.format(a=a, b=b)
         w.say_user("save_result", a=a, b=b, F=path)
+    elif w.split == "train" and w.chance(0.35):
+        a, b = amount(w), amount(w)
+        expression = f"{a} * {b}"
+        w.say_user("save_product", a=a, b=b, F=path, NF=path)
     else:
         said, expression = formula(w)
         w.say_user("save_result", X=said, F=path, NF=path)
@@ -1026,7 +1061,9 @@ def smalltalk(w):
     if w.given is not None:
         text, answer = w.given, ""
     else:
-        text = w.pick(phrases)
+        text = phrase.expand(w.pick(phrases), w.rng).strip(" ,")
+        if w.split == "train" and text in HELD_OUT:
+            raise Retry
         text = phrase.wrap("raw", text, w.rng, w.split) + w.pick(["", "", ".", "!", "?"])
         if answer[0] == "I" and w.chance(0.15):
             text = w.pick(["Hello, ", "Hi! ", "Hey, ", "hi "]) + text
@@ -1037,8 +1074,10 @@ def smalltalk(w):
 def outside(w):
     if w.chance(0.3):
         w.filler(2)
-    base = w.pick(OUTSIDE[w.split])
+    base = w.pick(wording_wide.OUTSIDE if w.split == "train" and w.chance(0.6) else OUTSIDE[w.split])
     text = phrase.expand(base, w.rng)
+    if w.split == "train" and text in HELD_OUT:
+        raise Retry
     text = text.replace("{city}", w.listed("cities")).replace("{noun2}", w.listed("nouns")).replace("{noun}", w.listed("nouns"))
     question = text.split()[0] in ("what", "will", "how", "is", "who", "which", "do", "should", "why", "when", "are", "can", "am")
     text = phrase.wrap("q" if question else "imp", text, w.rng, w.split)
@@ -1167,7 +1206,7 @@ def missing_folder(w):
         asked = w.folder_name()
     counting = w.chance(0.4)
     if counting:
-        w.say_user("count_files", IND=asked)
+        w.say_user("count_files", IND=asked, D=asked)
     else:
         w.say_user("list_folder", D=asked)
     result = w.path_call("list_dir", path=asked)
@@ -1243,7 +1282,7 @@ def follow_up(w):
         d, e = w.folder_name(), w.folder_name()
         w.filler(w.rng.randint(1, 4), folder=d)
         w.filler(w.rng.randint(1, 4), folder=e)
-        w.say_user("count_files", IND=d)
+        w.say_user("count_files", IND=d, D=d)
         for path in (d, e):
             if path == e:
                 second(w, AGAIN_FOLDER, D=e)

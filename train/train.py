@@ -2,23 +2,26 @@
 
 usage: train.py RUN_FOLDER [--export FILE.gguf] [--seed N] [--ranks N]
 
-With --ranks N (default 2) it starts N processes of one thread each that share every step (on a busy
-machine much faster than N threads of one process, which wait for each other at every operation).
+With --ranks N (default 1) it starts N processes of one thread each that share every step.
 
 RUN_FOLDER/schedule.json is read before every step, so that a run can be extended, sped up or ended
 while it goes on:
   stop        last step
   decay_from  step from which the rate falls linearly to zero at `stop`
   rate        peak rate of the matrices (Muon); adam_rate for embedding and norms
-  tokens      tokens per step (without the prompt)
+  tokens      tokens per step (without the prompt), pack those of one pass (a multiple of 768)
   prompt      share of steps with the full prompt (else a stub); of those,
   variants    share with a subset of the tools in another order
   copying     share of rows that are pure repetition
   kinds       null or a list of kinds
+  eval_minutes, eval_each   how often, and with how many tasks of each kind, it is measured what the
+              network gets right; kinds that it gets wrong more often are drawn more often
   finish_at   instead of decay_from and stop: a time "HH:MM"; the rate falls to zero over the last
               decay_minutes, and the last full_minutes see only the full prompt
 SIGTERM saves and ends; the next start goes on where it stopped (weights, optimizer, data position).
 """
+import bisect
+import ctypes
 import json
 import os
 import random
@@ -38,9 +41,10 @@ import render
 import tasks
 import tokenizer
 
+WIDTHS = (128, 192, 256, 384)  # of rows
 # A short prompt for most of the training: attention over the full one costs as much as all the rest.
-DEFAULTS = {"stop": 4000, "decay_from": 3200, "rate": 0.02, "adam_rate": 0.003, "tokens": 8000, "warmup": 60, "micro": 3,
-            "prompt": 0.0, "variants": 0.4, "copying": 0.2, "kinds": None, "weights": {}, "finish_at": None, "decay_minutes": 25, "full_minutes": 28, "save_minutes": 4, "eval_minutes": 12, "eval_each": 1}
+DEFAULTS = {"stop": 4000, "decay_from": 3200, "rate": 0.02, "adam_rate": 0.003, "tokens": 6144, "warmup": 60, "pack": 3072,
+            "prompt": 0.0, "variants": 0.4, "copying": 0.2, "kinds": None, "finish_at": None, "decay_minutes": 25, "full_minutes": 28, "save_minutes": 4, "eval_minutes": 6, "eval_each": 12}
 
 
 # ------------------------------------------------------------------ optimizer
@@ -54,7 +58,7 @@ def orthogonal(g, steps=5):
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(steps):
         s = x @ x.transpose(-1, -2)
-        x = a * x + (b * s + c * (s @ s)) @ x
+        x = torch.baddbmm(x, torch.baddbmm(s, s, s, beta=b, alpha=c), x, beta=a)
     return (x.transpose(-1, -2) if tall else x).float()
 
 
@@ -113,6 +117,7 @@ class Data:
 
     def __init__(self, renderer, seed, position=0):
         self.renderer, self.seed, self.position = renderer, seed, position
+        self.pool = []  # tasks not used yet, by length
 
     def rng(self):
         """Ranks take turns in one numbered stream."""
@@ -132,12 +137,13 @@ class Data:
             again = sum(pieces, [])
         return first + again, [0.0] * (len(first) + 1) + [0.5] * (len(again) - 1)
 
-    def batch(self, schedule, tools):
-        """Rows for one step; tools limits what the tasks may call (None: all)."""
+    def draw(self, schedule, tools, need, tokens):
+        """New rows; tools limits what the tasks may call (None: all); need: how much more or less of a
+        kind than its share."""
         kinds = schedule["kinds"] or list(tasks.KINDS)
-        shares = [schedule["weights"].get(kind, tasks.KINDS[kind][1]) for kind in kinds]
+        shares = [tasks.KINDS[kind][1] * need.get(kind, 1.0) for kind in kinds]
         rows, total = [], 0
-        while total < schedule["tokens"] / dist.get_world_size():
+        while total < tokens:
             rng = self.rng()
             if rng.random() < schedule["copying"]:
                 row = self.copying(rng)
@@ -150,9 +156,25 @@ class Data:
                         continue
                     world.steps = [world.steps[0], ("say", tasks.DECLINE)]
                 row = self.renderer.task(world)
-            rows.append(row)
-            total += len(row[0])
+            if len(row[0]) <= WIDTHS[-1]:
+                rows.append(row)
+                total += len(row[0])
         return rows
+
+    def packs(self, schedule, tools, need):
+        """The packs of one step. All have the same size and few shapes: a new shape costs time."""
+        pool = self.pool if tools is None else []
+        size = schedule["pack"]
+        for _ in range(round(schedule["tokens"] / size / dist.get_world_size())):
+            pool += self.draw(schedule, tools, need, 8 * size - sum(len(row[0]) for row in pool))
+            pool.sort(key=lambda row: len(row[0]))
+            place = random.Random(self.position).random() * sum(len(row[0]) for row in pool)
+            for row in pool:  # long tasks are chosen more often, as they take more rows
+                place -= len(row[0])
+                if place <= 0:
+                    break
+            width = next(width for width in WIDTHS if width >= len(row[0]))
+            yield pack(pool, width, size // width)
 
     def variant(self, schedule, step):
         """(prompt ids, tools) of a step."""
@@ -166,26 +188,26 @@ class Data:
         return encode(profile.system_text(chosen)), [tool["name"] for tool in chosen]
 
 
-def micro_batches(rows, parts):
-    """Rows sorted by length, cut into parts of about equal tokens, padded."""
-    rows = sorted(rows, key=lambda row: len(row[0]))
-    total, out, held, size = sum(len(row[0]) for row in rows), [], [], 0
-    for row in rows:
-        held.append(row)
-        size += len(row[0])
-        if size >= total / parts:
-            out.append(held)
-            held, size = [], 0
-    if held:
-        out.append(held)
-    for part in out:
-        width = max(len(row[0]) for row in part)
-        ids = torch.zeros(len(part), width, dtype=torch.long)
-        weights = torch.zeros(len(part), width)
-        for i, (row, w) in enumerate(part):
-            ids[i, :len(row)] = torch.tensor(row)
-            weights[i, :len(row)] = torch.tensor(w)
-        yield ids, weights
+def pack(pool, width, count):
+    """Takes tasks out of the pool (sorted by length) and lays them into count rows of the width, longest
+    first. Returns (ids, begins, target, weights), each [count,width]; begins: see model.Layout."""
+    ids = torch.zeros(count, width, dtype=torch.long)
+    begins = torch.arange(width, dtype=torch.int32).repeat(count, 1)
+    target, weights = torch.zeros(count, width, dtype=torch.int32), torch.zeros(count, width)
+    for line in range(count):
+        at = 0
+        while True:  # the last token of a task predicts nothing
+            chosen = bisect.bisect_right(pool, width - at + 1, key=lambda row: len(row[0])) - 1
+            if chosen < 0:
+                break
+            row, w = pool.pop(chosen)
+            end = at + len(row) - 1
+            ids[line, at:end] = torch.tensor(row[:-1])
+            begins[line, at:end] = at
+            target[line, at:end] = torch.tensor(row[1:])
+            weights[line, at:end] = torch.tensor(w[1:])
+            at = end
+    return ids, begins, target, weights
 
 
 # ------------------------------------------------------------------ the run
@@ -199,30 +221,30 @@ def rate_share(schedule, step):
     return 1.0
 
 
-def train_step(net, optimizer, data, schedule, step, stopping):
+def exact_by_kind(net, data, schedule, split, seed, each):
+    """Share of fresh tasks per kind of which the network gets every free token right (told the ones before)."""
+    prompt, _ = data.variant({**schedule, "variants": 0}, seed)
+    result = {}
+    for kind in schedule["kinds"] or tasks.KINDS:
+        rows = [data.renderer.task(tasks.make(kind, random.Random(f"exact-{seed}-{kind}-{i}"), split)) for i in range(each)]
+        right = net.exact(torch.tensor(prompt), rows)
+        result[kind] = sum(right) / len(right)
+    return result
+
+
+def train_step(net, optimizer, data, schedule, step, stopping, need):
     """Returns loss, accuracy, tokens of all ranks, and whether any rank was asked to stop."""
     prompt, tools = data.variant(schedule, step)
-    rows = data.batch(schedule, tools)
-    scale = 1 / (0.25 * schedule["tokens"])  # near the weight of a step; made exact below
-    net.cast()
-    full = net.prompt(torch.tensor(prompt))
-    leaves = [tuple(t.detach().requires_grad_() for t in kv) for kv in full]
-    facts = torch.zeros(6)
-    for ids, weights in micro_batches(rows, schedule["micro"]):
-        loss, weight, hits, counted = net.loss(ids, weights, len(prompt), leaves)
-        (loss * scale).backward(retain_graph=True)
-        facts += torch.tensor([loss.item(), weight, hits, counted, int((ids > 0).sum()), 0.0])
-    flat = [t for kv in full for t in kv]
-    torch.autograd.backward(flat, [t.grad for kv in leaves for t in kv])
-    facts[4] += len(prompt)
-    facts[5] = float(bool(stopping))
-    buffer = torch.cat([p.grad.view(-1) for p in net.parameters()] + [facts])
+    packs = list(data.packs(schedule, tools, need))
+    loss, weight, hits, counted = net.gradients(torch.tensor(prompt), packs)
+    worked = sum(int((ids > 0).sum()) for ids, _, _, _ in packs) + len(prompt)
+    buffer = torch.cat([p.grad.reshape(-1) for p in net.parameters()] + [torch.tensor([loss, weight, hits, counted, worked, bool(stopping)])])
     dist.all_reduce(buffer)
     facts = buffer[-6:].tolist()
-    buffer /= scale * facts[1]
+    buffer /= facts[1]
     at = 0
     for p in net.parameters():
-        p.grad.copy_(buffer[at:at + p.numel()].view_as(p))
+        p.grad = buffer[at:at + p.numel()].view_as(p)
         at += p.numel()
     share = rate_share(schedule, step)
     optimizer.step(schedule["rate"] * share, schedule["adam_rate"] * share)
@@ -268,7 +290,9 @@ def main():
     option = lambda name, default: sys.argv[sys.argv.index(name) + 1] if name in sys.argv else default
     seed, export_path = int(option("--seed", 1)), option("--export", "")
     torch.set_num_threads(1)
-    ranks = int(option("--ranks", 2))
+    for setting, value in ((-1, 1 << 30), (-3, 32 << 20)):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD: keep freed memory
+        ctypes.CDLL(None).mallopt(setting, value)
+    ranks = int(option("--ranks", 1))
     rank = start_ranks(ranks)
     dist.init_process_group("gloo", rank=rank, world_size=ranks)
     torch.manual_seed(seed)
@@ -299,7 +323,7 @@ def main():
         if export_path:
             export.write(export_path, net, t)
 
-    saved = evaluated = time.time()
+    saved, evaluated, need = time.time(), 0.0, {}
     average, mark_tokens, mark_time = None, 0, time.time()
     if rank == 0:
         print(f"step {step}, {sum(p.numel() for p in net.parameters())} parameters, {len(t.tokens)} tokens", flush=True)
@@ -308,7 +332,7 @@ def main():
         if step >= schedule["stop"]:
             break
         started = time.time()
-        loss, accuracy, worked, ending = train_step(net, optimizer, data, schedule, step, stopping)
+        loss, accuracy, worked, ending = train_step(net, optimizer, data, schedule, step, stopping, need)
         seconds += time.time() - started
         step += 1
         if ending:
@@ -329,11 +353,12 @@ def main():
             save()
             saved = time.time()
         if time.time() - evaluated > 60 * schedule["eval_minutes"]:
-            tools = profile.TOOLS if schedule["prompt"] else None
-            result = evaluate.by_kind(net, t, tools, schedule["eval_each"], 7, schedule["kinds"], "eval")
-            log.write(json.dumps({"step": step, "eval": result}) + "\n")
+            seen, unseen = (exact_by_kind(net, data, schedule, split, step, schedule["eval_each"]) for split in ("train", "eval"))
+            need = {kind: min(3.0, 0.4 + 4 * (1 - share)) for kind, share in seen.items()}
+            log.write(json.dumps({"step": step, "train": seen, "eval": unseen}) + "\n")
             log.flush()
-            print("eval", evaluate.line(result), flush=True)
+            mean = lambda shares: sum(shares.values()) / len(shares)
+            print(f"exact: train {mean(seen):.3f}, eval {mean(unseen):.3f};", " ".join(f"{kind}:{seen[kind]:.2f}/{unseen[kind]:.2f}" for kind in seen), flush=True)
             evaluated = mark_time = time.time()
             mark_tokens = 0
     save()
