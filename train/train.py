@@ -1,13 +1,13 @@
 """Trains the built-in model.
 
-usage: train.py RUN_FOLDER [--export FILE.gguf] [--seed N] [--ranks N]
+usage: train.py RUN_FOLDER [--export FILE.gguf] [--seed N]
 
-With --ranks N (default 1) it starts N processes of one thread each that share every step.
-
-RUN_FOLDER/schedule.json is read before every step, so that a run can be extended, sped up or ended
-while it goes on:
+One thread for the network and a second process that makes the data. RUN_FOLDER/schedule.json is read
+before every step, so that a run can be extended, sped up or ended while it goes on:
   stop        last step
   decay_from  step from which the rate falls linearly to zero at `stop`
+  finish_at   instead of decay_from and stop: a time "HH:MM"; the rate falls to zero over the last
+              decay_minutes, and the last full_minutes see only the full prompt
   rate        peak rate of the matrices (Muon); adam_rate for embedding and norms
   tokens      tokens per step (without the prompt), pack those of one pass (a multiple of 768)
   prompt      share of steps with the full prompt (else a stub); of those,
@@ -16,22 +16,20 @@ while it goes on:
   kinds       null or a list of kinds
   eval_minutes, eval_each   how often, and with how many tasks of each kind, it is measured what the
               network gets right; kinds that it gets wrong more often are drawn more often
-  finish_at   instead of decay_from and stop: a time "HH:MM"; the rate falls to zero over the last
-              decay_minutes, and the last full_minutes see only the full prompt
 SIGTERM saves and ends; the next start goes on where it stopped (weights, optimizer, data position).
 """
 import bisect
 import ctypes
 import json
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 
+import numpy as np
 import torch
-import torch.distributed as dist
 
 import evaluate
 import export
@@ -43,8 +41,9 @@ import tokenizer
 
 WIDTHS = (128, 192, 256, 384)  # of rows
 # A short prompt for most of the training: attention over the full one costs as much as all the rest.
-DEFAULTS = {"stop": 4000, "decay_from": 3200, "rate": 0.02, "adam_rate": 0.003, "tokens": 6144, "warmup": 60, "pack": 3072,
-            "prompt": 0.0, "variants": 0.4, "copying": 0.2, "kinds": None, "finish_at": None, "decay_minutes": 25, "full_minutes": 28, "save_minutes": 4, "eval_minutes": 6, "eval_each": 12}
+DEFAULTS = {"stop": 4000, "decay_from": 3200, "finish_at": None, "decay_minutes": 25, "full_minutes": 28, "warmup": 40,
+            "rate": 0.016, "adam_rate": 0.003, "tokens": 6144, "pack": 3072, "prompt": 0.05, "variants": 0.3, "copying": 0.04, "kinds": None,
+            "save_minutes": 4, "eval_minutes": 8, "eval_each": 10}
 
 
 # ------------------------------------------------------------------ optimizer
@@ -85,25 +84,14 @@ class Optimizer:
 
     @torch.no_grad()
     def step(self, rate, adam_rate, decay=0.02):
-        """Each rank orthogonalizes its share of every stack; the sum with zeros is exact."""
         self.count += 1
-        rank, ranks = dist.get_rank(), dist.get_world_size()
-        updates = {}
         for shape, group in self.groups.items():
             g = torch.stack([p.grad for p in group])
             m = self.momentum[shape]
             m.lerp_(g, 0.05)
-            updates[shape] = torch.zeros(len(group), *shape)
-            low, high = len(group) * rank // ranks, len(group) * (rank + 1) // ranks
-            updates[shape][low:high] = orthogonal(torch.lerp(g[low:high], m[low:high], 0.95))
-        flat = torch.cat([u.view(-1) for u in updates.values()])
-        dist.all_reduce(flat)
-        at = 0
-        for shape, group in self.groups.items():
             scale = rate * max(1.0, shape[0] / shape[1]) ** 0.5
-            for p in group:
-                p.mul_(1 - rate * decay).add_(flat[at:at + p.numel()].view(shape), alpha=-scale)
-                at += p.numel()
+            for p, update in zip(group, orthogonal(g.lerp_(m, 0.95))):
+                p.mul_(1 - rate * decay).add_(update, alpha=-scale)
         for p, (first, second) in zip(self.rest, self.adam):
             first.lerp_(p.grad, 0.1)
             second.lerp_(p.grad.square(), 0.05)
@@ -120,8 +108,7 @@ class Data:
         self.pool = []  # tasks not used yet, by length
 
     def rng(self):
-        """Ranks take turns in one numbered stream."""
-        self.position += dist.get_world_size()
+        self.position += 1
         return random.Random(f"{self.seed}-{self.position}")
 
     def copying(self, rng):
@@ -165,7 +152,7 @@ class Data:
         """The packs of one step. All have the same size and few shapes: a new shape costs time."""
         pool = self.pool if tools is None else []
         size = schedule["pack"]
-        for _ in range(round(schedule["tokens"] / size / dist.get_world_size())):
+        for _ in range(round(schedule["tokens"] / size)):
             pool += self.draw(schedule, tools, need, 8 * size - sum(len(row[0]) for row in pool))
             pool.sort(key=lambda row: len(row[0]))
             place = random.Random(self.position).random() * sum(len(row[0]) for row in pool)
@@ -191,9 +178,8 @@ class Data:
 def pack(pool, width, count):
     """Takes tasks out of the pool (sorted by length) and lays them into count rows of the width, longest
     first. Returns (ids, begins, target, weights), each [count,width]; begins: see model.Layout."""
-    ids = torch.zeros(count, width, dtype=torch.long)
-    begins = torch.arange(width, dtype=torch.int32).repeat(count, 1)
-    target, weights = torch.zeros(count, width, dtype=torch.int32), torch.zeros(count, width)
+    ids, begins = np.zeros((count, width), np.int64), np.tile(np.arange(width, dtype=np.int32), (count, 1))
+    target, weights = np.zeros((count, width), np.int32), np.zeros((count, width), np.float32)
     for line in range(count):
         at = 0
         while True:  # the last token of a task predicts nothing
@@ -202,87 +188,52 @@ def pack(pool, width, count):
                 break
             row, w = pool.pop(chosen)
             end = at + len(row) - 1
-            ids[line, at:end] = torch.tensor(row[:-1])
+            ids[line, at:end] = row[:-1]
             begins[line, at:end] = at
-            target[line, at:end] = torch.tensor(row[1:])
-            weights[line, at:end] = torch.tensor(w[1:])
+            target[line, at:end] = row[1:]
+            weights[line, at:end] = w[1:]
             at = end
     return ids, begins, target, weights
 
 
+def serve(data, requests, answers):
+    """The other process: makes the data of a step while the network works on the step before."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for step, schedule, need in iter(requests.get, None):
+        prompt, tools = data.variant(schedule, step)
+        answers.put((prompt, list(data.packs(schedule, tools, need)), data.position))
+
+
 # ------------------------------------------------------------------ the run
-def rate_share(schedule, step):
-    if "share" in schedule:
-        return schedule["share"]
-    if step < schedule["warmup"]:
-        return (step + 1) / schedule["warmup"]
-    if step >= schedule["decay_from"]:
-        return max(0.0, (schedule["stop"] - step) / max(1, schedule["stop"] - schedule["decay_from"]))
-    return 1.0
+def read_schedule(run, step):
+    """The schedule of a step; "share" is the part of the peak rate, "stop" tells when to end."""
+    schedule = dict(DEFAULTS)
+    try:
+        with open(os.path.join(run, "schedule.json"), encoding="utf-8") as file:
+            schedule.update(json.load(file))
+    except (OSError, ValueError) as error:
+        print("schedule:", error, flush=True)
+    schedule["share"] = min(1.0, (step + 1) / schedule["warmup"])
+    if schedule["finish_at"]:
+        now = time.time()
+        left = (time.mktime(time.strptime(time.strftime("%Y-%m-%d ") + schedule["finish_at"], "%Y-%m-%d %H:%M")) - now) / 60
+        schedule["share"] = min(schedule["share"], max(0.0, left / schedule["decay_minutes"]))
+        schedule["prompt"] = 1.0 if left < schedule["full_minutes"] else schedule["prompt"]
+        schedule["stop"] = 0 if left <= 0 else step + 1
+    elif step >= schedule["decay_from"]:
+        schedule["share"] = max(0.0, (schedule["stop"] - step) / max(1, schedule["stop"] - schedule["decay_from"]))
+    return schedule
 
 
-def exact_by_kind(net, data, schedule, split, seed, each):
+def exact_by_kind(net, data, schedule, split, seed):
     """Share of fresh tasks per kind of which the network gets every free token right (told the ones before)."""
     prompt, _ = data.variant({**schedule, "variants": 0}, seed)
     result = {}
     for kind in schedule["kinds"] or tasks.KINDS:
-        rows = [data.renderer.task(tasks.make(kind, random.Random(f"exact-{seed}-{kind}-{i}"), split)) for i in range(each)]
+        rows = [data.renderer.task(tasks.make(kind, random.Random(f"exact-{seed}-{kind}-{i}"), split)) for i in range(schedule["eval_each"])]
         right = net.exact(torch.tensor(prompt), rows)
         result[kind] = sum(right) / len(right)
     return result
-
-
-def train_step(net, optimizer, data, schedule, step, stopping, need):
-    """Returns loss, accuracy, tokens of all ranks, and whether any rank was asked to stop."""
-    prompt, tools = data.variant(schedule, step)
-    packs = list(data.packs(schedule, tools, need))
-    loss, weight, hits, counted = net.gradients(torch.tensor(prompt), packs)
-    worked = sum(int((ids > 0).sum()) for ids, _, _, _ in packs) + len(prompt)
-    buffer = torch.cat([p.grad.reshape(-1) for p in net.parameters()] + [torch.tensor([loss, weight, hits, counted, worked, bool(stopping)])])
-    dist.all_reduce(buffer)
-    facts = buffer[-6:].tolist()
-    buffer /= facts[1]
-    at = 0
-    for p in net.parameters():
-        p.grad = buffer[at:at + p.numel()].view_as(p)
-        at += p.numel()
-    share = rate_share(schedule, step)
-    optimizer.step(schedule["rate"] * share, schedule["adam_rate"] * share)
-    net.zero_grad(set_to_none=True)
-    return facts[0] / facts[1], facts[2] / max(1, facts[3]), facts[4], facts[5] > 0
-
-
-def read_schedule(run):
-    """Rank 0 reads, the others follow."""
-    held = [dict(DEFAULTS)]
-    if dist.get_rank() == 0:
-        try:
-            with open(os.path.join(run, "schedule.json"), encoding="utf-8") as file:
-                held = [{**DEFAULTS, **json.load(file)}]
-        except (OSError, ValueError) as error:
-            print("schedule:", error, flush=True)
-    schedule = held[0]
-    if schedule["finish_at"]:  # rank 0's clock decides for all
-        now = time.time()
-        end = time.mktime(time.strptime(time.strftime("%Y-%m-%d ") + schedule["finish_at"], "%Y-%m-%d %H:%M"))
-        left = (end - now) / 60
-        schedule["share"] = min(1.0, max(0.0, left / schedule["decay_minutes"]))
-        if left < schedule["full_minutes"]:
-            schedule["prompt"] = 1.0
-        if left <= 0:
-            schedule["stop"] = 0
-    dist.broadcast_object_list(held)
-    return held[0]
-
-
-def start_ranks(ranks):
-    """Starts the other ranks as children of this process; returns this process's rank."""
-    if "HOLT_RANK" in os.environ:
-        return int(os.environ["HOLT_RANK"])
-    os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = "127.0.0.1", str(20000 + os.getpid() % 20000)
-    for rank in range(1, ranks):
-        subprocess.Popen([sys.executable] + sys.argv, env={**os.environ, "HOLT_RANK": str(rank)}, start_new_session=True)
-    return 0
 
 
 def main():
@@ -292,79 +243,78 @@ def main():
     torch.set_num_threads(1)
     for setting, value in ((-1, 1 << 30), (-3, 32 << 20)):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD: keep freed memory
         ctypes.CDLL(None).mallopt(setting, value)
-    ranks = int(option("--ranks", 1))
-    rank = start_ranks(ranks)
-    dist.init_process_group("gloo", rank=rank, world_size=ranks)
-    torch.manual_seed(seed)
     os.makedirs(run, exist_ok=True)
     t = tokenizer.Tokenizer.load(os.path.join(profile.HERE, "tokenizer.json"))
     net = model.Net(model.Config(vocab=len(t.tokens)))
     model.structured_init(net, seed)
     optimizer = Optimizer(net)
     data = Data(render.Renderer(t), seed)
-    data.position = rank
-    step, seconds, path = 0, 0.0, os.path.join(run, "checkpoint.pt")
+    step, seconds, need, path = 0, 0.0, {}, os.path.join(run, "checkpoint.pt")
     if os.path.exists(path):
         state = torch.load(path)
         net.load_state_dict(state["net"])
         optimizer.load(state["optimizer"])
-        data.position, step, seconds = state["position"] + rank, state["step"], state["seconds"]
+        data.position, step, seconds, need = state["position"], state["step"], state["seconds"], state.get("need", {})
+    requests, answers = multiprocessing.Queue(), multiprocessing.Queue()
+    maker = multiprocessing.Process(target=serve, args=(data, requests, answers), daemon=True)
+    maker.start()
     stopping = []
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(1))
     signal.signal(signal.SIGINT, lambda *_: stopping.append(1))
     log = open(os.path.join(run, "log.jsonl"), "a", encoding="utf-8")
+    position = data.position
 
     def save():
-        if rank:
-            return
-        torch.save({"net": net.state_dict(), "optimizer": optimizer.state(), "position": data.position, "step": step,
-                    "seconds": seconds, "config": net.c.as_dict(), "seed": seed}, path + ".new")
+        torch.save({"net": net.state_dict(), "optimizer": optimizer.state(), "position": position, "step": step, "seconds": seconds,
+                    "need": need, "config": net.c.as_dict(), "seed": seed}, path + ".new")
         os.replace(path + ".new", path)
         if export_path:
             export.write(export_path, net, t)
 
-    saved, evaluated, need = time.time(), 0.0, {}
-    average, mark_tokens, mark_time = None, 0, time.time()
-    if rank == 0:
-        print(f"step {step}, {sum(p.numel() for p in net.parameters())} parameters, {len(t.tokens)} tokens", flush=True)
-    while True:
-        schedule = read_schedule(run)
-        if step >= schedule["stop"]:
-            break
+    def tell(row):
+        log.write(json.dumps(row) + "\n")
+        log.flush()
+        print(row, flush=True)
+
+    print(f"step {step}, {sum(p.numel() for p in net.parameters())} parameters, {len(t.tokens)} tokens", flush=True)
+    schedule = read_schedule(run, step)
+    requests.put((step, schedule, need))
+    saved = evaluated = mark_time = time.time()
+    average, mark_tokens = None, 0
+    while step < schedule["stop"] and not stopping:
         started = time.time()
-        loss, accuracy, worked, ending = train_step(net, optimizer, data, schedule, step, stopping, need)
+        prompt, packs, position = answers.get()
+        following = read_schedule(run, step + 1)
+        requests.put((step + 1, following, need))
+        packs = [[torch.from_numpy(part) for part in one] for one in packs]
+        loss, weight, hits, counted = net.gradients(torch.tensor(prompt), packs)
+        for p in net.parameters():
+            p.grad /= weight
+        optimizer.step(schedule["rate"] * schedule["share"], schedule["adam_rate"] * schedule["share"])
         seconds += time.time() - started
+        mark_tokens += sum(int((one[0] > 0).sum()) for one in packs) + len(prompt)
+        now = (loss / weight, hits / max(1, counted))
+        average = now if average is None else tuple(0.9 * a + 0.1 * b for a, b in zip(average, now))
         step += 1
-        if ending:
-            break
-        if rank:
-            continue
-        mark_tokens += worked
-        average = (loss, accuracy) if average is None else tuple(0.9 * a + 0.1 * b for a, b in zip(average, (loss, accuracy)))
         if step % 10 == 0:
             speed = mark_tokens / (time.time() - mark_time)
-            row = {"step": step, "loss": round(average[0], 4), "accuracy": round(average[1], 4), "tokens_per_second": round(speed),
-                   "gflops": round(6 * 4.42e6 * speed / 1e9), "rate": rate_share(schedule, step), "rows": data.position, "hours": round(seconds / 3600, 4)}
-            log.write(json.dumps(row) + "\n")
-            log.flush()
-            print(row, flush=True)
+            tell({"step": step, "loss": round(average[0], 4), "accuracy": round(average[1], 4), "tokens_per_second": round(speed),
+                  "gflops": round(6 * 4.42e6 * speed / 1e9), "rate": round(schedule["share"], 3), "rows": position, "hours": round(seconds / 3600, 4)})
             mark_tokens, mark_time = 0, time.time()
         if time.time() - saved > 60 * schedule["save_minutes"]:
             save()
             saved = time.time()
         if time.time() - evaluated > 60 * schedule["eval_minutes"]:
-            seen, unseen = (exact_by_kind(net, data, schedule, split, step, schedule["eval_each"]) for split in ("train", "eval"))
+            seen, unseen = (exact_by_kind(net, data, schedule, split, step) for split in ("train", "eval"))
             need = {kind: min(3.0, 0.4 + 4 * (1 - share)) for kind, share in seen.items()}
-            log.write(json.dumps({"step": step, "train": seen, "eval": unseen}) + "\n")
-            log.flush()
-            mean = lambda shares: sum(shares.values()) / len(shares)
-            print(f"exact: train {mean(seen):.3f}, eval {mean(unseen):.3f};", " ".join(f"{kind}:{seen[kind]:.2f}/{unseen[kind]:.2f}" for kind in seen), flush=True)
+            mean = lambda shares: round(sum(shares.values()) / len(shares), 3)
+            tell({"step": step, "exact_train": mean(seen), "exact_eval": mean(unseen), "train": seen, "eval": unseen})
             evaluated = mark_time = time.time()
             mark_tokens = 0
+        schedule = following
+    requests.put(None)
     save()
-    if rank == 0:
-        print("saved at step", step, flush=True)
-    dist.destroy_process_group()
+    print("saved at step", step, flush=True)
 
 
 if __name__ == "__main__":
