@@ -783,6 +783,15 @@ def write_file(w):
     done(w, result, f"I {word} {path}.", file_equals={path: text})
 
 
+def look_first(w, path, old):
+    """Reads the file unless the wording makes clear that old is a text, not the name of a setting.
+    Returns the path of the file, or None when it was not read."""
+    if re.search("[\"'`]" + re.escape(old) + "[\"'`]|(text|words?|phrase|string|part|bit|term|expression) " + re.escape(old), w.turns[-1]):
+        return None
+    w.path_call("read_file", path=path)
+    return w.steps[-1][2]["path"]
+
+
 def replace_text(w, asked=None):
     path = w.file_name()
     old = needle(w) if w.chance(0.5) else w.fresh(w.value)
@@ -795,7 +804,7 @@ def replace_text(w, asked=None):
     w.filler(w.rng.randint(0, 2))
     w.say_user("replace_text", F=asked or path, T=old, U=new)
     text = w.folder.files[path]
-    result = w.path_call("edit_file", path=asked or path, old=old, new=new)
+    result = w.path_call("edit_file", path=look_first(w, asked or path, old) or asked or path, old=old, new=new)
     done(w, result, f"I changed {old} to {new} in {path}.", file_equals={path: text.replace(old, new)})
 
 
@@ -814,8 +823,9 @@ def edit_absent(w):
     w.put(path, lines)
     w.filler(w.rng.randint(0, 2))
     w.say_user("replace_text", F=path, T=old, U=new)
-    w.call("edit_file", path=path, old=old, new=new)
-    w.call("read_file", path=path)
+    if not look_first(w, path, old):
+        w.call("edit_file", path=path, old=old, new=new)
+        w.call("read_file", path=path)
     if cased:
         text = w.folder.files[path]
         result = w.call("edit_file", path=path, old=real, new=new)
