@@ -1,6 +1,6 @@
 #!/bin/sh
 # Trains the built-in model again and writes models/builtin.gguf: train/run.sh [RUN_FOLDER]
-# Needs python3 with venv; PyTorch, numpy and matplotlib come from PyPI. A run that was stopped goes on
+# Needs python3 with venv and g++; PyTorch, numpy, matplotlib and ninja come from PyPI. A run that was stopped goes on
 # where it was. RUN_FOLDER/schedule.json (train/schedule.json at first) decides how long it takes.
 set -eu
 cd "$(dirname "$0")"
@@ -8,7 +8,7 @@ run=${1:-runs/builtin}
 python=${PYTHON:-}
 if [ -z "$python" ]; then
     [ -x ../build/train/bin/python ] || python3 -m venv ../build/train
-    ../build/train/bin/pip install -q torch numpy jinja2 matplotlib regex
+    ../build/train/bin/pip install -q torch numpy jinja2 matplotlib regex setuptools ninja
     python=../build/train/bin/python
 fi
 mkdir -p "$run"
