@@ -40,12 +40,18 @@ static bool is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-struct str str_trim(struct str text)
+struct str str_trim_front(struct str text)
 {
     while (text.len && is_space(text.ptr[0])) {
         text.ptr++;
         text.len--;
     }
+    return text;
+}
+
+struct str str_trim(struct str text)
+{
+    text = str_trim_front(text);
     while (text.len && is_space(text.ptr[text.len - 1]))
         text.len--;
     return text;
