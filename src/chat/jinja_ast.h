@@ -60,6 +60,7 @@ enum jinja_expr_kind {
 
 struct jinja_argument {
     struct str name; /* ptr NULL: by position */
+    uint8_t stars;   /* 1: "*value", items by position; 2: "**value", entries by name */
     const struct jinja_expr *value;
 };
 
@@ -87,7 +88,8 @@ enum jinja_stmt_kind {
     JINJA_STMT_SET_BLOCK,
     JINJA_STMT_MACRO,
     JINJA_STMT_FILTER,
-    JINJA_STMT_SCOPE, /* a block with variables of its own: generation, with */
+    JINJA_STMT_SCOPE, /* a block with variables of its own: generation, with, block */
+    JINJA_STMT_CALL,  /* expr, a call, gets `macro` as its argument "caller" */
     JINJA_STMT_BREAK,
     JINJA_STMT_CONTINUE,
 };
@@ -111,14 +113,16 @@ struct jinja_branch {
 };
 
 struct jinja_stmt {
-    uint8_t kind;   /* enum jinja_stmt_kind */
-    bool has_macro; /* FOR: the body defines macros, which keep its variables */
+    uint8_t kind;      /* enum jinja_stmt_kind */
+    uint8_t special;   /* MACRO: enum jinja_special bits its body mentions */
+    bool has_macro;    /* FOR: the body defines macros, which keep its variables */
+    bool is_recursive; /* FOR: loop(items) runs it again */
     uint32_t line;
     uint32_t count; /* IF: branches; MACRO: parameters; SCOPE: targets */
     const struct jinja_stmt *next;
     struct str text;                     /* DATA */
-    const struct jinja_expr *expr;       /* PRINT, SET, FOR (what is visited); SET_BLOCK and FILTER:
-                                            filters of the body, may be NULL in SET_BLOCK */
+    const struct jinja_expr *expr;       /* PRINT, SET, CALL, FOR (what is visited); SET_BLOCK and
+                                            FILTER: filters of the body, may be NULL in SET_BLOCK */
     const struct jinja_expr *condition;  /* FOR: which items; NULL: all */
     const struct jinja_branch *branches; /* IF */
     struct jinja_target target;          /* FOR, SET, SET_BLOCK */
@@ -129,7 +133,17 @@ struct jinja_stmt {
                                                 SCOPE: values of the targets */
     const struct jinja_target *targets;      /* SCOPE */
     const uint32_t *parameter_symbols;       /* MACRO */
+    const struct jinja_stmt *macro;          /* CALL: what caller() runs */
 };
+
+/* Names that mean something inside a macro. */
+enum jinja_special {
+    JINJA_SPECIAL_VARARGS = 1 << 0, /* arguments by position beyond the parameters */
+    JINJA_SPECIAL_KWARGS = 1 << 1,  /* arguments by other names */
+    JINJA_SPECIAL_CALLER = 1 << 2,  /* the body of a call block */
+};
+
+enum { JINJA_SPECIAL_COUNT = 3 };
 
 struct jinja_template {
     struct arena arena;
@@ -138,5 +152,6 @@ struct jinja_template {
     size_t symbol_count;
     size_t symbol_capacity;
     struct jinja_block body;
-    uint32_t loop_symbol; /* of the name "loop" */
+    uint32_t loop_symbol;                          /* of the name "loop" */
+    uint32_t special_symbols[JINJA_SPECIAL_COUNT]; /* in the order of the bits */
 };

@@ -51,7 +51,6 @@ struct jinja_context {
     uint64_t steps;
     uint32_t depth;
     uint32_t line; /* of the template, for messages */
-    size_t loop_depth;
     enum jinja_flow flow;
     struct jinja_text *out;                      /* where output goes now */
     const struct jinja_template *jinja_template; /* what is being rendered */

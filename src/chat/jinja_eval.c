@@ -5,6 +5,7 @@
 #include "chat/jinja_exec.h"
 #include "chat/jinja_format.h"
 #include "chat/jinja_globals.h"
+#include "chat/jinja_macro.h"
 #include "chat/jinja_member.h"
 #include "chat/jinja_methods.h"
 #include "chat/jinja_operate.h"
@@ -72,23 +73,95 @@ static enum status eval_concat(struct jinja_context *context, struct jinja_scope
 
 /* ---------------------------------------------------------------- calls */
 
-static enum status eval_arguments(struct jinja_context *context, struct jinja_scope *scope,
-                                  const struct jinja_expr *expr, struct jinja_function_args *out)
+/* Arguments being gathered: by position, then by name. */
+struct gathered {
+    struct jinja_value *values;
+    struct str *names;
+    size_t count;
+    size_t positions;
+};
+
+static enum status add_argument(struct jinja_context *context, struct gathered *gathered,
+                                struct str name, struct jinja_value value)
 {
-    *out = (struct jinja_function_args){.count = expr->argument_count};
-    if (!expr->argument_count)
-        return OK;
-    struct jinja_value *values = NULL;
-    struct str *names = NULL;
-    TRY(jinja_context_alloc(context, expr->argument_count, sizeof(*values), &values));
-    TRY(jinja_context_alloc(context, expr->argument_count, sizeof(*names), &names));
-    for (uint32_t i = 0; i < expr->argument_count; i++) {
-        names[i] = expr->arguments[i].name;
-        TRY(jinja_eval(context, scope, expr->arguments[i].value, &values[i]));
+    if (gathered->count == JINJA_ARGUMENTS_MAX)
+        return jinja_context_fail(context, E_LIMIT, "more than %d arguments", JINJA_ARGUMENTS_MAX);
+    size_t at = gathered->count++;
+    if (!name.ptr) { /* "*list" may stand behind a name */
+        const size_t named = at - gathered->positions;
+        at = gathered->positions++;
+        memmove(gathered->values + at + 1, gathered->values + at,
+                named * sizeof(*gathered->values));
+        memmove(gathered->names + at + 1, gathered->names + at, named * sizeof(*gathered->names));
     }
-    out->values = values;
-    out->names = names;
+    gathered->values[at] = value;
+    gathered->names[at] = name;
     return OK;
+}
+
+/* "*list" and "**dict" */
+static enum status add_starred(struct jinja_context *context, struct gathered *gathered,
+                               uint8_t stars, struct jinja_value value)
+{
+    TRY(jinja_value_need_defined(context, value));
+    if (stars == 1) {
+        const struct jinja_list *items = NULL;
+        TRY(jinja_value_items(context, value, &items));
+        for (size_t i = 0; i < items->count; i++)
+            TRY(add_argument(context, gathered, (struct str){0}, items->items[i]));
+        return OK;
+    }
+    if (value.kind != JINJA_DICT)
+        return jinja_context_fail(context, E_FORMAT, "argument after ** must be a mapping, not %s",
+                                  jinja_value_type_name(value));
+    for (size_t i = 0; i < value.dict->count; i++) {
+        const struct jinja_entry *entry = &value.dict->entries[i];
+        if (entry->key.kind != JINJA_STRING)
+            return jinja_context_fail(context, E_FORMAT, "keywords must be strings");
+        const struct str name = entry->key.string->bytes;
+        TRY(add_argument(context, gathered, name.ptr ? name : STR(""), entry->value));
+    }
+    return OK;
+}
+
+/* `caller` (may be NULL) becomes the argument of that name. */
+static enum status eval_arguments(struct jinja_context *context, struct jinja_scope *scope,
+                                  const struct jinja_expr *expr, const struct jinja_value *caller,
+                                  struct jinja_function_args *out)
+{
+    struct gathered gathered = {0};
+    bool has_stars = false;
+    for (uint32_t i = 0; i < expr->argument_count; i++)
+        has_stars |= expr->arguments[i].stars != 0;
+    *out = (struct jinja_function_args){0};
+    const size_t capacity =
+        has_stars ? JINJA_ARGUMENTS_MAX : expr->argument_count + (caller != NULL);
+    if (!capacity)
+        return OK;
+    TRY(jinja_context_alloc(context, capacity, sizeof(*gathered.values), &gathered.values));
+    TRY(jinja_context_alloc(context, capacity, sizeof(*gathered.names), &gathered.names));
+    for (uint32_t i = 0; i < expr->argument_count; i++) {
+        const struct jinja_argument *argument = &expr->arguments[i];
+        struct jinja_value value;
+        TRY(jinja_eval(context, scope, argument->value, &value));
+        if (argument->stars)
+            TRY(add_starred(context, &gathered, argument->stars, value));
+        else
+            TRY(add_argument(context, &gathered, argument->name, value));
+    }
+    if (caller)
+        TRY(add_argument(context, &gathered, STR("caller"), *caller));
+    *out = (struct jinja_function_args){
+        .values = gathered.values, .names = gathered.names, .count = gathered.count};
+    return OK;
+}
+
+static enum status call_loop(struct jinja_context *context, const struct jinja_loop *loop,
+                             const struct jinja_function_args *args, struct jinja_value *out)
+{
+    if (args->count != 1)
+        return jinja_context_fail(context, E_FORMAT, "loop() needs what it is to visit");
+    return jinja_exec_loop(context, loop, args->values[0], out);
 }
 
 static enum status call_value(struct jinja_context *context, struct jinja_value callee,
@@ -97,7 +170,9 @@ static enum status call_value(struct jinja_context *context, struct jinja_value 
     const struct jinja_value absent = {.kind = JINJA_ABSENT};
     TRY(jinja_value_need_defined(context, callee));
     if (callee.kind == JINJA_MACRO)
-        return jinja_exec_macro(context, callee.macro, args, out);
+        return jinja_macro_call(context, callee.macro, args, out);
+    if (callee.kind == JINJA_LOOP)
+        return call_loop(context, callee.loop, args, out);
     if (callee.kind == JINJA_FUNCTION)
         return jinja_function_call(context, callee.function, absent, args, out);
     if (callee.kind == JINJA_METHOD)
@@ -107,8 +182,9 @@ static enum status call_value(struct jinja_context *context, struct jinja_value 
                               jinja_value_type_name(callee));
 }
 
-static enum status eval_call(struct jinja_context *context, struct jinja_scope *scope,
-                             const struct jinja_expr *expr, struct jinja_value *out)
+enum status jinja_eval_call(struct jinja_context *context, struct jinja_scope *scope,
+                            const struct jinja_expr *expr, const struct jinja_value *caller,
+                            struct jinja_value *out)
 {
     const struct jinja_expr *callee_expr = expr->operands[0];
     struct jinja_value callee;
@@ -119,7 +195,7 @@ static enum status eval_call(struct jinja_context *context, struct jinja_scope *
         const struct jinja_function *function =
             jinja_methods_find(self, callee_expr->constant.string->bytes);
         if (function) {
-            TRY(eval_arguments(context, scope, expr, &args));
+            TRY(eval_arguments(context, scope, expr, caller, &args));
             context->line = expr->line;
             return jinja_function_call(context, function, self, &args, out);
         }
@@ -128,7 +204,7 @@ static enum status eval_call(struct jinja_context *context, struct jinja_scope *
         TRY(jinja_eval(context, scope, callee_expr, &callee));
     }
     TRY(jinja_value_need_defined(context, callee));
-    TRY(eval_arguments(context, scope, expr, &args));
+    TRY(eval_arguments(context, scope, expr, caller, &args));
     context->line = expr->line;
     return call_value(context, callee, &args, out);
 }
@@ -141,7 +217,7 @@ static enum status apply_filter(struct jinja_context *context, struct jinja_scop
     if (!expr->function)
         return jinja_context_fail(context, E_UNSUPPORTED, "No filter named '%.*s'.",
                                   STR_ARG(expr->constant.string->bytes));
-    TRY(eval_arguments(context, scope, expr, &args));
+    TRY(eval_arguments(context, scope, expr, NULL, &args));
     context->line = expr->line;
     return jinja_function_call(context, expr->function, value, &args, out);
 }
@@ -163,7 +239,7 @@ static enum status eval_test(struct jinja_context *context, struct jinja_scope *
     if (!expr->test)
         return jinja_context_fail(context, E_UNSUPPORTED, "No test named '%.*s'.",
                                   STR_ARG(expr->constant.string->bytes));
-    TRY(eval_arguments(context, scope, expr, &args));
+    TRY(eval_arguments(context, scope, expr, NULL, &args));
     bool result = false;
     TRY(jinja_tests_call(context, expr->test, value, args.values, args.count, &result));
     *out = jinja_value_bool(result);
@@ -319,7 +395,7 @@ static enum status eval(struct jinja_context *context, struct jinja_scope *scope
     case JINJA_EXPR_ATTRIBUTE: return eval_attribute(context, scope, expr, out);
     case JINJA_EXPR_ITEM: return eval_item(context, scope, expr, out);
     case JINJA_EXPR_SLICE: return eval_slice(context, scope, expr, out);
-    case JINJA_EXPR_CALL: return eval_call(context, scope, expr, out);
+    case JINJA_EXPR_CALL: return jinja_eval_call(context, scope, expr, NULL, out);
     case JINJA_EXPR_FILTER: return eval_filter(context, scope, expr, out);
     case JINJA_EXPR_TEST: return eval_test(context, scope, expr, out);
     case JINJA_EXPR_NOT:

@@ -3,6 +3,7 @@
 #include "chat/jinja_context.h"
 #include "chat/jinja_eval.h"
 #include "chat/jinja_format.h"
+#include "chat/jinja_macro.h"
 #include "chat/jinja_parse.h"
 #include "chat/jinja_scope.h"
 
@@ -191,14 +192,14 @@ static enum status exec_pass(struct jinja_context *context, struct jinja_scope *
 }
 
 static enum status exec_loop(struct jinja_context *context, struct jinja_scope *scope,
-                             const struct jinja_stmt *stmt, const struct jinja_list *items)
+                             const struct jinja_stmt *stmt, const struct jinja_list *items,
+                             size_t depth)
 {
     struct jinja_loop *loop = NULL;
     struct jinja_scope *inner = NULL;
     TRY(jinja_context_alloc(context, 1, sizeof(*loop), &loop));
     TRY(jinja_scope_new(context, scope, &inner));
-    loop->items = items;
-    loop->depth = ++context->loop_depth;
+    *loop = (struct jinja_loop){.items = items, .depth = depth, .stmt = stmt, .scope = scope};
     for (; loop->index < items->count; loop->index++) {
         TRY(exec_pass(context, &inner, stmt, loop));
         const bool stops = context->flow == JINJA_FLOW_BREAK;
@@ -206,23 +207,45 @@ static enum status exec_loop(struct jinja_context *context, struct jinja_scope *
         if (stops)
             break;
     }
-    context->loop_depth--;
     return OK;
+}
+
+static enum status visit(struct jinja_context *context, struct jinja_scope *scope,
+                         const struct jinja_stmt *stmt, struct jinja_value visited, size_t depth)
+{
+    const struct jinja_list *items = NULL;
+    context->line = stmt->line;
+    TRY(jinja_value_items(context, visited, &items));
+    if (stmt->condition)
+        TRY(select_items(context, scope, stmt, &items));
+    if (items->count)
+        return exec_loop(context, scope, stmt, items, depth);
+    return exec_block(context, scope, &stmt->otherwise);
 }
 
 static enum status exec_for(struct jinja_context *context, struct jinja_scope *scope,
                             const struct jinja_stmt *stmt)
 {
     struct jinja_value visited;
-    const struct jinja_list *items = NULL;
     TRY(jinja_eval(context, scope, stmt->expr, &visited));
-    context->line = stmt->line;
-    TRY(jinja_value_items(context, visited, &items));
-    if (stmt->condition)
-        TRY(select_items(context, scope, stmt, &items));
-    if (items->count)
-        return exec_loop(context, scope, stmt, items);
-    return exec_block(context, scope, &stmt->otherwise);
+    return visit(context, scope, stmt, visited, 1);
+}
+
+enum status jinja_exec_loop(struct jinja_context *context, const struct jinja_loop *loop,
+                            struct jinja_value visited, struct jinja_value *out)
+{
+    if (!loop->stmt->is_recursive)
+        return jinja_context_fail(
+            context, E_FORMAT,
+            "The loop must have the 'recursive' marker to be called recursively.");
+    CLEANUP(jinja_text_done) struct jinja_text text = jinja_context_text(context);
+    struct jinja_text *outer = context->out;
+    context->out = &text;
+    const enum status status = visit(context, loop->scope, loop->stmt, visited, loop->depth + 1);
+    context->out = outer;
+    if (status != OK)
+        return status;
+    return jinja_context_finish(context, &text, out);
 }
 
 static enum status exec_scope(struct jinja_context *context, struct jinja_scope *scope,
@@ -249,70 +272,27 @@ static enum status exec_jump(struct jinja_context *context, enum jinja_flow flow
 static enum status exec_macro(struct jinja_context *context, struct jinja_scope *scope,
                               const struct jinja_stmt *stmt)
 {
-    struct jinja_macro *macro = NULL;
-    TRY(jinja_context_alloc(context, 1, sizeof(*macro), &macro));
-    *macro = (struct jinja_macro){stmt, scope};
-    const struct jinja_value value = {.kind = JINJA_MACRO, .macro = macro};
+    struct jinja_value value;
+    TRY(jinja_macro_new(context, scope, stmt, &value));
     return jinja_scope_set(context, scope, stmt->symbol, value);
 }
 
-/* The parameter that argument `i` belongs to, or the number of parameters when there is none. */
-static uint32_t parameter_of(const struct jinja_stmt *stmt, const struct jinja_function_args *args,
-                             size_t i)
+enum status jinja_exec_body(struct jinja_context *context, struct jinja_scope *scope,
+                            const struct jinja_stmt *stmt, struct jinja_value *out)
 {
-    if (!args->names || !args->names[i].ptr)
-        return i < stmt->count ? (uint32_t)i : stmt->count;
-    uint32_t place = 0;
-    while (place < stmt->count && !str_equal(stmt->parameters[place].name, args->names[i]))
-        place++;
-    return place;
+    return capture(context, scope, &stmt->body, out);
 }
 
-static enum status bind_arguments(struct jinja_context *context, struct jinja_scope *scope,
-                                  const struct jinja_stmt *stmt,
-                                  const struct jinja_function_args *args)
+/* The body of a call block becomes the argument "caller" of the call. */
+static enum status exec_call(struct jinja_context *context, struct jinja_scope *scope,
+                             const struct jinja_stmt *stmt)
 {
-    for (size_t i = 0; i < args->count; i++) {
-        const uint32_t place = parameter_of(stmt, args, i);
-        if (place < stmt->count)
-            TRY(jinja_scope_set(context, scope, stmt->parameter_symbols[place], args->values[i]));
-        else if (args->names && args->names[i].ptr)
-            return jinja_context_fail(context, E_FORMAT,
-                                      "macro '%.*s' takes no keyword argument '%.*s'",
-                                      STR_ARG(stmt->text), STR_ARG(args->names[i]));
-        else
-            return jinja_context_fail(context, E_FORMAT,
-                                      "macro '%.*s' takes not more than %u argument(s)",
-                                      STR_ARG(stmt->text), stmt->count);
-    }
-    return OK;
-}
-
-/* Parameters that were not given: their default, else undefined. */
-static enum status bind_defaults(struct jinja_context *context, struct jinja_scope *scope,
-                                 const struct jinja_stmt *stmt)
-{
-    const struct jinja_scope here = {.variables = scope->variables, .count = scope->count};
-    for (uint32_t i = 0; i < stmt->count; i++) {
-        const uint32_t symbol = stmt->parameter_symbols[i];
-        if (jinja_scope_find(&here, symbol))
-            continue;
-        struct jinja_value value = {.kind = JINJA_UNDEFINED};
-        if (stmt->parameters[i].value)
-            TRY(jinja_eval(context, scope, stmt->parameters[i].value, &value));
-        TRY(jinja_scope_set(context, scope, symbol, value));
-    }
-    return OK;
-}
-
-enum status jinja_exec_macro(struct jinja_context *context, const struct jinja_macro *macro,
-                             const struct jinja_function_args *args, struct jinja_value *out)
-{
-    struct jinja_scope *scope = NULL;
-    TRY(jinja_scope_new(context, macro->scope, &scope));
-    TRY(bind_arguments(context, scope, macro->stmt, args));
-    TRY(bind_defaults(context, scope, macro->stmt));
-    return capture(context, scope, &macro->stmt->body, out);
+    struct jinja_value caller;
+    struct jinja_value value;
+    TRY(jinja_macro_new(context, scope, stmt->macro, &caller));
+    TRY(jinja_eval_call(context, scope, stmt->expr, &caller, &value));
+    TRY(jinja_format_str(context, value, context->out));
+    return check_output(context);
 }
 
 /* ---------------------------------------------------------------- blocks */
@@ -330,6 +310,7 @@ static enum status exec_stmt(struct jinja_context *context, struct jinja_scope *
     case JINJA_STMT_MACRO: return exec_macro(context, scope, stmt);
     case JINJA_STMT_FILTER: return exec_filter(context, scope, stmt);
     case JINJA_STMT_SCOPE: return exec_scope(context, scope, stmt);
+    case JINJA_STMT_CALL: return exec_call(context, scope, stmt);
     case JINJA_STMT_BREAK: return exec_jump(context, JINJA_FLOW_BREAK);
     case JINJA_STMT_CONTINUE: return exec_jump(context, JINJA_FLOW_CONTINUE);
     }

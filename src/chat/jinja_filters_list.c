@@ -86,6 +86,22 @@ static enum status sort_key(struct jinja_context *context, struct jinja_value va
     return jinja_strings_change_case(context, value.string, JINJA_STRINGS_LOWER, out);
 }
 
+/* The key of an item by several attributes, "a,b": the list of them. */
+static enum status several_keys(struct jinja_context *context, struct jinja_value item,
+                                struct str names, bool is_exact, struct jinja_value *out)
+{
+    TRY(jinja_value_new_list(context, JINJA_LIST, 2, out));
+    while (names.ptr) {
+        struct jinja_value path;
+        struct jinja_value key;
+        TRY(jinja_value_new_text(context, str_split(&names, ','), SEGMENT_TEMPLATE, &path));
+        TRY(jinja_filters_attribute(context, item, path, &key));
+        TRY(sort_key(context, key, is_exact, &key));
+        TRY(jinja_value_append(context, out->list, key));
+    }
+    return OK;
+}
+
 /* An entry for each item: the attribute (or the item) to compare by, and the item. */
 static enum status keyed_items(struct jinja_context *context, struct jinja_value self,
                                struct jinja_value attribute, bool is_exact,
@@ -97,10 +113,15 @@ static enum status keyed_items(struct jinja_context *context, struct jinja_value
     for (size_t i = 0; i < list->count; i++) {
         struct jinja_value key = list->items[i];
         TRY(jinja_context_charge(context, 1));
+        (*out)[i].value = key;
+        if (attribute.kind == JINJA_STRING &&
+            str_find_char(attribute.string->bytes, ',', 0) != SIZE_MAX) {
+            TRY(several_keys(context, key, attribute.string->bytes, is_exact, &(*out)[i].key));
+            continue;
+        }
         if (attribute.kind != JINJA_ABSENT && attribute.kind != JINJA_NONE)
             TRY(jinja_filters_attribute(context, key, attribute, &key));
         TRY(sort_key(context, key, is_exact, &(*out)[i].key));
-        (*out)[i].value = list->items[i];
     }
     *out_count = list->count;
     return OK;
@@ -198,6 +219,109 @@ static enum status max(struct jinja_context *context, struct jinja_value self,
                        const struct jinja_value *args, struct jinja_value *out)
 {
     return extreme(context, self, args, 1, out);
+}
+
+/* ---------------------------------------------------------------- lists of lists */
+
+/* Items [from, to) as a list, then `fill` until it has `length`. */
+static enum status add_part(struct jinja_context *context, const struct jinja_list *list,
+                            size_t from, size_t to, size_t length, struct jinja_value fill,
+                            struct jinja_list *out)
+{
+    struct jinja_value part;
+    TRY(jinja_context_charge(context, 1 + length));
+    TRY(jinja_value_new_list(context, JINJA_LIST, to - from, &part));
+    for (size_t i = from; i < to; i++)
+        TRY(jinja_value_append(context, part.list, list->items[i]));
+    const bool fills = fill.kind != JINJA_ABSENT && fill.kind != JINJA_NONE;
+    for (size_t i = to - from; fills && i < length; i++)
+        TRY(jinja_value_append(context, part.list, fill));
+    return jinja_value_append(context, out, part);
+}
+
+static enum status need_count(struct jinja_context *context, struct jinja_value arg, size_t *out)
+{
+    int64_t count = 0;
+    TRY(jinja_function_int(context, arg, 0, &count));
+    if (count < 1 || count > JINJA_RANGE_MAX)
+        return jinja_context_fail(context, E_FORMAT, "a number from 1 to %d is needed",
+                                  JINJA_RANGE_MAX);
+    *out = (size_t)count;
+    return OK;
+}
+
+static enum status batch(struct jinja_context *context, struct jinja_value self,
+                         const struct jinja_value *args, struct jinja_value *out)
+{
+    const struct jinja_list *list = NULL;
+    size_t width = 0;
+    TRY(jinja_value_items(context, self, &list));
+    TRY(need_count(context, args[0], &width));
+    TRY(jinja_value_new_list(context, JINJA_LIST, 0, out));
+    out->origin = self.origin;
+    for (size_t from = 0; from < list->count; from += width) {
+        const size_t to = list->count - from < width ? list->count : from + width;
+        TRY(add_part(context, list, from, to, width, args[1], out->list));
+    }
+    return OK;
+}
+
+static enum status slice(struct jinja_context *context, struct jinja_value self,
+                         const struct jinja_value *args, struct jinja_value *out)
+{
+    const struct jinja_list *list = NULL;
+    size_t parts = 0;
+    TRY(jinja_value_items(context, self, &list));
+    TRY(need_count(context, args[0], &parts));
+    TRY(jinja_value_new_list(context, JINJA_LIST, 0, out));
+    out->origin = self.origin;
+    const size_t width = list->count / parts;
+    const size_t longer = list->count % parts; /* the first ones have an item more */
+    size_t from = 0;
+    for (size_t i = 0; i < parts; i++) {
+        const size_t to = from + width + (i < longer);
+        TRY(add_part(context, list, from, to, width + 1, args[1], out->list));
+        from = to;
+    }
+    return OK;
+}
+
+/* Tuples of the attribute and the items that have it, ordered by the attribute. */
+static enum status groupby(struct jinja_context *context, struct jinja_value self,
+                           const struct jinja_value *args, struct jinja_value *out)
+{
+    struct jinja_entry *entries = NULL;
+    size_t count = 0;
+    const bool is_exact = jinja_function_flag(args[2], false);
+    TRY(keyed_items(context, self, args[0], is_exact, &entries, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i].key.kind == JINJA_UNDEFINED && args[1].kind != JINJA_ABSENT)
+            TRY(sort_key(context, args[1], is_exact, &entries[i].key));
+    }
+    TRY(jinja_compare_sort(context, entries, count, false));
+    TRY(jinja_value_new_list(context, JINJA_LIST, 0, out));
+    out->origin = self.origin;
+    struct jinja_value group = {0};
+    for (size_t i = 0; i < count; i++) {
+        bool is_same = false;
+        if (i)
+            TRY(jinja_compare_equal(context, entries[i - 1].key, entries[i].key, &is_same));
+        if (!is_same) {
+            struct jinja_value key;
+            struct jinja_value members;
+            TRY(jinja_filters_attribute(context, entries[i].value, args[0], &key));
+            if (key.kind == JINJA_UNDEFINED && args[1].kind != JINJA_ABSENT)
+                key = args[1];
+            TRY(jinja_value_new_list(context, JINJA_TUPLE, 2, &group));
+            TRY(jinja_value_new_list(context, JINJA_LIST, 0, &members));
+            TRY(jinja_value_append(context, group.list, key));
+            TRY(jinja_value_append(context, group.list, members));
+            group.list->is_group = true;
+            TRY(jinja_value_append(context, out->list, group));
+        }
+        TRY(jinja_value_append(context, group.list->items[1].list, entries[i].value));
+    }
+    return OK;
 }
 
 /* ---------------------------------------------------------------- put together */
@@ -385,6 +509,12 @@ static const struct jinja_function rows[] = {
     {.name = "unique", .call = unique, .parameters = {"case_sensitive", "attribute"}},
     {.name = "min", .call = min, .parameters = {"case_sensitive", "attribute"}},
     {.name = "max", .call = max, .parameters = {"case_sensitive", "attribute"}},
+    {.name = "batch", .call = batch, .required = 1, .parameters = {"linecount", "fill_with"}},
+    {.name = "slice", .call = slice, .required = 1, .parameters = {"slices", "fill_with"}},
+    {.name = "groupby",
+     .call = groupby,
+     .required = 1,
+     .parameters = {"attribute", "default", "case_sensitive"}},
     {.name = "sum", .call = sum, .parameters = {"attribute", "start"}},
     {.name = "join", .call = join, .parameters = {"d", "attribute"}},
     {.name = "map", .call_any = map},

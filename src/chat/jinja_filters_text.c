@@ -2,7 +2,10 @@
 #include "chat/jinja_context.h"
 #include "chat/jinja_filters.h"
 #include "chat/jinja_format.h"
+#include "chat/jinja_printf.h"
 #include "chat/jinja_strings.h"
+#include "text/unicode.h"
+#include "text/utf8.h"
 
 static enum status as_string(struct jinja_context *context, struct jinja_value value,
                              const struct jinja_string **out)
@@ -155,6 +158,118 @@ static enum status safe(struct jinja_context *context, struct jinja_value self,
     return jinja_strings_make_markup(context, out);
 }
 
+static enum status force_escape(struct jinja_context *context, struct jinja_value self,
+                                const struct jinja_value *args, struct jinja_value *out)
+{
+    const struct jinja_string *text = NULL;
+    TRY(as_string(context, self, &text));
+    struct jinja_string plain = *text;
+    plain.is_markup = false;
+    TRY(jinja_value_new_string(context, plain, &self));
+    return escape(context, self, args, out);
+}
+
+static enum status center(struct jinja_context *context, struct jinja_value self,
+                          const struct jinja_value *args, struct jinja_value *out)
+{
+    enum { WIDTH_DEFAULT = 80 };
+    const struct jinja_string *text = NULL;
+    int64_t width = 0;
+    TRY(as_string(context, self, &text));
+    TRY(jinja_function_int(context, args[0], WIDTH_DEFAULT, &width));
+    return jinja_strings_pad(context, text, JINJA_STRINGS_BOTH, width, NULL, out);
+}
+
+/* The byte behind the first `count` characters. */
+static size_t bytes_of(struct str text, int64_t count)
+{
+    struct str rest = text;
+    for (int64_t i = 0; i < count && rest.len; i++)
+        utf8_next(&rest);
+    return text.len - rest.len;
+}
+
+static enum status shorten(struct jinja_context *context, struct jinja_value self,
+                           const struct jinja_value *args, struct jinja_value *out)
+{
+    enum { LENGTH_DEFAULT = 255, LEEWAY_DEFAULT = 5 };
+    static const struct jinja_string dots = {.bytes = {"...", 3}};
+    const struct jinja_string *text = NULL;
+    const struct jinja_string *end = NULL;
+    int64_t length = 0;
+    int64_t leeway = 0;
+    size_t text_length = 0;
+    size_t end_length = 0;
+    TRY(as_string(context, self, &text));
+    TRY(jinja_function_int(context, args[0], LENGTH_DEFAULT, &length));
+    TRY(jinja_function_string(context, args[2], &dots, &end));
+    if (args[3].kind != JINJA_NONE)
+        TRY(jinja_function_int(context, args[3], LEEWAY_DEFAULT, &leeway));
+    TRY(jinja_context_charge_bytes(context, text->bytes.len));
+    jinja_value_length(jinja_value_string(text), &text_length);
+    jinja_value_length(jinja_value_string(end), &end_length);
+    if (length < (int64_t)end_length || leeway < 0)
+        return jinja_context_fail(context, E_FORMAT, "expected length >= %zu, got %lld", end_length,
+                                  (long long)length);
+    if (length >= (int64_t)text_length || (int64_t)text_length - length <= leeway)
+        return jinja_value_new_string(context, *text, out);
+    size_t cut = bytes_of(text->bytes, length - (int64_t)end_length);
+    if (!jinja_function_flag(args[1], false)) { /* not inside a word */
+        size_t space = cut;
+        while (space > 0 && text->bytes.ptr[space - 1] != ' ')
+            space--;
+        cut = space ? space - 1 : cut;
+    }
+    CLEANUP(jinja_text_done) struct jinja_text shorter = jinja_context_text(context);
+    jinja_text_add_slice(&shorter, text, 0, cut);
+    jinja_text_add_string(&shorter, end);
+    return jinja_context_finish(context, &shorter, out);
+}
+
+static enum status word_count(struct jinja_context *context, struct jinja_value self,
+                              const struct jinja_value *args, struct jinja_value *out)
+{
+    (void)args;
+    const struct jinja_string *text = NULL;
+    TRY(as_string(context, self, &text));
+    int64_t count = 0;
+    bool in_word = false;
+    for (struct str rest = text->bytes; rest.len;) {
+        const uint32_t c = utf8_next(&rest);
+        const unsigned word_classes = UNICODE_LETTER | UNICODE_NUMBER;
+        const bool is_word = c == '_' || (unicode_class(c) & word_classes) != 0;
+        count += is_word && !in_word;
+        in_word = is_word;
+    }
+    *out = jinja_value_int(count);
+    return jinja_context_charge_bytes(context, text->bytes.len);
+}
+
+/* "%s %s" | format(a, b), or with names. */
+static enum status format(struct jinja_context *context, struct jinja_value self,
+                          const struct jinja_function_args *args, struct jinja_value *out)
+{
+    const struct jinja_string *text = NULL;
+    const size_t positions = jinja_function_positional(args);
+    struct jinja_value values;
+    TRY(as_string(context, self, &text));
+    if (positions && positions < args->count)
+        return jinja_context_fail(context, E_FORMAT,
+                                  "can't handle positional and keyword arguments at the same time");
+    TRY(jinja_value_new_list(context, JINJA_TUPLE, positions, &values));
+    for (size_t i = 0; i < positions; i++)
+        TRY(jinja_value_append(context, values.list, args->values[i]));
+    if (positions < args->count) {
+        TRY(jinja_value_new_dict(context, JINJA_DICT, args->count, &values));
+        for (size_t i = 0; i < args->count; i++) {
+            struct jinja_value key;
+            TRY(jinja_value_new_text(context, args->names[i], SEGMENT_TEMPLATE, &key));
+            TRY(jinja_value_set(context, values.dict, key, args->values[i]));
+        }
+    }
+    return jinja_printf_percent(context, text, values, out);
+}
+
 static const struct jinja_function rows[] = {
     {.name = "string", .call = string},
     {.name = "lower", .call = lower},
@@ -167,6 +282,11 @@ static const struct jinja_function rows[] = {
     {.name = "escape", .call = escape},
     {.name = "e", .call = escape},
     {.name = "safe", .call = safe},
+    {.name = "forceescape", .call = force_escape},
+    {.name = "center", .call = center, .parameters = {"width"}},
+    {.name = "truncate", .call = shorten, .parameters = {"length", "killwords", "end", "leeway"}},
+    {.name = "wordcount", .call = word_count},
+    {.name = "format", .call_any = format},
 };
 
 const struct jinja_function *jinja_filters_text_rows(size_t *out_count)

@@ -202,6 +202,8 @@ static enum status round_number(struct jinja_context *context, struct jinja_valu
         return jinja_context_fail(context, E_FORMAT, "method must be common, ceil or floor");
     else if (self.kind == JINJA_FLOAT)
         *out = jinja_value_float(round_decimal(value, (int)precision));
+    else if (precision < 0)
+        *out = jinja_value_int((int64_t)round_decimal(value, (int)precision));
     else
         *out = jinja_value_int(jinja_value_integer(self));
     out->origin = self.origin;

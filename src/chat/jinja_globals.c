@@ -8,6 +8,23 @@
 
 /* ---------------------------------------------------------------- containers */
 
+/* A list of pairs. */
+static enum status fill_pairs(struct jinja_context *context, const struct jinja_list *pairs,
+                              struct jinja_dict *dict)
+{
+    for (size_t i = 0; i < pairs->count; i++) {
+        const struct jinja_list *pair = NULL;
+        TRY(jinja_value_items(context, pairs->items[i], &pair));
+        if (pair->count != 2)
+            return jinja_context_fail(context, E_FORMAT,
+                                      "dictionary update sequence element #%zu has length %zu; "
+                                      "2 is required",
+                                      i, pair->count);
+        TRY(jinja_value_set(context, dict, pair->items[0], pair->items[1]));
+    }
+    return OK;
+}
+
 /* Entries of dicts given by position, then those given by name. */
 static enum status fill(struct jinja_context *context, const struct jinja_function_args *args,
                         struct jinja_dict *dict)
@@ -18,6 +35,10 @@ static enum status fill(struct jinja_context *context, const struct jinja_functi
             struct jinja_value key;
             TRY(jinja_value_new_text(context, args->names[i], SEGMENT_TEMPLATE, &key));
             TRY(jinja_value_set(context, dict, key, value));
+            continue;
+        }
+        if (value.kind == JINJA_LIST || value.kind == JINJA_TUPLE) {
+            TRY(fill_pairs(context, value.list, dict));
             continue;
         }
         if (value.kind != JINJA_DICT)
@@ -111,6 +132,19 @@ static int hour12(int hour)
     return hour % 12 == 0 ? 12 : hour % 12;
 }
 
+static void add_time(struct strbuf *out, const struct tm *time, char conversion);
+
+/* Conversions, one letter each, with marks between them. */
+static void add_times(struct strbuf *out, const struct tm *time, const char *conversions)
+{
+    for (const char *c = conversions; *c; c++) {
+        if (*c == '-' || *c == ':' || *c == '/')
+            strbuf_add_char(out, *c);
+        else
+            add_time(out, time, *c);
+    }
+}
+
 /* One conversion, as the C locale has it. Unknown ones stay as they are. */
 static void add_time(struct strbuf *out, const struct tm *time, char conversion)
 {
@@ -119,6 +153,7 @@ static void add_time(struct strbuf *out, const struct tm *time, char conversion)
     case 'y': add_number(out, 2, time->tm_year % 100); break;
     case 'm': add_number(out, 2, time->tm_mon + 1); break;
     case 'd': add_number(out, 2, time->tm_mday); break;
+    case 'e': strbuf_addf(out, "%2d", time->tm_mday); break;
     case 'H': add_number(out, 2, time->tm_hour); break;
     case 'I': add_number(out, 2, hour12(time->tm_hour)); break;
     case 'M': add_number(out, 2, time->tm_min); break;
@@ -129,6 +164,12 @@ static void add_time(struct strbuf *out, const struct tm *time, char conversion)
     case 'a': strbuf_add(out, week_days[time->tm_wday], 3); break;
     case 'B': strbuf_add_c(out, months[time->tm_mon]); break;
     case 'b': strbuf_add(out, months[time->tm_mon], 3); break;
+    case 'u': add_number(out, 1, time->tm_wday ? time->tm_wday : 7); break;
+    case 'w': add_number(out, 1, time->tm_wday); break;
+    case 'F': add_times(out, time, "Y-m-d"); break;
+    case 'T': add_times(out, time, "H:M:S"); break;
+    case 'D': add_times(out, time, "m/d/y"); break;
+    case 'R': add_times(out, time, "H:M"); break;
     case '%': strbuf_add_char(out, '%'); break;
     default:
         strbuf_add_char(out, '%');

@@ -1,6 +1,7 @@
 #include "chat/jinja_member.h"
 
 #include "chat/jinja_context.h"
+#include "chat/jinja_macro.h"
 #include "chat/jinja_methods.h"
 #include "chat/jinja_strings.h"
 #include "text/utf8.h"
@@ -129,6 +130,16 @@ static enum status find_method(struct jinja_context *context, struct jinja_value
     return function ? bind_method(context, function, value, out) : OK;
 }
 
+static bool group_attribute(const struct jinja_list *group, struct str name,
+                            struct jinja_value *out)
+{
+    const bool is_list = str_equal_c(name, "list");
+    if (!is_list && !str_equal_c(name, "grouper"))
+        return false;
+    *out = group->items[is_list];
+    return true;
+}
+
 enum status jinja_member_attribute(struct jinja_context *context, struct jinja_value value,
                                    struct jinja_value name, struct jinja_value *out)
 {
@@ -140,6 +151,10 @@ enum status jinja_member_attribute(struct jinja_context *context, struct jinja_v
     TRY(find_method(context, value, name, out, &found));
     if (!found && value.kind == JINJA_LOOP)
         found = loop_attribute(value.loop, name.string->bytes, out);
+    if (!found && value.kind == JINJA_MACRO)
+        TRY(jinja_macro_attribute(context, value.macro, name.string->bytes, out, &found));
+    if (!found && value.kind == JINJA_TUPLE && value.list->is_group)
+        found = group_attribute(value.list, name.string->bytes, out);
     if (!found)
         TRY(find_item(context, value, name, out, &found));
     return found ? OK : jinja_value_new_missing(context, value, name, out);

@@ -120,6 +120,28 @@ static enum status dict_copy(struct jinja_context *context, struct jinja_value s
     return OK;
 }
 
+static enum status dict_popitem(struct jinja_context *context, struct jinja_value self,
+                                const struct jinja_value *args, struct jinja_value *out)
+{
+    (void)args;
+    if (!self.dict->count)
+        return jinja_context_fail(context, E_FORMAT, "popitem(): dictionary is empty");
+    const struct jinja_entry *entry = &self.dict->entries[--self.dict->count];
+    TRY(jinja_value_new_list(context, JINJA_TUPLE, 2, out));
+    TRY(jinja_value_append(context, out->list, entry->key));
+    return jinja_value_append(context, out->list, entry->value);
+}
+
+static enum status dict_clear(struct jinja_context *context, struct jinja_value self,
+                              const struct jinja_value *args, struct jinja_value *out)
+{
+    (void)context;
+    (void)args;
+    self.dict->count = 0;
+    *out = jinja_value_none();
+    return OK;
+}
+
 /* ---------------------------------------------------------------- list */
 
 static enum status append(struct jinja_context *context, struct jinja_value self,
@@ -225,6 +247,57 @@ static enum status list_reverse(struct jinja_context *context, struct jinja_valu
     return jinja_context_charge(context, self.list->count);
 }
 
+static enum status list_remove(struct jinja_context *context, struct jinja_value self,
+                               const struct jinja_value *args, struct jinja_value *out)
+{
+    size_t at = 0;
+    size_t count = 0;
+    TRY(list_search(context, self, args[0], &at, &count));
+    if (!count)
+        return jinja_context_fail(context, E_FORMAT, "remove() finds no such item");
+    const struct jinja_value place = jinja_value_int((int64_t)at);
+    TRY(list_pop(context, self, &place, out));
+    *out = jinja_value_none();
+    return OK;
+}
+
+static enum status list_copy(struct jinja_context *context, struct jinja_value self,
+                             const struct jinja_value *args, struct jinja_value *out)
+{
+    (void)args;
+    TRY(jinja_context_charge(context, self.list->count));
+    TRY(jinja_value_new_list(context, JINJA_LIST, self.list->count, out));
+    for (size_t i = 0; i < self.list->count; i++)
+        TRY(jinja_value_append(context, out->list, self.list->items[i]));
+    out->origin = self.origin;
+    return OK;
+}
+
+static enum status list_clear(struct jinja_context *context, struct jinja_value self,
+                              const struct jinja_value *args, struct jinja_value *out)
+{
+    (void)context;
+    (void)args;
+    self.list->count = 0;
+    *out = jinja_value_none();
+    return OK;
+}
+
+static enum status list_sort(struct jinja_context *context, struct jinja_value self,
+                             const struct jinja_value *args, struct jinja_value *out)
+{
+    struct jinja_entry *entries = NULL;
+    const size_t count = self.list->count;
+    *out = jinja_value_none();
+    TRY(jinja_context_alloc(context, count + 1, sizeof(*entries), &entries));
+    for (size_t i = 0; i < count; i++)
+        entries[i].key = self.list->items[i];
+    TRY(jinja_compare_sort(context, entries, count, jinja_function_flag(args[0], false)));
+    for (size_t i = 0; i < count; i++)
+        self.list->items[i] = entries[i].key;
+    return OK;
+}
+
 /* ---------------------------------------------------------------- loop */
 
 static enum status cycle(struct jinja_context *context, struct jinja_value self,
@@ -233,6 +306,22 @@ static enum status cycle(struct jinja_context *context, struct jinja_value self,
     if (!args->count)
         return jinja_context_fail(context, E_FORMAT, "no items for cycling given");
     *out = args->values[self.loop->index % args->count];
+    return OK;
+}
+
+/* True when the arguments are not those of the last time. */
+static enum status changed(struct jinja_context *context, struct jinja_value self,
+                           const struct jinja_function_args *args, struct jinja_value *out)
+{
+    struct jinja_value seen;
+    bool is_same = false;
+    TRY(jinja_value_new_list(context, JINJA_TUPLE, args->count, &seen));
+    for (size_t i = 0; i < args->count; i++)
+        TRY(jinja_value_append(context, seen.list, args->values[i]));
+    if (self.loop->changed.kind == JINJA_TUPLE)
+        TRY(jinja_compare_equal(context, self.loop->changed, seen, &is_same));
+    self.loop->changed = seen;
+    *out = jinja_value_bool(!is_same);
     return OK;
 }
 
@@ -245,6 +334,8 @@ static const struct jinja_function dict_rows[] = {
     {.name = "update", .call_any = update},
     {.name = "setdefault", .call = setdefault, .required = 1, .parameters = {"key", "default"}},
     {.name = "copy", .call = dict_copy},
+    {.name = "popitem", .call = dict_popitem},
+    {.name = "clear", .call = dict_clear},
 };
 
 static const struct jinja_function list_rows[] = {
@@ -255,6 +346,10 @@ static const struct jinja_function list_rows[] = {
     {.name = "reverse", .call = list_reverse},
     {.name = "index", .call = list_index, .required = 1, .parameters = {"value"}},
     {.name = "count", .call = list_count, .required = 1, .parameters = {"value"}},
+    {.name = "remove", .call = list_remove, .required = 1, .parameters = {"value"}},
+    {.name = "copy", .call = list_copy},
+    {.name = "clear", .call = list_clear},
+    {.name = "sort", .call = list_sort, .parameters = {"reverse"}},
 };
 
 static const struct jinja_function tuple_rows[] = {
@@ -264,14 +359,26 @@ static const struct jinja_function tuple_rows[] = {
 
 static const struct jinja_function loop_rows[] = {
     {.name = "cycle", .call_any = cycle},
+    {.name = "changed", .call_any = changed},
 };
+
+static const struct jinja_function *find_of_text(struct str name)
+{
+    size_t count = 0;
+    const struct jinja_function *rows = jinja_methods_text_rows(&count);
+    const struct jinja_function *found = jinja_function_find(rows, count, name);
+    if (found)
+        return found;
+    rows = jinja_methods_kind_rows(&count);
+    return jinja_function_find(rows, count, name);
+}
 
 const struct jinja_function *jinja_methods_find(struct jinja_value value, struct str name)
 {
     size_t count = 0;
     const struct jinja_function *rows = NULL;
     switch ((enum jinja_kind)value.kind) {
-    case JINJA_STRING: rows = jinja_methods_text_rows(&count); break;
+    case JINJA_STRING: return find_of_text(name);
     case JINJA_DICT:
         rows = dict_rows;
         count = ARRAY_LEN(dict_rows);

@@ -9,5 +9,6 @@
 /* The method `name` of values like `value`, or NULL. */
 const struct jinja_function *jinja_methods_find(struct jinja_value value, struct str name);
 
-/* The rows of jinja_methods_text.c: those of str. */
+/* The rows of jinja_methods_text.c and jinja_methods_kind.c: those of str. */
 const struct jinja_function *jinja_methods_text_rows(size_t *out_count);
+const struct jinja_function *jinja_methods_kind_rows(size_t *out_count);

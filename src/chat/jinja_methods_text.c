@@ -1,9 +1,9 @@
 /* The methods of str. Parameters and results are Python's. */
 #include "chat/jinja_context.h"
-#include "chat/jinja_format.h"
+#include "chat/jinja_member.h"
 #include "chat/jinja_methods.h"
+#include "chat/jinja_printf.h"
 #include "chat/jinja_strings.h"
-#include "text/unicode.h"
 #include "text/utf8.h"
 
 /* ---------------------------------------------------------------- strip and case */
@@ -63,12 +63,120 @@ static enum status capitalize(struct jinja_context *context, struct jinja_value 
     return jinja_strings_change_case(context, self.string, JINJA_STRINGS_CAPITALIZE, out);
 }
 
+static enum status swapcase(struct jinja_context *context, struct jinja_value self,
+                            const struct jinja_value *args, struct jinja_value *out)
+{
+    (void)args;
+    return jinja_strings_change_case(context, self.string, JINJA_STRINGS_SWAP, out);
+}
+
+/* ---------------------------------------------------------------- padding */
+
+static enum status pad(struct jinja_context *context, struct jinja_value self,
+                       const struct jinja_value *args, enum jinja_strings_sides sides,
+                       struct jinja_value *out)
+{
+    int64_t width = 0;
+    const struct jinja_string *fill = NULL;
+    TRY(jinja_function_int(context, args[0], 0, &width));
+    TRY(jinja_function_string(context, args[1], NULL, &fill));
+    return jinja_strings_pad(context, self.string, sides, width, fill, out);
+}
+
+static enum status ljust(struct jinja_context *context, struct jinja_value self,
+                         const struct jinja_value *args, struct jinja_value *out)
+{
+    return pad(context, self, args, JINJA_STRINGS_END, out);
+}
+
+static enum status rjust(struct jinja_context *context, struct jinja_value self,
+                         const struct jinja_value *args, struct jinja_value *out)
+{
+    return pad(context, self, args, JINJA_STRINGS_FRONT, out);
+}
+
+static enum status center(struct jinja_context *context, struct jinja_value self,
+                          const struct jinja_value *args, struct jinja_value *out)
+{
+    return pad(context, self, args, JINJA_STRINGS_BOTH, out);
+}
+
+static enum status zfill(struct jinja_context *context, struct jinja_value self,
+                         const struct jinja_value *args, struct jinja_value *out)
+{
+    static const struct jinja_string zero = {.bytes = {"0", 1}};
+    const struct str bytes = self.string->bytes;
+    const size_t sign = bytes.len && (bytes.ptr[0] == '-' || bytes.ptr[0] == '+');
+    int64_t width = 0;
+    struct jinja_value digits;
+    TRY(jinja_function_int(context, args[0], 0, &width));
+    TRY(jinja_strings_slice(context, self.string, sign, bytes.len, &digits));
+    TRY(jinja_strings_pad(context, digits.string, JINJA_STRINGS_FRONT,
+                          width > 0 ? width - (int64_t)sign : 0, &zero, &digits));
+    CLEANUP(jinja_text_done) struct jinja_text text = jinja_context_text(context);
+    jinja_text_add_slice(&text, self.string, 0, sign);
+    jinja_text_add_string(&text, digits.string);
+    return jinja_context_finish(context, &text, out);
+}
+
+static enum status expandtabs(struct jinja_context *context, struct jinja_value self,
+                              const struct jinja_value *args, struct jinja_value *out)
+{
+    enum { TAB_DEFAULT = 8, TAB_MAX = 256 };
+    int64_t width = 0;
+    TRY(jinja_function_int(context, args[0], TAB_DEFAULT, &width));
+    if (width > TAB_MAX)
+        return jinja_context_fail(context, E_LIMIT, "a tab of more than %d", TAB_MAX);
+    CLEANUP(jinja_text_done) struct jinja_text text = jinja_context_text(context);
+    const struct str bytes = self.string->bytes;
+    int64_t column = 0;
+    for (struct str rest = bytes; rest.len;) {
+        const size_t from = bytes.len - rest.len;
+        const uint32_t c = utf8_next(&rest);
+        if (c != '\t') {
+            jinja_text_add_slice(&text, self.string, from, bytes.len - rest.len);
+            column = c == '\n' || c == '\r' ? 0 : column + 1;
+            continue;
+        }
+        size_t end = 0;
+        const enum segment_origin origin = jinja_string_origin_at(self.string, from, &end);
+        const int64_t spaces = width > 0 ? width - column % width : 0;
+        for (int64_t i = 0; i < spaces; i++)
+            jinja_text_add_c(&text, " ", origin);
+        column += spaces;
+    }
+    TRY(jinja_context_charge(context, bytes.len));
+    return jinja_context_finish(context, &text, out);
+}
+
 /* ---------------------------------------------------------------- search */
+
+/* self[start:end], and how many characters stand in front of it. */
+static enum status cut_range(struct jinja_context *context, struct jinja_value *self,
+                             const struct jinja_value *range, int64_t *out_before)
+{
+    *out_before = 0;
+    if (range[0].kind == JINJA_ABSENT)
+        return OK;
+    const struct jinja_value bounds[3] = {range[0], range[1], {.kind = JINJA_ABSENT}};
+    const struct jinja_value front[3] = {{.kind = JINJA_ABSENT}, range[0], {.kind = JINJA_ABSENT}};
+    struct jinja_value before;
+    size_t length = 0;
+    if (range[0].kind != JINJA_NONE) {
+        TRY(jinja_member_slice(context, *self, front, &before));
+        jinja_value_length(before, &length);
+    }
+    *out_before = (int64_t)length;
+    return jinja_member_slice(context, *self, bounds, self);
+}
 
 /* One string, or a tuple of them of which any will do. */
 static enum status has_affix(struct jinja_context *context, struct jinja_value self,
-                             struct jinja_value affix, bool at_end, struct jinja_value *out)
+                             const struct jinja_value *args, bool at_end, struct jinja_value *out)
 {
+    struct jinja_value affix = args[0];
+    int64_t before = 0;
+    TRY(cut_range(context, &self, args + 1, &before));
     const struct jinja_list one = {.items = &affix, .count = 1};
     const struct jinja_list *affixes = affix.kind == JINJA_TUPLE ? affix.list : &one;
     bool found = false;
@@ -88,13 +196,13 @@ static enum status has_affix(struct jinja_context *context, struct jinja_value s
 static enum status startswith(struct jinja_context *context, struct jinja_value self,
                               const struct jinja_value *args, struct jinja_value *out)
 {
-    return has_affix(context, self, args[0], false, out);
+    return has_affix(context, self, args, false, out);
 }
 
 static enum status endswith(struct jinja_context *context, struct jinja_value self,
                             const struct jinja_value *args, struct jinja_value *out)
 {
-    return has_affix(context, self, args[0], true, out);
+    return has_affix(context, self, args, true, out);
 }
 
 /* A parameter that must be a string, none not allowed. */
@@ -131,41 +239,52 @@ static enum status search(struct jinja_context *context, struct jinja_value self
 }
 
 static enum status find_index(struct jinja_context *context, struct jinja_value self,
-                              struct jinja_value needle, bool last, bool must_exist,
+                              const struct jinja_value *args, bool last, bool must_exist,
                               struct jinja_value *out)
 {
     size_t hit = 0;
-    TRY(search(context, self, needle, last, &hit));
+    int64_t before = 0;
+    TRY(cut_range(context, &self, args + 1, &before));
+    TRY(search(context, self, args[0], last, &hit));
     if (hit == SIZE_MAX && must_exist)
         return jinja_context_fail(context, E_FORMAT, "substring not found");
-    *out = jinja_value_int(hit == SIZE_MAX ? -1 : characters_before(self.string->bytes, hit));
+    *out =
+        jinja_value_int(hit == SIZE_MAX ? -1 : before + characters_before(self.string->bytes, hit));
     return OK;
 }
 
 static enum status find(struct jinja_context *context, struct jinja_value self,
                         const struct jinja_value *args, struct jinja_value *out)
 {
-    return find_index(context, self, args[0], false, false, out);
+    return find_index(context, self, args, false, false, out);
 }
 
 static enum status rfind(struct jinja_context *context, struct jinja_value self,
                          const struct jinja_value *args, struct jinja_value *out)
 {
-    return find_index(context, self, args[0], true, false, out);
+    return find_index(context, self, args, true, false, out);
 }
 
 static enum status index_of(struct jinja_context *context, struct jinja_value self,
                             const struct jinja_value *args, struct jinja_value *out)
 {
-    return find_index(context, self, args[0], false, true, out);
+    return find_index(context, self, args, false, true, out);
+}
+
+static enum status rindex_of(struct jinja_context *context, struct jinja_value self,
+                             const struct jinja_value *args, struct jinja_value *out)
+{
+    return find_index(context, self, args, true, true, out);
 }
 
 static enum status count(struct jinja_context *context, struct jinja_value self,
                          const struct jinja_value *args, struct jinja_value *out)
 {
     const struct jinja_string *needle = NULL;
-    const struct str text = self.string->bytes;
+    int64_t before = 0;
     TRY(need_string(context, args[0], &needle));
+    TRY(cut_range(context, &self, args + 1, &before));
+    const struct str text = self.string->bytes;
     TRY(jinja_context_charge_bytes(context, text.len));
     int64_t hits = needle->bytes.len ? 0 : characters_before(text, text.len) + 1;
     for (size_t at = 0; needle->bytes.len; hits++) {
@@ -284,147 +403,12 @@ static enum status join(struct jinja_context *context, struct jinja_value self,
     return jinja_strings_join(context, self.string, items, false, out);
 }
 
-/* ---------------------------------------------------------------- kinds of characters */
-
-typedef bool(character_fn)(uint32_t code_point);
-
-static bool is_letter(uint32_t code_point)
-{
-    return (unicode_class(code_point) & UNICODE_LETTER) != 0;
-}
-
-static bool is_digit(uint32_t code_point)
-{
-    return code_point >= '0' && code_point <= '9';
-}
-
-static bool is_letter_or_number(uint32_t code_point)
-{
-    return (unicode_class(code_point) & (unsigned)(UNICODE_LETTER | UNICODE_NUMBER)) != 0;
-}
-
-/* True when there is a character and all are of the kind. */
-static enum status all_are(struct jinja_context *context, struct jinja_value self,
-                           character_fn *is_kind, struct jinja_value *out)
-{
-    struct str rest = self.string->bytes;
-    bool result = rest.len > 0;
-    while (result && rest.len)
-        result = is_kind(utf8_next(&rest));
-    *out = jinja_value_bool(result);
-    return jinja_context_charge_bytes(context, self.string->bytes.len);
-}
-
-static enum status isalpha_method(struct jinja_context *context, struct jinja_value self,
-                                  const struct jinja_value *args, struct jinja_value *out)
-{
-    (void)args;
-    return all_are(context, self, is_letter, out);
-}
-
-static enum status isdigit_method(struct jinja_context *context, struct jinja_value self,
-                                  const struct jinja_value *args, struct jinja_value *out)
-{
-    (void)args;
-    return all_are(context, self, is_digit, out);
-}
-
-static enum status isalnum_method(struct jinja_context *context, struct jinja_value self,
-                                  const struct jinja_value *args, struct jinja_value *out)
-{
-    (void)args;
-    return all_are(context, self, is_letter_or_number, out);
-}
-
-/* There is a cased letter, and none has the other case. */
-static enum status is_case(struct jinja_context *context, struct jinja_value self, bool upper_case,
-                           struct jinja_value *out)
-{
-    struct str rest = self.string->bytes;
-    bool found = false;
-    bool other = false;
-    while (rest.len) {
-        const uint32_t c = utf8_next(&rest);
-        const bool is_upper = unicode_to_lower(c) != c;
-        const bool is_lower = unicode_to_upper(c) != c && !is_upper;
-        found |= upper_case ? is_upper : is_lower;
-        other |= upper_case ? is_lower : is_upper;
-    }
-    *out = jinja_value_bool(found && !other);
-    return jinja_context_charge_bytes(context, self.string->bytes.len);
-}
-
-static enum status islower_method(struct jinja_context *context, struct jinja_value self,
-                                  const struct jinja_value *args, struct jinja_value *out)
-{
-    (void)args;
-    return is_case(context, self, false, out);
-}
-
-static enum status isupper_method(struct jinja_context *context, struct jinja_value self,
-                                  const struct jinja_value *args, struct jinja_value *out)
-{
-    (void)args;
-    return is_case(context, self, true, out);
-}
-
 /* ---------------------------------------------------------------- format */
 
-/* The value of a field: "" is the next by position, digits a position, else a name. */
-static enum status field_value(struct jinja_context *context, struct str field,
-                               const struct jinja_function_args *args, size_t *next,
-                               struct jinja_value *out)
-{
-    int64_t position = 0;
-    if (!field.len)
-        position = (int64_t)(*next)++;
-    else if (!str_to_int(field, &position))
-        position = -1;
-    if (position >= 0 && (uint64_t)position < jinja_function_positional(args)) {
-        *out = args->values[position];
-        return OK;
-    }
-    for (size_t i = 0; position < 0 && args->names && i < args->count; i++) {
-        if (args->names[i].ptr && str_equal(args->names[i], field)) {
-            *out = args->values[i];
-            return OK;
-        }
-    }
-    return jinja_context_fail(context, E_FORMAT, "format() has no value for '{%.*s}'",
-                              STR_ARG(field));
-}
-
-/* "{}", "{0}", "{name}", "{{" and "}}"; no format specifications. */
 static enum status format(struct jinja_context *context, struct jinja_value self,
                           const struct jinja_function_args *args, struct jinja_value *out)
 {
-    CLEANUP(jinja_text_done) struct jinja_text text = jinja_context_text(context);
-    const struct str bytes = self.string->bytes;
-    size_t next = 0;
-    for (size_t at = 0; at < bytes.len;) {
-        const char c = bytes.ptr[at];
-        TRY(jinja_context_charge(context, 1));
-        if (c != '{' && c != '}') {
-            size_t end = at;
-            while (end < bytes.len && bytes.ptr[end] != '{' && bytes.ptr[end] != '}')
-                end++;
-            jinja_text_add_slice(&text, self.string, at, end);
-            at = end;
-        } else if (at + 1 < bytes.len && bytes.ptr[at + 1] == c) {
-            jinja_text_add_slice(&text, self.string, at, at + 1);
-            at += 2;
-        } else {
-            const size_t end = c == '{' ? str_find_char(bytes, '}', at) : SIZE_MAX;
-            if (end == SIZE_MAX)
-                return jinja_context_fail(context, E_FORMAT, "a '%c' in format() has no partner",
-                                          c);
-            struct jinja_value value;
-            TRY(field_value(context, str_slice(bytes, at + 1, end), args, &next, &value));
-            TRY(jinja_format_str(context, value, &text));
-            at = end + 1;
-        }
-    }
-    return jinja_context_finish(context, &text, out);
+    return jinja_printf_braces(context, self.string, args, out);
 }
 
 static const struct jinja_function rows[] = {
@@ -435,12 +419,23 @@ static const struct jinja_function rows[] = {
     {.name = "upper", .call = upper},
     {.name = "title", .call = title},
     {.name = "capitalize", .call = capitalize},
-    {.name = "startswith", .call = startswith, .required = 1, .parameters = {"prefix"}},
-    {.name = "endswith", .call = endswith, .required = 1, .parameters = {"suffix"}},
-    {.name = "find", .call = find, .required = 1, .parameters = {"sub"}},
-    {.name = "rfind", .call = rfind, .required = 1, .parameters = {"sub"}},
-    {.name = "index", .call = index_of, .required = 1, .parameters = {"sub"}},
-    {.name = "count", .call = count, .required = 1, .parameters = {"sub"}},
+    {.name = "swapcase", .call = swapcase},
+    {.name = "casefold", .call = lower},
+    {.name = "ljust", .call = ljust, .required = 1, .parameters = {"width", "fillchar"}},
+    {.name = "rjust", .call = rjust, .required = 1, .parameters = {"width", "fillchar"}},
+    {.name = "center", .call = center, .required = 1, .parameters = {"width", "fillchar"}},
+    {.name = "zfill", .call = zfill, .required = 1, .parameters = {"width"}},
+    {.name = "expandtabs", .call = expandtabs, .parameters = {"tabsize"}},
+    {.name = "startswith",
+     .call = startswith,
+     .required = 1,
+     .parameters = {"prefix", "start", "end"}},
+    {.name = "endswith", .call = endswith, .required = 1, .parameters = {"suffix", "start", "end"}},
+    {.name = "find", .call = find, .required = 1, .parameters = {"sub", "start", "end"}},
+    {.name = "rfind", .call = rfind, .required = 1, .parameters = {"sub", "start", "end"}},
+    {.name = "index", .call = index_of, .required = 1, .parameters = {"sub", "start", "end"}},
+    {.name = "rindex", .call = rindex_of, .required = 1, .parameters = {"sub", "start", "end"}},
+    {.name = "count", .call = count, .required = 1, .parameters = {"sub", "start", "end"}},
     {.name = "split", .call = split, .parameters = {"sep", "maxsplit"}},
     {.name = "rsplit", .call = rsplit, .parameters = {"sep", "maxsplit"}},
     {.name = "splitlines", .call = splitlines, .parameters = {"keepends"}},
@@ -450,11 +445,6 @@ static const struct jinja_function rows[] = {
     {.name = "removeprefix", .call = removeprefix, .required = 1, .parameters = {"prefix"}},
     {.name = "removesuffix", .call = removesuffix, .required = 1, .parameters = {"suffix"}},
     {.name = "join", .call = join, .required = 1, .parameters = {"iterable"}},
-    {.name = "isalpha", .call = isalpha_method},
-    {.name = "isdigit", .call = isdigit_method},
-    {.name = "isalnum", .call = isalnum_method},
-    {.name = "islower", .call = islower_method},
-    {.name = "isupper", .call = isupper_method},
     {.name = "format", .call_any = format},
 };
 

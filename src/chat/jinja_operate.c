@@ -1,6 +1,7 @@
 #include "chat/jinja_operate.h"
 
 #include "chat/jinja_context.h"
+#include "chat/jinja_printf.h"
 #include "chat/jinja_strings.h"
 
 #include <math.h>
@@ -221,6 +222,8 @@ enum status jinja_operate(struct jinja_context *context, enum jinja_operator ope
         return repeat(context, left, jinja_value_integer(right), out);
     } else if (operation == JINJA_OP_MULTIPLY && is_integer(left) && is_sequence(right)) {
         return repeat(context, right, jinja_value_integer(left), out);
+    } else if (operation == JINJA_OP_MODULO && left.kind == JINJA_STRING) {
+        return jinja_printf_percent(context, left.string, right, out);
     } else {
         return unsupported(context, operation, left, right);
     }

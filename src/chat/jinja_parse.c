@@ -138,8 +138,7 @@ static enum status parse_for(struct jinja_parser *parser, struct jinja_stmt **ou
     TRY(jinja_parse_expression_tuple(parser, JINJA_PARSE_EXPRESSION_NO_CONDITION, &stmt->expr));
     if (jinja_parser_skip_name(parser, "if"))
         TRY(jinja_parse_expression(parser, JINJA_PARSE_EXPRESSION_FULL, &stmt->condition));
-    if (jinja_parser_is_name(parser, "recursive"))
-        return jinja_parser_fail(parser, E_UNSUPPORTED, "recursive loops are not supported");
+    stmt->is_recursive = jinja_parser_skip_name(parser, "recursive");
     TRY(end_of_tag(parser));
 
     const bool had_macro = parser->has_macro;
@@ -203,6 +202,22 @@ static enum status parse_parameters(struct jinja_parser *parser, struct jinja_st
     return OK;
 }
 
+/* The body of a macro, up to the tag `end`. */
+static enum status parse_macro_body(struct jinja_parser *parser, const char *end,
+                                    struct jinja_stmt *stmt)
+{
+    const uint32_t loop_depth = parser->loop_depth;
+    const uint8_t special = parser->special;
+    parser->loop_depth = 0;
+    parser->special = 0;
+    TRY(parse_body(parser, end, &stmt->body));
+    stmt->special = parser->special;
+    parser->loop_depth = loop_depth;
+    parser->special |= special; /* a macro around this one passes them on */
+    parser->has_macro = true;
+    return OK;
+}
+
 static enum status parse_macro(struct jinja_parser *parser, struct jinja_stmt **out)
 {
     struct jinja_stmt *stmt = new_stmt(parser, JINJA_STMT_MACRO);
@@ -212,13 +227,49 @@ static enum status parse_macro(struct jinja_parser *parser, struct jinja_stmt **
     stmt->symbol = jinja_parser_intern(parser, name);
     stmt->text = arena_copy_str(&parser->result->arena, name);
     TRY(parse_parameters(parser, stmt));
+    return parse_macro_body(parser, "endmacro", stmt);
+}
 
-    const uint32_t loop_depth = parser->loop_depth;
-    parser->loop_depth = 0;
-    TRY(parse_body(parser, "endmacro", &stmt->body));
-    parser->loop_depth = loop_depth;
-    parser->has_macro = true;
-    return OK;
+/* "call(parameters) macro(arguments)" and a body */
+static enum status parse_call_block(struct jinja_parser *parser, struct jinja_stmt **out)
+{
+    struct jinja_stmt *stmt = new_stmt(parser, JINJA_STMT_CALL);
+    struct jinja_stmt *macro = new_stmt(parser, JINJA_STMT_MACRO);
+    *out = stmt;
+    macro->text = STR("caller");
+    if (jinja_parser_is_operator(parser, "("))
+        TRY(parse_parameters(parser, macro));
+    TRY(jinja_parse_expression(parser, JINJA_PARSE_EXPRESSION_FULL, &stmt->expr));
+    if (stmt->expr->kind != JINJA_EXPR_CALL)
+        return jinja_parser_fail(parser, E_FORMAT, "expected call");
+    stmt->macro = macro;
+    return parse_macro_body(parser, "endcall", macro);
+}
+
+/* A block nobody can replace: its body. */
+static enum status parse_named_block(struct jinja_parser *parser, struct jinja_stmt **out)
+{
+    struct str name;
+    *out = new_stmt(parser, JINJA_STMT_SCOPE);
+    TRY(jinja_parser_expect_name(parser, &name));
+    while (jinja_parser_skip_name(parser, "scoped") || jinja_parser_skip_name(parser, "required"))
+        continue;
+    static const struct ends ends = {{"endblock"}};
+    TRY(end_of_tag(parser));
+    TRY(parse_block(parser, &ends, &(*out)->body));
+    parser->token++;
+    if (parser->token->kind == JINJA_TOKEN_NAME)
+        parser->token++;
+    return end_of_tag(parser);
+}
+
+/* Tags that load other templates: a chat template stands alone. */
+static enum status refuse_loading(struct jinja_parser *parser, struct jinja_stmt **out)
+{
+    (void)out;
+    return jinja_parser_fail(parser, E_UNSUPPORTED,
+                             "'%.*s' cannot be used: a chat template has no other files",
+                             STR_ARG(parser->token[-1].text));
 }
 
 static enum status parse_filter_block(struct jinja_parser *parser, struct jinja_stmt **out)
@@ -288,11 +339,17 @@ static const struct {
     {"for", parse_for},
     {"set", parse_set},
     {"macro", parse_macro},
+    {"call", parse_call_block},
+    {"block", parse_named_block},
     {"filter", parse_filter_block},
     {"generation", parse_generation},
     {"with", parse_with},
     {"break", parse_break},
     {"continue", parse_continue},
+    {"include", refuse_loading},
+    {"import", refuse_loading},
+    {"from", refuse_loading},
+    {"extends", refuse_loading},
 };
 
 /* Behind "{%". */
@@ -369,7 +426,10 @@ enum status jinja_parse_template(struct str source, struct jinja_template **out,
     TRY(jinja_lex_run(source, &lex, err));
     CLEANUP(jinja_parse_freep) struct jinja_template *result = mem_zalloc(sizeof(*result));
     struct jinja_parser parser = {.result = result, .token = lex.tokens, .err = err};
+    static const char *const special[JINJA_SPECIAL_COUNT] = {"varargs", "kwargs", "caller"};
     result->loop_symbol = jinja_parser_intern(&parser, STR("loop"));
+    for (size_t i = 0; i < ARRAY_LEN(special); i++)
+        result->special_symbols[i] = jinja_parser_intern(&parser, str_from_c(special[i]));
     TRY(parse_block(&parser, NULL, &result->body));
     *out = result;
     result = NULL;

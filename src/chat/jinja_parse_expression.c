@@ -135,6 +135,8 @@ static enum status parse_name(struct jinja_parser *parser, const struct jinja_ex
     }
     struct jinja_expr *expr = new_expr(parser, JINJA_EXPR_NAME);
     expr->symbol = jinja_parser_intern(parser, parser->token->text);
+    for (unsigned i = 0; i < JINJA_SPECIAL_COUNT; i++)
+        parser->special |= (uint8_t)((expr->symbol == parser->result->special_symbols[i]) << i);
     parser->token++;
     *out = expr;
     return OK;
@@ -233,7 +235,29 @@ static enum status parse_primary(struct jinja_parser *parser, const struct jinja
 
 /* ---------------------------------------------------------------- behind an operand */
 
-/* "(a, b, name=c)" */
+/* The stars and the name in front of an argument. `before` is the last argument: what is given by
+ * position stands first. */
+static enum status parse_argument_head(struct jinja_parser *parser,
+                                       const struct jinja_argument *before,
+                                       struct jinja_argument *out)
+{
+    const struct jinja_token *next = &parser->token[1];
+    const bool has_name = parser->token->kind == JINJA_TOKEN_NAME && next->text.len == 1 &&
+                          next->kind == JINJA_TOKEN_OPERATOR && next->text.ptr[0] == '=';
+    out->stars = jinja_parser_skip_operator(parser, "*")    ? 1
+                 : jinja_parser_skip_operator(parser, "**") ? 2
+                                                            : 0;
+    if (has_name) {
+        out->name = arena_copy_str(&parser->result->arena, parser->token->text);
+        parser->token += 2;
+    } else if (!out->stars && before && (before->name.ptr || before->stars)) {
+        return jinja_parser_fail(parser, E_FORMAT,
+                                 "an argument without a name stands behind one with a name");
+    }
+    return OK;
+}
+
+/* "(a, b, name=c, *d, **e)" */
 static enum status parse_arguments(struct jinja_parser *parser, struct jinja_expr *call)
 {
     struct jinja_argument *arguments = NULL;
@@ -244,22 +268,12 @@ static enum status parse_arguments(struct jinja_parser *parser, struct jinja_exp
             TRY(jinja_parser_expect_operator(parser, ","));
         if (jinja_parser_skip_operator(parser, ")"))
             break;
-        if (jinja_parser_is_operator(parser, "*") || jinja_parser_is_operator(parser, "**"))
-            return jinja_parser_fail(parser, E_UNSUPPORTED,
-                                     "arguments with '*' or '**' are not supported");
         if (call->argument_count == JINJA_ARGUMENTS_MAX)
             return jinja_parser_fail(parser, E_LIMIT, "more than %d arguments",
                                      JINJA_ARGUMENTS_MAX);
         struct jinja_argument argument = {0};
-        if (parser->token->kind == JINJA_TOKEN_NAME && parser->token[1].text.len == 1 &&
-            parser->token[1].kind == JINJA_TOKEN_OPERATOR && parser->token[1].text.ptr[0] == '=') {
-            argument.name = arena_copy_str(&parser->result->arena, parser->token->text);
-            parser->token += 2;
-        } else if (call->argument_count && arguments[call->argument_count - 1].name.ptr) {
-            return jinja_parser_fail(parser, E_FORMAT,
-                                     "an argument without a name stands behind "
-                                     "one with a name");
-        }
+        TRY(parse_argument_head(
+            parser, call->argument_count ? &arguments[call->argument_count - 1] : NULL, &argument));
         TRY(jinja_parse_expression(parser, JINJA_PARSE_EXPRESSION_FULL, &argument.value));
         jinja_parser_grow(parser, &arguments, call->argument_count, &capacity, sizeof(*arguments));
         arguments[call->argument_count++] = argument;

@@ -15,6 +15,7 @@ struct jinja_parser {
     uint32_t depth;
     uint32_t loop_depth; /* of loops around the current statement, inside the current macro */
     bool has_macro;      /* a macro was seen since this was last cleared */
+    uint8_t special;     /* enum jinja_special bits seen since this was last cleared */
     struct error *err;
 };
 

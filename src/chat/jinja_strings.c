@@ -121,8 +121,24 @@ static bool becomes_upper(enum jinja_strings_case mode, bool is_first, uint32_t 
     case JINJA_STRINGS_CAPITALIZE: return is_first;
     case JINJA_STRINGS_TITLE: return is_first || !(unicode_class(previous) & UNICODE_LETTER);
     case JINJA_STRINGS_WORDS: return is_first || is_word_gap(previous);
+    case JINJA_STRINGS_SWAP: break;
     }
     return false;
+}
+
+static uint32_t change_character(enum jinja_strings_case mode, bool is_first, uint32_t previous,
+                                 uint32_t code_point)
+{
+    const uint32_t lower = unicode_to_lower(code_point);
+    if (mode == JINJA_STRINGS_SWAP)
+        return lower != code_point ? lower : unicode_to_upper(code_point);
+    return becomes_upper(mode, is_first, previous) ? unicode_to_upper(code_point) : lower;
+}
+
+/* Where a small letter becomes two capitals, or one and a small one. */
+static bool writes_all_upper(enum jinja_strings_case mode)
+{
+    return mode == JINJA_STRINGS_UPPER || mode == JINJA_STRINGS_WORDS || mode == JINJA_STRINGS_SWAP;
 }
 
 enum status jinja_strings_change_case(struct jinja_context *context,
@@ -137,9 +153,7 @@ enum status jinja_strings_change_case(struct jinja_context *context,
         const size_t from = string->bytes.len - rest.len;
         const uint32_t code_point = utf8_next(&rest);
         const size_t to = string->bytes.len - rest.len;
-        const bool upper = becomes_upper(mode, from == 0, previous);
-        const uint32_t changed =
-            upper ? unicode_to_upper(code_point) : unicode_to_lower(code_point);
+        const uint32_t changed = change_character(mode, from == 0, previous, code_point);
         size_t end = 0;
         const enum segment_origin origin = jinja_string_origin_at(string, from, &end);
         char bytes[UTF8_BYTES_MAX];
@@ -147,13 +161,45 @@ enum status jinja_strings_change_case(struct jinja_context *context,
         if (code_point == UTF8_INVALID || changed == code_point)
             jinja_text_add_slice(&text, string, from, to);
         else if (code_point == SHARP_S)
-            jinja_text_add_c(&text, mode == JINJA_STRINGS_UPPER ? "SS" : "Ss", origin);
+            jinja_text_add_c(&text, writes_all_upper(mode) ? "SS" : "Ss", origin);
         else
             jinja_text_add(&text, (struct str){bytes, utf8_write(changed, bytes)}, origin);
     }
     TRY(jinja_context_charge(context, string->bytes.len / 4));
     TRY(jinja_context_finish(context, &text, out));
     return string->is_markup ? jinja_strings_make_markup(context, out) : OK;
+}
+
+/* ---------------------------------------------------------------- padding */
+
+enum status jinja_strings_pad(struct jinja_context *context, const struct jinja_string *string,
+                              enum jinja_strings_sides sides, int64_t width,
+                              const struct jinja_string *fill, struct jinja_value *out)
+{
+    static const struct jinja_string space = {.bytes = {" ", 1}};
+    const struct jinja_string *used = fill ? fill : &space;
+    size_t length = 0;
+    size_t fill_length = 0;
+    jinja_value_length(jinja_value_string(used), &fill_length);
+    jinja_value_length(jinja_value_string(string), &length);
+    if (fill_length != 1)
+        return jinja_context_fail(context, E_FORMAT,
+                                  "The fill character must be exactly one character long");
+    if (width > (int64_t)context->limits.string_bytes_max)
+        return jinja_context_fail(context, E_LIMIT, "a text grows too long (limit %zu bytes)",
+                                  context->limits.string_bytes_max);
+    const int64_t missing = width > (int64_t)length ? width - (int64_t)length : 0;
+    TRY(jinja_context_charge(context, (uint64_t)missing));
+    int64_t before = sides == JINJA_STRINGS_FRONT ? missing : 0;
+    if (sides == JINJA_STRINGS_BOTH) /* as Python halves an odd number */
+        before = missing / 2 + (missing & width & 1);
+    CLEANUP(jinja_text_done) struct jinja_text text = jinja_context_text(context);
+    for (int64_t i = 0; i < before; i++)
+        jinja_text_add_string(&text, used);
+    jinja_text_add_string(&text, string);
+    for (int64_t i = before; i < missing; i++)
+        jinja_text_add_string(&text, used);
+    return jinja_context_finish(context, &text, out);
 }
 
 /* ---------------------------------------------------------------- replace */

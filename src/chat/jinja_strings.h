@@ -30,6 +30,7 @@ enum jinja_strings_case {
     JINJA_STRINGS_CAPITALIZE, /* the first character upper, the rest lower */
     JINJA_STRINGS_TITLE,      /* str.title(): a letter behind a non-letter is upper */
     JINJA_STRINGS_WORDS,      /* the filter title: what is behind white space or - ( { [ < */
+    JINJA_STRINGS_SWAP,       /* upper becomes lower, and lower upper */
 };
 
 MUST_USE enum status jinja_strings_change_case(struct jinja_context *context,
@@ -62,6 +63,12 @@ void jinja_strings_add_escaped(struct jinja_text *text, const struct jinja_strin
 /* Makes *value, a string, markup. */
 MUST_USE enum status jinja_strings_make_markup(struct jinja_context *context,
                                                struct jinja_value *value);
+
+/* Filled up to `width` characters on the given sides with `fill`, one character; NULL: a space. */
+MUST_USE enum status jinja_strings_pad(struct jinja_context *context,
+                                       const struct jinja_string *string,
+                                       enum jinja_strings_sides sides, int64_t width,
+                                       const struct jinja_string *fill, struct jinja_value *out);
 
 /* Bytes [from, to) as a string value. */
 MUST_USE enum status jinja_strings_slice(struct jinja_context *context,

@@ -205,6 +205,15 @@ enum {
     SEQUENCE = STRING | MAPPING | UNDEFINED | 1 << JINJA_LIST | 1 << JINJA_TUPLE,
 };
 
+static enum status is_escaped(struct jinja_context *context, struct jinja_value value,
+                              struct jinja_value argument, bool *out)
+{
+    (void)context;
+    (void)argument;
+    *out = value.kind == JINJA_STRING && value.string->is_markup;
+    return OK;
+}
+
 static const struct jinja_test rows[] = {
     {"defined", .kinds = ~(unsigned)UNDEFINED},
     {"undefined", .kinds = UNDEFINED},
@@ -242,6 +251,7 @@ static const struct jinja_test rows[] = {
     {">=", 1, is_greater_equal, 0},
     {"in", 1, is_in, 0},
     {"sameas", 1, is_same_as, 0},
+    {"escaped", 0, is_escaped, 0},
     {"filter", 0, is_filter, 0},
     {"test", 0, is_test, 0},
 };

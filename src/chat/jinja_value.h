@@ -21,6 +21,8 @@
 struct jinja_context;
 struct jinja_function;
 struct jinja_macro;
+struct jinja_scope;
+struct jinja_stmt;
 
 enum jinja_kind {
     JINJA_UNDEFINED, /* a name or member that does not exist: prints nothing, is false */
@@ -51,7 +53,7 @@ struct jinja_value {
         const struct jinja_string *string;
         struct jinja_list *list; /* LIST, TUPLE */
         struct jinja_dict *dict; /* DICT, NAMESPACE */
-        const struct jinja_loop *loop;
+        struct jinja_loop *loop;
         const struct jinja_macro *macro;
         const struct jinja_function *function;
         const struct jinja_method *method;
@@ -68,6 +70,7 @@ struct jinja_list {
     struct jinja_value *items;
     size_t count;
     size_t capacity;
+    bool is_group; /* TUPLE of groupby: its two items are also called `grouper` and `list` */
 };
 
 struct jinja_entry {
@@ -83,8 +86,11 @@ struct jinja_dict {
 
 struct jinja_loop {
     const struct jinja_list *items;
-    size_t index; /* from 0 */
-    size_t depth; /* of nested loops, from 1 */
+    size_t index;                  /* from 0 */
+    size_t depth;                  /* of loop(items) in a recursive loop, from 1 */
+    const struct jinja_stmt *stmt; /* what loop(items) runs again */
+    struct jinja_scope *scope;     /* around the loop */
+    struct jinja_value changed;    /* TUPLE: what changed() saw last; else nothing yet */
 };
 
 struct jinja_method {

@@ -15,7 +15,7 @@ enum {
     TRIAL_PROMPT = 32,
     TRIAL_DECODE = 4,
     ROUNDS_WANTED = 5,
-    MATRICES_PER_LAYER = 7,
+    MATRICES_PER_LAYER = 14,
     INT8_COUNT = 1 << 16
 };
 
@@ -45,16 +45,26 @@ struct bench {
 
 /* ---------------------------------------------------------------- the machine */
 
-static void add_range(struct bench *bench, const struct weight *weight)
+/* `slices_used`: how many of a stack of matrices one token reads. */
+static void add_range(struct bench *bench, const struct weight *weight, uint32_t slices_used)
 {
     if (!weight->data)
         return;
-    const size_t size = weight->row_bytes * weight->row_count;
+    const uint32_t slices = weight->slice_count < slices_used ? weight->slice_count : slices_used;
+    const size_t size = weight->row_bytes * weight->row_count * slices;
     bench->ranges[bench->range_count++] = (struct range){weight->data, size};
     bench->decode_bytes += size;
 }
 
-/* Every matrix that a decode step reads whole. Of the input embedding it reads one row only. */
+static void add_ffn(struct bench *bench, const struct ffn_weights *ffn, uint32_t slices_used)
+{
+    add_range(bench, &ffn->gate, slices_used);
+    add_range(bench, &ffn->up, slices_used);
+    add_range(bench, &ffn->down, slices_used);
+}
+
+/* Every matrix that a decode step reads, of experts as many as a token uses. Of the input embedding
+ * it reads one row only. */
 static void find_ranges(struct bench *bench)
 {
     const struct model *model = bench->model;
@@ -62,12 +72,15 @@ static void find_ranges(struct bench *bench)
     bench->ranges = mem_alloc(count * sizeof(bench->ranges[0]));
     for (uint32_t i = 0; i < model->shape.layer_count; i++) {
         const struct model_layer *layer = &model->layers[i];
-        const struct weight *matrices[MATRICES_PER_LAYER] = {
-            &layer->wq, &layer->wk, &layer->wv, &layer->wo, &layer->gate, &layer->up, &layer->down};
-        for (size_t m = 0; m < MATRICES_PER_LAYER; m++)
-            add_range(bench, matrices[m]);
+        const struct weight *matrices[] = {&layer->wq, &layer->wk, &layer->wv, &layer->wo,
+                                           &layer->experts.router};
+        for (size_t m = 0; m < ARRAY_LEN(matrices); m++)
+            add_range(bench, matrices[m], 1);
+        add_ffn(bench, &layer->ffn, 1);
+        add_ffn(bench, &layer->experts.shared, 1);
+        add_ffn(bench, &layer->experts.each, model->shape.experts.used_count);
     }
-    add_range(bench, &model->output);
+    add_range(bench, &model->output, 1);
 }
 
 /* This worker's part of every matrix; the unaligned ends, some hundred bytes, are left out. */

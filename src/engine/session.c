@@ -359,6 +359,14 @@ uint32_t session_cached_tokens(const struct session *session)
     return infer_seq_token_count(session->seq);
 }
 
+uint32_t session_pending(const struct session *session)
+{
+    const uint32_t computed = infer_seq_token_count(session->seq);
+    if (computed < session->count)
+        return session->count - computed;
+    return session->engine->logits_owner == session ? 0 : 1;
+}
+
 const float *session_last_logits(const struct session *session)
 {
     return infer_logits(session->engine->infer, session->last_row);

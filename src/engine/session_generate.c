@@ -1,193 +1,27 @@
 /*
- * session_generate - the decode loop of a session: logits, mask, sampler, text, events.
+ * session_generate - one generation driven alone: compute, take tokens, until it is over.
  *
- * Part of session.h; the log is in session.c. Owns nothing beyond one call.
+ * Part of session.h; what a generation does is in generation.c. Owns nothing beyond one call.
  */
-#include "chat/output_parser.h"
-#include "engine/engine_internal.h"
+#include "engine/generation.h"
 #include "engine/session_internal.h"
-#include "infer/token_mask.h"
 #include "os/clock.h"
-#include "tokenizer/detokenizer.h"
-
-enum { TEXT_BEFORE_TOKENS = 8 };
-
-/* Everything one call of session_generate() moves along. */
-struct generation {
-    struct session *session;
-    const struct session_limits *limits;
-    struct token_mask *mask;
-    session_event_fn *event;
-    void *context;
-    struct detokenizer detokenizer;
-    struct output_parser parser;
-    struct token_list forced;
-    uint32_t token_count_max;
-    struct session_result *result;
-    bool is_cancelled;
-    bool is_ended;
-};
-
-static bool pass_event(void *context, const struct chat_event *event)
-{
-    struct generation *g = context;
-    if (g->event && !g->event(g->context, event))
-        g->is_cancelled = true;
-    return !g->is_cancelled;
-}
-
-static void generation_init(struct generation *g)
-{
-    const struct engine *engine = g->session->engine;
-    detokenizer_init(&g->detokenizer, engine->tokenizer, DETOKENIZER_SHOW_SPECIAL);
-    const struct output_parser_config config = {
-        .format = engine->tool_format,
-        .reasoning = engine->reasoning,
-        .starts_in_reasoning = g->limits->starts_in_reasoning,
-    };
-    output_parser_init(&g->parser, &config);
-}
-
-static void generation_done(struct generation *g)
-{
-    detokenizer_done(&g->detokenizer);
-    output_parser_done(&g->parser);
-    token_list_done(&g->forced);
-}
-
-/* Tokens that may still be made, the end token included. */
-static uint32_t tokens_left(const struct generation *g)
-{
-    return g->token_count_max - g->result->generated_tokens;
-}
-
-/* What the mask may spend: the end token has a place of its own. */
-static uint32_t mask_budget(const struct generation *g)
-{
-    const uint32_t left = tokens_left(g);
-    return left > 0 ? left - 1 : 0;
-}
-
-/* The mask begins behind the last tokens of the log. */
-static enum status start_mask(struct generation *g, struct error *err)
-{
-    struct session *session = g->session;
-    strbuf_clear(&session->text);
-    uint32_t from = session->count > TEXT_BEFORE_TOKENS ? session->count - TEXT_BEFORE_TOKENS : 0;
-    for (; from < session->count; from++)
-        strbuf_add_str(&session->text,
-                       tokenizer_piece(session->engine->tokenizer, session->log[from].id));
-    return token_mask_start(g->mask, mask_budget(g), strbuf_view(&session->text), err);
-}
-
-/* Takes one token into log, mask and text. */
-static enum status take(struct generation *g, int32_t id, struct error *err)
-{
-    struct session *session = g->session;
-    const struct tokenizer *tokenizer = session->engine->tokenizer;
-    if (g->mask)
-        TRY(token_mask_accept(g->mask, id, err));
-    session_push(session, id, SEGMENT_MODEL, tokenizer_piece(tokenizer, id).len);
-    g->result->generated_tokens++;
-    if (tokenizer_is_eog(tokenizer, id) && !g->limits->ignores_end) {
-        g->is_ended = true;
-        return OK;
-    }
-    const struct str text = detokenizer_feed(&g->detokenizer, id);
-    output_parser_feed(&g->parser, text, pass_event, g);
-    return OK;
-}
-
-/* The only token of the set, or -1. */
-static int32_t single_token(const uint64_t *allowed, uint32_t vocab_size)
-{
-    int32_t found = -1;
-    for (uint32_t word = 0; word < (vocab_size + 63) / 64; word++) {
-        if (allowed[word] == 0)
-            continue;
-        if (found >= 0 || (allowed[word] & (allowed[word] - 1)))
-            return -1;
-        found = (int32_t)(word * 64 + (uint32_t)__builtin_ctzll(allowed[word]));
-    }
-    return found;
-}
-
-/* Appends what the mask leaves no choice about. */
-static enum status take_forced(struct generation *g, struct error *err)
-{
-    if (!g->mask || token_mask_is_free(g->mask))
-        return OK;
-    token_list_clear(&g->forced);
-    TRY(token_mask_forced_tokens(g->mask, mask_budget(g), &g->forced, err));
-    for (size_t i = 0; i < g->forced.count && !g->is_ended && !g->is_cancelled; i++) {
-        TRY(take(g, g->forced.ids[i], err));
-        g->result->forced_tokens++;
-    }
-    return OK;
-}
-
-static int32_t pick(struct generation *g, const uint64_t *allowed)
-{
-    const struct session *session = g->session;
-    const uint32_t wanted = session->sampler.repeat_last_count;
-    const uint32_t seen = session->count < wanted ? session->count : wanted;
-    const struct sampler_input input = {
-        .logits = session_last_logits(session),
-        .allowed = allowed,
-        .history = session->history + (session->count - seen),
-        .history_count = seen,
-        .position = session->count,
-    };
-    return sampler_pick(session->sampler_state, &session->sampler, &input);
-}
-
-/* One sampled token, or one that the mask's set decides without the model. */
-static enum status take_next(struct generation *g, struct error *err)
-{
-    const uint64_t *allowed = g->mask ? token_mask_allowed(g->mask, mask_budget(g)) : NULL;
-    int32_t id = allowed ? single_token(allowed, g->session->pick_count) : -1;
-    if (id >= 0) {
-        g->result->forced_tokens++;
-    } else {
-        TRY(session_compute(g->session, NULL, NULL, err));
-        id = pick(g, allowed);
-    }
-    if (id < 0)
-        return error_set(err, E_INVALID, "no token is allowed here");
-    return take(g, id, err);
-}
 
 static enum status run(struct generation *g, engine_progress_fn *progress, struct error *err)
 {
-    struct session *session = g->session;
-    struct session_result *result = g->result;
     const double start = clock_seconds();
-    result->prompt_tokens = session->count;
-    result->cached_tokens = session_cached_tokens(session);
-    const enum status status = session_compute(session, progress, g->context, err);
+    const enum status status = session_compute(g->session, progress, g->context, err);
     const double computed = clock_seconds();
-    result->prompt_seconds = computed - start;
+    g->result.prompt_seconds = computed - start;
     if (status != OK)
         return status;
-    if (g->mask)
-        TRY(start_mask(g, err));
-    while (!g->is_ended && !g->is_cancelled && tokens_left(g) > 0) {
-        TRY(take_forced(g, err));
-        if (g->is_ended || g->is_cancelled || tokens_left(g) == 0)
-            break;
-        TRY(take_next(g, err));
+    TRY(generation_advance(g, err));
+    while (!generation_is_over(g)) {
+        TRY(session_compute(g->session, NULL, NULL, err));
+        TRY(generation_advance(g, err));
     }
-    result->generate_seconds = clock_seconds() - computed;
+    g->result.generate_seconds = clock_seconds() - computed;
     return OK;
-}
-
-/* Hands out what detokenizer and parser held back. */
-static void flush(struct generation *g)
-{
-    if (g->is_cancelled)
-        return;
-    output_parser_feed(&g->parser, detokenizer_flush(&g->detokenizer), pass_event, g);
-    output_parser_finish(&g->parser, pass_event, g);
 }
 
 enum status session_generate(struct session *session, const struct session_limits *limits,
@@ -195,26 +29,16 @@ enum status session_generate(struct session *session, const struct session_limit
                              engine_progress_fn *progress, void *context,
                              struct session_result *out, struct error *err)
 {
-    *out = (struct session_result){0};
-    const uint32_t room = session_room(session);
-    const uint32_t wanted = limits->token_count_max;
-    struct generation g = {
-        .session = session,
-        .limits = limits,
-        .mask = mask,
-        .event = event,
-        .context = context,
-        .token_count_max = wanted && wanted < room ? wanted : room,
-        .result = out,
-    };
-    generation_init(&g);
+    struct generation g;
+    generation_init(&g, &(struct generation_config){.session = session,
+                                                    .limits = limits,
+                                                    .mask = mask,
+                                                    .event = event,
+                                                    .context = context});
     const enum status status = run(&g, progress, err);
     if (status == OK)
-        flush(&g);
+        generation_finish(&g);
+    *out = g.result;
     generation_done(&g);
-    out->end = g.is_cancelled             ? SESSION_END_CANCELLED
-               : g.is_ended               ? SESSION_END_STOP
-               : wanted && wanted <= room ? SESSION_END_LENGTH
-                                          : SESSION_END_CONTEXT;
     return status;
 }

@@ -1,6 +1,6 @@
 /*
- * session_internal - the inside of a session, shared by session.c (the log) and
- * session_generate.c (the loop) only.
+ * session_internal - the inside of a session, shared by session.c (the log), generation.c (one
+ * answer) and those that drive it.
  *
  * Threads: see session.h.
  */
@@ -48,5 +48,9 @@ MUST_USE enum status session_compute(struct session *session, engine_progress_fn
 
 /* Tokens whose keys and values are there already. */
 uint32_t session_cached_tokens(const struct session *session);
+
+/* Tokens the model must still compute before the next one can be sampled: what the log has beyond
+ * the pages, and the last token again when its logits are gone. */
+uint32_t session_pending(const struct session *session);
 
 const float *session_last_logits(const struct session *session);

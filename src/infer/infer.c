@@ -67,12 +67,24 @@ static enum status resolve(const struct model *model, const struct infer_config 
     return OK;
 }
 
-static struct kv_cache_config cache_config(const struct model *model, const struct infer_config *c)
+/* What cache_config() points to. */
+struct cache_layers {
+    struct kv_cache_layer of[MODEL_LAYERS_MAX];
+};
+
+static struct kv_cache_config cache_config(const struct model *model, const struct infer_config *c,
+                                           struct cache_layers *layers)
 {
+    const struct model_shape *s = &model->shape;
+    for (uint32_t i = 0; i < s->block_count; i++)
+        if (s->layers[i].mixer == LAYER_MIXER_ATTENTION)
+            layers->of[s->layers[i].kv_layer] =
+                (struct kv_cache_layer){.kv_head_count = s->layers[i].kv_head_count,
+                                        .key_dim = s->head_dim,
+                                        .value_dim = s->values_in_keys ? 0 : s->value_dim};
     return (struct kv_cache_config){
-        .layer_count = model->shape.layer_count,
-        .kv_head_count = model->shape.kv_head_count,
-        .head_dim = model->shape.head_dim,
+        .layers = layers->of,
+        .layer_count = s->kv_layer_count,
         .kind = c->kv_kind,
         .token_capacity = c->token_capacity,
     };
@@ -93,7 +105,8 @@ enum status infer_memory(const struct model *model, const struct infer_config *c
 {
     struct infer_config c;
     TRY(resolve(model, config, &c, err));
-    const struct kv_cache_config cache = cache_config(model, &c);
+    struct cache_layers layers;
+    const struct kv_cache_config cache = cache_config(model, &c, &layers);
     const struct forward_config forward = forward_config(&c);
     *out = (struct infer_memory){
         .kv_bytes = kv_cache_bytes(&cache),
@@ -122,7 +135,8 @@ enum status infer_new(const struct model *model, const struct infer_config *conf
     TRY(resolve(model, config, &infer->config, err));
     kernel_table_init(&infer->kernels, infer->config.cpu_features);
     TRY(check_kernels(infer, err));
-    const struct kv_cache_config cache = cache_config(model, &infer->config);
+    struct cache_layers layers;
+    const struct kv_cache_config cache = cache_config(model, &infer->config, &layers);
     const struct forward_config forward = forward_config(&infer->config);
     TRY(kv_cache_new(&cache, &infer->cache, err));
     infer->logits_rows = mem_try_zalloc(infer->config.logits_rows_max, sizeof(size_t));

@@ -11,6 +11,7 @@ enum { PAGE_ALIGNMENT = 64 };
 
 struct kv_cache {
     struct kv_view view;
+    struct kv_layer *layers; /* [layer_count] */
     uint32_t layer_count;
     uint32_t page_count;
     uint32_t free_count;
@@ -37,27 +38,36 @@ static size_t element_bytes(enum kv_kind kind)
     return kind == KV_KIND_F32 ? 4 : 2;
 }
 
-/* False when the sizes of `config` overflow. */
-static bool count_bytes(const struct kv_cache_config *config, size_t *page_layer_bytes,
-                        size_t *layer_bytes, size_t *all_bytes)
+/* Bytes of all pages; fills in layers[layer_count] unless it is NULL. False when they overflow. */
+static bool count_bytes(const struct kv_cache_config *config, struct kv_layer *layers,
+                        size_t *out_bytes)
 {
-    const size_t head_bytes = (size_t)2 * KV_PAGE_TOKENS * element_bytes(config->kind);
-    return !__builtin_mul_overflow(head_bytes, config->head_dim, page_layer_bytes) &&
-           !__builtin_mul_overflow(*page_layer_bytes, config->kv_head_count, page_layer_bytes) &&
-           !__builtin_mul_overflow(*page_layer_bytes, pages_for(config->token_capacity),
-                                   layer_bytes) &&
-           !__builtin_mul_overflow(*layer_bytes, config->layer_count, all_bytes) &&
-           *all_bytes < SIZE_MAX / 2;
+    const size_t row_bytes = (size_t)KV_PAGE_TOKENS * element_bytes(config->kind);
+    *out_bytes = 0;
+    for (uint32_t i = 0; i < config->layer_count; i++) {
+        const struct kv_cache_layer *layer = &config->layers[i];
+        struct kv_layer counted = {.offset = *out_bytes};
+        size_t layer_bytes = 0;
+        if (__builtin_mul_overflow(row_bytes, (size_t)layer->key_dim + layer->value_dim,
+                                   &counted.page_bytes) ||
+            __builtin_mul_overflow(counted.page_bytes, layer->kv_head_count, &counted.page_bytes) ||
+            __builtin_mul_overflow(counted.page_bytes, pages_for(config->token_capacity),
+                                   &layer_bytes) ||
+            __builtin_add_overflow(*out_bytes, layer_bytes, out_bytes))
+            return false;
+        if (layers)
+            layers[i] = counted;
+    }
+    return *out_bytes < SIZE_MAX / 2;
 }
 
 size_t kv_cache_bytes(const struct kv_cache_config *config)
 {
-    size_t page_layer_bytes = 0;
-    size_t layer_bytes = 0;
     size_t bytes = 0;
-    if (!count_bytes(config, &page_layer_bytes, &layer_bytes, &bytes))
+    if (!count_bytes(config, NULL, &bytes))
         return SIZE_MAX;
-    const size_t tables = (size_t)2 * sizeof(uint32_t) * pages_for(config->token_capacity);
+    const size_t tables = (size_t)2 * sizeof(uint32_t) * pages_for(config->token_capacity) +
+                          config->layer_count * sizeof(struct kv_layer);
     return bytes + PAGE_ALIGNMENT + tables + sizeof(struct kv_cache);
 }
 
@@ -70,7 +80,8 @@ enum status kv_cache_new(const struct kv_cache_config *config, struct kv_cache *
     CLEANUP(kv_cache_freep) struct kv_cache *cache = mem_zalloc(sizeof(*cache));
     struct kv_view *view = &cache->view;
     size_t bytes = 0;
-    if (!count_bytes(config, &view->page_layer_bytes, &view->layer_bytes, &bytes))
+    cache->layers = mem_zalloc((config->layer_count + 1) * sizeof(*cache->layers));
+    if (!count_bytes(config, cache->layers, &bytes))
         return error_set(err, E_NO_MEMORY, "keys and values of %" PRIu32 " tokens: too large",
                          config->token_capacity);
     cache->layer_count = config->layer_count;
@@ -88,6 +99,7 @@ enum status kv_cache_new(const struct kv_cache_config *config, struct kv_cache *
     const size_t shift = (PAGE_ALIGNMENT - address % PAGE_ALIGNMENT) % PAGE_ALIGNMENT;
     view->bytes = (unsigned char *)cache->block + shift;
     view->kind = config->kind;
+    view->layers = cache->layers;
     view->element_bytes = element_bytes(config->kind);
     for (uint32_t i = 0; i < cache->page_count; i++) /* the lowest page is taken first */
         cache->free_pages[i] = cache->page_count - 1 - i;
@@ -102,6 +114,7 @@ void kv_cache_free(struct kv_cache *cache)
     if (!cache)
         return;
     CHECK(cache->live_seq_count == 0);
+    mem_free(cache->layers);
     mem_free(cache->free_pages);
     mem_free(cache->references);
     mem_free(cache->block);
@@ -141,17 +154,12 @@ static void release_page(struct kv_cache *cache, uint32_t page)
         cache->free_pages[cache->free_count++] = page;
 }
 
-static unsigned char *page_bytes(const struct kv_cache *cache, uint32_t layer, uint32_t page)
-{
-    return cache->view.bytes + layer * cache->view.layer_bytes +
-           page * cache->view.page_layer_bytes;
-}
-
 static void copy_page(struct kv_cache *cache, uint32_t from, uint32_t to)
 {
+    const struct kv_view *view = &cache->view;
     for (uint32_t layer = 0; layer < cache->layer_count; layer++)
-        memcpy(page_bytes(cache, layer, to), page_bytes(cache, layer, from),
-               cache->view.page_layer_bytes);
+        memcpy(kv_view_page(view, layer, to), kv_view_page(view, layer, from),
+               view->layers[layer].page_bytes);
 }
 
 /* ---------------------------------------------------------------- sequences */

@@ -23,10 +23,16 @@ struct kv_cache_seq; /* opaque: one sequence's page table */
 
 enum { KV_CACHE_TOKENS_MAX = 1 << 26 };
 
-struct kv_cache_config {
-    uint32_t layer_count;
+/* One layer that attends: numbers a page holds for each of its tokens. */
+struct kv_cache_layer {
     uint32_t kv_head_count;
-    uint32_t head_dim;
+    uint32_t key_dim;
+    uint32_t value_dim; /* 0: values lie in the keys */
+};
+
+struct kv_cache_config {
+    const struct kv_cache_layer *layers; /* [layer_count], may be none; borrowed for the call */
+    uint32_t layer_count;
     enum kv_kind kind;
     uint32_t token_capacity; /* across all sequences; rounded up to whole pages */
 };

@@ -83,9 +83,14 @@ typedef void(kernel_dequantize_fn)(const void *row, size_t columns, float *out);
 typedef void(kernel_rms_norm_fn)(const float *x, const float *weight, size_t n, float epsilon,
                                  float *out);
 
-/* out[i] = x[i] (op) y[i]; swiglu: silu(x[i]) * y[i] with silu(v) = v / (1 + exp(-v)). out may be
- * x or y. */
+/* out[i] = x[i] (op) y[i]; out may be x or y. The gated ones, with gate x (gated_units.h):
+ *   swiglu          silu(x) * y, silu(v) = v / (1 + exp(-v))
+ *   geglu           gelu(x) * y, gelu in its tanh form
+ *   swiglu_clamped  g / (1 + exp(-1.702 g)) * (u + 1), g = min(x, 7), u = y cut to [-7, 7] */
 typedef void(kernel_binary_fn)(const float *x, const float *y, size_t n, float *out);
+
+/* out[i] = fma(x[i], scale, out[i]); out is not x. */
+typedef void(kernel_add_scaled_fn)(const float *x, float scale, size_t n, float *out);
 
 /* out[i] = f(x[i]); out may be x. */
 typedef void(kernel_unary_fn)(const float *x, size_t n, float *out);
@@ -181,6 +186,10 @@ struct kernel_table {
     kernel_binary_fn *add;
     kernel_binary_fn *mul;
     kernel_binary_fn *swiglu;
+    kernel_binary_fn *geglu;
+    kernel_binary_fn *swiglu_clamped;
+    kernel_add_scaled_fn *add_scaled;
+    kernel_unary_fn *relu_squared; /* max(0, x)^2 */
     kernel_unary_fn *exp_row;
     kernel_unary_fn *softmax; /* max subtracted, divided by the lane sum; n >= 1 */
     kernel_to_f16_fn *to_f16;

@@ -9,15 +9,15 @@
 
 static enum status read_shape(const struct gguf *file, struct model_shape *shape, struct error *err)
 {
-    return model_shape_read(file, "qwen2", shape, err);
+    return model_shape_read(file, "qwen2", 0, shape, err);
 }
 
 static enum status bind_weights(struct weight_binder *bind, struct model *model, struct error *err)
 {
     const struct model_shape *s = &model->shape;
     const uint32_t d = s->embd_dim;
-    const uint32_t q_dim = s->head_count * s->head_dim;
-    const uint32_t kv_dim = s->kv_head_count * s->head_dim;
+    const uint32_t q_dim = s->head_count_max * s->head_dim;
+    const uint32_t kv_dim = s->kv_head_count_max * s->head_dim;
 
     TRY(weight_binder_outer(bind, err));
     for (uint32_t layer = 0; layer < s->layer_count; layer++) {
@@ -32,9 +32,15 @@ static enum status bind_weights(struct weight_binder *bind, struct model *model,
             {.name = "attn_k.bias", .vector = &w->bk, .columns = kv_dim},
             {.name = "attn_v.bias", .vector = &w->bv, .columns = kv_dim},
             {.name = "ffn_norm.weight", .vector = &w->ffn_norm, .columns = d},
-            {.name = "ffn_gate.weight", .matrix = &w->gate, .columns = d, .rows = s->ffn_dim},
-            {.name = "ffn_up.weight", .matrix = &w->up, .columns = d, .rows = s->ffn_dim},
-            {.name = "ffn_down.weight", .matrix = &w->down, .columns = s->ffn_dim, .rows = d},
+            {.name = "ffn_gate.weight",
+             .matrix = &w->ffn.gate,
+             .columns = d,
+             .rows = s->ffn_dim_max},
+            {.name = "ffn_up.weight", .matrix = &w->ffn.up, .columns = d, .rows = s->ffn_dim_max},
+            {.name = "ffn_down.weight",
+             .matrix = &w->ffn.down,
+             .columns = s->ffn_dim_max,
+             .rows = d},
         };
         TRY(weight_binder_layer(bind, layer, specs, ARRAY_LEN(specs), err));
     }
@@ -46,6 +52,8 @@ static void run_layer(const struct model *model, struct forward *f, uint32_t lay
 {
     const struct model_shape *s = &model->shape;
     const struct model_layer *w = &model->layers[layer];
+    const struct op_heads q = op_heads(f->q, s->layers[layer].head_count, s->head_dim);
+    const struct op_heads k = op_heads(f->k, s->layers[layer].kv_head_count, s->head_dim);
 
     /* Attention: x += wo * attend(rope(wq * n), rope(wk * n), wv * n), n = norm(x) */
     op_norm(f, f->x, w->attn_norm, f->normed);
@@ -55,18 +63,17 @@ static void run_layer(const struct model *model, struct forward *f, uint32_t lay
         {&w->wv, w->bv, f->v}, /* [rows][kv_head_count * head_dim] */
     };
     op_products(f, f->normed, projections, ARRAY_LEN(projections));
-    op_rope_halves(f, f->q, s->head_count);
-    op_rope_halves(f, f->k, s->kv_head_count);
+    op_rope(f, layer, q);
+    op_rope(f, layer, k);
     op_kv_store(f, layer);
     if (layer + 1 == s->layer_count)
-        op_keep_wanted_rows(f);
+        op_keep_wanted_rows(f, &(struct op_rows){f->q, s->head_count_max * s->head_dim}, 1);
     op_attend(f, layer);
     op_product_add(f, f->mixed, &w->wo, NULL, f->x);
 
     /* Feed-forward: x += down * (silu(gate * n) . (up * n)), n = norm(x) */
     op_norm(f, f->x, w->ffn_norm, f->normed);
-    op_swiglu_products(f, f->normed, &w->gate, &w->up); /* f->gate [rows][ffn_dim] */
-    op_product_add(f, f->gate, &w->down, NULL, f->x);
+    op_ffn(f, &(struct op_ffn){.input = f->normed, .weights = &w->ffn, .out = f->x, .adds = true});
 }
 
 static void run(const struct model *model, struct forward *f)

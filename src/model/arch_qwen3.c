@@ -9,15 +9,15 @@
 
 static enum status read_shape(const struct gguf *file, struct model_shape *shape, struct error *err)
 {
-    return model_shape_read(file, "qwen3", shape, err);
+    return model_shape_read(file, "qwen3", 0, shape, err);
 }
 
 static enum status bind_weights(struct weight_binder *bind, struct model *model, struct error *err)
 {
     const struct model_shape *s = &model->shape;
     const uint32_t d = s->embd_dim;
-    const uint32_t q_dim = s->head_count * s->head_dim;
-    const uint32_t kv_dim = s->kv_head_count * s->head_dim;
+    const uint32_t q_dim = s->head_count_max * s->head_dim;
+    const uint32_t kv_dim = s->kv_head_count_max * s->head_dim;
 
     TRY(weight_binder_outer(bind, err));
     for (uint32_t layer = 0; layer < s->layer_count; layer++) {
@@ -31,9 +31,15 @@ static enum status bind_weights(struct weight_binder *bind, struct model *model,
             {.name = "attn_q_norm.weight", .vector = &w->q_norm, .columns = s->head_dim},
             {.name = "attn_k_norm.weight", .vector = &w->k_norm, .columns = s->head_dim},
             {.name = "ffn_norm.weight", .vector = &w->ffn_norm, .columns = d},
-            {.name = "ffn_gate.weight", .matrix = &w->gate, .columns = d, .rows = s->ffn_dim},
-            {.name = "ffn_up.weight", .matrix = &w->up, .columns = d, .rows = s->ffn_dim},
-            {.name = "ffn_down.weight", .matrix = &w->down, .columns = s->ffn_dim, .rows = d},
+            {.name = "ffn_gate.weight",
+             .matrix = &w->ffn.gate,
+             .columns = d,
+             .rows = s->ffn_dim_max},
+            {.name = "ffn_up.weight", .matrix = &w->ffn.up, .columns = d, .rows = s->ffn_dim_max},
+            {.name = "ffn_down.weight",
+             .matrix = &w->ffn.down,
+             .columns = s->ffn_dim_max,
+             .rows = d},
         };
         TRY(weight_binder_layer(bind, layer, specs, ARRAY_LEN(specs), err));
     }
@@ -45,6 +51,8 @@ static void run_layer(const struct model *model, struct forward *f, uint32_t lay
 {
     const struct model_shape *s = &model->shape;
     const struct model_layer *w = &model->layers[layer];
+    const struct op_heads q = op_heads(f->q, s->layers[layer].head_count, s->head_dim);
+    const struct op_heads k = op_heads(f->k, s->layers[layer].kv_head_count, s->head_dim);
 
     /* Attention: x += wo * attend(rope(norm(wq * n)), rope(norm(wk * n)), wv * n), n = norm(x) */
     op_norm(f, f->x, w->attn_norm, f->normed);
@@ -54,20 +62,19 @@ static void run_layer(const struct model *model, struct forward *f, uint32_t lay
         {&w->wv, NULL, f->v}, /* [rows][kv_head_count * head_dim] */
     };
     op_products(f, f->normed, projections, ARRAY_LEN(projections));
-    op_norm_heads(f, f->q, s->head_count, w->q_norm);
-    op_norm_heads(f, f->k, s->kv_head_count, w->k_norm);
-    op_rope_halves(f, f->q, s->head_count);
-    op_rope_halves(f, f->k, s->kv_head_count);
+    op_norm_heads(f, q, w->q_norm);
+    op_norm_heads(f, k, w->k_norm);
+    op_rope(f, layer, q);
+    op_rope(f, layer, k);
     op_kv_store(f, layer);
     if (layer + 1 == s->layer_count)
-        op_keep_wanted_rows(f);
+        op_keep_wanted_rows(f, &(struct op_rows){f->q, s->head_count_max * s->head_dim}, 1);
     op_attend(f, layer);
     op_product_add(f, f->mixed, &w->wo, NULL, f->x);
 
     /* Feed-forward: x += down * (silu(gate * n) . (up * n)), n = norm(x) */
     op_norm(f, f->x, w->ffn_norm, f->normed);
-    op_swiglu_products(f, f->normed, &w->gate, &w->up); /* f->gate [rows][ffn_dim] */
-    op_product_add(f, f->gate, &w->down, NULL, f->x);
+    op_ffn(f, &(struct op_ffn){.input = f->normed, .weights = &w->ffn, .out = f->x, .adds = true});
 }
 
 static void run(const struct model *model, struct forward *f)

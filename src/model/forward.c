@@ -2,37 +2,17 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "model/carver.h"
 #include "model/model.h"
+#include "model/op_experts.h"
 #include "model/op_rows.h"
 #include "model/rope.h"
 #include "os/worker_pool.h"
 
 enum {
-    BLOCK_ALIGNMENT = 64,
     ANGLE_COST = 16,    /* a sine costs as much as so many values of another operation */
     TILE_ROWS_MAX = 16, /* tokens that share loads of keys; more need more scratch in L1 */
 };
-
-/* Hands out parts of one block. With `next` NULL it only counts. */
-struct carver {
-    unsigned char *next;
-    size_t used_bytes;
-};
-
-static void *carve(struct carver *carver, size_t size)
-{
-    size = (size + BLOCK_ALIGNMENT - 1) / BLOCK_ALIGNMENT * BLOCK_ALIGNMENT;
-    unsigned char *part = carver->next;
-    carver->used_bytes += size;
-    if (part)
-        carver->next += size;
-    return part;
-}
-
-static float *carve_rows(struct carver *carver, size_t row_count, size_t columns)
-{
-    return carve(carver, row_count * forward_stride(columns) * sizeof(float));
-}
 
 static size_t larger(size_t a, size_t b)
 {
@@ -47,15 +27,28 @@ uint32_t forward_spans_max(const struct forward_config *config)
 static void carve_attention(struct forward *f, struct carver *carver, const struct model_shape *s)
 {
     const struct forward_config *config = &f->config;
-    const size_t group = s->head_count / s->kv_head_count;
+    size_t group = 1; /* query heads of one key head */
+    for (uint32_t i = 0; i < s->block_count; i++)
+        if (s->layers[i].mixer == LAYER_MIXER_ATTENTION)
+            group = larger(group, s->layers[i].head_count / s->layers[i].kv_head_count);
     const size_t tile_rows = config->rows_max < TILE_ROWS_MAX ? config->rows_max : TILE_ROWS_MAX;
     const struct kernel_attend_args one_token = {
-        .token_count = 1, .head_count = group, .head_dim = s->head_dim, .key_count = 1};
-    f->attend_floats = kernel_table_attend_bytes(tile_rows, group, s->head_dim) / sizeof(float);
-    f->attend_scratch = carve_rows(carver, config->thread_count, f->attend_floats);
+        .token_count = 1, .head_count = group, .head_dim = s->value_dim, .key_count = 1};
+    f->attend_floats = kernel_table_attend_bytes(tile_rows, group, s->value_dim) / sizeof(float);
+    f->attend_scratch = carver_rows(carver, config->thread_count, f->attend_floats);
     f->span_partials =
-        carve_rows(carver, (size_t)(config->thread_count - 1) * forward_spans_max(config),
-                   kernel_table_partial_floats(&one_token));
+        carver_rows(carver, (size_t)(config->thread_count - 1) * forward_spans_max(config),
+                    kernel_table_partial_floats(&one_token));
+}
+
+static void carve_ropes(struct forward *f, struct carver *carver, const struct model_shape *s)
+{
+    for (uint32_t i = 0; i < s->rope_count; i++) {
+        const size_t half = s->rope[i].dim / 2;
+        f->rope[i].cosines = carver_rows(carver, f->config.rows_max, half);
+        f->rope[i].sines = carver_rows(carver, f->config.rows_max, half);
+        f->rope[i].frequencies = carver_take(carver, half * sizeof(double));
+    }
 }
 
 /* Points every buffer into the block at carver->next, or only counts its bytes. */
@@ -63,31 +56,29 @@ static void carve_all(struct forward *f, struct carver *carver)
 {
     const struct model_shape *s = &f->model->shape;
     const size_t rows = f->config.rows_max;
-    const size_t q_dim = (size_t)s->head_count * s->head_dim;
-    const size_t kv_dim = (size_t)s->kv_head_count * s->head_dim;
-    f->rows = carve(carver, rows * sizeof(*f->rows));
-    f->tiles = carve(carver, rows * sizeof(*f->tiles));
-    f->x = carve_rows(carver, rows, s->embd_dim);
-    f->normed = carve_rows(carver, rows, s->embd_dim);
-    f->q = carve_rows(carver, rows, q_dim);
-    f->k = carve_rows(carver, rows, kv_dim);
-    f->v = carve_rows(carver, rows, kv_dim);
-    f->mixed = carve_rows(carver, rows, q_dim);
-    f->gate = carve_rows(carver, rows, s->ffn_dim);
-    f->up = carve_rows(carver, rows, s->ffn_dim);
-    f->cosines = carve_rows(carver, rows, s->rope.dim / 2);
-    f->sines = carve_rows(carver, rows, s->rope.dim / 2);
-    f->rope_frequencies = carve(carver, s->rope.dim / 2 * sizeof(double));
-    const size_t columns_max = larger(larger(s->embd_dim, q_dim), s->ffn_dim);
+    f->rows = carver_take(carver, rows * sizeof(*f->rows));
+    f->tiles = carver_take(carver, rows * sizeof(*f->tiles));
+    f->x = carver_rows(carver, rows, s->embd_dim);
+    f->normed = carver_rows(carver, rows, s->embd_dim);
+    f->q = carver_rows(carver, rows, (size_t)s->head_count_max * s->head_dim);
+    f->k = carver_rows(carver, rows, (size_t)s->kv_head_count_max * s->head_dim);
+    f->v = carver_rows(carver, rows, (size_t)s->kv_head_count_max * s->value_dim);
+    f->mixed = carver_rows(carver, rows, (size_t)s->head_count_max * s->value_dim);
+    f->gate = carver_rows(carver, rows, s->ffn_dim_max);
+    f->up = carver_rows(carver, rows, s->ffn_dim_max);
+    for (size_t i = 0; i < MODEL_SCRATCH_MAX; i++)
+        f->scratch[i] = carver_rows(carver, rows, s->scratch_columns[i]);
+    carve_ropes(f, carver, s);
     for (int kind = 0; kind < KERNEL_ACTIVATION_COUNT; kind++) {
         if (kind == KERNEL_ACTIVATION_F32) /* products read the buffers themselves */
             continue;
         f->quantized[kind] =
-            carve(carver,
-                  rows * kernel_table_activation_bytes((enum kernel_activation)kind, columns_max));
+            carver_take(carver, rows * kernel_table_activation_bytes((enum kernel_activation)kind,
+                                                                     f->model->columns_max));
     }
     carve_attention(f, carver, s);
-    f->logits_block = carve_rows(carver, f->config.logits_rows_max, s->vocab_size);
+    f->experts = op_experts_carve(carver, f->model, (uint32_t)rows);
+    f->logits_block = carver_rows(carver, f->config.logits_rows_max, s->vocab_size);
 }
 
 size_t forward_bytes(const struct model *model, const struct forward_config *config)
@@ -95,7 +86,7 @@ size_t forward_bytes(const struct model *model, const struct forward_config *con
     struct forward f = {.model = model, .config = *config};
     struct carver carver = {0};
     carve_all(&f, &carver);
-    return sizeof(f) + carver.used_bytes + BLOCK_ALIGNMENT;
+    return sizeof(f) + carver.used_bytes + CARVER_ALIGNMENT;
 }
 
 enum status forward_new(const struct model *model, const struct forward_config *config,
@@ -116,12 +107,16 @@ enum status forward_new(const struct model *model, const struct forward_config *
     f->kv = kv;
     CHECK(worker_pool_size(workers) == config->thread_count);
     const uintptr_t address = (uintptr_t)f->block;
-    const size_t shift = (BLOCK_ALIGNMENT - address % BLOCK_ALIGNMENT) % BLOCK_ALIGNMENT;
+    const size_t shift = (CARVER_ALIGNMENT - address % CARVER_ALIGNMENT) % CARVER_ALIGNMENT;
     struct carver carver = {.next = (unsigned char *)f->block + shift};
     carve_all(f, &carver);
     f->logits = f->logits_block;
-    rope_frequencies(&model->shape.rope, model->rope_factors, f->rope_frequencies);
-    f->rope_magnitude = rope_magnitude(&model->shape.rope);
+    for (uint32_t i = 0; i < model->shape.rope_count; i++) {
+        const struct rope_shape *rope = &model->shape.rope[i];
+        rope_frequencies(rope, rope->uses_factors ? model->rope_factors : NULL,
+                         f->rope[i].frequencies);
+        f->rope[i].magnitude = rope_magnitude(rope);
+    }
     *out = f;
     f = NULL;
     return OK;
@@ -151,17 +146,20 @@ void forward_cut_tiles(struct forward *f)
 
 static void angle_rows(struct forward *f, uint32_t begin, uint32_t end, const void *args)
 {
-    (void)args;
-    const uint32_t half = f->model->shape.rope.dim / 2;
+    const uint32_t index = *(const uint32_t *)args;
+    const struct forward_rope *rope = &f->rope[index];
+    const uint32_t half = f->model->shape.rope[index].dim / 2;
     const size_t stride = forward_stride(half);
     for (uint32_t i = begin; i < end; i++)
-        kernel_table_rope_angles(f->rows[i].position, f->rope_frequencies, half, f->rope_magnitude,
-                                 f->cosines + i * stride, f->sines + i * stride);
+        kernel_table_rope_angles(f->rows[i].position, rope->frequencies, half, rope->magnitude,
+                                 rope->cosines + i * stride, rope->sines + i * stride);
 }
 
 void forward_begin(struct forward *f)
 {
+    const struct model_shape *s = &f->model->shape;
     DCHECK(f->row_count <= f->config.rows_max);
-    op_rows_run(f, (size_t)f->model->shape.rope.dim * ANGLE_COST, angle_rows, NULL);
+    for (uint32_t i = 0; i < s->rope_count; i++)
+        op_rows_run(f, (size_t)s->rope[i].dim * ANGLE_COST, angle_rows, &i);
     forward_cut_tiles(f);
 }

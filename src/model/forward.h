@@ -14,11 +14,13 @@
 #include "base/error.h"
 #include "kernel/kernel_table.h"
 #include "model/kv_view.h"
+#include "model/model_shape.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct forward_experts;
 struct model;
 struct worker_pool;
 
@@ -43,6 +45,14 @@ struct forward_config {
     uint32_t positions_max;   /* positions a row may have */
 };
 
+/* How the rows of a slice rotate, one of these for each of shape.rope. */
+struct forward_rope {
+    float *cosines; /* [row_count][dim / 2]  of each row's position */
+    float *sines;
+    double *frequencies; /* [dim / 2] radians per position, scaling included */
+    double magnitude;    /* multiplies cosines and sines */
+};
+
 struct forward {
     const struct model *model;
     const struct kernel_table *kernels;
@@ -55,20 +65,18 @@ struct forward {
     struct forward_tile *tiles; /* [tile_count], all rows in order */
     uint32_t tile_count;
 
-    float *x;       /* [row_count][embd_dim]  the residual stream */
-    float *normed;  /* [row_count][embd_dim] */
-    float *q;       /* [row_count][head_count][head_dim] */
-    float *k;       /* [row_count][kv_head_count][head_dim] */
-    float *v;       /* [row_count][kv_head_count][head_dim] */
-    float *mixed;   /* [row_count][head_count][head_dim]  what attention gives */
-    float *gate;    /* [row_count][ffn_dim] */
-    float *up;      /* [row_count][ffn_dim] */
-    float *logits;  /* [row_count][vocab_size], of the rows that are left at the end */
-    float *cosines; /* [row_count][rope.dim / 2]  of each row's position */
-    float *sines;
-
-    double *rope_frequencies; /* [rope.dim / 2] radians per position, scaling included */
-    double rope_magnitude;    /* multiplies cosines and sines */
+    float *x;      /* [row_count][embd_dim]  the residual stream */
+    float *normed; /* [row_count][embd_dim] */
+    float *q;      /* [row_count][head_count][head_dim]  with the layer's own counts */
+    float *k;      /* [row_count][kv_head_count][head_dim] */
+    float *v;      /* [row_count][kv_head_count][value_dim] */
+    float *mixed;  /* [row_count][head_count][value_dim]  what attention gives */
+    float *gate;   /* [row_count][ffn_dim] */
+    float *up;     /* [row_count][ffn_dim] */
+    float *logits; /* [row_count][vocab_size], of the rows that are left at the end */
+    float *scratch[MODEL_SCRATCH_MAX]; /* [row_count][shape.scratch_columns[i]], for the family */
+    struct forward_experts *experts;   /* NULL without experts; see op_experts.c */
+    struct forward_rope rope[MODEL_ROPES_MAX];
 
     unsigned char *quantized[KERNEL_ACTIVATION_COUNT]; /* [row_count] rows of the current input */
     float *attend_scratch;                             /* [thread_count][attend_floats] */

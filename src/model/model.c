@@ -20,7 +20,7 @@ static enum status find_arch(const struct gguf *file, const struct model_arch **
     *out = arch_list_find(name);
     if (*out)
         return OK;
-    char known[128];
+    char known[400];
     struct strbuf list = {0};
     for (size_t i = 0; arch_list_at(i); i++)
         strbuf_addf(&list, "%s%s", i ? ", " : "", arch_list_at(i)->name);
@@ -30,40 +30,45 @@ static enum status find_arch(const struct gguf *file, const struct model_arch **
                      STR_ARG(str_slice(name, 0, ARCH_NAME_SHOWN_MAX)), known);
 }
 
+static enum status read_shape(const struct gguf *file, struct model *model, struct error *err)
+{
+    TRY(find_arch(file, &model->arch, err));
+    TRY(model->arch->read_shape(file, &model->shape, err));
+    TRY(model_shape_finish(&model->shape, model->arch->name, err));
+    model->layers =
+        arena_alloc_array(&model->memory, model->shape.block_count, sizeof(*model->layers));
+    if (!model->layers)
+        return error_set(err, E_NO_MEMORY, "no memory for the layers of the model");
+    return OK;
+}
+
+static enum status bind_weights(struct weight_binder *bind, struct error *err)
+{
+    enum status status = bind->model->arch->bind_weights(bind, bind->model, err);
+    if (status == OK)
+        status = weight_binder_finish(bind, err);
+    hash_map_done(&bind->bound);
+    return status;
+}
+
 enum status model_memory(const struct gguf *file, size_t *out_bytes, struct error *err)
 {
-    const struct model_arch *arch = NULL;
-    struct model_shape s;
-    TRY(find_arch(file, &arch, err));
-    TRY(arch->read_shape(file, &s, err));
-    /* Per layer: norms, biases of all four projections, head norms; every factor is bounded. */
-    const size_t q_dim = (size_t)s.head_count * s.head_dim;
-    const size_t kv_dim = (size_t)s.kv_head_count * s.head_dim;
-    const size_t layer_floats =
-        3 * (size_t)s.embd_dim + q_dim + 2 * kv_dim + 2 * (size_t)s.head_dim;
-    const size_t outer_floats = (size_t)s.embd_dim + s.rope.dim;
-    const size_t bytes = (s.layer_count * layer_floats + outer_floats) * sizeof(float) +
-                         s.layer_count * sizeof(struct model_layer);
-    *out_bytes = sizeof(struct model) + 2 * bytes + ARENA_SLACK_BYTES; /* blocks are not all full */
+    CLEANUP(model_closep) struct model *model = mem_zalloc(sizeof(*model));
+    TRY(read_shape(file, model, err));
+    struct weight_binder bind = {.file = file, .model = model, .counts_only = true};
+    TRY(bind_weights(&bind, err));
+    /* Blocks of an arena are not all full. */
+    *out_bytes = sizeof(*model) + 2 * (model->memory.used_bytes + (size_t)bind.vector_bytes) +
+                 ARENA_SLACK_BYTES;
     return OK;
 }
 
 enum status model_open(const struct gguf *file, struct model **out, struct error *err)
 {
     CLEANUP(model_closep) struct model *model = mem_zalloc(sizeof(*model));
-    TRY(find_arch(file, &model->arch, err));
-    TRY(model->arch->read_shape(file, &model->shape, err));
-    model->layers =
-        arena_alloc_array(&model->memory, model->shape.layer_count, sizeof(*model->layers));
-    if (!model->layers)
-        return error_set(err, E_NO_MEMORY, "no memory for the layers of the model");
-
+    TRY(read_shape(file, model, err));
     struct weight_binder bind = {.file = file, .model = model};
-    enum status status = model->arch->bind_weights(&bind, model, err);
-    if (status == OK)
-        status = weight_binder_finish(&bind, err);
-    hash_map_done(&bind.bound);
-    TRY(status);
+    TRY(bind_weights(&bind, err));
     *out = model;
     model = NULL;
     return OK;

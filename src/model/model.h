@@ -21,23 +21,43 @@
 struct gguf;
 struct model_arch;
 
-/* One transformer block. Vectors a family or file does not have are NULL, matrices zeroed. */
+/* A feed-forward part: of one layer, or a stack with one slice per expert. */
+struct ffn_weights {
+    struct weight gate;     /* [ffn_dim][embd_dim]; absent without gate */
+    struct weight up;       /* [ffn_dim][embd_dim] */
+    struct weight down;     /* [embd_dim][ffn_dim] */
+    const float *gate_bias; /* [slices][ffn_dim], or NULL */
+    const float *up_bias;
+    const float *down_bias; /* [slices][embd_dim], or NULL */
+};
+
+/* A mixture of experts; op_experts.h computes it. */
+struct experts_weights {
+    struct weight router;        /* [expert_count][embd_dim] */
+    const float *router_bias;    /* [expert_count], added to the product; or NULL */
+    const float *selection_bias; /* [expert_count], added to scores for choosing only; or NULL */
+    struct ffn_weights each;     /* one slice per expert */
+    struct ffn_weights shared;   /* of the expert that every token uses; absent without data */
+    struct weight shared_gate;   /* [1][embd_dim]; its sigmoid multiplies the shared expert */
+};
+
+/* One block. Vectors a family or file does not have are NULL, matrices zeroed. */
 struct model_layer {
     const float *attn_norm; /* [embd_dim] */
     struct weight wq;       /* [head_count * head_dim][embd_dim] */
     struct weight wk;       /* [kv_head_count * head_dim][embd_dim] */
-    struct weight wv;       /* [kv_head_count * head_dim][embd_dim] */
-    struct weight wo;       /* [embd_dim][head_count * head_dim] */
+    struct weight wv;       /* [kv_head_count * value_dim][embd_dim] */
+    struct weight wo;       /* [embd_dim][head_count * value_dim] */
     const float *bq;        /* biases, added to the product: [rows of the matrix] */
     const float *bk;
     const float *bv;
     const float *bo;
     const float *q_norm; /* [head_dim], one for all heads */
     const float *k_norm;
+    const float *sinks;    /* [head_count] scores that take a share of attention and give nothing */
     const float *ffn_norm; /* [embd_dim] */
-    struct weight gate;    /* [ffn_dim][embd_dim] */
-    struct weight up;      /* [ffn_dim][embd_dim] */
-    struct weight down;    /* [embd_dim][ffn_dim] */
+    struct ffn_weights ffn;
+    struct experts_weights experts;
 };
 
 struct model {
@@ -47,8 +67,9 @@ struct model {
     struct weight token_embd;  /* [vocab_size][embd_dim] */
     struct weight output;      /* [vocab_size][embd_dim]; token_embd when the file ties them */
     const float *output_norm;  /* [embd_dim] */
-    const float *rope_factors; /* [rope.dim / 2] divisors of the frequencies, or NULL */
+    const float *rope_factors; /* [rope[0].dim / 2] divisors of the frequencies, or NULL */
     bool uses_dtype[DTYPE_ID_MAX + 1]; /* element types of the matrices */
+    uint32_t columns_max;              /* of all bound matrices */
     uint64_t weight_bytes;             /* of all bound matrices, in the mapped file */
     uint64_t parameter_count;          /* of all bound tensors; a tied matrix counts once */
     uint64_t multiply_adds; /* per token, all matrices of a step, output layer included */

@@ -1,87 +1,25 @@
 #include "model/model_shape.h"
 
 #include "gguf/gguf.h"
+#include "model/shape_reader.h"
 #include "tensor/tensor.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 
-enum { KEY_LEN_MAX = 128 };
-
-/* Reads keys of one family: "<arch>.<name>". */
-struct key_reader {
-    const struct gguf *file;
-    const char *arch;
+/* What the keys of one family are read with. */
+struct reading {
+    struct shape_reader reader;
+    unsigned options; /* enum model_shape_option */
 };
 
-struct key {
-    char text[KEY_LEN_MAX];
-};
-
-static struct key key_of(const struct key_reader *reader, const char *name)
+static bool has_option(const struct reading *r, enum model_shape_option option)
 {
-    struct key key;
-    snprintf(key.text, sizeof(key.text), "%s.%s", reader->arch, name);
-    return key;
-}
-
-/* A number that may also be stored as an array with one value per layer, if all are equal. */
-static enum status read_uniform(const struct key_reader *reader, const char *key, uint64_t *out,
-                                struct error *err)
-{
-    const enum status status = gguf_get_u64(reader->file, key, out, err);
-    struct gguf_array array;
-    if (status != E_FORMAT ||
-        gguf_get_array(reader->file, key, GGUF_ARRAY_INT, &array, NULL) != OK || array.count == 0)
-        return status;
-    const int64_t first = gguf_array_i64(&array, 0);
-    for (size_t i = 1; i < array.count; i++)
-        if (gguf_array_i64(&array, i) != first)
-            return error_set(err, E_UNSUPPORTED,
-                             "%s differs between layers (%" PRId64 ", %" PRId64
-                             "); holt needs it to be the same in all",
-                             key, first, gguf_array_i64(&array, i));
-    if (first < 0)
-        return error_set(err, E_FORMAT, "%s is %" PRId64, key, first);
-    *out = (uint64_t)first;
-    return OK;
-}
-
-/* An integer in [1, max]. With `fallback` 0 the key must be there. */
-static enum status read_count(const struct key_reader *reader, const char *name, uint64_t fallback,
-                              uint32_t max, uint32_t *out, struct error *err)
-{
-    const struct key key = key_of(reader, name);
-    uint64_t value = fallback;
-    if (gguf_has(reader->file, key.text))
-        TRY(read_uniform(reader, key.text, &value, err));
-    else if (fallback == 0)
-        return error_set(err, E_FORMAT, "the model file lacks the number %s", key.text);
-    if (value == 0)
-        return error_set(err, E_FORMAT, "%s is 0", key.text);
-    if (value > max)
-        return error_set(err, E_LIMIT, "%s is %" PRIu64 " (limit %" PRIu32 ")", key.text, value,
-                         max);
-    *out = (uint32_t)value;
-    return OK;
-}
-
-/* A finite number in [min, max]. */
-static enum status read_real(const struct key_reader *reader, const char *name, double fallback,
-                             double min, double max, double *out, struct error *err)
-{
-    const struct key key = key_of(reader, name);
-    double value = fallback;
-    TRY(gguf_get_f64_or(reader->file, key.text, fallback, &value, err));
-    if (!(value >= min && value <= max)) /* also NaN */
-        return error_set(err, E_FORMAT, "%s is %g (%g to %g)", key.text, value, min, max);
-    *out = value;
-    return OK;
+    return (r->options & option) != 0;
 }
 
 /* Options of other families: a value that would change the computation is refused by name. */
-static enum status refuse_options(const struct key_reader *reader, uint32_t context_length,
+static enum status refuse_options(const struct reading *r, uint32_t context_length,
                                   struct error *err)
 {
     static const char *const real_options[] = {
@@ -94,72 +32,101 @@ static enum status refuse_options(const struct key_reader *reader, uint32_t cont
         "embedding_scale",
         "attention.temperature_scale",
     };
+    const struct shape_reader *reader = &r->reader;
     for (size_t i = 0; i < ARRAY_LEN(real_options); i++) {
-        const struct key key = key_of(reader, real_options[i]);
+        const struct shape_key key = shape_reader_key(reader, real_options[i]);
         double value = 0;
         TRY(gguf_get_f64_or(reader->file, key.text, 0, &value, err));
         if (value != 0)
             return error_set(err, E_UNSUPPORTED, "%s = %g: holt does not do this", key.text, value);
     }
-    struct key key = key_of(reader, "attention.causal");
     bool is_causal = true;
-    TRY(gguf_get_bool_or(reader->file, key.text, true, &is_causal, err));
+    TRY(shape_reader_flag(reader, "attention.causal", true, &is_causal, err));
     if (!is_causal)
-        return error_set(err, E_UNSUPPORTED, "%s is false: holt runs models that write text",
-                         key.text);
-    key = key_of(reader, "attention.sliding_window");
-    uint64_t window = 0;
-    if (gguf_has(reader->file, key.text))
-        TRY(read_uniform(reader, key.text, &window, err));
-    if (window != 0 && window < context_length)
         return error_set(err, E_UNSUPPORTED,
-                         "%s = %" PRIu64 ": attention in a window is not supported", key.text,
-                         window);
-    key = key_of(reader, "expert_count");
-    uint64_t expert_count = 0;
-    if (gguf_has(reader->file, key.text))
-        TRY(read_uniform(reader, key.text, &expert_count, err));
-    if (expert_count != 0)
+                         "%s.attention.causal is false: holt runs models that write text",
+                         reader->arch);
+    uint32_t window = 0;
+    TRY(shape_reader_number(reader, "attention.sliding_window", 0, UINT32_MAX, &window, err));
+    if (window != 0 && window < context_length && !has_option(r, MODEL_SHAPE_WINDOW))
         return error_set(err, E_UNSUPPORTED,
-                         "%s = %" PRIu64 ": mixtures of experts are not supported yet", key.text,
-                         expert_count);
+                         "%s.attention.sliding_window = %" PRIu32
+                         ": attention in a window is not supported",
+                         reader->arch, window);
+    uint32_t expert_count = 0;
+    TRY(shape_reader_number(reader, "expert_count", 0, UINT32_MAX, &expert_count, err));
+    if (expert_count != 0 && !has_option(r, MODEL_SHAPE_EXPERTS))
+        return error_set(err, E_UNSUPPORTED,
+                         "%s.expert_count = %" PRIu32 ": a %s model with experts is not supported",
+                         reader->arch, expert_count, reader->arch);
     return OK;
 }
 
-static enum status read_heads(const struct key_reader *reader, struct model_shape *s,
-                              struct error *err)
+/* A number per layer: with MODEL_SHAPE_PER_LAYER any, else the same in all and not 0. */
+static enum status read_layers(const struct reading *r, const char *name, uint32_t fallback,
+                               uint32_t max, uint32_t *out, uint32_t block_count, struct error *err)
 {
-    TRY(read_count(reader, "attention.head_count", 0, MODEL_HEADS_MAX, &s->head_count, err));
-    TRY(read_count(reader, "attention.head_count_kv", s->head_count, MODEL_HEADS_MAX,
-                   &s->kv_head_count, err));
-    if (s->head_count % s->kv_head_count != 0)
-        return error_set(err, E_FORMAT,
-                         "%" PRIu32 " query heads cannot be shared by %" PRIu32 " key heads",
-                         s->head_count, s->kv_head_count);
-    const uint32_t head_dim = s->embd_dim / s->head_count;
-    uint32_t value_dim = 0;
-    TRY(read_count(reader, "attention.key_length", head_dim, MODEL_HEAD_DIM_MAX, &s->head_dim,
-                   err));
-    TRY(read_count(reader, "attention.value_length", s->head_dim, MODEL_HEAD_DIM_MAX, &value_dim,
-                   err));
-    if (value_dim != s->head_dim)
+    if (has_option(r, MODEL_SHAPE_PER_LAYER))
+        return shape_reader_per_block(&r->reader, name, fallback, max, out, block_count, err);
+    uint32_t value = 0;
+    TRY(shape_reader_count(&r->reader, name, fallback, max, &value, err));
+    for (uint32_t i = 0; i < block_count; i++)
+        out[i] = value;
+    return OK;
+}
+
+static enum status read_head_dims(const struct reading *r, struct model_shape *s,
+                                  uint32_t head_count, struct error *err)
+{
+    const struct shape_reader *reader = &r->reader;
+    const uint32_t head_dim = head_count ? s->embd_dim / head_count : 0;
+    TRY(shape_reader_count(reader, "attention.key_length", head_dim, MODEL_HEAD_DIM_MAX,
+                           &s->head_dim, err));
+    TRY(shape_reader_count(reader, "attention.value_length", s->head_dim, MODEL_HEAD_DIM_MAX,
+                           &s->value_dim, err));
+    if (s->value_dim != s->head_dim && !has_option(r, MODEL_SHAPE_VALUE_DIM))
         return error_set(err, E_UNSUPPORTED,
                          "keys of %" PRIu32 " and values of %" PRIu32
                          " numbers: holt needs the same length",
-                         s->head_dim, value_dim);
+                         s->head_dim, s->value_dim);
     if (s->head_dim % 2 != 0)
         return error_set(err, E_FORMAT, "heads of %" PRIu32 " numbers cannot be rotated (odd)",
                          s->head_dim);
     double scale = 0;
-    TRY(read_real(reader, "attention.scale", 0.0, 0.0, 1e3, &scale, err));
+    TRY(shape_reader_real(reader, "attention.scale", 0.0, 0.0, 1e3, &scale, err));
     s->attention_scale = (float)(scale != 0 ? scale : 1.0 / sqrt((double)s->head_dim));
     return OK;
 }
 
-static enum status read_rope_scaling(const struct key_reader *reader, struct rope_shape *rope,
+static enum status read_heads(const struct reading *r, struct model_shape *s, struct error *err)
+{
+    uint32_t heads[MODEL_LAYERS_MAX];
+    uint32_t kv_heads[MODEL_LAYERS_MAX];
+    uint32_t most = 0;
+    TRY(read_layers(r, "attention.head_count", 0, MODEL_HEADS_MAX, heads, s->block_count, err));
+    for (uint32_t i = 0; i < s->block_count; i++)
+        most = heads[i] > most ? heads[i] : most;
+    TRY(read_layers(r, "attention.head_count_kv", most, MODEL_HEADS_MAX, kv_heads, s->block_count,
+                    err));
+    for (uint32_t i = 0; i < s->block_count; i++) {
+        struct layer_shape *layer = &s->layers[i];
+        layer->head_count = heads[i];
+        layer->kv_head_count = heads[i] ? kv_heads[i] : 0;
+        layer->mixer = layer->kv_head_count ? LAYER_MIXER_ATTENTION : LAYER_MIXER_NONE;
+        if (layer->kv_head_count && layer->head_count % layer->kv_head_count != 0)
+            return error_set(err, E_FORMAT,
+                             "%" PRIu32 " query heads cannot be shared by %" PRIu32 " key heads",
+                             layer->head_count, layer->kv_head_count);
+    }
+    return read_head_dims(r, s, most, err);
+}
+
+/* ---------------------------------------------------------------- rotation */
+
+static enum status read_rope_scaling(const struct shape_reader *reader, struct rope_shape *rope,
                                      uint32_t context_length, struct error *err)
 {
-    const struct key key = key_of(reader, "rope.scaling.type");
+    const struct shape_key key = shape_reader_key(reader, "rope.scaling.type");
     struct str type;
     TRY(gguf_get_str_or(reader->file, key.text, STR("linear"), &type, err));
     if (str_equal_c(type, "linear"))
@@ -172,43 +139,136 @@ static enum status read_rope_scaling(const struct key_reader *reader, struct rop
         return error_set(err, E_UNSUPPORTED, "%s is '%.*s': holt knows none, linear and yarn",
                          key.text, STR_ARG(str_slice(type, 0, 40)));
     double old_factor = 0;
-    TRY(read_real(reader, "rope.scale_linear", 0.0, 0.0, 1e6, &old_factor, err));
-    TRY(read_real(reader, "rope.scaling.factor", old_factor, 0.0, 1e6, &rope->factor, err));
+    TRY(shape_reader_real(reader, "rope.scale_linear", 0.0, 0.0, 1e6, &old_factor, err));
+    TRY(shape_reader_real(reader, "rope.scaling.factor", old_factor, 0.0, 1e6, &rope->factor, err));
     if (rope->factor == 0)
         rope->factor = 1;
-    TRY(read_count(reader, "rope.scaling.original_context_length", context_length,
-                   MODEL_CONTEXT_MAX, &rope->original_context, err));
+    TRY(shape_reader_count(reader, "rope.scaling.original_context_length", context_length,
+                           MODEL_CONTEXT_MAX, &rope->original_context, err));
     if (rope->scaling != ROPE_SCALING_YARN)
         return OK;
 
     double yarn_attention_factor = 1;
-    TRY(read_real(reader, "rope.scaling.yarn_ext_factor", -1, -1, 1, &rope->extrapolation, err));
+    TRY(shape_reader_real(reader, "rope.scaling.yarn_ext_factor", -1, -1, 1, &rope->extrapolation,
+                          err));
     if (rope->extrapolation < 0)
         rope->extrapolation = 1;
-    TRY(read_real(reader, "rope.scaling.attn_factor", 1, 0, 1e3, &rope->attention_factor, err));
-    TRY(read_real(reader, "rope.scaling.yarn_attn_factor", 1, 0, 1e3, &yarn_attention_factor, err));
+    TRY(shape_reader_real(reader, "rope.scaling.attn_factor", 1, 0, 1e3, &rope->attention_factor,
+                          err));
+    TRY(shape_reader_real(reader, "rope.scaling.yarn_attn_factor", 1, 0, 1e3,
+                          &yarn_attention_factor, err));
     rope->attention_factor *= yarn_attention_factor;
-    TRY(read_real(reader, "rope.scaling.yarn_log_multiplier", 0, 0, 1e3, &rope->log_multiplier,
-                  err));
-    TRY(read_real(reader, "rope.scaling.yarn_beta_fast", 32, 1e-3, 1e6, &rope->beta_fast, err));
-    return read_real(reader, "rope.scaling.yarn_beta_slow", 1, 1e-3, 1e6, &rope->beta_slow, err);
+    TRY(shape_reader_real(reader, "rope.scaling.yarn_log_multiplier", 0, 0, 1e3,
+                          &rope->log_multiplier, err));
+    TRY(shape_reader_real(reader, "rope.scaling.yarn_beta_fast", 32, 1e-3, 1e6, &rope->beta_fast,
+                          err));
+    return shape_reader_real(reader, "rope.scaling.yarn_beta_slow", 1, 1e-3, 1e6, &rope->beta_slow,
+                             err);
 }
 
-static enum status read_rope(const struct key_reader *reader, struct model_shape *s,
-                             struct error *err)
+static enum status read_rope(const struct reading *r, struct model_shape *s, struct error *err)
 {
-    TRY(read_count(reader, "rope.dimension_count", s->head_dim, MODEL_HEAD_DIM_MAX, &s->rope.dim,
-                   err));
-    if (s->rope.dim > s->head_dim || s->rope.dim % 2 != 0)
+    struct rope_shape *rope = &s->rope[0];
+    const struct shape_reader *reader = &r->reader;
+    TRY(shape_reader_count(reader, "rope.dimension_count", s->head_dim, MODEL_HEAD_DIM_MAX,
+                           &rope->dim, err));
+    if (rope->dim > s->head_dim || rope->dim % 2 != 0)
         return error_set(err, E_FORMAT,
                          "%s.rope.dimension_count is %" PRIu32 " (even, at most %" PRIu32 ")",
-                         reader->arch, s->rope.dim, s->head_dim);
-    TRY(read_real(reader, "rope.freq_base", 10000.0, 1.0, 1e15, &s->rope.base, err));
-    return read_rope_scaling(reader, &s->rope, s->context_length, err);
+                         reader->arch, rope->dim, s->head_dim);
+    TRY(shape_reader_real(reader, "rope.freq_base", 10000.0, 1.0, 1e15, &rope->base, err));
+    s->rope_count = 1;
+    return read_rope_scaling(reader, rope, s->context_length, err);
+}
+
+/* ---------------------------------------------------------------- feed-forward */
+
+static enum status read_expert_groups(const struct shape_reader *reader, struct experts_shape *e,
+                                      struct error *err)
+{
+    TRY(shape_reader_number(reader, "expert_group_count", 1, MODEL_EXPERTS_MAX, &e->group_count,
+                            err));
+    TRY(shape_reader_number(reader, "expert_group_used_count", 1, MODEL_EXPERTS_MAX,
+                            &e->group_used_count, err));
+    if (e->group_count <= 1) {
+        e->group_count = e->group_used_count = 1;
+        return OK;
+    }
+    if (e->count % e->group_count != 0 || e->count / e->group_count < 2)
+        return error_set(err, E_FORMAT,
+                         "%" PRIu32 " experts cannot form %" PRIu32 " groups of two or more",
+                         e->count, e->group_count);
+    if (e->group_used_count == 0 || e->group_used_count > e->group_count ||
+        e->group_used_count * (e->count / e->group_count) < e->used_count)
+        return error_set(err, E_FORMAT,
+                         "%s.expert_group_used_count is %" PRIu32 ": with %" PRIu32
+                         " groups of %" PRIu32 " experts, %" PRIu32 " are to be chosen",
+                         reader->arch, e->group_used_count, e->group_count,
+                         e->count / e->group_count, e->used_count);
+    return OK;
+}
+
+static enum status read_experts(const struct shape_reader *reader, struct experts_shape *e,
+                                struct error *err)
+{
+    TRY(shape_reader_number(reader, "expert_count", 0, MODEL_EXPERTS_MAX, &e->count, err));
+    if (e->count == 0)
+        return OK;
+    TRY(shape_reader_count(reader, "expert_used_count", 0, e->count, &e->used_count, err));
+    TRY(shape_reader_number(reader, "expert_feed_forward_length", 0, MODEL_FFN_MAX, &e->ffn_dim,
+                            err));
+    uint32_t shared_count = 0;
+    TRY(shape_reader_number(reader, "expert_shared_count", 0, MODEL_EXPERTS_MAX, &shared_count,
+                            err));
+    TRY(shape_reader_number(reader, "expert_shared_feed_forward_length", shared_count * e->ffn_dim,
+                            MODEL_FFN_MAX, &e->shared_ffn_dim, err));
+    TRY(read_expert_groups(reader, e, err));
+    uint32_t scoring = 0;
+    TRY(shape_reader_number(reader, "expert_gating_func", 0, UINT32_MAX, &scoring, err));
+    if (scoring > EXPERT_SCORING_SOFTMAX_OF_SELECTED)
+        return error_set(err, E_UNSUPPORTED, "%s.expert_gating_func is %" PRIu32 " (0 to %d)",
+                         reader->arch, scoring, (int)EXPERT_SCORING_SOFTMAX_OF_SELECTED);
+    e->scoring = scoring ? (enum expert_scoring)scoring : EXPERT_SCORING_SOFTMAX;
+    double scale = 0;
+    TRY(shape_reader_flag(reader, "expert_weights_norm", false, &e->normalizes, err));
+    TRY(shape_reader_real(reader, "expert_weights_scale", 0, 0, 1e6, &scale, err));
+    e->scale = scale != 0 ? (float)scale : 1.0f;
+    return OK;
+}
+
+/* Which layers have experts, and the sizes of the others. */
+static enum status read_feed_forward(const struct reading *r, struct model_shape *s,
+                                     struct error *err)
+{
+    const struct shape_reader *reader = &r->reader;
+    uint32_t sizes[MODEL_LAYERS_MAX] = {0};
+    uint32_t dense_count = 0;
+    if (has_option(r, MODEL_SHAPE_EXPERTS))
+        TRY(read_experts(reader, &s->experts, err));
+    TRY(shape_reader_number(reader, "leading_dense_block_count", 0, MODEL_LAYERS_MAX, &dense_count,
+                            err));
+    const bool has_experts = s->experts.count > 0;
+    if (!has_experts || dense_count > 0 || shape_reader_has(reader, "feed_forward_length"))
+        TRY(read_layers(r, "feed_forward_length", 0, MODEL_FFN_MAX, sizes, s->block_count, err));
+    for (uint32_t i = 0; i < s->block_count; i++) {
+        struct layer_shape *layer = &s->layers[i];
+        layer->ffn = sizes[i] ? LAYER_FFN_DENSE : LAYER_FFN_NONE;
+        if (has_experts && i >= dense_count)
+            layer->ffn = LAYER_FFN_EXPERTS;
+        layer->ffn_dim = layer->ffn == LAYER_FFN_DENSE ? sizes[i] : 0;
+    }
+    if (has_experts && s->experts.ffn_dim == 0) /* Mixtral: one size for all */
+        s->experts.ffn_dim = sizes[0];
+    if (has_experts && s->experts.ffn_dim == 0)
+        return error_set(err, E_FORMAT,
+                         "the model file lacks the number "
+                         "%s.expert_feed_forward_length",
+                         reader->arch);
+    return OK;
 }
 
 /* The vocabulary is as large as the embedding table; a tokenizer may fill less of it. */
-static enum status read_vocab_size(const struct key_reader *reader, struct model_shape *s,
+static enum status read_vocab_size(const struct shape_reader *reader, struct model_shape *s,
                                    struct error *err)
 {
     const struct tensor *table = gguf_find_tensor(reader->file, "token_embd.weight");
@@ -220,7 +280,7 @@ static enum status read_vocab_size(const struct key_reader *reader, struct model
                          MODEL_VOCAB_MAX);
     s->vocab_size = (uint32_t)rows;
     uint64_t claimed = 0;
-    struct key key = key_of(reader, "vocab_size");
+    struct shape_key key = shape_reader_key(reader, "vocab_size");
     TRY(gguf_get_u64_or(reader->file, key.text, rows, &claimed, err));
     if (claimed > rows)
         return error_set(err, E_FORMAT,
@@ -235,26 +295,69 @@ static enum status read_vocab_size(const struct key_reader *reader, struct model
     return OK;
 }
 
-enum status model_shape_read(const struct gguf *file, const char *arch, struct model_shape *out,
-                             struct error *err)
+static enum status read_sizes(const struct reading *r, struct model_shape *s, struct error *err)
 {
-    const struct key_reader reader = {.file = file, .arch = arch};
-    struct model_shape s = {0};
-    TRY(read_count(&reader, "block_count", 0, MODEL_LAYERS_MAX, &s.layer_count, err));
-    TRY(read_count(&reader, "context_length", 0, MODEL_CONTEXT_MAX, &s.context_length, err));
-    TRY(read_count(&reader, "embedding_length", 0, MODEL_EMBD_MAX, &s.embd_dim, err));
-    TRY(refuse_options(&reader, s.context_length, err));
-    TRY(read_count(&reader, "feed_forward_length", 0, MODEL_FFN_MAX, &s.ffn_dim, err));
-    TRY(read_heads(&reader, &s, err));
-    TRY(read_rope(&reader, &s, err));
-    struct key key = key_of(&reader, "attention.layer_norm_rms_epsilon");
+    const struct shape_reader *reader = &r->reader;
+    uint32_t nextn_count = 0;
+    TRY(shape_reader_count(reader, "block_count", 0, MODEL_LAYERS_MAX, &s->block_count, err));
+    if (has_option(r, MODEL_SHAPE_NEXTN))
+        TRY(shape_reader_number(reader, "nextn_predict_layers", 0, s->block_count - 1, &nextn_count,
+                                err));
+    s->layer_count = s->block_count - nextn_count;
+    TRY(shape_reader_count(reader, "context_length", 0, MODEL_CONTEXT_MAX, &s->context_length,
+                           err));
+    return shape_reader_count(reader, "embedding_length", 0, MODEL_EMBD_MAX, &s->embd_dim, err);
+}
+
+static enum status read_epsilon(const struct reading *r, struct model_shape *s, struct error *err)
+{
+    const struct shape_key key = shape_reader_key(&r->reader, "attention.layer_norm_rms_epsilon");
     double epsilon = 0;
-    TRY(gguf_get_f64_or(file, key.text, 0, &epsilon, err));
-    s.norm_epsilon = (float)epsilon;
-    if (!(s.norm_epsilon > 0 && s.norm_epsilon < 1))
+    TRY(gguf_get_f64_or(r->reader.file, key.text, 0, &epsilon, err));
+    s->norm_epsilon = (float)epsilon;
+    if (!(s->norm_epsilon > 0 && s->norm_epsilon < 1))
         return error_set(err, E_FORMAT, "%s is missing or not between 0 and 1 (%g)", key.text,
                          epsilon);
-    TRY(read_vocab_size(&reader, &s, err));
-    *out = s;
+    return OK;
+}
+
+enum status model_shape_read(const struct gguf *file, const char *arch, unsigned options,
+                             struct model_shape *out, struct error *err)
+{
+    const struct reading r = {.reader = {.file = file, .arch = arch}, .options = options};
+    *out = (struct model_shape){0};
+    TRY(read_sizes(&r, out, err));
+    TRY(refuse_options(&r, out->context_length, err));
+    TRY(read_feed_forward(&r, out, err));
+    TRY(read_heads(&r, out, err));
+    TRY(read_rope(&r, out, err));
+    TRY(read_epsilon(&r, out, err));
+    return read_vocab_size(&r.reader, out, err);
+}
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+enum status model_shape_finish(struct model_shape *s, const char *arch, struct error *err)
+{
+    s->head_count_max = s->kv_head_count_max = s->kv_layer_count = 0;
+    s->ffn_dim_max = s->experts.shared_ffn_dim;
+    for (uint32_t i = 0; i < s->block_count; i++) {
+        struct layer_shape *layer = &s->layers[i];
+        s->ffn_dim_max = larger(s->ffn_dim_max, layer->ffn_dim);
+        if (layer->mixer != LAYER_MIXER_ATTENTION)
+            continue;
+        s->head_count_max = larger(s->head_count_max, layer->head_count);
+        s->kv_head_count_max = larger(s->kv_head_count_max, layer->kv_head_count);
+        layer->kv_layer = s->kv_layer_count++;
+    }
+    for (size_t i = 0; i < MODEL_SCRATCH_MAX; i++)
+        if (s->scratch_columns[i] > MODEL_SCRATCH_COLUMNS_MAX)
+            return error_set(err, E_LIMIT,
+                             "a layer of this %s model computes %" PRIu32
+                             " numbers for a token (limit %d)",
+                             arch, s->scratch_columns[i], MODEL_SCRATCH_COLUMNS_MAX);
     return OK;
 }

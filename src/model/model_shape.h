@@ -4,7 +4,11 @@
  * Every number of a file meets a limit here before anything is sized by it; what is missing, out
  * of range or contradictory fails with a sentence that names the key.
  *
- * Threads: a shape never changes after model_shape_read().
+ * Reading is in three steps: model_shape_read() takes what most families share, the family's
+ * read_shape() adds what is its own (which layers attend, windows, rotations, scratch rows), and
+ * model_shape_finish() derives what follows from both.
+ *
+ * Threads: a shape never changes after model_shape_finish().
  * Depends on: base/, gguf/. Used by: everything in model/, infer/.
  */
 #pragma once
@@ -25,13 +29,26 @@ enum {
     MODEL_FFN_MAX = 1 << 20,
     MODEL_VOCAB_MAX = 1 << 22,
     MODEL_CONTEXT_MAX = 1 << 24,
+    MODEL_EXPERTS_MAX = 512,
+    MODEL_ROPES_MAX = 2,
+    MODEL_SCRATCH_MAX = 8,
+    MODEL_SCRATCH_COLUMNS_MAX = 1 << 21,
 };
 
 /* How positions far beyond the trained length are brought back into it; models.md 1.0. */
 enum rope_scaling { ROPE_SCALING_NONE, ROPE_SCALING_LINEAR, ROPE_SCALING_YARN };
 
+/* Which values of a head rotate together. Files of the llama family store the rows of Q and K
+ * permuted for the first form. */
+enum rope_style {
+    ROPE_HALVES, /* value j with value j + dim / 2 */
+    ROPE_PAIRS,  /* value 2j with value 2j + 1 */
+};
+
 struct rope_shape {
     uint32_t dim; /* leading values of a head that rotate; even, at most head_dim */
+    enum rope_style style;
+    bool uses_factors; /* divided by rope_freqs.weight when the file has it */
     double base;
     enum rope_scaling scaling;
     double factor; /* at least 1 in practice; linear and yarn divide the angle by it */
@@ -43,21 +60,100 @@ struct rope_shape {
     double beta_slow;
 };
 
-struct model_shape {
-    uint32_t layer_count;
-    uint32_t embd_dim;
-    uint32_t head_count;
+/* What a layer does first: mixes tokens ... */
+enum layer_mixer {
+    LAYER_MIXER_ATTENTION, /* the only one with keys and values */
+    LAYER_MIXER_RECURRENT,
+    LAYER_MIXER_LINEAR, /* one matrix (deci) */
+    LAYER_MIXER_NONE,
+};
+
+/* ... and then: works on each. */
+enum layer_ffn { LAYER_FFN_DENSE, LAYER_FFN_EXPERTS, LAYER_FFN_NONE };
+
+enum { LAYER_ROPE_NONE = -1 };
+
+struct layer_shape {
+    enum layer_mixer mixer;
+    enum layer_ffn ffn;
+    uint32_t head_count;    /* of queries; 0 without attention */
     uint32_t kv_head_count; /* divides head_count */
-    uint32_t head_dim;      /* of keys and values alike */
+    uint32_t ffn_dim;       /* of a dense feed-forward part */
+    uint32_t window;        /* a token sees the newest `window` ones, itself included; 0: all */
+    int rope;               /* index in model_shape.rope; LAYER_ROPE_NONE: nothing rotates */
+    uint32_t kv_layer;      /* number among the layers with attention; see kv_view.h */
+};
+
+/* What a feed-forward part does with gate * x and up * x, element by element. */
+enum ffn_activation {
+    FFN_SILU_GATED,    /* silu(gate) * up */
+    FFN_GELU_GATED,    /* gelu(gate) * up, gelu in its tanh form */
+    FFN_CLAMPED_GATED, /* g / (1 + exp(-1.702 g)) * (u + 1), g = min(gate, 7), u = up in +-7 */
+    FFN_RELU_SQUARED,  /* max(0, up)^2; no gate */
+};
+
+/* How the products of the router become weights; numbered as in expert_gating_func. */
+enum expert_scoring {
+    EXPERT_SCORING_NONE = 0, /* the products themselves */
+    EXPERT_SCORING_SOFTMAX = 1,
+    EXPERT_SCORING_SIGMOID = 2,
+    EXPERT_SCORING_SOFTMAX_OF_SELECTED = 3,
+};
+
+struct experts_shape {
+    uint32_t count; /* 0: the model has none */
+    uint32_t used_count;
     uint32_t ffn_dim;
+    uint32_t shared_ffn_dim; /* of the shared expert; 0: none */
+    uint32_t group_count;    /* at least 1; divides count */
+    uint32_t group_used_count;
+    enum expert_scoring scoring;
+    bool normalizes; /* weights are divided by their sum */
+    float scale;     /* then multiplied by this */
+};
+
+struct model_shape {
+    uint32_t layer_count; /* that a step runs through */
+    uint32_t block_count; /* in the file: layer_count and, behind them, blocks for speculation */
+    uint32_t embd_dim;
+    uint32_t head_dim;       /* of queries and keys */
+    uint32_t value_dim;      /* of values */
+    bool values_in_keys;     /* a value is the first value_dim numbers of its key: stored once */
     uint32_t vocab_size;     /* rows of token_embd.weight */
     uint32_t context_length; /* what the model was trained for */
     float norm_epsilon;
     float attention_scale; /* multiplies q . k */
-    struct rope_shape rope;
+    enum ffn_activation activation;
+    struct rope_shape rope[MODEL_ROPES_MAX];
+    uint32_t rope_count;
+    struct experts_shape experts;
+    struct layer_shape layers[MODEL_LAYERS_MAX]; /* [block_count] */
+    uint32_t scratch_columns[MODEL_SCRATCH_MAX]; /* rows a family asks for; forward.h */
+
+    /* From here on model_shape_finish() fills in. */
+    uint32_t head_count_max; /* over all layers */
+    uint32_t kv_head_count_max;
+    uint32_t ffn_dim_max; /* dense and shared */
+    uint32_t kv_layer_count;
 };
 
-/* Reads the keys that every transformer of the llama kind has; `arch` is the key prefix.
+/* Options that change the computation: a file that sets one which the family does not name is
+ * refused. */
+enum model_shape_option {
+    MODEL_SHAPE_PER_LAYER = 1 << 0, /* heads and feed-forward sizes may differ; 0 means none */
+    MODEL_SHAPE_WINDOW = 1 << 1,
+    MODEL_SHAPE_EXPERTS = 1 << 2,
+    MODEL_SHAPE_NEXTN = 1 << 3,     /* blocks for speculation behind the layers */
+    MODEL_SHAPE_VALUE_DIM = 1 << 4, /* values need not be as long as keys */
+};
+
+/* Reads the keys that every transformer of the llama kind has; `arch` is the key prefix, `options`
+ * what the family computes. All layers attend, rotate by rope[0] (halves) and have experts from
+ * leading_dense_block_count on.
  * E_FORMAT: missing or impossible; E_LIMIT: beyond a _MAX; E_UNSUPPORTED: valid, but not done. */
-MUST_USE enum status model_shape_read(const struct gguf *file, const char *arch,
+MUST_USE enum status model_shape_read(const struct gguf *file, const char *arch, unsigned options,
                                       struct model_shape *out, struct error *err);
+
+/* Numbers the layers that attend, takes the largest sizes, and checks what every step relies on. */
+MUST_USE enum status model_shape_finish(struct model_shape *shape, const char *arch,
+                                        struct error *err);

@@ -57,70 +57,98 @@ struct norm_args {
     const float *x;
     const float *weight;
     float *out;
-    uint32_t part_count; /* parts of a row, each normed on its own */
-    uint32_t part_len;
 };
 
 static void norm_rows(struct forward *f, uint32_t begin, uint32_t end, const void *args)
 {
     const struct norm_args *a = args;
-    const size_t stride = forward_stride((size_t)a->part_count * a->part_len);
-    const float epsilon = f->model->shape.norm_epsilon;
+    const struct model_shape *s = &f->model->shape;
+    const size_t stride = forward_stride(s->embd_dim);
     for (uint32_t i = begin; i < end; i++)
-        for (uint32_t part = 0; part < a->part_count; part++) {
-            const size_t at = i * stride + (size_t)part * a->part_len;
-            f->kernels->rms_norm(a->x + at, a->weight, a->part_len, epsilon, a->out + at);
-        }
+        f->kernels->rms_norm(a->x + i * stride, a->weight, s->embd_dim, s->norm_epsilon,
+                             a->out + i * stride);
 }
 
 void op_norm(struct forward *f, const float *x, const float *weight, float *out)
 {
-    const uint32_t n = f->model->shape.embd_dim;
-    const struct norm_args args = {
-        .x = x, .weight = weight, .out = out, .part_count = 1, .part_len = n};
-    op_rows_run(f, n, norm_rows, &args);
+    const struct norm_args args = {.x = x, .weight = weight, .out = out};
+    op_rows_run(f, f->model->shape.embd_dim, norm_rows, &args);
 }
 
-void op_norm_heads(struct forward *f, float *x, uint32_t head_count, const float *weight)
-{
-    const uint32_t n = f->model->shape.head_dim;
-    const struct norm_args args = {
-        .x = x, .weight = weight, .out = x, .part_count = head_count, .part_len = n};
-    op_rows_run(f, (size_t)head_count * n, norm_rows, &args);
-}
-
-struct rope_args {
-    kernel_rope_fn *rotate;
-    float *x;
-    uint32_t head_count;
+struct add_args {
+    const float *x;
+    uint32_t columns;
+    float *sum;
 };
+
+static void add_rows(struct forward *f, uint32_t begin, uint32_t end, const void *args)
+{
+    const struct add_args *a = args;
+    const size_t stride = forward_stride(a->columns);
+    for (uint32_t i = begin; i < end; i++)
+        f->kernels->add(a->sum + i * stride, a->x + i * stride, a->columns, a->sum + i * stride);
+}
+
+void op_add(struct forward *f, const float *x, uint32_t columns, float *sum)
+{
+    const struct add_args args = {.x = x, .columns = columns, .sum = sum};
+    op_rows_run(f, columns, add_rows, &args);
+}
+
+/* ---------------------------------------------------------------- heads */
+
+struct heads_args {
+    struct op_heads heads;
+    const float *weight; /* of a norm */
+    uint32_t rope;       /* index in shape.rope */
+    kernel_rope_fn *turn;
+};
+
+static void norm_heads_rows(struct forward *f, uint32_t begin, uint32_t end, const void *args)
+{
+    const struct heads_args *a = args;
+    const struct op_heads *heads = &a->heads;
+    const float epsilon = f->model->shape.norm_epsilon;
+    for (uint32_t i = begin; i < end; i++)
+        for (uint32_t h = 0; h < heads->head_count; h++) {
+            float *x = heads->x + i * heads->row_stride + (size_t)h * heads->head_stride;
+            f->kernels->rms_norm(x, a->weight, heads->head_dim, epsilon, x);
+        }
+}
+
+void op_norm_heads(struct forward *f, struct op_heads heads, const float *weight)
+{
+    const struct heads_args args = {.heads = heads, .weight = weight};
+    op_rows_run(f, (size_t)heads.head_count * heads.head_dim, norm_heads_rows, &args);
+}
 
 static void rope_rows(struct forward *f, uint32_t begin, uint32_t end, const void *args)
 {
-    const struct rope_args *a = args;
-    const struct model_shape *s = &f->model->shape;
-    const size_t stride = forward_stride((size_t)a->head_count * s->head_dim);
-    const size_t angle_stride = forward_stride(s->rope.dim / 2);
+    const struct heads_args *a = args;
+    const struct forward_rope *rope = &f->rope[a->rope];
+    const uint32_t dim = f->model->shape.rope[a->rope].dim;
+    const size_t stride = forward_stride(dim / 2);
     for (uint32_t i = begin; i < end; i++)
-        a->rotate(a->x + i * stride, f->cosines + i * angle_stride, f->sines + i * angle_stride,
-                  a->head_count, s->head_dim, s->rope.dim);
+        a->turn(a->heads.x + i * a->heads.row_stride, rope->cosines + i * stride,
+                rope->sines + i * stride, a->heads.head_count, a->heads.head_stride, dim);
 }
 
-static void rope(struct forward *f, kernel_rope_fn *rotate, float *x, uint32_t head_count)
+void op_rope(struct forward *f, uint32_t layer, struct op_heads heads)
 {
-    const struct rope_args args = {.rotate = rotate, .x = x, .head_count = head_count};
-    op_rows_run(f, (size_t)head_count * f->model->shape.head_dim, rope_rows, &args);
+    const struct model_shape *s = &f->model->shape;
+    const int index = s->layers[layer].rope;
+    if (index == LAYER_ROPE_NONE)
+        return;
+    const struct rope_shape *rope = &s->rope[index];
+    DCHECK(rope->dim <= heads.head_dim);
+    const struct heads_args args = {.heads = heads,
+                                    .rope = (uint32_t)index,
+                                    .turn = rope->style == ROPE_PAIRS ? f->kernels->rope_pairs
+                                                                      : f->kernels->rope_halves};
+    op_rows_run(f, (size_t)heads.head_count * heads.head_dim, rope_rows, &args);
 }
 
-void op_rope_pairs(struct forward *f, float *x, uint32_t head_count)
-{
-    rope(f, f->kernels->rope_pairs, x, head_count);
-}
-
-void op_rope_halves(struct forward *f, float *x, uint32_t head_count)
-{
-    rope(f, f->kernels->rope_halves, x, head_count);
-}
+/* ---------------------------------------------------------------- wanted rows */
 
 static void keep_row(float *rows, size_t columns, uint32_t from, uint32_t to)
 {
@@ -128,17 +156,27 @@ static void keep_row(float *rows, size_t columns, uint32_t from, uint32_t to)
     memcpy(rows + to * stride, rows + from * stride, columns * sizeof(*rows));
 }
 
-void op_keep_wanted_rows(struct forward *f)
+static void keep_angles(const struct forward *f, uint32_t from, uint32_t to)
 {
     const struct model_shape *s = &f->model->shape;
+    for (uint32_t i = 0; i < s->rope_count; i++) {
+        keep_row(f->rope[i].cosines, s->rope[i].dim / 2, from, to);
+        keep_row(f->rope[i].sines, s->rope[i].dim / 2, from, to);
+    }
+}
+
+void op_keep_wanted_rows(struct forward *f, const struct op_rows *moved, size_t count)
+{
     uint32_t kept = 0;
     for (uint32_t i = 0; i < f->row_count; i++) {
         if (!f->rows[i].wants_logits)
             continue;
         if (kept != i) {
             f->rows[kept] = f->rows[i];
-            keep_row(f->x, s->embd_dim, i, kept);
-            keep_row(f->q, (size_t)s->head_count * s->head_dim, i, kept);
+            keep_row(f->x, f->model->shape.embd_dim, i, kept);
+            keep_angles(f, i, kept);
+            for (size_t m = 0; m < count; m++)
+                keep_row(moved[m].x, moved[m].columns, i, kept);
         }
         kept++;
     }

@@ -15,6 +15,8 @@
 #include "model/forward.h"
 #include "model/weight.h"
 
+struct ffn_weights;
+
 /* One product of op_products(): out[row] = weight * input[row] (+ bias). */
 struct op_product {
     const struct weight *weight;
@@ -28,8 +30,27 @@ void op_embed(struct forward *f, const struct weight *table, float *out);
 /* out[row] = RMS norm of x[row], times weight; [rows][embd_dim]. */
 void op_norm(struct forward *f, const float *x, const float *weight, float *out);
 
-/* The same for each head of x [rows][head_count][head_dim], in place; weight [head_dim]. */
-void op_norm_heads(struct forward *f, float *x, uint32_t head_count, const float *weight);
+/* Heads inside rows: head h of row i is head_dim floats at x + i * row_stride + h * head_stride. */
+struct op_heads {
+    float *x;
+    size_t row_stride;
+    uint32_t head_stride;
+    uint32_t head_count;
+    uint32_t head_dim;
+};
+
+/* Heads that fill their rows: x [rows][head_count][head_dim]. */
+static inline struct op_heads op_heads(float *x, uint32_t head_count, uint32_t head_dim)
+{
+    return (struct op_heads){.x = x,
+                             .row_stride = forward_stride((size_t)head_count * head_dim),
+                             .head_stride = head_dim,
+                             .head_count = head_count,
+                             .head_dim = head_dim};
+}
+
+/* RMS norm of each head on its own, in place, times weight [head_dim] (NULL: 1). */
+void op_norm_heads(struct forward *f, struct op_heads heads, const float *weight);
 
 /* Products of one input [rows][columns], which is converted for the kernels once. */
 void op_products(struct forward *f, const float *input, const struct op_product *products,
@@ -39,22 +60,40 @@ void op_products(struct forward *f, const float *input, const struct op_product 
 void op_product_add(struct forward *f, const float *input, const struct weight *weight,
                     const float *bias, float *sum);
 
-/* f->gate[row] = silu(gate * input[row]) times (up * input[row]), element by element; f->up is
- * overwritten. */
-void op_swiglu_products(struct forward *f, const float *input, const struct weight *gate,
-                        const struct weight *up);
+/* out[row] (+)= down * activation(gate * input[row], up * input[row]), biases included; the
+ * activation is the shape's. [rows][w->down.row_count]. With `adds` the result is added to out,
+ * after it was multiplied by row_scales[row] (NULL: 1). Uses f->gate, f->up and f->normed, which
+ * may be the input, and must not be out. */
+struct op_ffn {
+    const float *input;
+    const struct ffn_weights *weights;
+    float *out;
+    bool adds;
+    const float *row_scales;
+};
+void op_ffn(struct forward *f, const struct op_ffn *args);
 
-/* Rotates x [rows][head_count][head_dim] by each row's position. */
-void op_rope_pairs(struct forward *f, float *x, uint32_t head_count);
-void op_rope_halves(struct forward *f, float *x, uint32_t head_count);
+/* sum[row] += x[row], [rows][columns]. */
+void op_add(struct forward *f, const float *x, uint32_t columns, float *sum);
 
-/* Writes f->k and f->v of every row into the pages of its sequence. */
+/* Rotates heads by each row's position, as the layer's shape says; without rotation it does
+ * nothing. */
+void op_rope(struct forward *f, uint32_t layer, struct op_heads heads);
+
+/* Writes f->k and f->v (unless values lie in the keys) of every row into the pages of its
+ * sequence. */
 void op_kv_store(struct forward *f, uint32_t layer);
 
 /* f->mixed[row] = attention of f->q[row] over the stored keys and values of its sequence at
  * positions up to its own. */
 void op_attend(struct forward *f, uint32_t layer);
 
-/* Drops the rows whose logits nobody wants, from f->rows, f->x and f->q: in the last layer, once
- * keys and values are stored, nothing else depends on them. */
-void op_keep_wanted_rows(struct forward *f);
+/* Rows that op_keep_wanted_rows() moves. */
+struct op_rows {
+    float *x; /* [rows][columns] */
+    size_t columns;
+};
+
+/* Drops the rows whose logits nobody wants, from f->rows, their angles, f->x and `moved`: in the
+ * last layer, once keys and values are stored, nothing else depends on them. */
+void op_keep_wanted_rows(struct forward *f, const struct op_rows *moved, size_t count);

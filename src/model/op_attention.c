@@ -16,20 +16,24 @@
 _Static_assert((int)KV_PAGE_TOKENS == (int)KERNEL_PAGE_TOKENS,
                "kernels and cache agree on the page");
 
-static unsigned char *page_at(const struct forward *f, uint32_t layer, uint32_t page)
-{
-    return f->kv->bytes + layer * f->kv->layer_bytes + page * f->kv->page_layer_bytes;
-}
-
-/* Bytes from the start of a page's layer to the keys of `head`; values follow all keys. */
-static size_t head_offset(const struct forward *f, uint32_t head)
+/* Bytes from the start of a page to the keys of `head`. */
+static size_t key_offset(const struct forward *f, uint32_t head)
 {
     return (size_t)head * KV_PAGE_TOKENS * f->model->shape.head_dim * f->kv->element_bytes;
 }
 
-static void store(const struct forward *f, const float *x, unsigned char *to)
+/* To the values, which follow the keys of all heads or are their first numbers. */
+static size_t value_offset(const struct forward *f, uint32_t kv_head_count, uint32_t head)
 {
-    const uint32_t n = f->model->shape.head_dim;
+    const struct model_shape *s = &f->model->shape;
+    if (s->values_in_keys)
+        return key_offset(f, head);
+    return key_offset(f, kv_head_count) +
+           (size_t)head * KV_PAGE_TOKENS * s->value_dim * f->kv->element_bytes;
+}
+
+static void store(const struct forward *f, const float *x, size_t n, unsigned char *to)
+{
     if (f->kv->kind == KV_KIND_F16)
         f->kernels->to_f16(x, n, (uint16_t *)(void *)to);
     else
@@ -38,18 +42,22 @@ static void store(const struct forward *f, const float *x, unsigned char *to)
 
 static void store_rows(struct forward *f, uint32_t begin, uint32_t end, const void *args)
 {
-    const uint32_t layer = *(const uint32_t *)args;
     const struct model_shape *s = &f->model->shape;
-    const size_t stride = forward_stride((size_t)s->kv_head_count * s->head_dim);
+    const struct layer_shape *layer = &s->layers[*(const uint32_t *)args];
+    const uint32_t heads = layer->kv_head_count;
+    const size_t key_stride = forward_stride((size_t)heads * s->head_dim);
+    const size_t value_stride = forward_stride((size_t)heads * s->value_dim);
     for (uint32_t i = begin; i < end; i++) {
         const struct forward_row *row = &f->rows[i];
-        unsigned char *page = page_at(f, layer, row->pages[row->position / KV_PAGE_TOKENS]);
-        const size_t in_head =
-            row->position % KV_PAGE_TOKENS * (size_t)s->head_dim * f->kv->element_bytes;
-        for (uint32_t head = 0; head < s->kv_head_count; head++) {
-            const size_t from = i * stride + (size_t)head * s->head_dim;
-            store(f, f->k + from, page + head_offset(f, head) + in_head);
-            store(f, f->v + from, page + head_offset(f, s->kv_head_count + head) + in_head);
+        unsigned char *page =
+            kv_view_page(f->kv, layer->kv_layer, row->pages[row->position / KV_PAGE_TOKENS]);
+        const size_t at = row->position % KV_PAGE_TOKENS * f->kv->element_bytes;
+        for (uint32_t head = 0; head < heads; head++) {
+            store(f, f->k + i * key_stride + (size_t)head * s->head_dim, s->head_dim,
+                  page + key_offset(f, head) + at * s->head_dim);
+            if (!s->values_in_keys)
+                store(f, f->v + i * value_stride + (size_t)head * s->value_dim, s->value_dim,
+                      page + value_offset(f, heads, head) + at * s->value_dim);
         }
     }
 }
@@ -57,14 +65,15 @@ static void store_rows(struct forward *f, uint32_t begin, uint32_t end, const vo
 void op_kv_store(struct forward *f, uint32_t layer)
 {
     const struct model_shape *s = &f->model->shape;
-    op_rows_run(f, (size_t)2 * s->kv_head_count * s->head_dim, store_rows, &layer);
+    const size_t values = (size_t)s->layers[layer].kv_head_count * (s->head_dim + s->value_dim);
+    op_rows_run(f, values, store_rows, &layer);
 }
 
 /* ---------------------------------------------------------------- attend */
 
 struct attend_job {
     struct forward *f;
-    uint32_t layer;
+    const struct layer_shape *layer;
     uint32_t span_count_max; /* spans of the longest row; used when spans are computed apart */
     atomic_size_t next_piece;
 };
@@ -79,21 +88,23 @@ static struct kernel_attend_args attend_args(const struct attend_job *job, size_
 {
     const struct forward *f = job->f;
     const struct model_shape *s = &f->model->shape;
-    const struct forward_tile *tile = &f->tiles[index / s->kv_head_count];
+    const struct layer_shape *layer = job->layer;
+    const struct forward_tile *tile = &f->tiles[index / layer->kv_head_count];
     const struct forward_row *row = &f->rows[tile->row_first];
-    const uint32_t head = (uint32_t)(index % s->kv_head_count);
-    const size_t group = s->head_count / s->kv_head_count;
-    const size_t stride = forward_stride((size_t)s->head_count * s->head_dim);
-    const size_t from = tile->row_first * stride + head * group * s->head_dim;
+    const uint32_t head = (uint32_t)(index % layer->kv_head_count);
+    const size_t group = layer->head_count / layer->kv_head_count;
+    const size_t query_stride = forward_stride((size_t)layer->head_count * s->head_dim);
+    const size_t out_stride = forward_stride((size_t)layer->head_count * s->value_dim);
+    const unsigned char *page = kv_view_page(f->kv, layer->kv_layer, 0);
     return (struct kernel_attend_args){
-        .queries = f->q + from,
-        .keys = page_at(f, job->layer, 0) + head_offset(f, head),
-        .values = page_at(f, job->layer, 0) + head_offset(f, s->kv_head_count + head),
+        .queries = f->q + tile->row_first * query_stride + head * group * s->head_dim,
+        .keys = page + key_offset(f, head),
+        .values = page + value_offset(f, layer->kv_head_count, head),
         .pages = row->pages,
-        .out = f->mixed + from,
-        .query_stride = stride,
-        .out_stride = stride,
-        .page_bytes = f->kv->page_layer_bytes,
+        .out = f->mixed + tile->row_first * out_stride + head * group * s->value_dim,
+        .query_stride = query_stride,
+        .out_stride = out_stride,
+        .page_bytes = f->kv->layers[layer->kv_layer].page_bytes,
         .key_count = (size_t)row->position + 1,
         .token_count = tile->row_count,
         .head_count = group,
@@ -108,7 +119,7 @@ static void attend_worker(unsigned index, unsigned count, void *context)
     (void)count;
     struct attend_job *job = context;
     struct forward *f = job->f;
-    const size_t piece_count = (size_t)f->tile_count * f->model->shape.kv_head_count;
+    const size_t piece_count = (size_t)f->tile_count * job->layer->kv_head_count;
     float *scratch = f->attend_scratch + index * forward_stride(f->attend_floats);
     for (;;) {
         const size_t taken = atomic_fetch_add_explicit(&job->next_piece, 1, memory_order_relaxed);
@@ -124,7 +135,7 @@ static void attend_spans_worker(unsigned index, unsigned count, void *context)
 {
     const struct attend_job *job = context;
     struct forward *f = job->f;
-    const size_t piece_count = (size_t)f->tile_count * f->model->shape.kv_head_count;
+    const size_t piece_count = (size_t)f->tile_count * job->layer->kv_head_count;
     const size_t spans_max = job->span_count_max;
     for (size_t i = index; i < piece_count * spans_max; i += count) {
         const struct kernel_attend_args args = attend_args(job, i / spans_max);
@@ -164,14 +175,15 @@ void op_attend(struct forward *f, uint32_t layer)
     if (f->row_count == 0)
         return;
     const struct model_shape *s = &f->model->shape;
-    struct attend_job job = {.f = f, .layer = layer};
+    const struct layer_shape *shape = &s->layers[layer];
+    struct attend_job job = {.f = f, .layer = shape};
     uint32_t longest = 0;
     bool tiles_are_shared = false;
     const size_t keys = count_keys(f, &longest, &tiles_are_shared);
     job.span_count_max = (longest + KERNEL_SPAN_TOKENS - 1) / KERNEL_SPAN_TOKENS;
     DCHECK(job.span_count_max <= forward_spans_max(&f->config));
-    const size_t piece_count = (size_t)f->tile_count * s->kv_head_count;
-    if (keys * s->head_count * s->head_dim < OP_ROWS_VALUES_MIN)
+    const size_t piece_count = (size_t)f->tile_count * shape->kv_head_count;
+    if (keys * shape->head_count * s->head_dim < OP_ROWS_VALUES_MIN)
         attend_worker(0, 1, &job);
     else if (piece_count < f->config.thread_count && job.span_count_max > 1 && !tiles_are_shared)
         worker_pool_run(f->workers, attend_spans_worker, &job);

@@ -1,6 +1,6 @@
 /*
  * The products of op.h: convert the input once, multiply, and finish the columns just made (bias,
- * residual sum, SwiGLU) while they are in the cache.
+ * residual sum, activation) while they are in the cache.
  *
  * The work is cut into units of result rows, which the threads take one after another: a slow or
  * busy core takes fewer. Which thread computes a unit changes no bit of it.
@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "model/model.h"
 #include "model/op.h"
+#include "model/op_rows.h"
 #include "os/worker_pool.h"
 
 #include <stdatomic.h>
@@ -19,7 +20,7 @@ enum {
     UNIT_BYTES_MIN = 64 << 10,   /* of weights: one stream of memory for a while */
 };
 
-enum finish { FINISH_NOTHING, FINISH_ADD, FINISH_SWIGLU };
+enum finish { FINISH_NOTHING, FINISH_ADD, FINISH_ACTIVATE };
 
 struct products_job {
     struct forward *f;
@@ -28,7 +29,8 @@ struct products_job {
     const struct op_product *products;
     size_t product_count;
     enum finish finish;
-    float *sum; /* FINISH_ADD */
+    float *sum;              /* FINISH_ADD */
+    const float *row_scales; /* of what is added; NULL: 1 */
     bool needs_kind[KERNEL_ACTIVATION_COUNT];
     bool converts_in_workers;
     size_t unit_rows;
@@ -88,14 +90,16 @@ static void finish(const struct products_job *job, struct worker_share share)
     for (uint32_t i = 0; i < f->row_count; i++) {
         const size_t at = i * stride + share.begin;
         float *first = job->products[0].out + at;
-        if (job->finish == FINISH_ADD)
-            f->kernels->add(job->sum + at, first, n, job->sum + at);
+        if (job->finish == FINISH_ACTIVATE)
+            op_activate(f, first, job->product_count > 1 ? job->products[1].out + at : NULL, n);
+        else if (job->row_scales)
+            f->kernels->add_scaled(first, job->row_scales[i], n, job->sum + at);
         else
-            f->kernels->swiglu(first, job->products[1].out + at, n, first);
+            f->kernels->add(job->sum + at, first, n, job->sum + at);
     }
 }
 
-/* Units of one product; SwiGLU needs the same rows of both in one unit. */
+/* Units of one product; an activation needs the same rows of both in one unit. */
 static size_t units_of(const struct products_job *job, size_t product)
 {
     return (job->products[product].weight->row_count + job->unit_rows - 1) / job->unit_rows;
@@ -113,7 +117,7 @@ static void run_unit(const struct products_job *job, size_t unit)
 {
     size_t product = 0;
     size_t last = 0;
-    if (job->finish == FINISH_SWIGLU)
+    if (job->finish == FINISH_ACTIVATE)
         last = job->product_count - 1;
     else
         for (; unit >= units_of(job, product); product++, last++)
@@ -144,19 +148,19 @@ static void products_worker(unsigned index, unsigned count, void *context)
 /* Chooses the size of units for `thread_count` threads. */
 static void cut_units(struct products_job *job, size_t thread_count)
 {
-    const bool is_swiglu = job->finish == FINISH_SWIGLU;
+    const bool is_fused = job->finish == FINISH_ACTIVATE;
     size_t row_count = 0;
     size_t row_bytes = 1; /* of the widest row */
     for (size_t i = 0; i < job->product_count; i++) {
         const struct weight *weight = job->products[i].weight;
-        row_count += i == 0 || !is_swiglu ? weight->row_count : 0;
+        row_count += i == 0 || !is_fused ? weight->row_count : 0;
         row_bytes = weight->row_bytes > row_bytes ? weight->row_bytes : row_bytes;
     }
     const size_t even = row_count / (thread_count * UNITS_PER_THREAD);
     const size_t worth = UNIT_BYTES_MIN / row_bytes;
     const size_t rows = (even > worth ? even : worth) + 1;
     job->unit_rows = (rows + KERNEL_ROW_ALIGN - 1) / KERNEL_ROW_ALIGN * KERNEL_ROW_ALIGN;
-    for (size_t i = 0; i < (is_swiglu ? 1 : job->product_count); i++)
+    for (size_t i = 0; i < (is_fused ? 1 : job->product_count); i++)
         job->unit_count += units_of(job, i);
 }
 
@@ -194,28 +198,59 @@ void op_products(struct forward *f, const float *input, const struct op_product 
     run(&job);
 }
 
+static void product_add(struct forward *f, const float *input, const struct op_product *product,
+                        const float *row_scales, float *sum)
+{
+    struct products_job job = {.f = f,
+                               .input = input,
+                               .products = product,
+                               .product_count = 1,
+                               .finish = FINISH_ADD,
+                               .sum = sum,
+                               .row_scales = row_scales};
+    run(&job);
+}
+
 void op_product_add(struct forward *f, const float *input, const struct weight *weight,
                     const float *bias, float *sum)
 {
     const struct op_product product = {.weight = weight, .bias = bias, .out = f->normed};
-    struct products_job job = {.f = f,
-                               .input = input,
-                               .products = &product,
-                               .product_count = 1,
-                               .finish = FINISH_ADD,
-                               .sum = sum};
-    run(&job);
+    product_add(f, input, &product, NULL, sum);
 }
 
-void op_swiglu_products(struct forward *f, const float *input, const struct weight *gate,
-                        const struct weight *up)
+/* ---------------------------------------------------------------- feed-forward */
+
+void op_activate(const struct forward *f, float *gate, const float *up, size_t n)
 {
-    const struct op_product products[] = {{.weight = gate, .out = f->gate},
-                                          {.weight = up, .out = f->up}};
+    const struct kernel_table *kernels = f->kernels;
+    switch (f->model->shape.activation) {
+    case FFN_SILU_GATED: kernels->swiglu(gate, up, n, gate); break;
+    case FFN_GELU_GATED: kernels->geglu(gate, up, n, gate); break;
+    case FFN_CLAMPED_GATED: kernels->swiglu_clamped(gate, up, n, gate); break;
+    case FFN_RELU_SQUARED: kernels->relu_squared(gate, n, gate); break;
+    }
+}
+
+void op_ffn(struct forward *f, const struct op_ffn *args)
+{
+    const struct ffn_weights *w = args->weights;
+    const struct op_product products[] = {
+        {.weight = &w->gate, .bias = w->gate_bias, .out = f->gate},
+        {.weight = &w->up, .bias = w->up_bias, .out = f->up},
+    };
+    const struct op_product no_gate = {.weight = &w->up, .bias = w->up_bias, .out = f->gate};
+    const bool has_gate = f->model->shape.activation != FFN_RELU_SQUARED;
     struct products_job job = {.f = f,
-                               .input = input,
-                               .products = products,
-                               .product_count = ARRAY_LEN(products),
-                               .finish = FINISH_SWIGLU};
+                               .input = args->input,
+                               .products = has_gate ? products : &no_gate,
+                               .product_count = has_gate ? ARRAY_LEN(products) : 1,
+                               .finish = FINISH_ACTIVATE};
     run(&job);
+    struct op_product down = {.weight = &w->down, .bias = w->down_bias, .out = f->normed};
+    if (args->adds) {
+        product_add(f, f->gate, &down, args->row_scales, args->out);
+    } else {
+        down.out = args->out;
+        op_products(f, f->gate, &down, 1);
+    }
 }

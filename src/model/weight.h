@@ -3,6 +3,9 @@
  *
  * [row_count][column_count], rows one after another; a row is column_count values in blocks of the
  * element type. Products are out[row] = sum over columns of weight[row][column] * x[column].
+ *
+ * A tensor of three dimensions (one matrix per expert, or per head) is a stack of slices of that
+ * shape, slice_bytes apart; weight_slice() takes one out.
  */
 #pragma once
 
@@ -17,4 +20,15 @@ struct weight {
     uint32_t row_count;
     uint32_t column_count;
     enum dtype dtype;
+    uint32_t slice_count; /* 1: a plain matrix; 0: the model has no such weight */
+    size_t slice_bytes;   /* from one slice to the next */
 };
+
+/* Slice `slice` (< slice_count) as a plain matrix. */
+static inline struct weight weight_slice(const struct weight *weight, uint32_t slice)
+{
+    struct weight one = *weight;
+    one.data += slice * weight->slice_bytes;
+    one.slice_count = 1;
+    return one;
+}

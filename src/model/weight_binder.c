@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_LEN_MAX = 96 };
+enum { NAME_LEN_MAX = 96, ARENA_ROUNDING_BYTES = 16 };
 
 /* NULL when the file lacks it: an error unless the spec is optional. */
 static enum status find(const struct weight_binder *bind, const char *name, bool is_optional,
@@ -26,22 +26,27 @@ static enum status find(const struct weight_binder *bind, const char *name, bool
 }
 
 static enum status check_shape(const struct tensor *tensor, const char *name, uint64_t columns,
-                               uint64_t rows, struct error *err)
+                               uint64_t rows, uint64_t slices, struct error *err)
 {
     const uint64_t *dims = tensor->dims;
-    if (dims[0] == columns && dims[1] == rows && dims[2] == 1 && dims[3] == 1)
+    if (dims[0] == columns && dims[1] == rows && dims[2] == slices && dims[3] == 1)
         return OK;
+    char stack[32] = "";
+    if (slices != 1)
+        snprintf(stack, sizeof(stack), " x %" PRIu64, slices);
     return error_set(err, E_FORMAT,
                      "tensor %s is %" PRIu64 " x %" PRIu64 " x %" PRIu64 " x %" PRIu64
-                     "; this model needs %" PRIu64 " x %" PRIu64,
-                     name, dims[0], dims[1], dims[2], dims[3], columns, rows);
+                     "; this model needs %" PRIu64 " x %" PRIu64 "%s",
+                     name, dims[0], dims[1], dims[2], dims[3], columns, rows, stack);
 }
 
 static enum status bind_matrix(struct weight_binder *bind, const char *name,
                                const struct tensor *tensor, const struct weight_binder_spec *spec,
                                struct error *err)
 {
-    TRY(check_shape(tensor, name, spec->columns, spec->rows, err));
+    struct model *model = bind->model;
+    const uint32_t slices = spec->slices ? spec->slices : 1;
+    TRY(check_shape(tensor, name, spec->columns, spec->rows, slices, err));
     const struct dtype_info *info = dtype_find(tensor->dtype);
     if (!info || !info->is_supported)
         return error_set(err, E_UNSUPPORTED,
@@ -53,23 +58,27 @@ static enum status bind_matrix(struct weight_binder *bind, const char *name,
         .row_count = spec->rows,
         .column_count = spec->columns,
         .dtype = tensor->dtype,
+        .slice_count = slices,
+        .slice_bytes = tensor_row_bytes(tensor) * spec->rows,
     };
-    bind->model->uses_dtype[tensor->dtype] = true;
-    bind->model->weight_bytes += tensor->byte_count;
+    model->uses_dtype[tensor->dtype] = true;
+    model->weight_bytes += tensor->byte_count;
+    if (spec->columns > model->columns_max)
+        model->columns_max = spec->columns;
     return OK;
 }
 
 /* Element `index` of a plain tensor; the data may be unaligned. */
-static float element(const struct tensor *tensor, uint32_t index)
+static float element(const struct tensor *tensor, size_t index)
 {
     const unsigned char *data = tensor->data;
     if (tensor->dtype == DTYPE_F32) {
         float value = 0;
-        memcpy(&value, data + (size_t)index * sizeof(value), sizeof(value));
+        memcpy(&value, data + index * sizeof(value), sizeof(value));
         return value;
     }
     uint16_t bits = 0;
-    memcpy(&bits, data + (size_t)index * sizeof(bits), sizeof(bits));
+    memcpy(&bits, data + index * sizeof(bits), sizeof(bits));
     return tensor->dtype == DTYPE_F16 ? half_to_float(bits) : bfloat16_to_float(bits);
 }
 
@@ -77,15 +86,20 @@ static enum status bind_vector(struct weight_binder *bind, const char *name,
                                const struct tensor *tensor, const struct weight_binder_spec *spec,
                                struct error *err)
 {
-    TRY(check_shape(tensor, name, spec->columns, 1, err));
+    const uint32_t rows = spec->rows ? spec->rows : 1;
+    TRY(check_shape(tensor, name, spec->columns, rows, 1, err));
     if (tensor->dtype != DTYPE_F32 && tensor->dtype != DTYPE_F16 && tensor->dtype != DTYPE_BF16)
         return error_set(err, E_UNSUPPORTED,
                          "tensor %s has the element type %s; norms and biases are F32, F16 or BF16",
                          name, dtype_name(tensor->dtype));
-    float *values = arena_alloc_array(&bind->model->memory, spec->columns, sizeof(*values));
+    const size_t count = (size_t)rows * spec->columns;
+    bind->vector_bytes += count * sizeof(float) + ARENA_ROUNDING_BYTES;
+    if (bind->counts_only)
+        return OK;
+    float *values = arena_alloc_array(&bind->model->memory, count, sizeof(*values));
     if (!values)
         return error_set(err, E_NO_MEMORY, "no memory for the tensor %s", name);
-    for (uint32_t i = 0; i < spec->columns; i++)
+    for (size_t i = 0; i < count; i++)
         values[i] = element(tensor, i);
     *spec->vector = values;
     return OK;
@@ -107,6 +121,13 @@ static enum status bind_tensor(struct weight_binder *bind, const char *name,
     return OK;
 }
 
+/* What a token multiplies with of this matrix. */
+static uint64_t multiply_adds_of(const struct weight_binder_spec *spec)
+{
+    const uint32_t slices = spec->slices ? spec->slices : 1;
+    return (uint64_t)spec->rows * spec->columns * (spec->slices_used ? spec->slices_used : slices);
+}
+
 enum status weight_binder_layer(struct weight_binder *bind, uint32_t layer,
                                 const struct weight_binder_spec *specs, size_t count,
                                 struct error *err)
@@ -115,9 +136,26 @@ enum status weight_binder_layer(struct weight_binder *bind, uint32_t layer,
         char name[NAME_LEN_MAX];
         snprintf(name, sizeof(name), "blk.%" PRIu32 ".%s", layer, specs[i].name);
         TRY(bind_tensor(bind, name, &specs[i], err));
-        if (specs[i].matrix)
-            bind->model->multiply_adds += (uint64_t)specs[i].rows * specs[i].columns;
+        if (specs[i].matrix && specs[i].matrix->data)
+            bind->model->multiply_adds += multiply_adds_of(&specs[i]);
     }
+    return OK;
+}
+
+enum status weight_binder_pair(struct weight_binder *bind, uint32_t layer,
+                               const struct weight_binder_spec *spec, struct weight *first,
+                               struct weight *second, struct error *err)
+{
+    struct weight both = {0};
+    struct weight_binder_spec whole = *spec;
+    whole.matrix = &both;
+    whole.rows = 2 * spec->rows;
+    TRY(weight_binder_layer(bind, layer, &whole, 1, err));
+    if (!both.data)
+        return OK;
+    both.row_count = spec->rows;
+    *first = *second = both;
+    second->data += spec->rows * both.row_bytes;
     return OK;
 }
 
@@ -148,7 +186,7 @@ enum status weight_binder_outer(struct weight_binder *bind, struct error *err)
 enum status weight_binder_rope_factors(struct weight_binder *bind, struct error *err)
 {
     struct model *model = bind->model;
-    const uint32_t count = model->shape.rope.dim / 2;
+    const uint32_t count = model->shape.rope[0].dim / 2;
     const struct weight_binder_spec spec = {.name = "rope_freqs.weight",
                                             .vector = &model->rope_factors,
                                             .columns = count,
@@ -161,14 +199,31 @@ enum status weight_binder_rope_factors(struct weight_binder *bind, struct error 
     return OK;
 }
 
+/* Whether `name` is "blk.<n>." with n a block behind the layers that a step runs through. */
+static bool is_behind_layers(const struct model_shape *s, struct str name)
+{
+    if (!str_starts_with(name, STR("blk.")))
+        return false;
+    uint64_t block = 0;
+    size_t at = 4;
+    for (; at < name.len && name.ptr[at] >= '0' && name.ptr[at] <= '9' && block < s->block_count;
+         at++)
+        block = 10 * block + (uint64_t)(name.ptr[at] - '0');
+    return at > 4 && at < name.len && name.ptr[at] == '.' && block >= s->layer_count &&
+           block < s->block_count;
+}
+
 enum status weight_binder_finish(const struct weight_binder *bind, struct error *err)
 {
+    const struct model_shape *s = &bind->model->shape;
     const size_t count = gguf_tensor_count(bind->file);
     for (size_t i = 0; i < count; i++) {
         const struct str name = gguf_tensor(bind->file, i)->name;
         uint64_t unused = 0;
-        /* Scales of activations, for devices that quantize them: no effect on the result. */
-        if (str_ends_with(name, STR(".input_scale")) || hash_map_find(&bind->bound, name, &unused))
+        /* Scales of activations, for devices that quantize them: no effect on the result. Blocks
+         * for speculation: of use only to families that bind them. */
+        if (str_ends_with(name, STR(".input_scale")) || is_behind_layers(s, name) ||
+            hash_map_find(&bind->bound, name, &unused))
             continue;
         return error_set(err, E_UNSUPPORTED,
                          "the file has a tensor %.*s, which holt does not use in a %s model",

@@ -27,16 +27,20 @@ struct weight_binder {
     const struct gguf *file;
     struct model *model;
     struct hash_map bound; /* names taken so far */
+    bool counts_only;      /* vectors are checked and counted, not converted: they stay NULL */
+    uint64_t vector_bytes; /* of the vectors bound so far, as floats */
 };
 
 /* One tensor: exactly one of `matrix` and `vector` is set. */
 struct weight_binder_spec {
     const char *name;      /* whole, or what follows "blk.<layer>." */
     struct weight *matrix; /* [rows][columns] */
-    const float **vector;  /* [columns], F32, F16 or BF16 in the file */
+    const float **vector;  /* [rows or 1][columns], F32, F16 or BF16 in the file */
     uint32_t columns;
-    uint32_t rows;    /* of a matrix */
-    bool is_optional; /* stays NULL or zeroed when the file lacks it */
+    uint32_t rows;        /* of a matrix; a vector may have rows too: [rows][columns] */
+    uint32_t slices;      /* of a matrix with three dimensions; 0: it has two */
+    uint32_t slices_used; /* by one token, for counting work; 0: all */
+    bool is_optional;     /* stays NULL or zeroed when the file lacks it */
 };
 
 /* Binds tensors "blk.<layer>.<name>". */
@@ -47,6 +51,12 @@ MUST_USE enum status weight_binder_layer(struct weight_binder *bind, uint32_t la
 /* Binds token_embd, output_norm and output; without output.weight the model is tied and
  * token_embd serves for both. */
 MUST_USE enum status weight_binder_outer(struct weight_binder *bind, struct error *err);
+
+/* Binds two matrices that lie in one tensor of 2 * rows rows, in every slice `first` before
+ * `second`; otherwise as weight_binder_layer() with one spec, whose `matrix` is not used. */
+MUST_USE enum status weight_binder_pair(struct weight_binder *bind, uint32_t layer,
+                                        const struct weight_binder_spec *spec, struct weight *first,
+                                        struct weight *second, struct error *err);
 
 /* Binds the optional divisors of the rotation frequencies, rope_freqs.weight: finite, above 0. */
 MUST_USE enum status weight_binder_rope_factors(struct weight_binder *bind, struct error *err);

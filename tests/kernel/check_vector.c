@@ -83,6 +83,19 @@ static void check_unary(struct check *c, const char *name, kernel_unary_fn *refe
     vectors_free(c, &v);
 }
 
+static void check_add_scaled(struct check *c, size_t n, int pattern)
+{
+    check_case(c, "add_scaled, %zu values, pattern %d", n, pattern);
+    struct vectors v = vectors_new(c, n, pattern);
+    const float scale = check_float(c, -2.0f, 2.0f);
+    memcpy(v.want, v.y, n * sizeof(float));
+    memcpy(v.got, v.y, n * sizeof(float));
+    c->reference->add_scaled(v.x, scale, n, v.want);
+    c->candidate->add_scaled(v.x, scale, n, v.got);
+    check_floats(c, v.got, v.want, n);
+    vectors_free(c, &v);
+}
+
 static void check_rms_norm(struct check *c, size_t n, int pattern, bool has_weight)
 {
     check_case(c, "rms_norm, %zu values, pattern %d", n, pattern);
@@ -162,6 +175,10 @@ static void check_length(struct check *c, size_t n, int pattern)
     check_binary(c, "add", ref->add, new->add, n, pattern);
     check_binary(c, "mul", ref->mul, new->mul, n, pattern);
     check_binary(c, "swiglu", ref->swiglu, new->swiglu, n, pattern);
+    check_binary(c, "geglu", ref->geglu, new->geglu, n, pattern);
+    check_binary(c, "swiglu_clamped", ref->swiglu_clamped, new->swiglu_clamped, n, pattern);
+    check_unary(c, "relu_squared", ref->relu_squared, new->relu_squared, n, pattern);
+    check_add_scaled(c, n, pattern);
     check_unary(c, "exp_row", ref->exp_row, new->exp_row, n, pattern);
     check_unary(c, "softmax", ref->softmax, new->softmax, n, pattern);
     check_rms_norm(c, n, pattern, check_int(c, 0, 1) == 1);

@@ -3,6 +3,7 @@
  *
  * Threads: any; no state.
  */
+#include "kernel/gated_units.h"
 #include "kernel/kernel_table.h"
 #include "kernel/lanes.h"
 #include "kernel/ref/kernel_ref.h"
@@ -38,6 +39,40 @@ static void swiglu(const float *x, const float *y, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = x[i] / (1.0f + vector_exp(-x[i])) * y[i];
+}
+
+static void geglu(const float *x, const float *y, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float bend = fmaf(x[i] * x[i], GATED_GELU_CUBIC, 1.0f);
+        out[i] = x[i] / (1.0f + vector_exp(-(x[i] * GATED_GELU_SCALE * bend))) * y[i];
+    }
+}
+
+/* Comparisons as minps and maxps make them: a NaN passes. */
+static void swiglu_clamped(const float *x, const float *y, size_t n, float *out)
+{
+    const float limit = GATED_CLAMP_LIMIT;
+    for (size_t i = 0; i < n; i++) {
+        const float gate = limit < x[i] ? limit : x[i];
+        float up = limit < y[i] ? limit : y[i];
+        up = -limit > up ? -limit : up;
+        out[i] = gate / (1.0f + vector_exp(-(gate * GATED_CLAMP_FACTOR))) * (up + 1.0f);
+    }
+}
+
+static void relu_squared(const float *x, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float v = 0.0f > x[i] ? 0.0f : x[i];
+        out[i] = v * v;
+    }
+}
+
+static void add_scaled(const float *x, float scale, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = fmaf(x[i], scale, out[i]);
 }
 
 static void exp_row(const float *x, size_t n, float *out)
@@ -97,6 +132,10 @@ void vector_ref_fill(struct kernel_table *table)
     table->add = add;
     table->mul = mul;
     table->swiglu = swiglu;
+    table->geglu = geglu;
+    table->swiglu_clamped = swiglu_clamped;
+    table->relu_squared = relu_squared;
+    table->add_scaled = add_scaled;
     table->exp_row = exp_row;
     table->softmax = softmax;
     table->to_f16 = to_f16;

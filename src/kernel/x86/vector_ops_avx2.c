@@ -5,6 +5,7 @@
  * Threads: any; no state.
  */
 #include "kernel/activation.h"
+#include "kernel/gated_units.h"
 #include "kernel/kernel_table.h"
 #include "kernel/x86/kernel_x86.h"
 #include "kernel/x86/unroll.h"
@@ -40,6 +41,59 @@ static void swiglu(const float *x, const float *y, size_t n, float *out)
         const __m256 e = vector_avx2_exp(_mm256_xor_ps(a, sign));
         const __m256 silu = _mm256_div_ps(a, _mm256_add_ps(_mm256_set1_ps(1.0f), e));
         vector_avx2_store(out + i, n - i, _mm256_mul_ps(silu, vector_avx2_load(y + i, n - i)));
+    }
+}
+
+/* v / (1 + exp(-slope)) */
+TEMPLATE __m256 gated(__m256 v, __m256 slope)
+{
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    const __m256 e = vector_avx2_exp(_mm256_xor_ps(slope, sign));
+    return _mm256_div_ps(v, _mm256_add_ps(_mm256_set1_ps(1.0f), e));
+}
+
+static void geglu(const float *x, const float *y, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i += LANES) {
+        const __m256 a = vector_avx2_load(x + i, n - i);
+        const __m256 bend = _mm256_fmadd_ps(_mm256_mul_ps(a, a), _mm256_set1_ps(GATED_GELU_CUBIC),
+                                            _mm256_set1_ps(1.0f));
+        const __m256 slope =
+            _mm256_mul_ps(_mm256_mul_ps(a, _mm256_set1_ps(GATED_GELU_SCALE)), bend);
+        vector_avx2_store(out + i, n - i,
+                          _mm256_mul_ps(gated(a, slope), vector_avx2_load(y + i, n - i)));
+    }
+}
+
+static void swiglu_clamped(const float *x, const float *y, size_t n, float *out)
+{
+    const __m256 limit = _mm256_set1_ps(GATED_CLAMP_LIMIT);
+    for (size_t i = 0; i < n; i += LANES) {
+        const __m256 gate = _mm256_min_ps(limit, vector_avx2_load(x + i, n - i));
+        __m256 up = _mm256_min_ps(limit, vector_avx2_load(y + i, n - i));
+        up = _mm256_max_ps(_mm256_set1_ps(-GATED_CLAMP_LIMIT), up);
+        const __m256 slope = _mm256_mul_ps(gate, _mm256_set1_ps(GATED_CLAMP_FACTOR));
+        vector_avx2_store(
+            out + i, n - i,
+            _mm256_mul_ps(gated(gate, slope), _mm256_add_ps(up, _mm256_set1_ps(1.0f))));
+    }
+}
+
+static void relu_squared(const float *x, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i += LANES) {
+        const __m256 v = _mm256_max_ps(_mm256_setzero_ps(), vector_avx2_load(x + i, n - i));
+        vector_avx2_store(out + i, n - i, _mm256_mul_ps(v, v));
+    }
+}
+
+static void add_scaled(const float *x, float scale, size_t n, float *out)
+{
+    const __m256 factor = _mm256_set1_ps(scale);
+    for (size_t i = 0; i < n; i += LANES) {
+        const __m256 sum = vector_avx2_load(out + i, n - i);
+        vector_avx2_store(out + i, n - i,
+                          _mm256_fmadd_ps(vector_avx2_load(x + i, n - i), factor, sum));
     }
 }
 
@@ -247,6 +301,10 @@ void vector_ops_avx2_fill(struct kernel_table *table)
     table->add = add;
     table->mul = mul;
     table->swiglu = swiglu;
+    table->geglu = geglu;
+    table->swiglu_clamped = swiglu_clamped;
+    table->relu_squared = relu_squared;
+    table->add_scaled = add_scaled;
     table->exp_row = exp_row;
     table->to_f16 = to_f16;
     table->rms_norm = rms_norm;

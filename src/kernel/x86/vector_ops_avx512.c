@@ -5,6 +5,7 @@
  * Threads: any; no state.
  */
 #include "kernel/activation.h"
+#include "kernel/gated_units.h"
 #include "kernel/kernel_table.h"
 #include "kernel/x86/kernel_x86.h"
 #include "kernel/x86/unroll.h"
@@ -46,6 +47,63 @@ static void swiglu(const float *x, const float *y, size_t n, float *out)
         const __m512 e = vector_avx512_exp(_mm512_xor_ps(a, sign));
         const __m512 silu = _mm512_div_ps(a, _mm512_add_ps(_mm512_set1_ps(1.0f), e));
         _mm512_mask_storeu_ps(out + i, there, _mm512_mul_ps(silu, b));
+    }
+}
+
+/* v / (1 + exp(-slope)) */
+TEMPLATE __m512 gated(__m512 v, __m512 slope)
+{
+    const __m512 sign = _mm512_set1_ps(-0.0f);
+    const __m512 e = vector_avx512_exp(_mm512_xor_ps(slope, sign));
+    return _mm512_div_ps(v, _mm512_add_ps(_mm512_set1_ps(1.0f), e));
+}
+
+static void geglu(const float *x, const float *y, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i += LANES) {
+        const __mmask16 there = vector_avx512_first(n - i);
+        const __m512 a = _mm512_maskz_loadu_ps(there, x + i);
+        const __m512 bend = _mm512_fmadd_ps(_mm512_mul_ps(a, a), _mm512_set1_ps(GATED_GELU_CUBIC),
+                                            _mm512_set1_ps(1.0f));
+        const __m512 slope =
+            _mm512_mul_ps(_mm512_mul_ps(a, _mm512_set1_ps(GATED_GELU_SCALE)), bend);
+        _mm512_mask_storeu_ps(out + i, there,
+                              _mm512_mul_ps(gated(a, slope), _mm512_maskz_loadu_ps(there, y + i)));
+    }
+}
+
+static void swiglu_clamped(const float *x, const float *y, size_t n, float *out)
+{
+    const __m512 limit = _mm512_set1_ps(GATED_CLAMP_LIMIT);
+    for (size_t i = 0; i < n; i += LANES) {
+        const __mmask16 there = vector_avx512_first(n - i);
+        const __m512 gate = _mm512_min_ps(limit, _mm512_maskz_loadu_ps(there, x + i));
+        __m512 up = _mm512_min_ps(limit, _mm512_maskz_loadu_ps(there, y + i));
+        up = _mm512_max_ps(_mm512_set1_ps(-GATED_CLAMP_LIMIT), up);
+        const __m512 slope = _mm512_mul_ps(gate, _mm512_set1_ps(GATED_CLAMP_FACTOR));
+        _mm512_mask_storeu_ps(
+            out + i, there,
+            _mm512_mul_ps(gated(gate, slope), _mm512_add_ps(up, _mm512_set1_ps(1.0f))));
+    }
+}
+
+static void relu_squared(const float *x, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i += LANES) {
+        const __mmask16 there = vector_avx512_first(n - i);
+        const __m512 v = _mm512_max_ps(_mm512_setzero_ps(), _mm512_maskz_loadu_ps(there, x + i));
+        _mm512_mask_storeu_ps(out + i, there, _mm512_mul_ps(v, v));
+    }
+}
+
+static void add_scaled(const float *x, float scale, size_t n, float *out)
+{
+    const __m512 factor = _mm512_set1_ps(scale);
+    for (size_t i = 0; i < n; i += LANES) {
+        const __mmask16 there = vector_avx512_first(n - i);
+        const __m512 sum = _mm512_maskz_loadu_ps(there, out + i);
+        _mm512_mask_storeu_ps(out + i, there,
+                              _mm512_fmadd_ps(_mm512_maskz_loadu_ps(there, x + i), factor, sum));
     }
 }
 
@@ -231,6 +289,10 @@ void vector_ops_avx512_fill(struct kernel_table *table)
     table->add = add;
     table->mul = mul;
     table->swiglu = swiglu;
+    table->geglu = geglu;
+    table->swiglu_clamped = swiglu_clamped;
+    table->relu_squared = relu_squared;
+    table->add_scaled = add_scaled;
     table->exp_row = exp_row;
     table->to_f16 = to_f16;
     table->rms_norm = rms_norm;

@@ -9,11 +9,11 @@
 
 #include <string.h>
 
-static const struct kv_cache_config small = {.layer_count = 3,
-                                             .kv_head_count = 2,
-                                             .head_dim = 4,
-                                             .kind = KV_KIND_F32,
-                                             .token_capacity = 640};
+/* Layers need not be alike; the last keeps values in its keys. */
+static const struct kv_cache_layer layers[] = {{2, 4, 4}, {1, 6, 2}, {1, 8, 0}};
+
+static const struct kv_cache_config small = {
+    .layers = layers, .layer_count = ARRAY_LEN(layers), .kind = KV_KIND_F32, .token_capacity = 640};
 
 /* Stands for the keys and values of one token: one number in every layer, first bytes of its
  * place. */
@@ -21,8 +21,7 @@ static uint32_t *token_mark(const struct kv_view *view, const struct kv_cache_se
                             uint32_t layer, uint32_t position)
 {
     const uint32_t page = kv_cache_seq_pages(seq)[position / KV_PAGE_TOKENS];
-    unsigned char *bytes = view->bytes + layer * view->layer_bytes + page * view->page_layer_bytes;
-    return (uint32_t *)(void *)bytes + position % KV_PAGE_TOKENS;
+    return (uint32_t *)(void *)kv_view_page(view, layer, page) + position % KV_PAGE_TOKENS;
 }
 
 static void append_marks(const struct kv_cache *cache, struct kv_cache_seq *seq, uint32_t first,
@@ -138,9 +137,9 @@ static void bad_requests_are_refused_with_a_sentence(void **state)
     assert_int_equal(kv_cache_new(&config, &cache, &error), E_INVALID);
     config.token_capacity = KV_CACHE_TOKENS_MAX + 1;
     assert_int_equal(kv_cache_new(&config, &cache, &error), E_INVALID);
-    config = (struct kv_cache_config){.layer_count = UINT32_MAX,
-                                      .kv_head_count = UINT32_MAX,
-                                      .head_dim = UINT32_MAX,
+    const struct kv_cache_layer huge = {UINT32_MAX, UINT32_MAX, UINT32_MAX};
+    config = (struct kv_cache_config){.layers = &huge,
+                                      .layer_count = 1,
                                       .kind = KV_KIND_F32,
                                       .token_capacity = KV_CACHE_TOKENS_MAX};
     assert_true(kv_cache_bytes(&config) == SIZE_MAX);

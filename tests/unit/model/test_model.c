@@ -244,7 +244,7 @@ static const struct change_case key_cases[] = {
      QWEN3,
      {"expert_count", TINY_MODEL_U32, .value = 8},
      E_UNSUPPORTED,
-     "qwen3.expert_count = 8: mixtures of experts are not supported yet"},
+     "qwen3.expert_count = 8: a qwen3 model with experts is not supported"},
     {"no experts", LLAMA, {"expert_count", TINY_MODEL_U32, .value = 0}, OK, NULL},
     {"not causal",
      LLAMA,

@@ -1,0 +1,183 @@
+#include "engine/generation.h"
+
+#include "engine/engine_internal.h"
+#include "engine/session_internal.h"
+#include "infer/token_mask.h"
+
+enum { TEXT_BEFORE_TOKENS = 8 };
+
+static bool pass_event(void *context, const struct chat_event *event)
+{
+    struct generation *g = context;
+    if (g->event && !g->event(g->context, event))
+        g->is_cancelled = true;
+    return !g->is_cancelled;
+}
+
+void generation_init(struct generation *g, const struct generation_config *config)
+{
+    struct session *session = config->session;
+    const struct engine *engine = session->engine;
+    const uint32_t room = session_room(session);
+    const uint32_t wanted = config->limits->token_count_max;
+    *g = (struct generation){
+        .session = session,
+        .limits = *config->limits,
+        .mask = config->mask,
+        .event = config->event,
+        .context = config->context,
+        .token_count_max = wanted && wanted < room ? wanted : room,
+        .result = {.prompt_tokens = session->count,
+                   .cached_tokens = session_cached_tokens(session)},
+    };
+    detokenizer_init(&g->detokenizer, engine->tokenizer, DETOKENIZER_SHOW_SPECIAL);
+    const struct output_parser_config parser = {
+        .format = engine->tool_format,
+        .reasoning = engine->reasoning,
+        .starts_in_reasoning = g->limits.starts_in_reasoning,
+    };
+    output_parser_init(&g->parser, &parser);
+}
+
+void generation_done(struct generation *g)
+{
+    detokenizer_done(&g->detokenizer);
+    output_parser_done(&g->parser);
+    token_list_done(&g->forced);
+}
+
+/* Tokens that may still be made, the end token included. */
+static uint32_t tokens_left(const struct generation *g)
+{
+    return g->token_count_max - g->result.generated_tokens;
+}
+
+bool generation_is_over(const struct generation *g)
+{
+    return g->is_ended || g->is_cancelled || tokens_left(g) == 0;
+}
+
+/* What the mask may spend: the end token has a place of its own. */
+static uint32_t mask_budget(const struct generation *g)
+{
+    const uint32_t left = tokens_left(g);
+    return left > 0 ? left - 1 : 0;
+}
+
+/* The mask begins behind the last tokens of the log. */
+static enum status start_mask(struct generation *g, struct error *err)
+{
+    struct session *session = g->session;
+    strbuf_clear(&session->text);
+    uint32_t from = session->count > TEXT_BEFORE_TOKENS ? session->count - TEXT_BEFORE_TOKENS : 0;
+    for (; from < session->count; from++)
+        strbuf_add_str(&session->text,
+                       tokenizer_piece(session->engine->tokenizer, session->log[from].id));
+    return token_mask_start(g->mask, mask_budget(g), strbuf_view(&session->text), err);
+}
+
+/* Takes one token into log, mask and text. */
+static enum status take(struct generation *g, int32_t id, struct error *err)
+{
+    struct session *session = g->session;
+    const struct tokenizer *tokenizer = session->engine->tokenizer;
+    if (g->mask)
+        TRY(token_mask_accept(g->mask, id, err));
+    session_push(session, id, SEGMENT_MODEL, tokenizer_piece(tokenizer, id).len);
+    g->result.generated_tokens++;
+    if (tokenizer_is_eog(tokenizer, id) && !g->limits.ignores_end) {
+        g->is_ended = true;
+        return OK;
+    }
+    const struct str text = detokenizer_feed(&g->detokenizer, id);
+    output_parser_feed(&g->parser, text, pass_event, g);
+    return OK;
+}
+
+/* The only token of the set, or -1. */
+static int32_t single_token(const uint64_t *allowed, uint32_t vocab_size)
+{
+    int32_t found = -1;
+    for (uint32_t word = 0; word < (vocab_size + 63) / 64; word++) {
+        if (allowed[word] == 0)
+            continue;
+        if (found >= 0 || (allowed[word] & (allowed[word] - 1)))
+            return -1;
+        found = (int32_t)(word * 64 + (uint32_t)__builtin_ctzll(allowed[word]));
+    }
+    return found;
+}
+
+/* Appends what the mask leaves no choice about. */
+static enum status take_forced(struct generation *g, struct error *err)
+{
+    if (!g->mask || token_mask_is_free(g->mask))
+        return OK;
+    token_list_clear(&g->forced);
+    TRY(token_mask_forced_tokens(g->mask, mask_budget(g), &g->forced, err));
+    for (size_t i = 0; i < g->forced.count && !generation_is_over(g); i++) {
+        TRY(take(g, g->forced.ids[i], err));
+        g->result.forced_tokens++;
+    }
+    return OK;
+}
+
+static int32_t pick(struct generation *g, const uint64_t *allowed)
+{
+    const struct session *session = g->session;
+    const uint32_t wanted = session->sampler.repeat_last_count;
+    const uint32_t seen = session->count < wanted ? session->count : wanted;
+    const struct sampler_input input = {
+        .logits = session_last_logits(session),
+        .allowed = allowed,
+        .history = session->history + (session->count - seen),
+        .history_count = seen,
+        .position = session->count,
+    };
+    return sampler_pick(session->sampler_state, &session->sampler, &input);
+}
+
+/* One token: sampled, or one that the mask's set decides without the model. *out_waits: the model
+ * must be asked first, and nothing was taken. */
+static enum status take_next(struct generation *g, bool *out_waits, struct error *err)
+{
+    const uint64_t *allowed = g->mask ? token_mask_allowed(g->mask, mask_budget(g)) : NULL;
+    int32_t id = allowed ? single_token(allowed, g->session->pick_count) : -1;
+    *out_waits = id < 0 && session_pending(g->session) > 0;
+    if (*out_waits)
+        return OK;
+    if (id >= 0)
+        g->result.forced_tokens++;
+    else
+        id = pick(g, allowed);
+    if (id < 0)
+        return error_set(err, E_INVALID, "no token is allowed here");
+    return take(g, id, err);
+}
+
+enum status generation_advance(struct generation *g, struct error *err)
+{
+    if (!g->has_started && g->mask)
+        TRY(start_mask(g, err));
+    g->has_started = true;
+    bool waits = false;
+    while (!generation_is_over(g) && !waits) {
+        TRY(take_forced(g, err));
+        if (!generation_is_over(g))
+            TRY(take_next(g, &waits, err));
+    }
+    return OK;
+}
+
+void generation_finish(struct generation *g)
+{
+    if (!g->is_cancelled) {
+        output_parser_feed(&g->parser, detokenizer_flush(&g->detokenizer), pass_event, g);
+        output_parser_finish(&g->parser, pass_event, g);
+    }
+    const uint32_t wanted = g->limits.token_count_max;
+    g->result.end = g->is_cancelled                          ? SESSION_END_CANCELLED
+                    : g->is_ended                            ? SESSION_END_STOP
+                    : wanted && g->token_count_max == wanted ? SESSION_END_LENGTH
+                                                             : SESSION_END_CONTEXT;
+}
