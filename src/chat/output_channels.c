@@ -2,7 +2,8 @@
  * output_channels - output that is a row of messages with headers, as gpt-oss writes it.
  *
  *   <|start|>assistant<|channel|>analysis<|message|>thinking<|end|>
- *   <|start|>assistant<|channel|>commentary to=functions.NAME <|constrain|>json<|message|>{...}<|call|>
+ *   <|start|>assistant<|channel|>commentary to=functions.NAME <|constrain|>json
+ *   <|message|>{...}<|call|>
  *   <|start|>assistant<|channel|>final<|message|>the answer<|return|>
  *
  * The prompt ends with "<|start|>assistant". A message that is addressed to someone is a call, in

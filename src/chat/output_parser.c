@@ -91,7 +91,7 @@ void output_parser_report_text(const struct output_parser_step *step, size_t len
 void output_parser_search(struct output_parser_hits *search, struct str marker)
 {
     const size_t hit = marker.len ? str_find(search->text, marker, 0) : SIZE_MAX;
-    const size_t partial = tool_reader_partial(search->text, marker);
+    const size_t partial = str_partial(search->text, marker);
     search->first = hit < search->first ? hit : search->first;
     search->partial_max = partial > search->partial_max ? partial : search->partial_max;
 }

@@ -1,7 +1,8 @@
 /*
  * tool_format_deepseek_v31 - DeepSeek V3.1.
  *
- *     <｜tool▁calls▁begin｜><｜tool▁call▁begin｜>NAME<｜tool▁sep｜>{...}<｜tool▁call▁end｜><｜tool▁calls▁end｜>
+ *     <｜tool▁calls▁begin｜><｜tool▁call▁begin｜>NAME<｜tool▁sep｜>{...}
+ *     <｜tool▁call▁end｜><｜tool▁calls▁end｜>
  */
 #include "chat/tool_format_rows.h"
 

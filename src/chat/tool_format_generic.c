@@ -1,5 +1,6 @@
 /*
- * tool_format_generic - for templates that know no calls: JSON between tags, as most models have seen it.
+ * tool_format_generic - for templates that know no calls: JSON between tags, as most models have
+ * seen it.
  *
  *     <tool_call>
  *     {"name": NAME, "arguments": {...}}

@@ -1,5 +1,5 @@
 /*
- * tool_format_harmony - gpt-oss: messages with headers, see output_channels.h.
+ * tool_format_harmony - gpt-oss: messages with headers, see output_channels.c.
  *
  *     <|channel|>commentary to=functions.NAME <|constrain|>json<|message|>{...}<|call|>
  */

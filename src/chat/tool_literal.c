@@ -90,9 +90,8 @@ static bool read_marked(struct tool_literal *literal, struct str raw, size_t *at
         end_text(literal, out);
         return true;
     }
-    size_t held = literal->quote.len - 1; /* that many bytes may be the mark's beginning */
-    held = held < rest.len ? held : rest.len;
-    const struct str taken = str_slice(rest, 0, whole_len(str_slice(rest, 0, rest.len - held)));
+    const size_t sure_len = rest.len - str_partial(rest, literal->quote);
+    const struct str taken = str_slice(rest, 0, whole_len(str_slice(rest, 0, sure_len)));
     tool_literal_add_escaped(out, taken);
     *at += taken.len;
     return false;

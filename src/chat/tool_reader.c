@@ -103,16 +103,6 @@ static enum tool_reader_match take_words(struct str raw, size_t *at, struct str 
     return TOOL_READER_YES;
 }
 
-size_t tool_reader_partial(struct str text, struct str marker)
-{
-    size_t len = marker.len > 0 ? marker.len - 1 : 0;
-    for (len = len < text.len ? len : text.len; len > 0; len--) {
-        if (memcmp(text.ptr + text.len - len, marker.ptr, len) == 0)
-            return len;
-    }
-    return 0;
-}
-
 /* ---------------------------------------------------------------- bad calls and mentions */
 
 enum tool_reader_found tool_reader_bad(struct tool_reader *reader, size_t consumed,
@@ -290,6 +280,8 @@ static bool read_between(struct tool_reader *reader, struct str raw, bool is_fin
         rest.len > 0 && (syntax->shape == TOOL_FORMAT_OBJECT ? rest.ptr[0] == '{' : at > 0);
     if (match == TOOL_READER_MAYBE)
         *out_found = TOOL_READER_MORE;
+    if (match == TOOL_READER_YES && !rest.len) /* cut off between two calls */
+        reader->consumed = at;
     if (match != TOOL_READER_YES || !begins)
         return false;
     reader->at = at;

@@ -91,6 +91,3 @@ enum tool_reader_found tool_reader_read(struct tool_reader *reader, struct str r
 /* `consumed` bytes are a bad call. */
 enum tool_reader_found tool_reader_bad(struct tool_reader *reader, size_t consumed,
                                        const char *reason);
-
-/* The longest end of `text` that is a proper beginning of `marker`. */
-size_t tool_reader_partial(struct str text, struct str marker);

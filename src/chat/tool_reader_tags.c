@@ -153,7 +153,7 @@ static bool read_text(struct tool_reader *reader, struct str raw, struct str tag
                                  without_line_end(reader, str_slice(rest, 0, end)));
         return end_value(reader, reader->at + end + tag.len);
     }
-    struct str taken = str_slice(rest, 0, rest.len - tool_reader_partial(rest, tag));
+    struct str taken = str_slice(rest, 0, rest.len - str_partial(rest, tag));
     taken = without_line_end(reader, taken);
     taken = str_slice(taken, 0, taken.len - utf8_incomplete_tail(taken));
     tool_literal_add_escaped(&reader->arguments, taken);

@@ -118,7 +118,7 @@ static struct output_parser_config read_config(struct str text, json_t *tools)
     struct output_parser_config config = {
         .format = tool_format_find(str_split(&words, ' ')),
         .tools = tools,
-        .reasoning = output_parser_reasoning_of((struct str){0}),
+        .reasoning = output_parser_reasoning_of(golden_case_section(text, "input")),
         .starts_in_reasoning = words.ptr && str_equal_c(words, "think"),
     };
     assert_non_null(config.format);
