@@ -132,6 +132,10 @@ MUST_USE enum status infer_step(struct infer *infer, const struct infer_row *row
  * them. Valid until the next step. */
 const float *infer_logits(const struct infer *infer, size_t row_index);
 
+/* The logits of the sequence's newest token, [vocab_size]; NULL when they are gone. Of a recurrent
+ * model they last as long as the token, also in a fork; of others until the next step. */
+const float *infer_seq_logits(const struct infer_seq *seq);
+
 /* ---------------------------------------------------------------- facts */
 
 const struct model *infer_model(const struct infer *infer);
