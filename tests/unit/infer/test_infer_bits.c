@@ -8,6 +8,7 @@
 #include "kernel/kernel_table.h"
 #include "model/model.h"
 #include "os/cpu.h"
+#include "tests/tiny_hybrid.h"
 #include "tests/unit/infer/loaded_model.h"
 
 enum { TOKENS = 150, LONG_TOKENS = KERNEL_SPAN_TOKENS + 90, FORK_AT = 70 };
@@ -304,6 +305,17 @@ static void logits_depend_only_on_the_tokens(void **state)
     }
 }
 
+static void logits_of_recurrent_models_depend_only_on_the_tokens(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(tiny_hybrids); i++) {
+        test_case(tiny_hybrids[i].name);
+        struct loaded_model loaded = loaded_model_from_bytes(tiny_hybrid_bytes(&tiny_hybrids[i]));
+        struct bits_case c = begin(loaded, i % 2 ? KV_KIND_F32 : KV_KIND_F16, TOKENS);
+        check_all(&c);
+    }
+}
+
 static void logits_of_a_long_text_depend_only_on_the_tokens(void **state)
 {
     (void)state;
@@ -360,6 +372,7 @@ int test_infer_bits(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logits_depend_only_on_the_tokens),
+        cmocka_unit_test(logits_of_recurrent_models_depend_only_on_the_tokens),
         cmocka_unit_test(logits_of_a_long_text_depend_only_on_the_tokens),
         cmocka_unit_test(the_kv_kind_does_change_the_bits),
         cmocka_unit_test(recorded_models_depend_only_on_the_tokens),
