@@ -7,6 +7,7 @@
 #include "engine/engine_internal.h"
 #include "gguf/gguf.h"
 #include "infer/infer.h"
+#include "infer/sampler.h"
 #include "infer/token_mask.h"
 #include "model/arithmetic_version.h"
 #include "model/model.h"
@@ -171,6 +172,9 @@ enum status engine_open(const struct engine_config *config, struct engine **out,
     TRY(describe(engine, config, err));
     TRY(read_template(engine, err));
     TRY(start_infer(engine, config, err));
+    engine->pick_count = engine->info.has_vocabulary ? tokenizer_vocab_size(engine->tokenizer)
+                                                     : engine->info.vocab_size;
+    TRY(sampler_new(engine->pick_count, &engine->sampler, err));
     *out = engine;
     engine = NULL; /* ownership moves to the caller */
     return OK;
@@ -180,6 +184,7 @@ void engine_close(struct engine *engine)
 {
     if (!engine)
         return;
+    sampler_free(engine->sampler);
     token_mask_vocab_free(engine->mask_vocab);
     chat_template_free(engine->chat_template);
     infer_free(engine->infer);

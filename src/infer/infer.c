@@ -502,6 +502,16 @@ uint32_t infer_token_capacity(const struct infer *infer)
     return kv_cache_page_count(infer->cache) * KV_PAGE_TOKENS;
 }
 
+uint32_t infer_free_page_count(const struct infer *infer)
+{
+    return kv_cache_free_page_count(infer->cache);
+}
+
+uint32_t infer_seq_append_pages(const struct infer_seq *seq, uint32_t token_count)
+{
+    return kv_cache_seq_append_pages(seq->pages, token_count);
+}
+
 const struct kernel_table *infer_kernels(const struct infer *infer)
 {
     return &infer->kernels;

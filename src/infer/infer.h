@@ -146,6 +146,11 @@ uint32_t infer_token_capacity(const struct infer *infer); /* in whole pages */
 /* Tokens that could be appended to `seq` now. Other sequences draw on the same pages. */
 uint32_t infer_seq_room(const struct infer_seq *seq);
 
+/* Pages that are free, and that `token_count` more tokens of `seq` would take (a copy of a shared
+ * one included): for callers that make room before a step. */
+uint32_t infer_free_page_count(const struct infer *infer);
+uint32_t infer_seq_append_pages(const struct infer_seq *seq, uint32_t token_count);
+
 /* The kernels and threads that steps use, for measuring the machine. Not during a step. */
 const struct kernel_table *infer_kernels(const struct infer *infer);
 struct worker_pool *infer_workers(const struct infer *infer);
