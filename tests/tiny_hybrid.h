@@ -27,6 +27,9 @@ struct tiny_hybrid_spec {
     bool is_joined;      /* r: one matrix for q, k, v and gate */
     bool has_pair_gates; /* r: one matrix for both gates */
     enum dtype matrices;
+    uint32_t vocab_size; /* 0: TINY_HYBRID_VOCAB */
+    /* Adds metadata of its own: a tokenizer, say; else there is none. */
+    void (*add_tokenizer)(struct gguf_writer *writer);
     const struct tiny_model_change *changes;
     size_t change_count;
 };
@@ -49,6 +52,11 @@ struct tiny_hybrid {
     struct tiny_model m;
     const struct tiny_hybrid_spec *spec;
 };
+
+static inline uint32_t tiny_hybrid_vocab_size(const struct tiny_hybrid_spec *spec)
+{
+    return spec->vocab_size ? spec->vocab_size : (uint32_t)TINY_HYBRID_VOCAB;
+}
 
 /* blk.<layer>.<name> of up to three dimensions (0: none). */
 static inline void tiny_hybrid_put(struct tiny_hybrid *h, uint32_t layer, const char *name,
@@ -313,14 +321,17 @@ static inline void tiny_hybrid_keys(struct tiny_hybrid *h)
     const bool is_conv = strchr(h->spec->pattern, 'c') != NULL;
     if (!tiny_model_is_changed(m, "general.architecture"))
         gguf_writer_add_str(m->writer, "general.architecture", str_from_c(h->spec->arch));
-    gguf_writer_add_str(m->writer, "tokenizer.ggml.model", STR("no_vocab"));
+    if (h->spec->add_tokenizer)
+        h->spec->add_tokenizer(m->writer);
+    else
+        gguf_writer_add_str(m->writer, "tokenizer.ggml.model", STR("no_vocab"));
     tiny_model_key(m, "block_count", (uint32_t)strlen(h->spec->pattern));
     tiny_model_key(m, "context_length", 4096);
     tiny_model_key(m, "embedding_length", TINY_HYBRID_EMBD);
     tiny_model_key(m, "attention.head_count", TINY_HYBRID_HEADS);
     tiny_model_key(m, "attention.key_length", TINY_HYBRID_HEAD_DIM);
     tiny_model_key(m, "attention.value_length", TINY_HYBRID_HEAD_DIM);
-    tiny_model_key(m, "vocab_size", TINY_HYBRID_VOCAB);
+    tiny_model_key(m, "vocab_size", tiny_hybrid_vocab_size(h->spec));
     tiny_model_real_key(m, "attention.layer_norm_rms_epsilon", 1e-5);
     if (is_scan || is_conv)
         tiny_hybrid_array(h, "attention.head_count_kv", 'a', TINY_HYBRID_KV_HEADS);
@@ -348,13 +359,13 @@ static inline struct strbuf tiny_hybrid_bytes(const struct tiny_hybrid_spec *spe
         .m = {.spec = &common, .writer = gguf_writer_new(), .random = spec->seed}, .spec = spec};
     const uint32_t layer_count = (uint32_t)strlen(spec->pattern);
     tiny_hybrid_keys(&h);
-    tiny_model_add(&h.m, "token_embd.weight", spec->matrices, TINY_HYBRID_EMBD, TINY_HYBRID_VOCAB,
-                   0.0, 1.0);
+    tiny_model_add(&h.m, "token_embd.weight", spec->matrices, TINY_HYBRID_EMBD,
+                   tiny_hybrid_vocab_size(spec), 0.0, 1.0);
     tiny_model_add(&h.m,
                    strchr(spec->pattern, 'c') ? "token_embd_norm.weight" : "output_norm.weight",
                    DTYPE_F32, TINY_HYBRID_EMBD, 0, 1.0, 0.1);
     tiny_model_add_matrix(&h.m, "output.weight", spec->matrices, TINY_HYBRID_EMBD,
-                          TINY_HYBRID_VOCAB);
+                          tiny_hybrid_vocab_size(spec));
     for (uint32_t layer = 0; layer < layer_count; layer++)
         tiny_hybrid_layer(&h, layer, layer + spec->draft_count >= layer_count);
     for (size_t i = 0; i < spec->change_count; i++)

@@ -364,6 +364,9 @@ static void set_row(struct forward_row *row, struct infer_seq *seq, int32_t toke
     row->state = NULL;
     if (!seq->state)
         return;
+    struct error err;
+    /* Cannot fail: append_rows() took a slot, and what was kept of it since can be given up. */
+    CHECK(recurrent_state_reserve(seq->state, &err) == OK);
     seq->tokens[position] = token;
     row->state = recurrent_state_values(seq->state);
     recurrent_state_advance(seq->state, 1);
@@ -424,6 +427,18 @@ static void run_slice(struct infer *infer, const struct infer_row *rows, size_t 
     run_model(infer);
 }
 
+/* A slice ends where a recurrent state is to be kept: it can be seen only between two slices. */
+static size_t slice_end(const struct infer *infer, const struct infer_row *rows, size_t begin,
+                        size_t row_count)
+{
+    const size_t slice = infer->config.batch_rows_max;
+    const size_t end = row_count - begin < slice ? row_count : begin + slice;
+    for (size_t i = begin; infer->states && i < end; i++)
+        if (rows[i].keeps_state)
+            return i + 1;
+    return end;
+}
+
 static const float *logits_at(const struct infer *infer, size_t index)
 {
     return infer->forward->logits_block + index * forward_stride(infer->model->shape.vocab_size);
@@ -451,9 +466,12 @@ enum status infer_step(struct infer *infer, const struct infer_row *rows, size_t
     thread_reset_float_state(); /* what runs on this thread rounds as on the others */
     for (size_t i = 0; i < row_count; i++)
         catch_up(infer, rows[i].seq);
-    const size_t slice = infer->config.batch_rows_max;
-    for (size_t begin = 0; begin < row_count; begin += slice)
-        run_slice(infer, rows, begin, row_count - begin < slice ? row_count : begin + slice);
+    for (size_t begin = 0, end = 0; begin < row_count; begin = end) {
+        end = slice_end(infer, rows, begin, row_count);
+        run_slice(infer, rows, begin, end);
+        if (rows[end - 1].keeps_state)
+            infer_seq_keep_state(rows[end - 1].seq);
+    }
     return OK;
 }
 

@@ -112,6 +112,7 @@ struct infer_row {
     struct infer_seq *seq;
     int32_t token;
     bool wants_logits;
+    bool keeps_state; /* infer_seq_keep_state() behind this token; no effect on results */
 };
 
 /*
