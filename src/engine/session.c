@@ -122,8 +122,8 @@ static enum status check_room(const struct session *session, uint32_t kept, size
 }
 
 /*
- * Where to keep a recurrent state of the tokens behind `begin`: near their end, because there a next
- * turn goes on or, when its rendering differs from what was generated, comes back to: behind the
+ * Where to keep a recurrent state of the tokens behind `begin`: near their end, where a next turn
+ * goes on from or, when its rendering differs from what was generated, comes back to. Behind the
  * first control token of the last few, or else so that the last token can be computed again.
  */
 static void mark_state(struct session *session, uint32_t begin)
