@@ -11,12 +11,12 @@ static void a_free_port_is_found_and_a_taken_one_explained(void **state)
     int second = -1;
     uint16_t port = 0;
     uint16_t other = 0;
-    struct error err = {0};
+    struct error taken = {0};
     assert_ok(listener_open("127.0.0.1", 0, &first, &port, err));
     assert_true(port > 0);
-    assert_int_equal(listener_open("localhost", port, &second, &other, &err), E_BUSY);
-    assert_non_null(strstr(err.text, "test_os")); /* this very program */
-    assert_non_null(strstr(err.text, "--port"));
+    assert_int_equal(listener_open("localhost", port, &second, &other, &taken), E_BUSY);
+    assert_non_null(strstr(taken.text, "test_os")); /* this very program */
+    assert_non_null(strstr(taken.text, "--port"));
     close(first);
     assert_ok(listener_open("127.0.0.1", port, &second, &other, err));
     assert_int_equal(other, port);
