@@ -10,6 +10,7 @@
  */
 #include "infer/token_mask.h"
 
+#include "base/check.h"
 #include "infer/grammar_frame.h"
 #include "infer/token_mask_internal.h"
 #include "tokenizer/tokenizer.h"
@@ -75,12 +76,18 @@ static void walk(const struct request *request, const struct token_mask_vocab_tr
 
 /* ---------------------------------------------------------------- inside strings */
 
-/* Characters that the string may still get from plain tokens; 0: treat it like anything else. */
+/* Characters that the text may still get from plain tokens; 0: treat it like anything else. */
 static uint32_t room_in_string(const struct request *request, const struct grammar_node *node)
 {
-    if (node->rule == GRAMMAR_NONE || node->phase != GRAMMAR_IN_STRING)
+    if (node->rule == GRAMMAR_NONE)
         return 0;
     const struct grammar_rule *rule = &request->mask->grammar->rules[node->rule];
+    if (rule->kind == GRAMMAR_TEXT) /* within the tag's beginning some tokens would complete it */
+        return node->phase <= GRAMMAR_IN_STRING && node->index == 0 && node->count < rule->len_max
+                   ? rule->len_max - node->count
+                   : 0;
+    if (node->phase != GRAMMAR_IN_STRING)
+        return 0;
     if (rule->kind == GRAMMAR_STRING && node->count < rule->len_max)
         return rule->len_max - node->count;
     if (rule->kind == GRAMMAR_KEY && node->count + 1 < rule->len_max)
@@ -88,16 +95,16 @@ static uint32_t room_in_string(const struct request *request, const struct gramm
     return 0;
 }
 
-/* Adds the plain tokens that leave `pending` bytes open and begin at most `room` characters. */
-static void add_plain(const struct request *request, uint32_t pending, uint32_t room)
+/* Adds the tokens of a set that begin at most `room` characters. */
+static void add_plain(const struct request *request, const uint64_t *set, uint32_t room)
 {
     const struct token_mask_vocab *vocab = request->vocab;
     if (room >= vocab->characters_max) {
-        add_set(request, vocab->plain[pending]);
+        add_set(request, set);
         return;
     }
     for (uint32_t word = 0; word < vocab->word_count; word++) {
-        for (uint64_t bits = vocab->plain[pending][word]; bits; bits &= bits - 1) {
+        for (uint64_t bits = set[word]; bits; bits &= bits - 1) {
             const uint32_t id = word * 64 + (uint32_t)__builtin_ctzll(bits);
             if (vocab->characters[id] <= room)
                 put_bit(request->mask->allowed, (int32_t)id, true);
@@ -113,9 +120,11 @@ static bool allow_plain(const struct request *request, const struct grammar_node
     struct token_mask *mask = request->mask;
     const struct grammar_rule *rule = &mask->grammar->rules[node->rule];
     const uint32_t rest = grammar_rest_config(&mask->state, node);
+    uint64_t *const *sets =
+        rule->kind == GRAMMAR_TEXT ? request->vocab->bare : request->vocab->plain;
     if (rest <= request->left && request->left - rest >= TOKEN_MASK_VOCAB_PENDING_MAX + 1) {
         for (uint32_t pending = 0; pending <= TOKEN_MASK_VOCAB_PENDING_MAX; pending++)
-            add_plain(request, pending, room);
+            add_plain(request, sets[pending], room);
         return true;
     }
     /* The rest is the same text behind any plain token: count its tokens once. A key that happens
@@ -132,7 +141,7 @@ static bool allow_plain(const struct request *request, const struct grammar_node
     const uint32_t fewest = token_mask_internal_fewest_for(mask, node);
     for (uint32_t pending = 0; pending <= TOKEN_MASK_VOCAB_PENDING_MAX; pending++) {
         if (fewest <= request->left && request->left - fewest >= pending + more)
-            add_plain(request, pending, room);
+            add_plain(request, sets[pending], room);
     }
     return true;
 }
@@ -164,31 +173,48 @@ static void check_excluded(const struct request *request)
 
 /* ---------------------------------------------------------------- constrained text */
 
+/* How a reading is looked at. */
+enum group { GROUP_OTHER, GROUP_STRING, GROUP_TEXT };
+
+/* Adds what the readings of one group accept of the trie's tokens. */
+static void walk_group(const struct request *request, const struct grammar_layer *base,
+                       const uint8_t *groups, enum group group,
+                       const struct token_mask_vocab_trie *trie)
+{
+    struct token_mask *mask = request->mask;
+    bool is_any = false;
+    for (uint32_t i = 0; i < base->count; i++) {
+        mask->keeps[i] = groups[i] == group;
+        is_any |= mask->keeps[i];
+    }
+    if (!is_any)
+        return;
+    const struct grammar_layer some = grammar_state_select(&mask->state, base, mask->keeps);
+    walk(request, trie, &some);
+}
+
 static void allow_bytes(const struct request *request)
 {
     struct token_mask *mask = request->mask;
-    struct grammar_state *state = &mask->state;
-    const struct grammar_layer base = state->base;
-    bool *in_string = mask->keeps;
-    uint32_t string_count = 0;
+    const struct grammar_layer base = mask->state.base;
+    uint8_t groups[GRAMMAR_STATE_CONFIGS_MAX];
+    bool is_plain = true;
+    CHECK(base.count <= GRAMMAR_STATE_CONFIGS_MAX);
     for (uint32_t i = 0; i < base.count; i++) {
-        const struct grammar_node node = state->configs[base.first + i];
+        const struct grammar_node node = mask->state.configs[base.first + i];
         const uint32_t room = room_in_string(request, &node);
-        in_string[i] = room > 0 && allow_plain(request, &node, room);
-        string_count += in_string[i];
+        const bool is_fast = room > 0 && allow_plain(request, &node, room);
+        const bool is_text = is_fast && mask->grammar->rules[node.rule].kind == GRAMMAR_TEXT;
+        groups[i] = is_text ? GROUP_TEXT : is_fast ? GROUP_STRING : GROUP_OTHER;
+        is_plain &= !is_fast;
     }
-    if (string_count == 0) {
+    if (is_plain) {
         walk(request, &request->vocab->all, &base);
         return;
     }
-    const struct grammar_layer strings = grammar_state_select(state, &base, in_string);
-    walk(request, &request->vocab->quoted, &strings);
-    if (string_count < base.count) {
-        for (uint32_t i = 0; i < base.count; i++)
-            in_string[i] = !in_string[i];
-        const struct grammar_layer others = grammar_state_select(state, &base, in_string);
-        walk(request, &request->vocab->all, &others);
-    }
+    walk_group(request, &base, groups, GROUP_STRING, &request->vocab->quoted);
+    walk_group(request, &base, groups, GROUP_TEXT, &request->vocab->tagged);
+    walk_group(request, &base, groups, GROUP_OTHER, &request->vocab->all);
     check_excluded(request);
 }
 
