@@ -235,67 +235,14 @@ static void allow_constrained(const struct request *request)
     allow_bytes(request);
 }
 
-/* ---------------------------------------------------------------- free text */
-
-/* Forbids the token if it would open a call that must not begin; true if it did. */
-static bool forbid_opening(const struct request *request, int32_t token)
-{
-    struct token_mask *mask = request->mask;
-    struct grammar_layer layer;
-    const enum token_mask_internal_opening opening = token_mask_internal_open(mask, token, &layer);
-    if (opening == TOKEN_MASK_INTERNAL_STAYS_FREE ||
-        (opening == TOKEN_MASK_INTERNAL_OPENS &&
-         token_mask_internal_fits(mask, &layer, request->left)))
-        return false;
-    put_bit(mask->allowed, token, false);
-    return true;
-}
-
-/* Looks at the tokens that would complete the trigger of which `read` bytes are there. */
-static bool forbid_completing(const struct request *request, uint32_t read)
-{
-    const struct token_mask_internal_program *program = request->mask->program;
-    const struct token_mask_vocab_trie *trie = &request->vocab->all;
-    bool has_forbidden = false;
-    uint32_t node = UINT32_MAX;
-    for (uint32_t at = read; at < program->trigger_len; at++) {
-        node = token_mask_vocab_child(trie, node, (unsigned char)program->trigger[at]);
-        if (node == UINT32_MAX)
-            return false;
-    }
-    for (uint32_t i = trie->first_tokens[node]; i < trie->first_tokens[trie->ends[node]]; i++)
-        has_forbidden |= forbid_opening(request, trie->tokens[i]);
-    return has_forbidden;
-}
-
-static const uint64_t *allow_free(const struct request *request)
-{
-    struct token_mask *mask = request->mask;
-    const struct token_mask_internal_program *program = mask->program;
-    if (mask->is_past_start)
-        return NULL;
-    memset(mask->allowed, 0xff, request->vocab->word_count * sizeof(*mask->allowed));
-    bool has_forbidden = false;
-    if (program->trigger_token >= 0)
-        has_forbidden |= forbid_opening(request, program->trigger_token);
-    for (uint32_t i = 0; i < program->containing_count; i++)
-        has_forbidden |= forbid_opening(request, program->containing[i]);
-    if (mask->trigger_read > 0) {
-        uint32_t read = mask->trigger_read;
-        for (; read > 0; read = program->borders[read])
-            has_forbidden |= forbid_completing(request, read);
-        for (uint32_t i = 0; i < request->vocab->special_count; i++)
-            has_forbidden |= forbid_opening(request, request->vocab->specials[i]);
-    }
-    return has_forbidden ? mask->allowed : NULL;
-}
-
 const uint64_t *token_mask_allowed(struct token_mask *mask, uint32_t budget)
 {
     const struct request request = {
         .mask = mask, .vocab = mask->program->vocab, .left = budget ? budget - 1 : 0};
     if (mask->is_free)
-        return allow_free(&request);
+        token_mask_internal_hurry(mask, budget);
+    if (mask->is_free)
+        return token_mask_internal_allowed_free(mask, budget);
     allow_constrained(&request);
     return mask->allowed;
 }
