@@ -3,8 +3,9 @@
  *
  * The template comes from the model file and is not trusted: it runs in the bounded interpreter of
  * jinja_exec.h. When it is loaded, small probe conversations show what it can do (struct
- * chat_template_caps), and rendering adapts: a system message goes into the first user message
- * where the role is unknown, arguments are given as an object or as text, whichever it expects.
+ * chat_template_caps), and rendering adapts (chat_draft.h): a system message goes into the next
+ * user message where the role is unknown, tools are described in words where it shows none,
+ * arguments are given as an object or as text, whichever it expects.
  *
  * Rendering is a pure function of template and request: same request, same bytes.
  *
@@ -16,21 +17,9 @@
 #include "base/error.h"
 #include "chat/chat_request.h"
 #include "chat/chat_spans.h"
+#include "chat/chat_template_caps.h"
 
 struct chat_template; /* opaque: see chat_template.c */
-
-/* What the probes found. */
-struct chat_template_caps {
-    bool system_role;       /* a system message is rendered */
-    bool tools;             /* tool schemas are rendered */
-    bool tool_calls;        /* calls in assistant messages are rendered */
-    bool parallel_calls;    /* ... also two in one message */
-    bool tool_results;      /* tool messages are rendered */
-    bool reasoning;         /* reasoning of the last turn is rendered */
-    bool string_content;    /* content may be plain text */
-    bool parts_content;     /* content may be a list of parts */
-    bool arguments_as_text; /* a call's arguments are expected as JSON text, not as an object */
-};
 
 /* Parses and probes. Copies its arguments. `bos_text` and `eos_text` are what the template prints
  * for bos_token and eos_token; empty when the model has none. E_FORMAT says where the template is

@@ -1,6 +1,8 @@
 #include "chat/chat_template_values.h"
 
+#include "chat/chat_draft.h"
 #include "chat/jinja_context.h"
+#include "chat/jinja_format.h"
 #include "chat/jinja_globals.h"
 #include "text/json.h"
 
@@ -8,13 +10,10 @@
 
 enum { ID_TEXT_MAX = 16 };
 
-/* What is carried from message to message. */
 struct builder {
     struct jinja_context *context;
     const struct chat_template_caps *caps;
     const struct chat_request *request;
-    size_t call_count;   /* calls so far: numbers for those without an id */
-    size_t answer_count; /* tool messages so far */
 };
 
 /* ---------------------------------------------------------------- small values */
@@ -46,69 +45,6 @@ static enum status set_id(struct builder *builder, struct jinja_dict *dict, cons
     return set_text(builder, dict, key, copy, SEGMENT_TEMPLATE);
 }
 
-/* ---------------------------------------------------------------- content */
-
-static struct jinja_string content_string(const struct chat_message *message)
-{
-    struct jinja_string string = jinja_string_of(message->content, message->origin);
-    if (message->content_runs) {
-        string.runs = message->content_runs;
-        string.run_count = message->content_run_count;
-        for (size_t i = 0; i < string.run_count; i++)
-            string.origin = segment_merge(string.origin, string.runs[i].origin);
-    }
-    return string;
-}
-
-/* The text of all parts, for templates that only know text. */
-static enum status join_parts(struct builder *builder, const struct chat_message *message,
-                              struct jinja_value *out)
-{
-    CLEANUP(jinja_text_done) struct jinja_text text = jinja_context_text(builder->context);
-    for (size_t i = 0; i < json_array_size(message->content_parts); i++) {
-        struct str part;
-        if (!json_member_str(json_array_get(message->content_parts, i), "text", &part))
-            return jinja_context_fail(builder->context, E_UNSUPPORTED,
-                                      "this model takes only text, no images");
-        jinja_text_add(&text, part, message->origin);
-    }
-    return jinja_context_finish(builder->context, &text, out);
-}
-
-/* A text as the list of one part, for templates that only know lists. */
-static enum status wrap_content(struct builder *builder, struct jinja_value text,
-                                struct jinja_value *out)
-{
-    struct jinja_value part;
-    TRY(jinja_value_new_list(builder->context, JINJA_LIST, 1, out));
-    TRY(jinja_value_new_dict(builder->context, JINJA_DICT, 2, &part));
-    TRY(set_text(builder, part.dict, "type", STR("text"), SEGMENT_TEMPLATE));
-    TRY(jinja_value_set_c(builder->context, part.dict, "text", text));
-    return jinja_value_append(builder->context, out->list, part);
-}
-
-/* `before`: the system message when it has to stand in front of this one; NULL: none. */
-static enum status content_value(struct builder *builder, const struct chat_message *message,
-                                 const struct chat_message *before, struct jinja_value *out)
-{
-    struct jinja_context *context = builder->context;
-    if (message->content_parts && builder->caps->parts_content && !before)
-        return jinja_value_from_json(context, message->content_parts, message->origin, out);
-    if (message->content_parts)
-        TRY(join_parts(builder, message, out));
-    else
-        TRY(jinja_value_new_string(context, content_string(message), out));
-    if (before) {
-        CLEANUP(jinja_text_done) struct jinja_text text = jinja_context_text(context);
-        const struct jinja_string system = content_string(before);
-        jinja_text_add_string(&text, &system);
-        jinja_text_add_c(&text, "\n\n", SEGMENT_SYSTEM);
-        jinja_text_add_string(&text, out->string);
-        TRY(jinja_context_finish(context, &text, out));
-    }
-    return builder->caps->string_content ? OK : wrap_content(builder, *out, out);
-}
-
 /* ---------------------------------------------------------------- calls */
 
 static enum status arguments_value(struct builder *builder, const struct chat_message *message,
@@ -126,14 +62,15 @@ static enum status arguments_value(struct builder *builder, const struct chat_me
 }
 
 static enum status call_value(struct builder *builder, const struct chat_message *message,
-                              const struct chat_tool_call *call, struct jinja_value *out)
+                              const struct chat_tool_call *call, size_t number,
+                              struct jinja_value *out)
 {
     struct jinja_context *context = builder->context;
     struct jinja_value function;
     struct jinja_value arguments;
     TRY(jinja_value_new_dict(context, JINJA_DICT, 3, out));
     TRY(jinja_value_new_dict(context, JINJA_DICT, 2, &function));
-    TRY(set_id(builder, out->dict, "id", call->id, builder->call_count++, message->origin));
+    TRY(set_id(builder, out->dict, "id", call->id, number, message->origin));
     TRY(set_text(builder, out->dict, "type", STR("function"), SEGMENT_TEMPLATE));
     TRY(set_text(builder, function.dict, "name", call->name, message->origin));
     TRY(arguments_value(builder, message, call, &arguments));
@@ -141,16 +78,17 @@ static enum status call_value(struct builder *builder, const struct chat_message
     return jinja_value_set_c(context, out->dict, "function", function);
 }
 
-static enum status set_calls(struct builder *builder, const struct chat_message *message,
+static enum status set_calls(struct builder *builder, const struct chat_draft *draft,
                              struct jinja_dict *dict)
 {
     struct jinja_value calls;
-    if (!message->tool_call_count)
+    if (!draft->call_count)
         return OK;
-    TRY(jinja_value_new_list(builder->context, JINJA_LIST, message->tool_call_count, &calls));
-    for (size_t i = 0; i < message->tool_call_count; i++) {
+    TRY(jinja_value_new_list(builder->context, JINJA_LIST, draft->call_count, &calls));
+    for (size_t i = 0; i < draft->call_count; i++) {
         struct jinja_value call;
-        TRY(call_value(builder, message, &message->tool_calls[i], &call));
+        TRY(call_value(builder, draft->source, &draft->source->tool_calls[draft->first_call + i],
+                       draft->number + i, &call));
         TRY(jinja_value_append(builder->context, calls.list, call));
     }
     return jinja_value_set_c(builder->context, dict, "tool_calls", calls);
@@ -158,53 +96,78 @@ static enum status set_calls(struct builder *builder, const struct chat_message 
 
 /* ---------------------------------------------------------------- messages */
 
-static enum status message_value(struct builder *builder, const struct chat_message *message,
-                                 const struct chat_message *before, struct jinja_value *out)
+/* The content with the reasoning as a part in front of it. */
+static enum status add_reasoning_part(struct builder *builder, const struct chat_draft *draft,
+                                      struct jinja_value *content)
 {
-    const bool is_developer = message->role == CHAT_ROLE_DEVELOPER;
-    const char *role = chat_request_role_name(is_developer ? CHAT_ROLE_SYSTEM : message->role);
-    struct jinja_value content;
-    TRY(jinja_value_new_dict(builder->context, JINJA_DICT, 4, out));
-    TRY(set_text(builder, out->dict, "role", str_from_c(role), SEGMENT_TEMPLATE));
-    TRY(content_value(builder, message, before, &content));
-    TRY(jinja_value_set_c(builder->context, out->dict, "content", content));
-    if (message->role == CHAT_ROLE_ASSISTANT) {
-        if (message->reasoning.len)
-            TRY(set_text(builder, out->dict, "reasoning_content", message->reasoning,
-                         message->origin));
-        return set_calls(builder, message, out->dict);
+    struct jinja_context *context = builder->context;
+    struct jinja_value parts;
+    struct jinja_value part;
+    TRY(jinja_value_new_list(context, JINJA_LIST, 2, &parts));
+    TRY(jinja_value_new_dict(context, JINJA_DICT, 2, &part));
+    TRY(set_text(builder, part.dict, "type", STR("thinking"), SEGMENT_TEMPLATE));
+    TRY(jinja_value_set_c(context, part.dict, "thinking", draft->reasoning));
+    TRY(jinja_value_append(context, parts.list, part));
+    if (content->kind == JINJA_STRING && content->string->bytes.len) {
+        TRY(jinja_value_new_dict(context, JINJA_DICT, 2, &part));
+        TRY(set_text(builder, part.dict, "type", STR("text"), SEGMENT_TEMPLATE));
+        TRY(jinja_value_set_c(context, part.dict, "text", *content));
+        TRY(jinja_value_append(context, parts.list, part));
     }
-    if (message->role != CHAT_ROLE_TOOL)
+    for (size_t i = 0; content->kind == JINJA_LIST && i < content->list->count; i++)
+        TRY(jinja_value_append(context, parts.list, content->list->items[i]));
+    *content = parts;
+    return OK;
+}
+
+static const char *reasoning_name(enum chat_reasoning_key key)
+{
+    switch (key) {
+    case CHAT_REASONING_NONE:
+    case CHAT_REASONING_CONTENT: return "reasoning_content";
+    case CHAT_REASONING_THINKING: return "thinking";
+    case CHAT_REASONING_PLAIN: return "reasoning";
+    case CHAT_REASONING_PART: break;
+    }
+    return NULL;
+}
+
+static enum status draft_value(struct builder *builder, const struct chat_draft *draft,
+                               struct jinja_value *out)
+{
+    struct jinja_value content = draft->content;
+    const bool has_reasoning = draft->reasoning.kind == JINJA_STRING;
+    const char *key = reasoning_name(builder->caps->reasoning);
+    TRY(jinja_value_new_dict(builder->context, JINJA_DICT, 4, out));
+    TRY(set_text(builder, out->dict, "role", str_from_c(chat_request_role_name(draft->role)),
+                 SEGMENT_TEMPLATE));
+    if (has_reasoning && !key)
+        TRY(add_reasoning_part(builder, draft, &content));
+    TRY(jinja_value_set_c(builder->context, out->dict, "content", content));
+    if (has_reasoning && key)
+        TRY(jinja_value_set_c(builder->context, out->dict, key, draft->reasoning));
+    if (draft->role == CHAT_ROLE_ASSISTANT)
+        return set_calls(builder, draft, out->dict);
+    if (draft->role != CHAT_ROLE_TOOL)
         return OK;
+    const struct chat_message *message = draft->source;
     if (message->tool_name.len)
         TRY(set_text(builder, out->dict, "name", message->tool_name, message->origin));
-    return set_id(builder, out->dict, "tool_call_id", message->tool_call_id,
-                  builder->answer_count++, message->origin);
+    return set_id(builder, out->dict, "tool_call_id", message->tool_call_id, draft->number,
+                  message->origin);
 }
 
-static bool is_system(const struct chat_message *message)
+static enum status set_messages(struct builder *builder, const struct chat_template_found *found,
+                                struct jinja_dict *variables)
 {
-    return message->role == CHAT_ROLE_SYSTEM || message->role == CHAT_ROLE_DEVELOPER;
-}
-
-static enum status set_messages(struct builder *builder, struct jinja_dict *variables)
-{
-    const struct chat_request *request = builder->request;
-    const struct chat_message *before = NULL; /* a system message that waits for a user's */
     struct jinja_value messages;
-    TRY(jinja_value_new_list(builder->context, JINJA_LIST, request->message_count, &messages));
-    for (size_t i = 0; i < request->message_count; i++) {
-        const struct chat_message *message = &request->messages[i];
-        const bool has_user_next =
-            i + 1 < request->message_count && request->messages[i + 1].role == CHAT_ROLE_USER;
-        if (is_system(message) && !builder->caps->system_role && has_user_next) {
-            before = message;
-            continue;
-        }
+    struct chat_draft_list list;
+    TRY(chat_draft_make(builder->context, builder->caps, found, builder->request, &list));
+    TRY(jinja_value_new_list(builder->context, JINJA_LIST, list.count, &messages));
+    for (size_t i = 0; i < list.count; i++) {
         struct jinja_value value;
-        TRY(message_value(builder, message, before, &value));
+        TRY(draft_value(builder, &list.drafts[i], &value));
         TRY(jinja_value_append(builder->context, messages.list, value));
-        before = NULL;
     }
     return jinja_value_set_c(builder->context, variables, "messages", messages);
 }
@@ -261,9 +224,31 @@ static enum status set_thinking(struct builder *builder, struct jinja_dict *vari
     return set_flag(builder, variables, "thinking", thinking == CHAT_THINKING_ON);
 }
 
+/* The tools where the template shows them: as a list, or as the text that it always wants. */
+static enum status set_tools(struct builder *builder, struct jinja_dict *variables)
+{
+    static const struct jinja_format_json_style style = {.indent = -1};
+    const json_t *tools = builder->request->tools;
+    struct jinja_context *context = builder->context;
+    struct jinja_value value;
+    if (!builder->caps->tools_as_text && (!builder->caps->tools || !json_array_size(tools)))
+        return OK;
+    if (json_array_size(tools))
+        TRY(jinja_value_from_json(context, tools, SEGMENT_SYSTEM, &value));
+    else
+        TRY(jinja_value_new_list(context, JINJA_LIST, 0, &value));
+    if (!builder->caps->tools_as_text)
+        return jinja_value_set_c(context, variables, "tools", value);
+    CLEANUP(jinja_text_done) struct jinja_text text = jinja_context_text(context);
+    TRY(jinja_format_json(context, value, &style, &text));
+    TRY(jinja_context_finish(context, &text, &value));
+    return jinja_value_set_c(context, variables, "functions", value);
+}
+
 enum status chat_template_values(struct jinja_context *context,
                                  const struct chat_template_texts *texts,
                                  const struct chat_template_caps *caps,
+                                 const struct chat_template_found *found,
                                  const struct chat_request *request, const struct jinja_dict **out)
 {
     struct builder builder = {.context = context, .caps = caps, .request = request};
@@ -272,15 +257,11 @@ enum status chat_template_values(struct jinja_context *context,
     TRY(set_dates(&builder, all.dict));
     TRY(set_thinking(&builder, all.dict));
     TRY(set_extras(&builder, all.dict));
-    TRY(set_messages(&builder, all.dict));
+    TRY(set_messages(&builder, found, all.dict));
     TRY(set_text(&builder, all.dict, "bos_token", texts->bos, SEGMENT_TEMPLATE));
     TRY(set_text(&builder, all.dict, "eos_token", texts->eos, SEGMENT_TEMPLATE));
     TRY(set_flag(&builder, all.dict, "add_generation_prompt", request->add_generation_prompt));
-    if (json_array_size(request->tools)) {
-        struct jinja_value tools;
-        TRY(jinja_value_from_json(context, request->tools, SEGMENT_SYSTEM, &tools));
-        TRY(jinja_value_set_c(context, all.dict, "tools", tools));
-    }
+    TRY(set_tools(&builder, all.dict));
     *out = all.dict;
     return OK;
 }

@@ -18,8 +18,7 @@ struct chat_template_texts {
 
 /* *out lives in the arena of `context` and borrows the texts of `request`. E_INVALID when the
  * request cannot be expressed. */
-MUST_USE enum status chat_template_values(struct jinja_context *context,
-                                          const struct chat_template_texts *texts,
-                                          const struct chat_template_caps *caps,
-                                          const struct chat_request *request,
-                                          const struct jinja_dict **out);
+MUST_USE enum status
+chat_template_values(struct jinja_context *context, const struct chat_template_texts *texts,
+                     const struct chat_template_caps *caps, const struct chat_template_found *found,
+                     const struct chat_request *request, const struct jinja_dict **out);

@@ -192,9 +192,14 @@ static const struct tool_format *find_hinted(struct str source)
 const struct tool_format *tool_format_detect(const struct chat_template *chat_template,
                                              bool *out_known)
 {
-    const struct tool_format *found = find_rendered(chat_template, false);
-    found = found ? found : find_rendered(chat_template, true);
-    found = found ? found : find_hinted(chat_template_source(chat_template));
+    const struct chat_template_caps *caps = chat_template_get_caps(chat_template);
+    const struct tool_format *found = NULL;
+    if (caps->tool_calls)
+        found = find_rendered(chat_template, false);
+    if (!found && caps->tool_calls)
+        found = find_rendered(chat_template, true);
+    if (!found && (caps->tool_calls || caps->tools))
+        found = find_hinted(chat_template_source(chat_template));
     if (out_known)
         *out_known = found != NULL;
     return found ? found : rows[0];

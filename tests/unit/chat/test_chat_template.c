@@ -155,15 +155,16 @@ static void calls_without_an_id_get_one_that_answers_share(void **state)
     (void)state;
     CLEANUP(chat_template_freep)
     struct chat_template *chat_template = open_template(
-        STR("{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.id }};"
-            "{% endfor %}{{ m.tool_call_id }}|{% endfor %}"));
+        STR("{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.id }}"
+            "{{ c.function.name }}{{ c.function.arguments | tojson }};{% endfor %}"
+            "{{ m.tool_call_id }}|{% endfor %}"));
     CLEANUP(chat_request_done) struct chat_request request = {0};
     struct chat_message *message = chat_request_add(&request, CHAT_ROLE_ASSISTANT, STR(""));
     chat_request_add_call(&request, message, STR(""), STR("a"), NULL);
     chat_request_add_call(&request, message, STR(""), STR("b"), NULL);
     chat_request_add(&request, CHAT_ROLE_TOOL, STR(""));
     chat_request_add(&request, CHAT_ROLE_TOOL, STR(""));
-    expect(chat_template, &request, "call00000;call00001;|call00000|call00001|");
+    expect(chat_template, &request, "call00000a{};call00001b{};|call00000|call00001|");
 }
 
 /* ---------------------------------------------------------------- variables */
@@ -287,7 +288,8 @@ static size_t find_markers(struct str source, char (*markers)[MARKER_LEN_MAX])
 }
 
 /* A conversation in which everything that may come from outside spells markers. */
-static void fill_hostile(struct chat_request *request, struct str text, bool with_tools)
+static void fill_hostile(struct chat_request *request, struct str text, bool with_tools,
+                         bool with_parts)
 {
     CLEANUP(json_decrefp) json_t *spelled = json_stringn(text.ptr, text.len);
     CLEANUP(json_decrefp)
@@ -313,8 +315,16 @@ static void fill_hostile(struct chat_request *request, struct str text, bool wit
     }
     struct chat_message *answer = chat_request_add(request, CHAT_ROLE_ASSISTANT, text);
     answer->reasoning = chat_request_copy(request, text);
-    chat_request_add(request, CHAT_ROLE_USER, text);
+    struct chat_message *last = chat_request_add(request, CHAT_ROLE_USER, text);
+    if (with_parts)
+        last->content_parts = json_pack("[{s:s, s:O}, {s:s, s:O}]", "type", "text", "text", spelled,
+                                        "type", "text", "text", spelled);
+    CLEANUP(json_decrefp)
+    json_t *variables = json_pack("{s:O, s:O, s:O}", "model_identity", spelled, "custom", spelled,
+                                  "reasoning_effort", spelled);
+    chat_request_set_variables(request, with_parts ? variables : NULL);
     request->add_generation_prompt = true;
+    request->local_seconds = JINJA_HELPER_SECONDS;
 }
 
 static bool is_template_byte(const struct chat_spans *spans, size_t offset)
@@ -353,7 +363,9 @@ static size_t check_fences(const char *name, const struct chat_spans *spans)
     return seen;
 }
 
-static void check_injection(const char *name, struct str source, bool with_tools, size_t *seen)
+/* Everything from outside spells every marker of the template, each between fences. */
+static void check_injection(const char *name, struct str source, bool with_tools, bool with_parts,
+                            size_t *seen)
 {
     static char markers[MARKERS_MAX][MARKER_LEN_MAX];
     const size_t count = find_markers(source, markers);
@@ -363,7 +375,7 @@ static void check_injection(const char *name, struct str source, bool with_tools
     CLEANUP(chat_template_freep) struct chat_template *chat_template = open_template(source);
     CLEANUP(chat_request_done) struct chat_request request = {0};
     CLEANUP(chat_spans_done) struct chat_spans spans = {0};
-    fill_hostile(&request, strbuf_view(&text), with_tools);
+    fill_hostile(&request, strbuf_view(&text), with_tools, with_parts);
     test_case(name);
     if (chat_template_render(chat_template, &request, &spans, NULL) != OK)
         return; /* it refuses this conversation */
@@ -374,8 +386,56 @@ static void the_builtin_template_lets_no_marker_in(void **state)
 {
     (void)state;
     size_t seen = 0;
-    check_injection("builtin", test_read_file("models/builtin.jinja"), true, &seen);
+    check_injection("builtin", test_read_file("models/builtin.jinja"), true, true, &seen);
     assert_true(seen > 20);
+}
+
+static void check_all_injections(const char *name, struct str source, size_t *seen)
+{
+    for (unsigned form = 0; form < 4; form++)
+        check_injection(name, source, (form & 1) != 0, (form & 2) != 0, seen);
+}
+
+/* Templates that take texts apart and put them together again, as some models' do. */
+static const char *const rough[] = {
+    /* replaces, slices and joins contents */
+    "{% for m in messages %}<|im_start|>{{ m.role }}"
+    "\n{{ m.content.replace('\\n', ' ')[0:] | trim }}"
+    "{{ m.content.split('\\n') | join('+') }}{{ (m.content | string)[::-1][::-1] }}<|im_end|>\n"
+    "{% endfor %}<|im_start|>assistant\n",
+    /* formats, pads, indents, cuts */
+    "{% for m in messages %}{{ '<|%s|>%s<|end|>' % (m.role, m.content) }}"
+    "{{ '<|{}|>{:>3}<|end|>'.format(m.role, m.content) }}{{ m.content | indent(2, true) }}"
+    "{{ m.content | truncate(10000) }}{{ m.content.rjust(4) }}{% endfor %}",
+    /* macros, call blocks, block sets, filters */
+    "{% macro turn(role, text) %}<turn>{{ role }}{{ text }}{{ caller() if caller }}</turn>"
+    "{% endmacro %}"
+    "{% for m in messages %}{{ turn(m.role, m.content) }}{% call turn(*[m.role], text=m.content) %}"
+    "{{ m.content | upper | lower }}{% endcall %}{% set b %}<s>{{ m.content }}</s>{% endset %}"
+    "{{ b ~ b[0:5] }}{% filter trim %} {{ m.content }} {% endfilter %}{% endfor %}",
+    /* JSON of everything, and Python's form */
+    "{% for m in messages %}<msg>{{ m | tojson }}{{ m }}{{ [m.content] | tojson(indent=2) }}"
+    "{{ {'<k>': m.content} }}{{ m.items() | list }}</msg>{% endfor %}{{ tools | tojson if tools }}",
+    /* keys of arguments as tags, sorted, grouped, mapped */
+    "{% for m in messages %}<m>{{ m.content }}{% for c in m.tool_calls or [] %}"
+    "<f={{ c.function.name }}>{% for k, v in c.function.arguments | dictsort %}"
+    "<p={{ k }}>{{ v if v is string else v | tojson }}</p>{% endfor %}"
+    "{% for g in c.function.arguments | items | groupby('0') %}{{ g.grouper }}"
+    "{% endfor %}{{ c.function.arguments.keys() | map('trim') | join('<|>') }}</f>{% endfor %}</m>"
+    "{% endfor %}",
+    /* content from parts only */
+    "{% for m in messages %}<im>{% for p in m.content %}{{ p.text or p['text'] }}{% endfor %}</im>"
+    "{% endfor %}",
+};
+
+static void rough_templates_let_no_marker_in(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rough); i++) {
+        size_t seen = 0;
+        check_all_injections(rough[i], str_from_c(rough[i]), &seen);
+        assert_true(seen > 4);
+    }
 }
 
 static void no_template_lets_a_marker_in(void **state)
@@ -390,12 +450,11 @@ static void no_template_lets_a_marker_in(void **state)
     size_t rendered = 0;
     for (size_t i = 0; i < count; i++) {
         size_t seen = 0;
-        check_injection(names[i], jinja_helper_source(names[i]), true, &seen);
-        check_injection(names[i], jinja_helper_source(names[i]), false, &seen);
+        check_all_injections(names[i], jinja_helper_source(names[i]), &seen);
         rendered += seen > 0;
     }
     print_message("%zu of %zu templates rendered the attack\n", rendered, count);
-    assert_true(rendered + 3 >= count);
+    assert_int_equal(rendered, count);
 }
 
 int test_chat_template(void)
@@ -415,6 +474,7 @@ int test_chat_template(void)
         cmocka_unit_test(a_beginning_with_bos_is_noticed),
         cmocka_unit_test(the_common_beginning_ends_where_texts_or_rights_differ),
         cmocka_unit_test(the_builtin_template_lets_no_marker_in),
+        cmocka_unit_test(rough_templates_let_no_marker_in),
         cmocka_unit_test(no_template_lets_a_marker_in),
     };
     return cmocka_run_group_tests_name("chat_template", tests, NULL, NULL);
