@@ -557,7 +557,8 @@ static void write_behind(const struct writer *w, const struct grammar_node *node
     const struct grammar_rule *rule = rule_of(w->state, node);
     if (rule->kind == GRAMMAR_SEQUENCE) {
         for (uint32_t i = node->count + 1; i < rule->count; i++)
-            write_rule(w, w->grammar->links[rule->first + i], node->depth + (i + 1u < rule->count));
+            write_rule(w, w->grammar->links[rule->first + i],
+                       node->depth + (i + 1 < rule->count ? 1u : 0u));
     } else if (rule->kind == GRAMMAR_OBJECT) {
         write_members(w, rule, node->index, false, node->depth);
     } else if (rule->kind == GRAMMAR_ARRAY) {

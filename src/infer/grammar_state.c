@@ -94,8 +94,8 @@ static struct grammar_node child_of(const struct step *step, const struct gramma
     return node_for(rule, push(step, *below), tail, below->depth + 1u);
 }
 
-/* A node for a part of a sequence. Behind the last part nothing is left of the sequence: it need not
- * stay on the stack, and lists written as right recursion do not grow it. */
+/* A node for a part of a sequence. Behind the last part nothing is left of the sequence: it need
+ * not stay on the stack, and lists written as right recursion do not grow it. */
 static struct grammar_node part_of(const struct step *step, const struct grammar_node *sequence,
                                    uint32_t index)
 {

@@ -110,8 +110,8 @@ struct token_mask_syntax {
                            trigger is a call */
     struct str reasoning_open; /* around reasoning, in which everything is free; may be empty */
     struct str reasoning_close;
-    bool has_channels; /* the output is a row of messages with headers, as gpt-oss writes it: `open`
-                          is "<|channel|>commentary to=", and the rest stands in token_mask_form.c */
+    bool has_channels; /* the output is a row of messages with headers, as gpt-oss writes it; what
+                          is in front of a name stands in token_mask_form.c */
 };
 
 struct token_mask_tool {
@@ -169,8 +169,9 @@ void token_mask_assign(struct token_mask *mask, const struct token_mask *from);
  * From now on this complete call cannot be produced; every other still can. `arguments` is the
  * canonical text (json_write_python() of the arguments object). A tool of which no call is left is
  * no longer offered; when no tool is left, REQUIRED refuses to start (E_INVALID) and AUTO and NONE
- * keep `open` from appearing. Forbidding a call twice, or one that the schema would not allow
- * anyway, changes nothing. Before token_mask_start() or while the state is free only.
+ * keep calls from opening. Forbidding a call twice, or one that the schema would not allow anyway,
+ * changes nothing; nor does it in forms whose arguments are not JSON. Before token_mask_start() or
+ * while the state is free only.
  * E_NOT_FOUND: no such tool. E_LIMIT.
  */
 MUST_USE enum status token_mask_forbid(struct token_mask *mask, struct str tool_name,

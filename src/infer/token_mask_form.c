@@ -66,22 +66,29 @@ uint32_t token_mask_internal_join(struct token_mask_internal_form *form, uint32_
 
 uint32_t token_mask_internal_text(struct token_mask_internal_form *form, struct str text)
 {
+    enum { PARTS_MAX = 64 };
     struct token_mask_internal_program *program = form->program;
-    uint32_t rule = GRAMMAR_NONE;
+    uint32_t parts[PARTS_MAX];
+    uint32_t count = 0;
     while (text.len) {
         const struct str plain = token_mask_internal_plain(form, text);
         text = str_slice(text, plain.len, text.len);
+        if (count + 2 > PARTS_MAX) {
+            program->grammar->too_much = "special tokens in the tool-call form";
+            return GRAMMAR_NONE;
+        }
         if (plain.len)
-            rule =
-                token_mask_internal_join(form, rule, grammar_add_literal(program->grammar, plain));
+            parts[count++] = grammar_add_literal(program->grammar, plain);
         if (!text.len)
             break;
         const int32_t token = special_at(program->vocab, text);
         note_special(program, token);
-        rule = token_mask_internal_join(form, rule, grammar_add_special(program->grammar, token));
+        parts[count++] = grammar_add_special(program->grammar, token);
         text = str_slice(text, tokenizer_piece(program->vocab->tokenizer, token).len, text.len);
     }
-    return rule;
+    if (count < 2)
+        return count ? parts[0] : GRAMMAR_NONE;
+    return grammar_add_sequence(program->grammar, parts, count);
 }
 
 /* ---------------------------------------------------------------- triggers */
@@ -320,6 +327,11 @@ static enum status add_messages(struct token_mask_internal_form *form)
     add_trigger(form, STR("<|channel|>"), header);
     add_trigger(form, STR("<|start|>"), role);
     add_trigger(form, STR("<|end|>"), next);
+    static const struct str ends[] = {{"<|return|>", 10}, {"<|call|>", 8}};
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) { /* as text they would end a message, too */
+        if (special_at(program->vocab, ends[i]) < 0)
+            add_trigger(form, ends[i], GRAMMAR_NONE);
+    }
     return OK;
 }
 

@@ -64,8 +64,9 @@ move(const struct token_mask_internal_program *program, struct place *place, uns
 }
 
 /* Behind a complete trigger: `behind` are the bytes that the token has more. */
-static enum opening open(struct token_mask *mask, const struct token_mask_internal_trigger *trigger,
-                         struct str behind, struct grammar_layer *to)
+static enum opening behind_trigger(struct token_mask *mask,
+                                   const struct token_mask_internal_trigger *trigger,
+                                   struct str behind, struct grammar_layer *to)
 {
     if (!token_mask_internal_enter(mask, trigger->rule))
         return REFUSED;
@@ -88,7 +89,7 @@ static enum opening read_token(struct token_mask *mask, int32_t token, struct pl
         if (!trigger)
             continue;
         if (!trigger->restarts)
-            return open(mask, trigger, str_slice(piece, i + 1, piece.len), to);
+            return behind_trigger(mask, trigger, str_slice(piece, i + 1, piece.len), to);
         *place = (struct place){0};
         opening = RESTARTS;
     }
