@@ -127,6 +127,8 @@ static bool allow_plain(const struct request *request, const struct grammar_node
             add_plain(request, sets[pending], room);
         return true;
     }
+    if (rule->kind == GRAMMAR_TEXT) /* what leaves the text may be allowed where it cannot go on */
+        return false;
     /* The rest is the same text behind any plain token: count its tokens once. A key that happens
      * to
      * be used then needs one character more. */

@@ -401,10 +401,10 @@ static void a_named_tool_is_the_only_one_that_is_called(void **state)
                                0, NULL);
     struct tool_mask_options options = {
         .tools = tools, .choice = TOOL_CHOICE_REQUIRED, .call_count_max = 1};
-    struct error err = {0};
+    struct error refusal = {0};
     struct token_mask *mask = NULL;
     options.name = STR("iron");
-    assert_int_equal(tool_mask_make(engine, &options, &mask, &err), E_NOT_FOUND);
+    assert_int_equal(tool_mask_make(engine, &options, &mask, &refusal), E_NOT_FOUND);
     for (int i = 0; i < 8; i++) { /* the second of each is not compiled again */
         struct session *session = NULL;
         const struct sampler_options sampler = {.temperature = 3.0f, .seed = (uint64_t)i};
