@@ -67,9 +67,10 @@ static inline struct tokenizer *tiny_vocab_read(struct gguf_writer *writer)
     return tokenizer;
 }
 
-/* Released with tokenizer_free(). */
-static inline struct tokenizer *tiny_vocab_new(const char *const merges[][2], size_t merge_count,
-                                               const char *const *specials, size_t special_count)
+/* Adds the vocabulary to a model file. */
+static inline void tiny_vocab_write(struct gguf_writer *writer, const char *const merges[][2],
+                                    size_t merge_count, const char *const *specials,
+                                    size_t special_count)
 {
     CLEANUP(mem_freep) struct tiny_vocab_texts *tokens = mem_zalloc(sizeof(*tokens));
     CLEANUP(mem_freep) struct tiny_vocab_texts *lines = mem_zalloc(sizeof(*lines));
@@ -95,7 +96,6 @@ static inline struct tokenizer *tiny_vocab_new(const char *const merges[][2], si
     }
     tiny_vocab_view(tokens);
     tiny_vocab_view(lines);
-    struct gguf_writer *writer = gguf_writer_new();
     gguf_writer_add_str(writer, "tokenizer.ggml.model", STR("gpt2"));
     gguf_writer_add_str(writer, "tokenizer.ggml.pre", STR("qwen2"));
     gguf_writer_add_strs(writer, "tokenizer.ggml.tokens", tokens->views, tokens->count);
@@ -103,8 +103,15 @@ static inline struct tokenizer *tiny_vocab_new(const char *const merges[][2], si
                             tokens->count);
     gguf_writer_add_strs(writer, "tokenizer.ggml.merges", lines->views, lines->count);
     gguf_writer_add_u32(writer, "tokenizer.ggml.eos_token_id", (uint32_t)tokens->count - 1);
-    struct tokenizer *tokenizer = tiny_vocab_read(writer);
     strbuf_done(&tokens->bytes);
     strbuf_done(&lines->bytes);
-    return tokenizer;
+}
+
+/* Released with tokenizer_free(). */
+static inline struct tokenizer *tiny_vocab_new(const char *const merges[][2], size_t merge_count,
+                                               const char *const *specials, size_t special_count)
+{
+    struct gguf_writer *writer = gguf_writer_new();
+    tiny_vocab_write(writer, merges, merge_count, specials, special_count);
+    return tiny_vocab_read(writer);
 }

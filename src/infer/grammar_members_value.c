@@ -126,17 +126,17 @@ static uint32_t bound_of(const json_t *schema, const char *keyword, uint32_t oth
 }
 
 /* The expression for a pattern or format. */
-static enum status build(struct arena *arena, struct str pattern, struct grammar_automaton *out,
-                         struct error *err)
+static enum status build(struct grammar_members_value *in, struct arena *arena, struct str pattern,
+                         struct grammar_automaton *out, struct error *err)
 {
-    const struct grammar_automaton_options options = {.is_searched = true};
+    const struct grammar_automaton_options options = {.is_searched = true, .work = &in->work};
     struct grammar_expression *expression = NULL;
     TRY(grammar_regex_parse(arena, pattern, &expression, err));
     return grammar_automaton_build(expression, &options, out, err);
 }
 
 /* Texts that match a pattern, and hold no '<' so that no tag can begin in them. */
-static enum status add_pattern(const struct grammar_members_value *in, struct str pattern,
+static enum status add_pattern(struct grammar_members_value *in, struct str pattern,
                                uint32_t len_min, uint32_t len_max, uint32_t *out_rule,
                                struct error *err)
 {
@@ -145,8 +145,8 @@ static enum status add_pattern(const struct grammar_members_value *in, struct st
     CLEANUP(grammar_automaton_done) struct grammar_automaton untagged = {0};
     CLEANUP(grammar_automaton_done) struct grammar_automaton both = {0};
     CLEANUP(grammar_automaton_done) struct grammar_automaton whole = {0};
-    TRY(build(&arena, pattern, &wanted, err));
-    TRY(build(&arena, STR("^[^<\\x00-\\x08\\x0b-\\x1f]*$"), &untagged, err));
+    TRY(build(in, &arena, pattern, &wanted, err));
+    TRY(build(in, &arena, STR("^[^<\\x00-\\x08\\x0b-\\x1f]*$"), &untagged, err));
     TRY(grammar_automaton_intersect(&wanted, &untagged, &both, err));
     TRY(grammar_automaton_bound(&both, len_min, len_max, &whole, err));
     if (whole.state_count == 0)
@@ -155,7 +155,7 @@ static enum status add_pattern(const struct grammar_members_value *in, struct st
     return OK;
 }
 
-static enum status add_text(const struct grammar_members_value *in, const json_t *schema,
+static enum status add_text(struct grammar_members_value *in, const json_t *schema,
                             uint32_t *out_rule, struct error *err)
 {
     const struct str without = forbidden_in(in->form);
@@ -194,7 +194,7 @@ static uint32_t literal(const struct grammar_members_value *in, struct str text)
     return in->form->text(in->form->context, in->grammar, text);
 }
 
-static enum status add_marked(const struct grammar_members_value *in, const json_t *schema,
+static enum status add_marked(struct grammar_members_value *in, const json_t *schema,
                               uint32_t *out_rule, struct error *err)
 {
     uint32_t parts[3] = {0};

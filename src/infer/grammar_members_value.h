@@ -21,6 +21,7 @@ struct grammar_members_value {
     const struct grammar_members_form *form;
     const struct grammar_limits *limits;
     uint32_t count; /* values so far */
+    size_t work;    /* of patterns, see grammar_automaton.h */
 };
 
 MUST_USE enum status grammar_members_value_add(struct grammar_members_value *in,

@@ -10,8 +10,8 @@
 #include "base/attr.h"
 #include "chat/output_parser.h"
 #include "engine/tool_mask_syntax.h"
+#include "tests/format_vocab.h"
 #include "tests/holt_test.h"
-#include "tests/tiny_vocab.h"
 #include "text/json.h"
 #include "tokenizer/detokenizer.h"
 #include "tokenizer/token_list.h"
@@ -21,63 +21,6 @@
 enum { VOCAB_COUNT = 2, TOOL_COUNT = 7 };
 
 /* ---------------------------------------------------------------- vocabularies */
-
-static const char *const merges[][2] = {
-    {"{", "\""}, {"\"", ":"},  {"\"", "}"},  {"\n", "\n"},     {"<", "/"},  {">", "\n"}, {"t", "r"},
-    {"u", "e"},  {"tr", "ue"}, {" ", "a"},   {"\xc3", "\xa9"}, {"=", "\""}, {"\"", ">"}, {"<", "|"},
-    {"|", ">"},  {"p", "a"},   {"pa", "r"},  {"</", "par"},    {"a", ">"},  {"\n", "<"}, {"x", "<"},
-    {"1", "2"},  {"r", ">"},   {"r>", "\n"}, {":", "<"},       {",", " "},  {"\\", "n"}, {"'", "'"},
-};
-
-static const char *const specials[] = {
-    "<tool_call>",
-    "</tool_call>",
-    "<think>",
-    "</think>",
-    "<arg_key>",
-    "</arg_key>",
-    "<arg_value>",
-    "</arg_value>",
-    "[TOOL_CALLS]",
-    "[ARGS]",
-    "[CALL_ID]",
-    "[THINK]",
-    "[/THINK]",
-    "<｜tool▁calls▁begin｜>",
-    "<｜tool▁call▁begin｜>",
-    "<｜tool▁sep｜>",
-    "<｜tool▁call▁end｜>",
-    "<｜tool▁calls▁end｜>",
-    "｜DSML｜",
-    "<|tool_calls_section_begin|>",
-    "<|tool_call_begin|>",
-    "<|tool_call_argument_begin|>",
-    "<|tool_call_end|>",
-    "<|tool_calls_section_end|>",
-    "<|tool_call_start|>",
-    "<|tool_call>",
-    "<tool_call|>",
-    "<|\"|>",
-    "<|channel>",
-    "<channel|>",
-    "<minimax:tool_call>",
-    "</minimax:tool_call>",
-    "<|START_ACTION|>",
-    "<|END_ACTION|>",
-    "<|START_THINKING|>",
-    "<|END_THINKING|>",
-    "<|python_tag|>",
-    "<|channel|>",
-    "<|message|>",
-    "<|start|>",
-    "<|end|>",
-    "<|call|>",
-    "<|return|>",
-    "<|constrain|>",
-    "<seed:tool_call>",
-    "</seed:tool_call>",
-    "<|im_end|>",
-};
 
 struct vocab {
     struct tokenizer *tokenizer;
@@ -90,9 +33,7 @@ static int open_vocabs(void **state)
 {
     (void)state;
     for (int i = 0; i < VOCAB_COUNT; i++) {
-        const size_t count = i == 0 ? ARRAY_LEN(specials) : 1;
-        vocabs[i].tokenizer = tiny_vocab_new(merges, ARRAY_LEN(merges),
-                                             specials + ARRAY_LEN(specials) - count, count);
+        vocabs[i].tokenizer = format_vocab_new(i == 0);
         assert_ok(token_mask_vocab_new(vocabs[i].tokenizer, &vocabs[i].tables, err));
     }
     return 0;
