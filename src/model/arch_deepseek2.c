@@ -1,10 +1,10 @@
 /*
- * DeepSeek V2 and V3 (R1, V3.1), Kimi K2, GLM 4.7 Flash: multi-head latent attention in its absorbed
- * form, group-limited routing, a shared expert, dense layers first, YaRN.
+ * DeepSeek V2 and V3 (R1, V3.1), Kimi K2, GLM 4.7 Flash: multi-head latent attention in its
+ * absorbed form, group-limited routing, a shared expert, dense layers first, YaRN.
  *
  * Keys and values of all heads are one latent vector c per token and one rotated key: a cached row
- * is [c | rotated key], values are its first kv_rank numbers. A head's query is moved into the space
- * of c by the head's matrix wk_b, what attention gives is moved back by wv_b. Older files hold both
+ * is [c | rotated key], values are its first kv_rank numbers. A head's query is moved into the
+ * space of c by the head's matrix wk_b, what attention gives is moved back by wv_b. Older files hold both
  * in one matrix wkv_b (per head: rows of keys, then rows of values), which is used where it lies.
  *
  * The blocks for speculation behind the layers are not run.
@@ -77,8 +77,8 @@ static void absorb(struct model_shape *s)
     s->scratch_columns[SCRATCH_HEADS] = heads * larger(key_dim, l->value_dim);
 }
 
-/* The scale of scores: 1 / sqrt(key length) times the square of YaRN's magnitude, which these models
- * take out of the rotation. */
+/* The scale of scores: 1 / sqrt(key length) times the square of YaRN's magnitude, which these
+ * models take out of the rotation. */
 static void set_scale(struct model_shape *s)
 {
     struct rope_shape *rope = &s->rope[0];

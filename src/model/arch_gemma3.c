@@ -1,7 +1,7 @@
 /*
  * Gemma 3: embeddings times sqrt(embd_dim), norms before and after each half (stored as 1 + w), an
- * RMS norm on each head of Q and K, GELU gate; of six layers five attend in a window and rotate by a
- * base of their own.
+ * RMS norm on each head of Q and K, GELU gate; of six layers five attend in a window and rotate by
+ * a base of their own.
  */
 #include "model/arch_list.h"
 #include "model/decoder.h"
