@@ -84,8 +84,8 @@ typedef void(kernel_rms_norm_fn)(const float *x, const float *weight, size_t n, 
                                  float *out);
 
 /* out[i] = fma((x[i] - mean) * (1 / sqrt(variance + epsilon)), weight[i], bias[i]); mean,
- * differences and their squares (by fma) in f64, each difference and the factor rounded to f32 once. out may be
- * x. */
+ * differences and their squares (by fma) in f64, each difference and the factor rounded to f32
+ * once. out may be x. */
 typedef void(kernel_layer_norm_fn)(const float *x, const float *weight, const float *bias, size_t n,
                                    float epsilon, float *out);
 

@@ -1,6 +1,7 @@
 /*
  * Deci, the models that a search cut out of Llama (Nemotron 51B, Ultra 253B): heads and
- * feed-forward sizes differ per layer; a layer may mix by one matrix, or not at all, and have no feed-forward.
+ * feed-forward sizes differ per layer; a layer may mix by one matrix, or not at all, and have no
+ * feed-forward.
  */
 #include "model/arch_list.h"
 #include "model/decoder.h"

@@ -4,8 +4,9 @@
  *
  * Keys and values of all heads are one latent vector c per token and one rotated key: a cached row
  * is [c | rotated key], values are its first kv_rank numbers. A head's query is moved into the
- * space of c by the head's matrix wk_b, what attention gives is moved back by wv_b. Older files hold both
- * in one matrix wkv_b (per head: rows of keys, then rows of values), which is used where it lies.
+ * space of c by the head's matrix wk_b, what attention gives is moved back by wv_b. Older files
+ * hold both in one matrix wkv_b (per head: rows of keys, then rows of values), which is used where
+ * it lies.
  *
  * The blocks for speculation behind the layers are not run.
  */
