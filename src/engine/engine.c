@@ -7,6 +7,7 @@
 #include "engine/engine_internal.h"
 #include "gguf/gguf.h"
 #include "infer/infer.h"
+#include "infer/sampler.h"
 #include "infer/token_mask.h"
 #include "model/arithmetic_version.h"
 #include "model/model.h"
@@ -59,7 +60,7 @@ static enum status read_template(struct engine *engine, struct error *err)
     return OK;
 }
 
-/* Bytes that KV and scratch may take. */
+/* Bytes that KV, recurrent states and scratch may take. */
 static uint64_t memory_budget(const struct engine_config *config)
 {
     if (config->memory_bytes_max)
@@ -79,7 +80,7 @@ static enum status memory_for(const struct engine *engine, struct infer_config *
     struct infer_memory memory;
     infer->token_capacity = context + FORK_PAGES * KV_PAGE_TOKENS;
     TRY(infer_memory(engine->model, infer, &memory, err));
-    *out = (uint64_t)memory.kv_bytes + memory.scratch_bytes;
+    *out = (uint64_t)memory.kv_bytes + memory.state_bytes + memory.scratch_bytes;
     return OK;
 }
 
@@ -123,6 +124,7 @@ static enum status start_infer(struct engine *engine, const struct engine_config
     TRY(infer_memory(engine->model, &infer, &memory, err));
     TRY(infer_new(engine->model, &infer, &engine->infer, err));
     engine->info.kv_bytes = memory.kv_bytes;
+    engine->info.state_bytes = memory.state_bytes;
     engine->info.scratch_bytes = memory.scratch_bytes;
     engine->info.thread_count = infer_thread_count(engine->infer);
     engine->info.cpu_level = cpu_level_of(infer.cpu_features)->name;
@@ -170,6 +172,9 @@ enum status engine_open(const struct engine_config *config, struct engine **out,
     TRY(describe(engine, config, err));
     TRY(read_template(engine, err));
     TRY(start_infer(engine, config, err));
+    engine->pick_count = engine->info.has_vocabulary ? tokenizer_vocab_size(engine->tokenizer)
+                                                     : engine->info.vocab_size;
+    TRY(sampler_new(engine->pick_count, &engine->sampler, err));
     *out = engine;
     engine = NULL; /* ownership moves to the caller */
     return OK;
@@ -179,6 +184,7 @@ void engine_close(struct engine *engine)
 {
     if (!engine)
         return;
+    sampler_free(engine->sampler);
     token_mask_vocab_free(engine->mask_vocab);
     chat_template_free(engine->chat_template);
     infer_free(engine->infer);

@@ -23,6 +23,7 @@ void kernel_table_init(struct kernel_table *table, unsigned features)
     dequantize_ref_fill(table);
     vector_ref_fill(table);
     attend_ref_fill(table);
+    recurrent_ref_fill(table);
     speed_ref_fill(table);
 
 #ifdef __x86_64__
@@ -112,6 +113,34 @@ void kernel_table_attend_finish(const struct kernel_attend_args *args, const flo
                         args->out + t * args->out_stride + h * n);
             state += KERNEL_PARTIAL_HEAD + n;
         }
+}
+
+/* ---------------------------------------------------------------- gates */
+
+/* log(1 + exp(x)) without loss where exp(x) is small: log(1 + e) = e - e^2/2 + e^3/3 - ... */
+static double softplus(double x)
+{
+    if (x > 20.0)
+        return x;
+    const double e = exact_math_exp(x);
+    return e < 1e-5 ? e - 0.5 * e * e : exact_math_log(1.0 + e);
+}
+
+void kernel_table_decay_gates(const float *x, const float *bias, const float *a, size_t count,
+                              float *out_step, float *out_decay)
+{
+    for (size_t i = 0; i < count; i++) {
+        const double step = softplus((double)x[i] + (double)bias[i]);
+        out_decay[i] = (float)exact_math_exp(step * (double)a[i]);
+        if (out_step)
+            out_step[i] = (float)step;
+    }
+}
+
+void kernel_table_sigmoid(const float *x, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = (float)(1.0 / (1.0 + exact_math_exp(-(double)x[i])));
 }
 
 /* ---------------------------------------------------------------- positions */

@@ -73,8 +73,8 @@ static enum status bind_mixer_norms(struct weight_binder *bind, uint32_t layer, 
                        "post_attention_norm.weight", d, 0, &w->attn_post_norm, err);
 }
 
-static enum status bind_mixer(struct weight_binder *bind, uint32_t layer, unsigned tensors,
-                              struct error *err)
+enum status decoder_bind_mixer(struct weight_binder *bind, uint32_t layer, unsigned tensors,
+                               struct error *err)
 {
     const struct model_shape *s = &bind->model->shape;
     const struct layer_shape *shape = &s->layers[layer];
@@ -131,8 +131,9 @@ static enum status bind_each(struct weight_binder *bind, uint32_t layer, struct 
     const struct experts_shape *e = &s->experts;
     struct ffn_weights *w = &bind->model->layers[layer].experts.each;
     const bool has_gate = s->activation != FFN_RELU_SQUARED;
+    const uint32_t d = e->latent_dim ? e->latent_dim : s->embd_dim;
     struct weight_binder_spec up = {.name = "ffn_gate_up_exps.weight",
-                                    .columns = s->embd_dim,
+                                    .columns = d,
                                     .rows = e->ffn_dim,
                                     .slices = e->count,
                                     .slices_used = e->used_count,
@@ -141,7 +142,7 @@ static enum status bind_each(struct weight_binder *bind, uint32_t layer, struct 
     down.name = "ffn_down_exps.weight";
     down.matrix = &w->down;
     down.columns = e->ffn_dim;
-    down.rows = s->embd_dim;
+    down.rows = d;
     down.is_optional = false;
     TRY(weight_binder_layer(bind, layer, &down, 1, err));
     if (has_gate)
@@ -202,7 +203,19 @@ static enum status bind_experts(struct weight_binder *bind, uint32_t layer, unsi
         {biases, "ffn_up_exps.bias", e->ffn_dim, e->count, &w->each.up_bias},
         {biases, "ffn_down_exps.bias", s->embd_dim, e->count, &w->each.down_bias},
     };
+    const struct weight_binder_spec latent[] = {
+        {.name = "ffn_latent_down.weight",
+         .matrix = &w->latent_down,
+         .columns = s->embd_dim,
+         .rows = e->latent_dim},
+        {.name = "ffn_latent_up.weight",
+         .matrix = &w->latent_up,
+         .columns = e->latent_dim,
+         .rows = s->embd_dim},
+    };
     TRY(weight_binder_layer(bind, layer, &router, 1, err));
+    if (e->latent_dim)
+        TRY(weight_binder_layer(bind, layer, latent, ARRAY_LEN(latent), err));
     TRY(bind_each(bind, layer, err));
     for (size_t i = 0; i < ARRAY_LEN(vectors); i++)
         TRY(bind_vector(bind, layer, vectors[i].presence, vectors[i].name, vectors[i].columns,
@@ -217,8 +230,9 @@ enum status decoder_bind_ffn(struct weight_binder *bind, uint32_t layer, unsigne
     struct model_layer *w = &model->layers[layer];
     const enum layer_ffn kind = model->shape.layers[layer].ffn;
     const uint32_t d = model->shape.embd_dim;
-    const char *norm =
-        tensors & DECODER_FFN_NORM_IS_POST ? "post_attention_norm.weight" : "ffn_norm.weight";
+    const char *norm = tensors & DECODER_FFN_NORM_IS_POST   ? "post_attention_norm.weight"
+                       : tensors & DECODER_FFN_NORM_IS_ATTN ? "attn_norm.weight"
+                                                            : "ffn_norm.weight";
     if (kind == LAYER_FFN_NONE)
         return OK;
     TRY(bind_vector(bind, layer, NEEDED, norm, d, 0, &w->ffn_norm, err));
@@ -237,7 +251,7 @@ enum status decoder_bind(struct weight_binder *bind, unsigned tensors, struct er
     if (tensors & DECODER_ROPE_FACTORS_OPTIONAL)
         TRY(weight_binder_rope_factors(bind, err));
     for (uint32_t layer = 0; layer < s->layer_count; layer++) {
-        TRY(bind_mixer(bind, layer, tensors, err));
+        TRY(decoder_bind_mixer(bind, layer, tensors, err));
         TRY(decoder_bind_ffn(bind, layer, tensors, err));
     }
     return OK;
@@ -296,7 +310,7 @@ static void attend(const struct model *model, struct forward *f, uint32_t layer)
     op_attend(f, layer);
 }
 
-static void run_mixer(const struct model *model, struct forward *f, uint32_t layer)
+void decoder_run_mixer(const struct model *model, struct forward *f, uint32_t layer)
 {
     const struct layer_shape *shape = &model->shape.layers[layer];
     const struct model_layer *w = &model->layers[layer];
@@ -320,6 +334,19 @@ static void run_mixer(const struct model *model, struct forward *f, uint32_t lay
     add_half(f, out, w->attn_post_norm);
 }
 
+/* Experts that see fewer numbers of a token: x += up * experts(down * n), n = f->normed; router and
+ * shared expert see all. */
+static void run_latent_experts(struct forward *f, const struct experts_weights *w)
+{
+    op_products(f, f->normed, &(struct op_product){&w->latent_down, NULL, f->latent_in}, 1);
+    op_experts(f, &(struct op_experts){.weights = w,
+                                       .input = f->latent_in,
+                                       .router_input = f->normed,
+                                       .out = f->latent_out});
+    op_shared_expert(f, w, f->normed, f->x);
+    op_product_add(f, f->latent_out, &w->latent_up, NULL, f->x);
+}
+
 void decoder_run_ffn(const struct model *model, struct forward *f, uint32_t layer)
 {
     const enum layer_ffn kind = model->shape.layers[layer].ffn;
@@ -329,7 +356,10 @@ void decoder_run_ffn(const struct model *model, struct forward *f, uint32_t laye
     norm(f, f->x, w->ffn_norm, w->ffn_norm_bias, f->normed);
     const bool adds = adds_directly(f, w->ffn_post_norm);
     float *out = adds ? f->x : f->normed;
-    if (kind == LAYER_FFN_EXPERTS) {
+    if (kind == LAYER_FFN_EXPERTS && w->experts.latent_up.data) {
+        CHECK(adds);
+        run_latent_experts(f, &w->experts);
+    } else if (kind == LAYER_FFN_EXPERTS) {
         DCHECK(adds || !w->experts.shared.up.data); /* it reads f->normed again */
         op_experts(f, &(struct op_experts){.weights = &w->experts,
                                            .input = f->normed,
@@ -364,7 +394,7 @@ void decoder_run(const struct model *model, struct forward *f)
 {
     decoder_embed(model, f);
     for (uint32_t layer = 0; layer < model->shape.layer_count; layer++) {
-        run_mixer(model, f, layer);
+        decoder_run_mixer(model, f, layer);
         decoder_run_ffn(model, f, layer);
     }
     decoder_finish(model, f);

@@ -5,8 +5,8 @@
  *   x += post_norm(feed_forward(norm(x)))
  *
  * Which norms, biases and sinks there are a family says when it binds; what the file then has is
- * what is computed. Numbers (windows, rotations, experts, scales) are the shape's. Families whose
- * mixer is another one use the feed-forward half alone.
+ * what is computed. Numbers (windows, rotations, experts, scales) are the shape's. Families some of
+ * whose halves are others use the halves alone.
  *
  * Threads: as op.h.
  * Depends on: model/. Used by: arch_*.c.
@@ -34,6 +34,7 @@ enum decoder_tensor {
     DECODER_POST_NORMS = 1 << 8,        /* of what each half adds to x */
     DECODER_NORM_BIASES = 1 << 9,       /* layer norms instead of RMS norms */
     DECODER_FFN_NORM_IS_POST = 1 << 10, /* ffn_norm is named post_attention_norm */
+    DECODER_FFN_NORM_IS_ATTN = 1 << 16, /* ffn_norm is named attn_norm: layers of one half */
     DECODER_EXPERT_BIASES = 1 << 11,    /* of the router and of each expert */
     DECODER_SELECTION_BIAS = 1 << 12,   /* exp_probs_b.bias */
     DECODER_SELECTION_BIAS_OPTIONAL = 1 << 13,
@@ -48,6 +49,14 @@ MUST_USE enum status decoder_bind(struct weight_binder *bind, unsigned tensors, 
 void decoder_run(const struct model *model, struct forward *f);
 
 /* ---------------------------------------------------------------- halves */
+
+/* Binds norm and matrices of what mixes the tokens in one layer: attention, or one matrix; nothing
+ * without either. */
+MUST_USE enum status decoder_bind_mixer(struct weight_binder *bind, uint32_t layer,
+                                        unsigned tensors, struct error *err);
+
+/* x += post_norm(mixer(norm(x))) of one layer; nothing without one. */
+void decoder_run_mixer(const struct model *model, struct forward *f, uint32_t layer);
 
 /* Binds norm and matrices of the feed-forward part of one layer, dense or experts as the shape
  * says; nothing without one. */

@@ -85,6 +85,8 @@ static void carve_all(struct forward *f, struct carver *carver)
     f->up = carver_rows(carver, rows, s->ffn_dim_max);
     for (size_t i = 0; i < MODEL_SCRATCH_MAX; i++)
         f->scratch[i] = carver_rows(carver, rows, s->scratch_columns[i]);
+    f->latent_in = carver_rows(carver, rows, s->experts.latent_dim);
+    f->latent_out = carver_rows(carver, rows, s->experts.latent_dim);
     carve_ropes(f, carver, s);
     for (int kind = 0; kind < KERNEL_ACTIVATION_COUNT; kind++) {
         if (kind == KERNEL_ACTIVATION_F32) /* products read the buffers themselves */

@@ -29,6 +29,7 @@ struct forward_row {
     int32_t token;
     uint32_t position;     /* in its sequence, from 0 */
     const uint32_t *pages; /* of its sequence: token t lies in pages[t / KV_PAGE_TOKENS] */
+    float *state;          /* of its sequence: recurrent_shape.h; NULL without recurrent layers */
     bool wants_logits;
 };
 
@@ -78,7 +79,9 @@ struct forward {
     float *up;     /* [row_count][ffn_dim] */
     float *logits; /* [row_count][vocab_size], of the rows that are left at the end */
     float *scratch[MODEL_SCRATCH_MAX]; /* [row_count][shape.scratch_columns[i]], for the family */
-    struct forward_experts *experts;   /* NULL without experts; see op_experts.c */
+    float *latent_in;                  /* [row_count][experts.latent_dim] */
+    float *latent_out;
+    struct forward_experts *experts; /* NULL without experts; see op_experts.c */
     struct forward_rope rope[MODEL_ROPES_MAX];
 
     unsigned char *quantized[KERNEL_ACTIVATION_COUNT]; /* [row_count] rows of the current input */

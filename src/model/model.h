@@ -39,6 +39,35 @@ struct experts_weights {
     struct ffn_weights each;     /* one slice per expert */
     struct ffn_weights shared;   /* of the expert that every token uses; absent without data */
     struct weight shared_gate;   /* [1][embd_dim]; its sigmoid multiplies the shared expert */
+    struct weight latent_down; /* [latent_dim][embd_dim]: what the chosen experts see; or absent */
+    struct weight latent_up;   /* [embd_dim][latent_dim] */
+};
+
+/* A layer that remembers by a state; what of it there is depends on the family. */
+struct recurrent_weights {
+    struct weight in;       /* [columns of the convolution, or more][embd_dim] */
+    struct weight gate;     /* [head_count * value_dim][embd_dim], of the output */
+    struct weight joined;   /* `in` and `gate` in one, per group of heads */
+    struct weight decay;    /* [head_count][embd_dim]; or decay and gain in one, per group */
+    struct weight gain;     /* [head_count][embd_dim] */
+    struct weight out;      /* [embd_dim][head_count * value_dim] */
+    const float *conv;      /* [conv_width][conv_channels] */
+    const float *conv_bias; /* [conv_channels] */
+    const float *step_bias; /* [head_count], inside the softplus of a decay */
+    const float *a;         /* [head_count], negative: the rate of decay */
+    const float *skip;      /* [head_count], share of the input in the output */
+    const float *norm;      /* [value_dim], or [group_count][values of a group] */
+};
+
+/* A block that proposes the token after the next one, behind the layers; absent without data.
+ * From x = project * [norm(embedding of the next token) | norm(hidden state)]. */
+struct draft_weights {
+    struct weight project;    /* [embd_dim][2 * embd_dim] */
+    struct weight token_embd; /* the model's own, unless the file has one for the block */
+    struct weight output;
+    const float *embd_norm; /* [embd_dim] each */
+    const float *hidden_norm;
+    const float *output_norm;
 };
 
 /* Latent attention; wq of the layer is then [head_count * key length][query_rank or embd_dim]. */
@@ -73,6 +102,7 @@ struct model_layer {
     const float *ffn_post_norm;
     struct ffn_weights ffn;
     struct experts_weights experts;
+    struct recurrent_weights recurrent;
     struct latent_weights latent;
 };
 
@@ -80,6 +110,7 @@ struct model {
     const struct model_arch *arch;
     struct model_shape shape;
     struct model_layer *layers;
+    struct draft_weights draft;    /* of layers[shape.layer_count] */
     struct weight token_embd;      /* [vocab_size][embd_dim] */
     struct weight output;          /* [vocab_size][embd_dim]; token_embd when the file ties them */
     const float *output_norm;      /* [embd_dim] */

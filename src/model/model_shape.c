@@ -432,12 +432,15 @@ static uint32_t larger(uint32_t a, uint32_t b)
 enum status model_shape_finish(struct model_shape *s, const char *arch, struct error *err)
 {
     s->head_count_max = s->kv_head_count_max = s->kv_layer_count = 0;
+    s->recurrent.layer_count = 0;
     s->ffn_dim_max = s->experts.shared_ffn_dim;
     if (s->experts.scoring == EXPERT_SCORING_UNSET)
         s->experts.scoring = EXPERT_SCORING_SOFTMAX;
     for (uint32_t i = 0; i < s->block_count; i++) {
         struct layer_shape *layer = &s->layers[i];
         s->ffn_dim_max = larger(s->ffn_dim_max, layer->ffn_dim);
+        if (layer->mixer == LAYER_MIXER_RECURRENT)
+            layer->recurrent_layer = s->recurrent.layer_count++;
         if (layer->mixer != LAYER_MIXER_ATTENTION)
             continue;
         s->head_count_max = larger(s->head_count_max, layer->head_count);

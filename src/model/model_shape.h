@@ -16,6 +16,8 @@
 #include "base/error.h"
 #include "base/str.h"
 
+#include "model/recurrent_shape.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -63,8 +65,8 @@ struct rope_shape {
 /* What a layer does first: mixes tokens ... */
 enum layer_mixer {
     LAYER_MIXER_ATTENTION, /* the only one with keys and values */
-    LAYER_MIXER_RECURRENT,
-    LAYER_MIXER_LINEAR, /* one matrix (deci) */
+    LAYER_MIXER_RECURRENT, /* by a state of fixed size; see recurrent_shape.h */
+    LAYER_MIXER_LINEAR,    /* one matrix (deci) */
     LAYER_MIXER_NONE,
 };
 
@@ -76,12 +78,13 @@ enum { LAYER_ROPE_NONE = -1 };
 struct layer_shape {
     enum layer_mixer mixer;
     enum layer_ffn ffn;
-    uint32_t head_count;    /* of queries; 0 without attention */
-    uint32_t kv_head_count; /* divides head_count */
-    uint32_t ffn_dim;       /* of a dense feed-forward part */
-    uint32_t window;        /* a token sees the newest `window` ones, itself included; 0: all */
-    int rope;               /* index in model_shape.rope; LAYER_ROPE_NONE: nothing rotates */
-    uint32_t kv_layer;      /* number among the layers with attention; see kv_view.h */
+    uint32_t head_count;      /* of queries; 0 without attention */
+    uint32_t kv_head_count;   /* divides head_count */
+    uint32_t ffn_dim;         /* of a dense feed-forward part */
+    uint32_t window;          /* a token sees the newest `window` ones, itself included; 0: all */
+    int rope;                 /* index in model_shape.rope; LAYER_ROPE_NONE: nothing rotates */
+    uint32_t kv_layer;        /* number among the layers with attention; see kv_view.h */
+    uint32_t recurrent_layer; /* number among the recurrent layers */
 };
 
 /* What a feed-forward part does with gate * x and up * x, element by element. */
@@ -105,6 +108,7 @@ struct experts_shape {
     uint32_t used_count;
     uint32_t ffn_dim;
     uint32_t shared_ffn_dim; /* of the shared expert; 0: none */
+    uint32_t latent_dim;     /* numbers that the chosen experts see; 0: embd_dim */
     uint32_t group_count;    /* at least 1; divides count */
     uint32_t group_used_count;
     enum expert_scoring scoring;
@@ -141,6 +145,7 @@ struct model_shape {
     struct rope_shape rope[MODEL_ROPES_MAX];
     uint32_t rope_count;
     struct experts_shape experts;
+    struct recurrent_shape recurrent;
     struct latent_shape latent;
     struct layer_shape layers[MODEL_LAYERS_MAX]; /* [block_count] */
     uint32_t scratch_columns[MODEL_SCRATCH_MAX]; /* rows a family asks for; forward.h */

@@ -26,9 +26,10 @@ struct weight;
 struct weight_binder {
     const struct gguf *file;
     struct model *model;
-    struct hash_map bound; /* names taken so far */
-    bool counts_only;      /* vectors are checked and counted, not converted: they stay NULL */
-    uint64_t vector_bytes; /* of the vectors bound so far, as floats */
+    struct hash_map bound;   /* names taken so far */
+    const char *output_norm; /* name of that tensor; NULL: output_norm.weight */
+    bool counts_only;        /* vectors are checked and counted, not converted: they stay NULL */
+    uint64_t vector_bytes;   /* of the vectors bound so far, as floats */
 };
 
 /* One tensor: exactly one of `matrix` and `vector` is set. */
@@ -41,7 +42,11 @@ struct weight_binder_spec {
     uint32_t slices;      /* of a matrix with three dimensions; 0: it has two */
     uint32_t slices_used; /* by one token, for counting work; 0: all */
     bool is_optional;     /* stays NULL or zeroed when the file lacks it */
+    bool is_transposed;   /* a vector becomes [columns][rows] */
 };
+
+/* Whether the file has a tensor "blk.<layer>.<name>". */
+bool weight_binder_has(const struct weight_binder *bind, uint32_t layer, const char *name);
 
 /* Binds tensors "blk.<layer>.<name>". */
 MUST_USE enum status weight_binder_layer(struct weight_binder *bind, uint32_t layer,

@@ -52,6 +52,13 @@ TEMPLATE __m256 gated(__m256 v, __m256 slope)
     return _mm256_div_ps(v, _mm256_add_ps(_mm256_set1_ps(1.0f), e));
 }
 
+static void sigmoid_mul(const float *x, const float *y, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i += LANES)
+        vector_avx2_store(out + i, n - i,
+                          gated(vector_avx2_load(x + i, n - i), vector_avx2_load(y + i, n - i)));
+}
+
 static void geglu(const float *x, const float *y, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i += LANES) {
@@ -150,6 +157,15 @@ static double sum_squares(const float *x, size_t n)
             add_squares(x + i + LANES, n - i - LANES, &lane[2]);
     }
     return sum_double(lane);
+}
+
+static void l2_norm(const float *x, size_t n, float epsilon, float *out)
+{
+    const double length = sqrt(sum_squares(x, n));
+    const double divisor = length < (double)epsilon ? (double)epsilon : length;
+    const __m256 factor = _mm256_set1_ps((float)(1.0 / divisor));
+    for (size_t i = 0; i < n; i += LANES)
+        vector_avx2_store(out + i, n - i, _mm256_mul_ps(vector_avx2_load(x + i, n - i), factor));
 }
 
 static void rms_norm(const float *x, const float *weight, size_t n, float epsilon, float *out)
@@ -346,6 +362,7 @@ void vector_ops_avx2_fill(struct kernel_table *table)
     table->add = add;
     table->mul = mul;
     table->swiglu = swiglu;
+    table->sigmoid_mul = sigmoid_mul;
     table->geglu = geglu;
     table->swiglu_clamped = swiglu_clamped;
     table->relu_squared = relu_squared;
@@ -353,6 +370,7 @@ void vector_ops_avx2_fill(struct kernel_table *table)
     table->exp_row = exp_row;
     table->to_f16 = to_f16;
     table->rms_norm = rms_norm;
+    table->l2_norm = l2_norm;
     table->layer_norm = layer_norm;
     table->softmax = softmax;
     table->rope_halves = rope_halves;
