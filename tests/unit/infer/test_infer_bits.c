@@ -8,9 +8,10 @@
 #include "kernel/kernel_table.h"
 #include "model/model.h"
 #include "os/cpu.h"
+#include "tests/tiny_family.h"
 #include "tests/unit/infer/loaded_model.h"
 
-enum { TOKENS = 150, LONG_TOKENS = KERNEL_SPAN_TOKENS + 90, FORK_AT = 70 };
+enum { TOKENS = 150, FAMILY_TOKENS = 80, LONG_TOKENS = KERNEL_SPAN_TOKENS + 90, FORK_AT = 70 };
 
 struct bits_case {
     struct loaded_model loaded;
@@ -304,6 +305,17 @@ static void logits_depend_only_on_the_tokens(void **state)
     }
 }
 
+static void logits_of_other_families_depend_only_on_the_tokens(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(tiny_families); i++) {
+        test_case(tiny_families[i].name);
+        struct loaded_model loaded = loaded_model_from_bytes(tiny_family_bytes(&tiny_families[i]));
+        struct bits_case c = begin(loaded, i % 3 ? KV_KIND_F16 : KV_KIND_F32, FAMILY_TOKENS);
+        check_all(&c);
+    }
+}
+
 static void logits_of_a_long_text_depend_only_on_the_tokens(void **state)
 {
     (void)state;
@@ -360,6 +372,7 @@ int test_infer_bits(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logits_depend_only_on_the_tokens),
+        cmocka_unit_test(logits_of_other_families_depend_only_on_the_tokens),
         cmocka_unit_test(logits_of_a_long_text_depend_only_on_the_tokens),
         cmocka_unit_test(the_kv_kind_does_change_the_bits),
         cmocka_unit_test(recorded_models_depend_only_on_the_tokens),
