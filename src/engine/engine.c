@@ -46,7 +46,7 @@ static enum status read_template(struct engine *engine, struct error *err)
     else
         TRY(gguf_get_str_or(engine->gguf, "tokenizer.chat_template", (struct str){0}, &source,
                             err));
-    engine->tool_format = &tool_format_list(&(size_t){0})[0];
+    engine->tool_format = tool_format_list(&(size_t){0})[0];
     engine->reasoning = output_parser_reasoning_of(source);
     if (source.len == 0)
         return OK;
