@@ -142,7 +142,7 @@ lint:
 fmt:
 	$(Q)git ls-files -co --exclude-standard -- '*.c' '*.h' | xargs clang-format -i
 soak: test
-	$(Q)$(MAKE) --no-print-directory $(BUILD)/tests/test_infer
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/tests/test_infer $(BUILD)/tests/test_engine
 	$(Q)$(MAKE) --no-print-directory CONFIG=fuzz CC=clang fuzz-programs
 	$(Q)dev/soak.sh
 bench: all $(BUILD)/tests/checkkernel

@@ -185,6 +185,7 @@ void engine_close(struct engine *engine)
     if (!engine)
         return;
     sampler_free(engine->sampler);
+    tool_mask_cache_done(&engine->tool_masks);
     token_mask_vocab_free(engine->mask_vocab);
     chat_template_free(engine->chat_template);
     infer_free(engine->infer);

@@ -74,6 +74,7 @@ static enum status start_mask(struct generation *g, struct error *err)
     for (; from < session->count; from++)
         strbuf_add_str(&session->text,
                        tokenizer_piece(session->engine->tokenizer, session->log[from].id));
+    token_mask_set_reasoning(g->mask, g->limits.starts_in_reasoning);
     return token_mask_start(g->mask, mask_budget(g), strbuf_view(&session->text), err);
 }
 
