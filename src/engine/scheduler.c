@@ -190,6 +190,8 @@ static enum status open_session(struct scheduler *scheduler, struct scheduler_ta
     task->began = clock_seconds();
     task->prompt_pending = session_pending(task->session);
     scheduler->facts.cached_tokens += task->generation.result.cached_tokens;
+    if (task->sink.began)
+        task->sink.began(task->sink.context, &task->generation.result);
     return OK;
 }
 
@@ -321,20 +323,12 @@ static enum status run_rows(struct scheduler *scheduler, uint32_t prompt_rows, s
     if (total == 0)
         return OK;
     const double start = clock_seconds();
-    engine->step_count++;
     TRY(infer_step(engine->infer, scheduler->rows, total, err));
     const double seconds = clock_seconds() - start;
     measure(scheduler, seconds, prompt_rows);
     scheduler->facts.step_seconds += seconds;
     scheduler->facts.step_count++;
     scheduler->facts.prompt_tokens += prompt_rows;
-    uint32_t first = 0;
-    for (uint32_t i = 0; i < scheduler->facts.active_count; i++) {
-        const struct scheduler_task *task = scheduler->active[i];
-        if (task->row_count > 0)
-            session_note_step(task->session, first, task->row_count);
-        first += task->row_count;
-    }
     return OK;
 }
 
