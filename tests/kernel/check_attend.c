@@ -99,6 +99,8 @@ static void run(struct check *c, const struct kernel_table *table, const struct 
 
 static void check_one(struct check *c, struct attention *a, enum check_pattern pattern)
 {
+    if (check_skips(c))
+        return;
     check_case(c, "attend %s, head_dim %zu, %zu keys, %zu tokens, %zu heads, pattern %d",
                a->kind == KERNEL_KV_F32 ? "f32" : "f16", a->head_dim, a->key_count, a->token_count,
                a->head_count, (int)pattern);
