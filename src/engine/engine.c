@@ -46,7 +46,7 @@ static enum status read_template(struct engine *engine, struct error *err)
     else
         TRY(gguf_get_str_or(engine->gguf, "tokenizer.chat_template", (struct str){0}, &source,
                             err));
-    engine->tool_format = &tool_format_list(&(size_t){0})[0];
+    engine->tool_format = tool_format_list(&(size_t){0})[0];
     engine->reasoning = output_parser_reasoning_of(source);
     if (source.len == 0)
         return OK;
@@ -60,7 +60,7 @@ static enum status read_template(struct engine *engine, struct error *err)
     return OK;
 }
 
-/* Bytes that KV and scratch may take. */
+/* Bytes that KV, recurrent states and scratch may take. */
 static uint64_t memory_budget(const struct engine_config *config)
 {
     if (config->memory_bytes_max)
@@ -80,7 +80,7 @@ static enum status memory_for(const struct engine *engine, struct infer_config *
     struct infer_memory memory;
     infer->token_capacity = context + FORK_PAGES * KV_PAGE_TOKENS;
     TRY(infer_memory(engine->model, infer, &memory, err));
-    *out = (uint64_t)memory.kv_bytes + memory.scratch_bytes;
+    *out = (uint64_t)memory.kv_bytes + memory.state_bytes + memory.scratch_bytes;
     return OK;
 }
 
@@ -124,6 +124,7 @@ static enum status start_infer(struct engine *engine, const struct engine_config
     TRY(infer_memory(engine->model, &infer, &memory, err));
     TRY(infer_new(engine->model, &infer, &engine->infer, err));
     engine->info.kv_bytes = memory.kv_bytes;
+    engine->info.state_bytes = memory.state_bytes;
     engine->info.scratch_bytes = memory.scratch_bytes;
     engine->info.thread_count = infer_thread_count(engine->infer);
     engine->info.cpu_level = cpu_level_of(infer.cpu_features)->name;

@@ -26,5 +26,4 @@ struct engine {
     char *path;
     struct engine_info info;
     unsigned char fingerprint[GGUF_FINGERPRINT_BYTES];
-    uint64_t step_count; /* steps run so far; logits live until the next one */
 };

@@ -34,44 +34,54 @@ TEMPLATE float dot(const float *query, const unsigned char *key, size_t head_dim
     return vector_neon_sum(sum);
 }
 
-/* score[j] becomes exp(score[j] - largest); returns their sum, by lanes. */
-static float exp_scores(float score[KERNEL_PAGE_TOKENS], size_t count, float largest)
+/* kernel_table.h: the score after the softcap. */
+static float cap(float score, float softcap)
+{
+    return softcap * (1.0f - 2.0f / (vector_exp(score * (2.0f / softcap)) + 1.0f));
+}
+
+/* Scores at [begin, end) become exp(score - largest); returns their sum, by lanes. */
+static float exp_scores(float score[KERNEL_PAGE_TOKENS], size_t begin, size_t end, float largest)
 {
     float lane[LANES] = {0};
-    for (size_t j = 0; j < count; j += 4) {
+    for (size_t j = begin; j < end; j += VECTOR_NEON_LANES) {
         const float32x4_t shifted =
-            vsubq_f32(vector_neon_load(score + j, count - j), vdupq_n_f32(largest));
-        vector_neon_store(score + j, count - j, vector_neon_exp(shifted));
+            vsubq_f32(vector_neon_load(score + j, end - j), vdupq_n_f32(largest));
+        vector_neon_store(score + j, end - j, vector_neon_exp(shifted));
     }
-    for (size_t j = 0; j < count; j++)
+    for (size_t j = begin; j < end; j++)
         lane[j % LANES] += score[j];
     return lanes_sum(lane);
 }
 
-/* Folds the `count` keys and values of one page into one head's partial. */
-TEMPLATE void attend_page(const struct kernel_attend_args *args, const float *query,
-                          const unsigned char *keys, const unsigned char *values, size_t count,
-                          size_t row_bytes, load_fn *load, float *partial)
+/* Folds one block into a head's partial. */
+TEMPLATE void attend_block(const struct kernel_attend_args *args, const float *query,
+                           const struct attend_span_block *block, load_fn *load, float *partial)
 {
     float score[KERNEL_PAGE_TOKENS];
     float largest = partial[ATTEND_SPAN_LARGEST];
-    for (size_t j = 0; j < count; j++) {
-        score[j] = dot(query, keys + j * row_bytes, args->head_dim, load) * args->scale;
+    for (size_t j = block->begin; j < block->end; j++) {
+        score[j] =
+            dot(query, block->keys + j * block->key_bytes, args->head_dim, load) * args->scale;
+        if (args->softcap != 0)
+            score[j] = cap(score[j], args->softcap);
         largest = score[j] > largest ? score[j] : largest;
     }
     const float shrink = vector_exp(partial[ATTEND_SPAN_LARGEST] - largest);
-    const float sum = exp_scores(score, count, largest);
+    const float sum = exp_scores(score, block->begin, block->end, largest);
     partial[ATTEND_SPAN_SUM] = fmaf(partial[ATTEND_SPAN_SUM], shrink, sum);
     partial[ATTEND_SPAN_LARGEST] = largest;
 
     float *mixed = partial + KERNEL_PARTIAL_HEAD;
-    for (size_t d = 0; d < args->head_dim; d += LANES) {
+    for (size_t d = 0; d < args->value_dim; d += LANES) {
         float32x4_t part[VECTOR_NEON_VECTORS];
         UNROLL_FOR (size_t v = 0; v < VECTOR_NEON_VECTORS; v++)
             part[v] = vmulq_n_f32(vld1q_f32(mixed + d + 4 * v), shrink);
-        for (size_t j = 0; j < count; j++)
+        for (size_t j = block->begin; j < block->end; j++) {
+            const unsigned char *value = block->values + j * block->value_bytes;
             UNROLL_FOR (size_t v = 0; v < VECTOR_NEON_VECTORS; v++)
-                part[v] = vfmaq_n_f32(part[v], load(values + j * row_bytes, d + 4 * v), score[j]);
+                part[v] = vfmaq_n_f32(part[v], load(value, d + 4 * v), score[j]);
+        }
         UNROLL_FOR (size_t v = 0; v < VECTOR_NEON_VECTORS; v++)
             vst1q_f32(mixed + d + 4 * v, part[v]);
     }
@@ -80,21 +90,17 @@ TEMPLATE void attend_page(const struct kernel_attend_args *args, const float *qu
 TEMPLATE void attend(const struct kernel_attend_args *args, size_t span, float *partial,
                      size_t element_bytes, load_fn *load)
 {
-    const size_t row_bytes = args->head_dim * element_bytes;
     for (size_t t = 0; t < args->token_count; t++) {
         const struct attend_span_keys seen = attend_span_keys(args, span, t);
-        for (size_t h = 0; h < args->head_count; h++) {
+        for (size_t h = 0; h < args->head_count && seen.begin < seen.end; h++) {
             const float *query = args->queries + t * args->query_stride + h * args->head_dim;
             float *state = attend_span_partial(args, t, h, partial);
-            if (seen.begin < seen.end)
-                attend_span_clear(args, state);
-            for (size_t key = seen.begin; key < seen.end; key += KERNEL_PAGE_TOKENS) {
-                const size_t left = seen.end - key;
-                const size_t offset = attend_span_page(args, key);
-                attend_page(args, query, (const unsigned char *)args->keys + offset,
-                            (const unsigned char *)args->values + offset,
-                            left < KERNEL_PAGE_TOKENS ? left : KERNEL_PAGE_TOKENS, row_bytes, load,
-                            state);
+            attend_span_clear(args, state);
+            size_t page = seen.begin / KERNEL_PAGE_TOKENS * KERNEL_PAGE_TOKENS;
+            for (; page < seen.end; page += KERNEL_PAGE_TOKENS) {
+                const struct attend_span_block block =
+                    attend_span_block(args, seen, page, element_bytes);
+                attend_block(args, query, &block, load, state);
             }
         }
     }
@@ -102,7 +108,7 @@ TEMPLATE void attend(const struct kernel_attend_args *args, size_t span, float *
 
 static void attend_f16(const struct kernel_attend_args *args, size_t span, float *partial)
 {
-    if (args->head_dim % LANES != 0)
+    if (args->head_dim % LANES != 0 || args->value_dim % LANES != 0)
         attend_ref_f16(args, span, partial);
     else
         attend(args, span, partial, sizeof(uint16_t), load_f16);
@@ -110,7 +116,7 @@ static void attend_f16(const struct kernel_attend_args *args, size_t span, float
 
 static void attend_f32(const struct kernel_attend_args *args, size_t span, float *partial)
 {
-    if (args->head_dim % LANES != 0)
+    if (args->head_dim % LANES != 0 || args->value_dim % LANES != 0)
         attend_ref_f32(args, span, partial);
     else
         attend(args, span, partial, sizeof(float), load_f32);

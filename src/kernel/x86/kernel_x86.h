@@ -22,6 +22,7 @@ void attend_avx2_fill(struct kernel_table *table);
 void matmul_plain_avx2_fill(struct kernel_table *table);
 void matmul_rows32_avx2_fill(struct kernel_table *table);
 void matmul_rows256_avx2_fill(struct kernel_table *table);
+void recurrent_avx2_fill(struct kernel_table *table);
 void speed_avx2_fill(struct kernel_table *table);
 void vector_ops_avx2_fill(struct kernel_table *table);
 
@@ -29,6 +30,7 @@ void attend_avx512_fill(struct kernel_table *table);
 void matmul_plain_avx512_fill(struct kernel_table *table);
 void matmul_rows32_avx512_fill(struct kernel_table *table);
 void matmul_rows256_avx512_fill(struct kernel_table *table);
+void recurrent_avx512_fill(struct kernel_table *table);
 void speed_avx512_fill(struct kernel_table *table);
 void vector_ops_avx512_fill(struct kernel_table *table);
 

@@ -99,7 +99,9 @@ static double *read_recording(const char *relative_path, size_t count)
 static void families_agree_with_the_recorded_logits(void **state)
 {
     (void)state;
-    static const char *const names[] = {"llama", "qwen2", "qwen3"};
+    static const char *const names[] = {"llama",     "qwen2",     "qwen3",      "qwen3moe",
+                                        "deepseek2", "gpt-oss",   "gemma3",     "qwen35",
+                                        "qwen35moe", "qwen3next", "nemotron_h", "nemotron_h_moe"};
     int32_t *tokens = fixture_tokens();
     if (!tokens) {
         print_message("not run: the fixtures are absent\n");
