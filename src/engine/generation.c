@@ -31,13 +31,14 @@ void generation_init(struct generation *g, const struct generation_config *confi
                    .cached_tokens = session_cached_tokens(session)},
     };
     detokenizer_init(&g->detokenizer, engine->tokenizer, DETOKENIZER_SHOW_SPECIAL);
+    const struct output_parser_config plain = {0};
     const struct output_parser_config parser = {
         .format = engine->tool_format,
         .tools = g->limits.tools,
         .reasoning = engine->reasoning,
         .starts_in_reasoning = g->limits.starts_in_reasoning,
     };
-    output_parser_init(&g->parser, &parser);
+    output_parser_init(&g->parser, g->limits.is_plain ? &plain : &parser);
 }
 
 void generation_done(struct generation *g)
