@@ -7,6 +7,7 @@
 
 #include "chat/output_parser.h"
 #include "engine/engine.h"
+#include "engine/memory_plan.h"
 #include "gguf/gguf.h"
 
 struct model;
@@ -23,6 +24,7 @@ struct engine {
     struct token_mask_vocab *mask_vocab; /* NULL until a mask is made */
     char *path;
     struct engine_info info;
+    struct memory_plan memory_plan;
     unsigned char fingerprint[GGUF_FINGERPRINT_BYTES];
     const struct session *logits_owner; /* whose next-token logits the last step left, or NULL */
 };
