@@ -2,6 +2,7 @@
 #include "base/strbuf.h"
 #include "cli/agent_setup.h"
 #include "cli/bench_measure.h"
+#include "cli/bench_tokenizer.h"
 #include "cli/command_list.h"
 #include "cli/json_print.h"
 #include "cli/model_command.h"
@@ -11,6 +12,7 @@
 #include "model/model.h"
 #include "os/cpu.h"
 #include "text/clean_text.h"
+#include "tokenizer/tokenizer.h"
 
 #include <inttypes.h>
 
@@ -69,13 +71,15 @@ static json_t *name_of(const struct gguf *file)
 }
 
 static json_t *result_json(const struct work *work, const struct gguf *file,
-                           const struct bench_measure_result *result)
+                           const struct bench_measure_result *result,
+                           const struct bench_tokenizer_result *text)
 {
     return json_pack(
-        "{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:s, s:s, s:o, "
-        "s:I, s:I}",
-        "prefill_tps", result->prefill_tps, "prefill_peak_share", result->prefill_peak_share,
-        "decode_tps", result->decode_tps, "decode_bandwidth_share", result->decode_bandwidth_share,
+        "{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:s, "
+        "s:s, s:o, s:I, s:I}",
+        "tokenizer_mbs", text->mbs, "bytes_per_token", text->bytes_per_token, "prefill_tps",
+        result->prefill_tps, "prefill_peak_share", result->prefill_peak_share, "decode_tps",
+        result->decode_tps, "decode_bandwidth_share", result->decode_bandwidth_share,
         "bandwidth_gbs", result->bandwidth_gbs, "int8_peak_gmacs", result->int8_peak_gmacs,
         "prefill_tps_min", result->prefill_tps_min, "prefill_tps_max", result->prefill_tps_max,
         "decode_tps_min", result->decode_tps_min, "decode_tps_max", result->decode_tps_max,
@@ -88,7 +92,8 @@ static json_t *result_json(const struct work *work, const struct gguf *file,
 }
 
 static void print_lines(const struct work *work, const struct model *model,
-                        const struct bench_measure_result *result)
+                        const struct bench_measure_result *result,
+                        const struct bench_tokenizer_result *text)
 {
     const double mib = 1024.0 * 1024;
     printf("model    %.1f million parameters, %.1f MiB read per token\n",
@@ -106,21 +111,28 @@ static void print_lines(const struct work *work, const struct model *model,
            " tokens; %.1f to %.1f)\n",
            result->decode_tps, 100 * result->decode_bandwidth_share, result->decode_tokens,
            result->decode_tps_min, result->decode_tps_max);
+    if (text->mbs > 0)
+        printf("text     %10.1f MB/s to tokens on one thread  (%.2f bytes per token)\n", text->mbs,
+               text->bytes_per_token);
 }
 
 static enum status bench(const struct work *work, struct error *err)
 {
     CLEANUP(gguf_closep) struct gguf *file = NULL;
     CLEANUP(model_closep) struct model *model = NULL;
+    CLEANUP(tokenizer_freep) struct tokenizer *tokenizer = NULL;
     struct bench_measure_result result = {0};
+    struct bench_tokenizer_result text = {0};
     TRY(model_file_open(work->model_path, &file, err));
     TRY(model_open(file, &model, err));
+    TRY(tokenizer_new(file, &tokenizer, err));
+    TRY(bench_tokenizer_run(tokenizer, &text, err));
     TRY(bench_measure_run(model, &work->options, &result, err));
     if (work->args->is_json) {
-        CLEANUP(json_decrefp) json_t *object = result_json(work, file, &result);
+        CLEANUP(json_decrefp) json_t *object = result_json(work, file, &result, &text);
         json_print(object);
     } else {
-        print_lines(work, model, &result);
+        print_lines(work, model, &result, &text);
     }
     return OK;
 }
@@ -163,7 +175,8 @@ const struct command cmd_bench = {
     .description =
         "Prefill and decode are measured in turns with what the machine can do at most: reading "
         "the same weights with the same threads, and int8 products in registers. The shares say "
-        "how much of that the engine reaches. Figures are medians.",
+        "how much of that the engine reaches. The tokenizer reads generated English-like text on "
+        "one thread. Figures are medians.",
     .examples = "holt bench -m model.gguf --json",
     .group = COMMAND_GROUP_MODEL,
     .options = options,

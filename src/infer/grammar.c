@@ -3,11 +3,12 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "infer/grammar_internal.h"
 #include "text/json.h"
 
 #include <stdlib.h>
 
-enum array { RULES, LINKS, TEXTS, WORDS, PROPERTIES, NUMBERS };
+enum array { RULES, LINKS, TEXTS, WORDS, PROPERTIES, NUMBERS, NETWORKS, STATES, CELLS, CALLS };
 
 /* ---------------------------------------------------------------- lifetime */
 
@@ -34,6 +35,10 @@ void grammar_unref(struct grammar *grammar)
     mem_free(grammar->words);
     mem_free(grammar->properties);
     mem_free(grammar->numbers);
+    mem_free(grammar->networks);
+    mem_free(grammar->states);
+    mem_free(grammar->cells);
+    mem_free(grammar->calls);
     mem_free(grammar);
 }
 
@@ -72,7 +77,7 @@ static uint32_t add_rule(struct grammar *grammar, struct grammar_rule rule)
     return grammar->rule_count++;
 }
 
-static uint32_t add_links(struct grammar *grammar, const uint32_t *ids, uint32_t count)
+uint32_t grammar_internal_add_links(struct grammar *grammar, const uint32_t *ids, uint32_t count)
 {
     void *links = grammar->links;
     const bool fits = make_room(grammar, LINKS, &links, sizeof(*ids), grammar->link_count, count,
@@ -135,7 +140,7 @@ uint32_t grammar_add_special(struct grammar *grammar, int32_t token)
 uint32_t grammar_add_sequence(struct grammar *grammar, const uint32_t *rules, uint32_t count)
 {
     CHECK(count > 0);
-    const uint32_t first = add_links(grammar, rules, count);
+    const uint32_t first = grammar_internal_add_links(grammar, rules, count);
     return add_rule(
         grammar, (struct grammar_rule){.kind = GRAMMAR_SEQUENCE, .first = first, .count = count});
 }
@@ -146,7 +151,7 @@ uint32_t grammar_add_choice(struct grammar *grammar, const uint32_t *rules, uint
         grammar->too_much = grammar->too_much ? grammar->too_much : "alternatives of one choice";
         return 0;
     }
-    const uint32_t first = add_links(grammar, rules, count);
+    const uint32_t first = grammar_internal_add_links(grammar, rules, count);
     return add_rule(grammar,
                     (struct grammar_rule){.kind = GRAMMAR_CHOICE, .first = first, .count = count});
 }
@@ -186,7 +191,7 @@ uint32_t grammar_add_mark(struct grammar *grammar, uint32_t rule, uint32_t tag)
 
 uint32_t grammar_add_array(struct grammar *grammar, const struct grammar_array_spec *spec)
 {
-    const uint32_t first = add_links(grammar, spec->prefix, spec->prefix_count);
+    const uint32_t first = grammar_internal_add_links(grammar, spec->prefix, spec->prefix_count);
     return add_rule(grammar, (struct grammar_rule){.kind = GRAMMAR_ARRAY,
                                                    .first = first,
                                                    .count = spec->prefix_count,
@@ -319,246 +324,67 @@ uint32_t grammar_add_object(struct grammar *grammar, const struct grammar_object
                                                    .len_max = is_open ? spec->extra_keys_max : 0});
 }
 
-/* ---------------------------------------------------------------- shortest texts */
+/* ---------------------------------------------------------------- networks */
 
-/* A candidate for a rule's shortest text. */
-struct measure {
-    uint32_t shortest;
-    uint32_t depth;
-};
-
-static const struct measure no_text = {GRAMMAR_ENDLESS, 0};
-
-/* `a` and then `b`, the latter `inside` stack nodes further up. */
-static struct measure join(struct measure a, struct measure b, uint32_t inside)
+static bool reserve_network(struct grammar *grammar, const struct grammar_network_spec *spec)
 {
-    a.shortest = grammar_plus(a.shortest, b.shortest);
-    a.depth = a.depth > b.depth + inside ? a.depth : b.depth + inside;
-    return a.shortest == GRAMMAR_ENDLESS ? no_text : a;
+    void *networks = grammar->networks;
+    void *states = grammar->states;
+    void *cells = grammar->cells;
+    void *calls = grammar->calls;
+    const uint64_t wanted = (uint64_t)spec->state_count * spec->class_count;
+    const uint32_t cell_count = wanted < UINT32_MAX ? (uint32_t)wanted : UINT32_MAX;
+    const bool fits =
+        make_room(grammar, NETWORKS, &networks, sizeof(*grammar->networks), grammar->network_count,
+                  1, GRAMMAR_RULES_MAX, "patterns") &&
+        make_room(grammar, STATES, &states, sizeof(*grammar->states), grammar->state_count,
+                  spec->state_count, GRAMMAR_STATES_MAX, "states of patterns") &&
+        make_room(grammar, CELLS, &cells, sizeof(*grammar->cells), grammar->cell_count, cell_count,
+                  GRAMMAR_CELLS_MAX, "states of patterns") &&
+        make_room(grammar, CALLS, &calls, sizeof(*grammar->calls), grammar->call_count,
+                  spec->call_count, GRAMMAR_LINKS_MAX, "references between rules");
+    grammar->networks = networks;
+    grammar->states = states;
+    grammar->cells = cells;
+    grammar->calls = calls;
+    return fits;
 }
 
-static struct measure of_rule(const struct grammar *grammar, uint32_t id)
+uint32_t grammar_add_network(struct grammar *grammar, const struct grammar_network_spec *spec)
 {
-    if (id == GRAMMAR_NONE)
-        return (struct measure){0};
-    return (struct measure){grammar->rules[id].shortest, grammar->rules[id].depth};
+    CHECK(spec->state_count > 0 && spec->state_count < GRAMMAR_NO_STATE);
+    if (!reserve_network(grammar, spec))
+        return 0;
+    struct grammar_network network = {.first_state = grammar->state_count,
+                                      .state_count = spec->state_count,
+                                      .first_cell = grammar->cell_count,
+                                      .class_count = spec->class_count,
+                                      .has_calls = spec->call_count > 0};
+    memcpy(network.classes, spec->classes, sizeof(network.classes));
+    const uint32_t cell_count = spec->state_count * spec->class_count;
+    memcpy(grammar->cells + grammar->cell_count, spec->cells, cell_count * sizeof(*spec->cells));
+    grammar->cell_count += cell_count;
+    for (uint32_t i = 0; i < spec->state_count; i++) {
+        struct grammar_network_state state = spec->states[i];
+        state.rest = GRAMMAR_ENDLESS;
+        state.first_call += grammar->call_count;
+        state.is_final = state.is_accepting && state.call_count == 0;
+        for (uint32_t k = 0; k < spec->class_count; k++)
+            state.is_final &= spec->cells[i * spec->class_count + k] == GRAMMAR_NO_STATE;
+        grammar->states[grammar->state_count++] = state;
+    }
+    if (spec->call_count)
+        memcpy(grammar->calls + grammar->call_count, spec->calls,
+               spec->call_count * sizeof(*spec->calls));
+    grammar->call_count += spec->call_count;
+    grammar->networks[grammar->network_count] = network;
+    return add_rule(
+        grammar, (struct grammar_rule){.kind = GRAMMAR_NETWORK, .first = grammar->network_count++});
 }
 
-static struct measure measure_words(const struct grammar *grammar, const struct grammar_rule *rule)
+uint32_t grammar_add_network_again(struct grammar *grammar, uint32_t network)
 {
-    struct measure best = no_text;
-    for (uint32_t i = rule->first; i < rule->first + rule->count; i++) {
-        const struct grammar_word *word = &grammar->words[i];
-        const struct measure this =
-            join((struct measure){word->len, 0}, of_rule(grammar, word->then), 0);
-        if (this.shortest < best.shortest)
-            best = this;
-    }
-    return best;
-}
-
-/* Also sets the tails of the properties. */
-static struct measure measure_object(const struct grammar *grammar, const struct grammar_rule *rule)
-{
-    struct measure tail = {0, 0};
-    for (uint32_t i = rule->count; i-- > 0;) {
-        struct grammar_property *property = &grammar->properties[rule->first + i];
-        if (property->is_required) {
-            tail = join(tail, of_rule(grammar, property->value), 1);
-            tail = join(tail, (struct measure){property->len + 2, 1}, 0);
-        }
-        property->required_tail = tail.shortest;
-    }
-    const bool has_required = tail.shortest > 0;
-    tail = join(tail, (struct measure){2, 0}, 0); /* the braces */
-    if (has_required && tail.shortest != GRAMMAR_ENDLESS)
-        tail.shortest -= 2; /* the first has no ", " */
-    return tail;
-}
-
-static struct measure measure_array(const struct grammar *grammar, const struct grammar_rule *rule)
-{
-    struct measure all = {2, 0};
-    const uint32_t prefix = rule->len_min < rule->count ? rule->len_min : rule->count;
-    for (uint32_t i = 0; i < prefix; i++) {
-        all = join(all, of_rule(grammar, grammar->links[rule->first + i]), 1);
-        all = join(all, (struct measure){i ? 2 : 0, 0}, 0);
-    }
-    const uint32_t others = rule->len_min - prefix;
-    if (rule->len_min > rule->len_max || (others && rule->rule == GRAMMAR_NONE))
-        return no_text;
-    if (others) {
-        struct measure each = join(of_rule(grammar, rule->rule), (struct measure){2, 0}, 0);
-        const uint64_t total = (uint64_t)each.shortest * others - (prefix ? 0 : 2);
-        each.shortest = total < GRAMMAR_ENDLESS ? (uint32_t)total : GRAMMAR_ENDLESS;
-        all = join(all, each, 1);
-    }
-    return all;
-}
-
-static struct measure measure_linked(const struct grammar *grammar, const struct grammar_rule *rule)
-{
-    const bool is_choice = rule->kind == GRAMMAR_CHOICE;
-    struct measure all = is_choice ? no_text : (struct measure){0, 0};
-    for (uint32_t i = 0; i < rule->count; i++) {
-        const struct measure this = of_rule(grammar, grammar->links[rule->first + i]);
-        if (!is_choice)
-            all = join(all, this, 1);
-        else if (this.shortest < all.shortest)
-            all = this;
-    }
-    return all;
-}
-
-static struct measure measure_rule(const struct grammar *grammar, const struct grammar_rule *rule)
-{
-    switch (rule->kind) {
-    case GRAMMAR_NEVER: return no_text;
-    case GRAMMAR_LITERAL: return (struct measure){rule->count, 0};
-    case GRAMMAR_SPECIAL: return (struct measure){1, 0};
-    case GRAMMAR_SEQUENCE:
-    case GRAMMAR_CHOICE: return measure_linked(grammar, rule);
-    case GRAMMAR_WORDS: return measure_words(grammar, rule);
-    case GRAMMAR_STRING:
-    case GRAMMAR_KEY:
-        return rule->len_min > rule->len_max ? no_text : (struct measure){rule->len_min + 2, 0};
-    case GRAMMAR_NUMBER: {
-        const struct grammar_number_at start = {0};
-        return (struct measure){grammar_number_rest(&grammar->numbers[rule->first], &start), 0};
-    }
-    case GRAMMAR_OBJECT: return measure_object(grammar, rule);
-    case GRAMMAR_ARRAY: return measure_array(grammar, rule);
-    case GRAMMAR_REPEAT:
-    case GRAMMAR_MARK: {
-        struct measure inside = of_rule(grammar, rule->rule);
-        if (rule->kind == GRAMMAR_MARK && rule->count)
-            inside.shortest = rule->count;
-        return join((struct measure){0, 0}, inside, 1);
-    }
-    }
-    return no_text;
-}
-
-/* Least fixed point: each pass settles at least one more rule, so it ends. Both directions take
- * turns, since references mostly go one way. */
-static void measure_lengths(struct grammar *grammar, const bool *banned)
-{
-    for (uint32_t i = 0; i < grammar->rule_count; i++)
-        grammar->rules[i].shortest = GRAMMAR_ENDLESS;
-    bool changed = true;
-    for (uint32_t pass = 0; changed; pass++) {
-        changed = false;
-        for (uint32_t i = 0; i < grammar->rule_count; i++) {
-            const uint32_t id = pass % 2 ? i : grammar->rule_count - 1 - i;
-            struct grammar_rule *rule = &grammar->rules[id];
-            const uint32_t shortest = measure_rule(grammar, rule).shortest;
-            if (banned[id] || shortest > GRAMMAR_SHORTEST_MAX || shortest >= rule->shortest)
-                continue;
-            rule->shortest = shortest;
-            changed = true;
-        }
-    }
-}
-
-/* The depth of the text that the lengths and the order of alternatives pick out. A rule's part of
- * it is shorter than the whole (choices are flat), so this ends too. Bans what is too deep. */
-static bool measure_depths(struct grammar *grammar, bool *banned)
-{
-    const uint32_t depth_max = grammar->node_depth_max;
-    for (uint32_t i = 0; i < grammar->rule_count; i++)
-        grammar->rules[i].depth = 0;
-    bool changed = true;
-    bool has_banned = false;
-    for (uint32_t pass = 0; changed; pass++) {
-        changed = false;
-        for (uint32_t i = 0; i < grammar->rule_count; i++) {
-            const uint32_t id = pass % 2 ? i : grammar->rule_count - 1 - i;
-            struct grammar_rule *rule = &grammar->rules[id];
-            uint32_t depth = measure_rule(grammar, rule).depth;
-            depth = depth <= depth_max ? depth : depth_max + 1;
-            if (rule->shortest == GRAMMAR_ENDLESS || depth <= rule->depth)
-                continue;
-            rule->depth = depth;
-            banned[id] |= depth > depth_max;
-            has_banned |= banned[id];
-            changed = true;
-        }
-    }
-    return has_banned;
-}
-
-/* ---------------------------------------------------------------- flat choices */
-
-struct flattening {
-    const struct grammar *grammar;
-    uint32_t found[GRAMMAR_CHOICES_MAX]; /* alternatives that are no choices */
-    uint32_t found_count;
-    uint32_t open[GRAMMAR_CHOICES_MAX]; /* choices whose alternatives are looked at, or were */
-    uint32_t open_count;
-    bool overflowed;
-};
-
-static void add_once(struct flattening *flat, uint32_t *ids, uint32_t *count, uint32_t id)
-{
-    for (uint32_t i = 0; i < *count; i++) {
-        if (ids[i] == id)
-            return;
-    }
-    if (*count == GRAMMAR_CHOICES_MAX)
-        flat->overflowed = true;
-    else
-        ids[(*count)++] = id;
-}
-
-/* Replaces alternatives that are choices by theirs; a choice that leads back to itself adds
- * nothing to itself that way. */
-static void flatten(struct grammar *grammar, uint32_t choice)
-{
-    struct flattening flat = {.grammar = grammar};
-    add_once(&flat, flat.open, &flat.open_count, choice);
-    bool is_nested = false;
-    for (uint32_t at = 0; at < flat.open_count; at++) {
-        const struct grammar_rule *rule = &grammar->rules[flat.open[at]];
-        for (uint32_t i = 0; i < rule->count; i++) {
-            const uint32_t id = grammar->links[rule->first + i];
-            const bool is_choice = grammar->rules[id].kind == GRAMMAR_CHOICE;
-            is_nested |= is_choice;
-            if (is_choice)
-                add_once(&flat, flat.open, &flat.open_count, id);
-            else
-                add_once(&flat, flat.found, &flat.found_count, id);
-        }
-    }
-    if (flat.overflowed)
-        grammar->too_much = "alternatives of one choice";
-    if (!is_nested || flat.overflowed)
-        return;
-    const uint32_t first = add_links(grammar, flat.found, flat.found_count);
-    grammar->rules[choice].first = first;
-    grammar->rules[choice].count = flat.found_count;
-}
-
-enum status grammar_finish(struct grammar *grammar, uint32_t depth_max, struct error *err)
-{
-    enum { ROUNDS_MAX = 8 };
-    for (uint32_t i = 0; i < grammar->rule_count && !grammar->too_much; i++) {
-        if (grammar->rules[i].kind == GRAMMAR_CHOICE)
-            flatten(grammar, i);
-    }
-    if (grammar->too_much)
-        return error_set(err, E_LIMIT, "too large to enforce: too many %s", grammar->too_much);
-    depth_max = depth_max ? depth_max : GRAMMAR_DEPTH_DEFAULT;
-    depth_max = depth_max < GRAMMAR_DEPTH_MAX ? depth_max : GRAMMAR_DEPTH_MAX;
-    grammar->depth_max = depth_max;
-    grammar->node_depth_max = depth_max + GRAMMAR_NODES_AROUND;
-    CLEANUP(mem_freep) bool *banned = mem_zalloc(grammar->rule_count + 1);
-    for (int round = 0; round < ROUNDS_MAX; round++) {
-        measure_lengths(grammar, banned);
-        if (!measure_depths(grammar, banned))
-            return OK;
-    }
-    return error_set(err, E_LIMIT, "too deep to enforce (limit %u values inside values)",
-                     grammar->node_depth_max);
+    return add_rule(grammar, (struct grammar_rule){.kind = GRAMMAR_NETWORK, .first = network});
 }
 
 /* ---------------------------------------------------------------- narrowing */
@@ -585,6 +411,14 @@ struct grammar *grammar_copy(const struct grammar *grammar)
     copy->capacities[WORDS] = grammar->word_count;
     copy->capacities[PROPERTIES] = grammar->property_count;
     copy->capacities[NUMBERS] = grammar->number_count;
+    copy->networks = copy_array(grammar->networks, grammar->network_count, sizeof(*copy->networks));
+    copy->states = copy_array(grammar->states, grammar->state_count, sizeof(*copy->states));
+    copy->cells = copy_array(grammar->cells, grammar->cell_count, sizeof(*copy->cells));
+    copy->calls = copy_array(grammar->calls, grammar->call_count, sizeof(*copy->calls));
+    copy->capacities[NETWORKS] = grammar->network_count;
+    copy->capacities[STATES] = grammar->state_count;
+    copy->capacities[CELLS] = grammar->cell_count;
+    copy->capacities[CALLS] = grammar->call_count;
     return copy;
 }
 

@@ -16,13 +16,18 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "infer/grammar_network.h"
 #include "infer/grammar_number.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct strbuf;
+
 enum {
+    GRAMMAR_WARNINGS_LEN_MAX = 16 * 1024, /* bytes of all warnings */
+
     GRAMMAR_NODES_AROUND = 8, /* stack nodes for what stands around the outermost value */
 
     GRAMMAR_RULES_MAX = 16384,
@@ -34,7 +39,11 @@ enum {
     GRAMMAR_OPEN_PROPERTIES_MAX = 64,   /* of one object that may also hold other keys */
     GRAMMAR_EXTRA_KEYS_MAX = 16,        /* such keys in one object */
     GRAMMAR_STRING_LEN_MAX = 1024 * 1024,
-    GRAMMAR_DEPTH_MAX = 48,           /* values inside values; under JSON_DEPTH_MAX */
+    GRAMMAR_DEPTH_MAX = 48,          /* values inside values; under JSON_DEPTH_MAX */
+    GRAMMAR_TEXT_DEPTH_MAX = 256,    /* rules inside rules, where the text is no JSON */
+    GRAMMAR_BEGINNINGS_MAX = 64,     /* rules that begin with a rule that begins with a rule ... */
+    GRAMMAR_STATES_MAX = 256 * 1024, /* of all networks together */
+    GRAMMAR_CELLS_MAX = 8 * 1024 * 1024,
     GRAMMAR_SHORTEST_MAX = 64 * 1024, /* symbols of the shortest text of a rule */
 
     GRAMMAR_STRING_LEN_DEFAULT = 4096,
@@ -53,6 +62,10 @@ struct grammar_limits {
     uint32_t extra_keys_max; /* keys of one object that its schema does not name */
     uint32_t key_len_max;    /* characters of such a key */
     uint32_t depth_max;      /* values inside values */
+
+    /* NULL: what a schema demands and cannot be enforced is an error. Otherwise it is not enforced,
+     * and said here, a line each. */
+    struct strbuf *warnings;
 };
 
 enum grammar_kind {
@@ -69,6 +82,7 @@ enum grammar_kind {
     GRAMMAR_ARRAY,    /* a JSON array */
     GRAMMAR_REPEAT,   /* a rule, then another up to so many times */
     GRAMMAR_MARK,     /* a rule whose text can be excluded (grammar_exclusions.h) */
+    GRAMMAR_NETWORK,  /* what an automaton with states reads (grammar_network.h) */
 };
 
 /* The shape of a rule; which fields count depends on the kind. */
@@ -77,7 +91,8 @@ struct grammar_rule {
     uint32_t shortest; /* symbols of the shortest text; GRAMMAR_ENDLESS: none (set by finish) */
     uint32_t depth;    /* stack nodes that text needs */
     uint32_t first;    /* LITERAL: in texts. SEQUENCE, CHOICE, ARRAY: in links. WORDS: in words.
-                          OBJECT: in properties. NUMBER: in numbers. MARK: see count */
+                          OBJECT: in properties. NUMBER: in numbers. NETWORK: in networks. MARK:
+                          see count */
     uint32_t count;   /* how many of them; ARRAY: items with a rule of their own. MARK: bytes of the
                           shortest text if that was set, 0 otherwise */
     uint32_t rule;    /* MARK, REPEAT: the rule. ARRAY: of further items. OBJECT: of the values of
@@ -122,9 +137,19 @@ struct grammar {
     uint32_t property_count;
     struct grammar_number *numbers;
     uint32_t number_count;
+    struct grammar_network *networks;
+    uint32_t network_count;
+    struct grammar_network_state *states;
+    uint32_t state_count;
+    uint16_t *cells; /* network [state][class] next state, GRAMMAR_NO_STATE: none */
+    uint32_t cell_count;
+    struct grammar_network_call *calls;
+    uint32_t call_count;
+    bool is_text;            /* not JSON: rules may nest up to GRAMMAR_TEXT_DEPTH_MAX */
+    bool has_lengths;        /* finish: depths are being measured */
     uint32_t depth_max;      /* values inside values, as given to grammar_finish() */
     uint32_t node_depth_max; /* stack nodes a state may use */
-    uint32_t capacities[6];  /* of the arrays above */
+    uint32_t capacities[10]; /* of the arrays above */
     int reference_count;     /* atomic */
 
     const char *too_much; /* the limit that was passed, or NULL: see grammar_finish() */
@@ -184,6 +209,11 @@ struct grammar_object_spec {
 };
 uint32_t grammar_add_object(struct grammar *grammar, const struct grammar_object_spec *spec);
 
+/* The spec is copied. Only networks may be empty texts, or begin or end with a rule that may be. */
+uint32_t grammar_add_network(struct grammar *grammar, const struct grammar_network_spec *spec);
+/* A further rule with the network (`first`) of another NETWORK rule. */
+uint32_t grammar_add_network_again(struct grammar *grammar, uint32_t network);
+
 /*
  * Closes the grammar: computes the shortest text of every rule. E_LIMIT when something was too
  * large; a rule that allows no text, or whose shortest one is longer than GRAMMAR_SHORTEST_MAX or
@@ -205,6 +235,23 @@ static inline uint64_t grammar_hash_add(uint64_t hash, unsigned char byte)
 {
     hash = (hash ^ byte) * 0x100000001b3u; /* FNV-1a */
     return hash ^ hash >> 29;
+}
+
+/* The state of a NETWORK rule. */
+static inline const struct grammar_network_state *
+grammar_network_at(const struct grammar *grammar, const struct grammar_rule *rule, uint32_t state)
+{
+    return &grammar->states[grammar->networks[rule->first].first_state + state];
+}
+
+/* The state behind `byte`, or GRAMMAR_NO_STATE. */
+static inline uint32_t grammar_network_next(const struct grammar *grammar,
+                                            const struct grammar_rule *rule, uint32_t state,
+                                            unsigned char byte)
+{
+    const struct grammar_network *network = &grammar->networks[rule->first];
+    const size_t row = network->first_cell + (size_t)state * network->class_count;
+    return grammar->cells[row + network->classes[byte]];
 }
 
 /* a + b, GRAMMAR_ENDLESS if either is or the sum would not fit. */

@@ -222,6 +222,7 @@ uint32_t grammar_frame_behind(const struct grammar *grammar, const struct gramma
             return 1;
         return 1 + grammar->properties[rule->first + node->index].required_tail;
     case GRAMMAR_ARRAY: return behind_item(grammar, rule, node->count);
+    case GRAMMAR_NETWORK: return grammar_network_at(grammar, rule, node->count)->rest;
     case GRAMMAR_NEVER:
     case GRAMMAR_LITERAL:
     case GRAMMAR_SPECIAL:

@@ -92,6 +92,37 @@ static int64_t first_from(double bound, bool is_open, unsigned digits)
     }
 }
 
+/* Numbers with `digits` behind the point; bounds beyond `endless` (scaled) are drawn in to it. */
+static enum status set_range(double low, bool low_is_open, double high, bool high_is_open,
+                             unsigned digits, int64_t endless, struct grammar_number *out,
+                             struct error *err)
+{
+    const double limit = (double)endless / (double)tens[digits];
+    if ((!isinf(low) && low > limit) || (!isinf(high) && high < -limit))
+        return error_set(err, E_UNSUPPORTED, "numbers beyond %g cannot be bounded exactly", limit);
+    const int64_t from = low < -limit ? -endless : first_from(low, low_is_open, digits);
+    /* from the other side: the largest n is minus the smallest of the mirrored bound */
+    const int64_t to = high > limit ? endless : -first_from(-high, high_is_open, digits);
+    *out = grammar_number_integers(from, to);
+    out->fraction_max = (uint8_t)digits;
+    return OK;
+}
+
+enum status grammar_number_multiples(double low, bool low_is_open, double high, bool high_is_open,
+                                     uint64_t multiple, unsigned bits, struct grammar_number *out,
+                                     struct error *err)
+{
+    for (; bits > 0 && multiple % 2 == 0; bits--)
+        multiple /= 2;
+    for (unsigned i = 0; i < bits; i++)
+        multiple *= 5; /* 1 / 2^bits = 5^bits / 10^bits */
+    if (bits > GRAMMAR_NUMBER_FRACTION_MAX || multiple > (uint64_t)1 << 40)
+        return error_set(err, E_UNSUPPORTED, "multiples of so long a number cannot be counted");
+    TRY(set_range(low, low_is_open, high, high_is_open, bits, (int64_t)1 << 53, out, err));
+    out->multiple = multiple;
+    return OK;
+}
+
 enum status grammar_number_decimals(double low, bool low_is_open, double high, bool high_is_open,
                                     struct grammar_number *out, struct error *err)
 {
@@ -106,16 +137,8 @@ enum status grammar_number_decimals(double low, bool low_is_open, double high, b
     const double size = low_size > high_size ? low_size : high_size;
     while (digits > 0 && size * (double)tens[digits] >= exact_max)
         digits--;
-    const double limit = (double)ENDLESS_DECIMAL / (double)tens[digits];
-    if ((!isinf(low) && low > limit) || (!isinf(high) && high < -limit))
-        return error_set(err, E_UNSUPPORTED, "numbers beyond %g cannot be bounded exactly", limit);
-
-    const int64_t endless = (int64_t)ENDLESS_DECIMAL;
-    const int64_t from = low < -limit ? -endless : first_from(low, low_is_open, digits);
-    /* from the other side: the largest n is minus the smallest of the mirrored bound */
-    const int64_t to = high > limit ? endless : -first_from(-high, high_is_open, digits);
-    *out = grammar_number_integers(from, to);
-    out->fraction_max = (uint8_t)digits;
+    TRY(set_range(low, low_is_open, high, high_is_open, digits, (int64_t)ENDLESS_DECIMAL, out,
+                  err));
     for (int sign = 0; sign < 2 && digits > 0; sign++) {
         const uint64_t smallest = digits > 4 ? tens[digits - 4] : 1; /* 0.0001 */
         if (out->low[sign] < smallest && out->low[sign] <= out->high[sign])
@@ -125,6 +148,18 @@ enum status grammar_number_decimals(double low, bool low_is_open, double high, b
 }
 
 /* ---------------------------------------------------------------- bounded numbers */
+
+/* Both are so small that it fits: at most 2^40 and 10^6. */
+static uint64_t least_common(uint64_t a, uint64_t b)
+{
+    uint64_t divisor = a;
+    for (uint64_t rest = b; rest;) {
+        const uint64_t next = divisor % rest;
+        divisor = rest;
+        rest = next;
+    }
+    return a / divisor * b;
+}
 
 /* Is there an allowed magnitude in [from, to] that is a multiple of `step`? With `counts`, one
  * whose last digit in units of `step` is not 0. Zero is asked for by from == 0. */
@@ -137,9 +172,17 @@ static bool holds(const struct grammar_number *number, int sign, uint64_t from, 
     const uint64_t high = to < number->high[sign] ? to : number->high[sign];
     if (low > high || low == 0)
         return false;
-    const uint64_t first = (low - 1) / step + 1;
-    const uint64_t last = high / step;
-    return first < last || (first == last && (!counts || first % 10 != 0));
+    const uint64_t unit = number->multiple > 1 ? least_common(number->multiple, step) : step;
+    const uint64_t first = (low - 1) / unit + 1;
+    const uint64_t last = high / unit;
+    const uint64_t ratio = unit / step % 10; /* how the last digit in units of `step` goes on */
+    if (!counts || first > last)
+        return first <= last;
+    for (uint64_t i = first; i <= last && i < first + 10; i++) {
+        if (i % 10 * ratio % 10 != 0)
+            return true;
+    }
+    return false;
 }
 
 /* Fewest digits behind the point for a number whose scaled magnitude lies in [from, to]; at least

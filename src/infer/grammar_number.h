@@ -27,7 +27,8 @@ struct grammar_number {
     bool is_free;
     bool allows_zero;
     uint8_t fraction_max;
-    uint64_t low[2]; /* [0] of positive, [1] of negative numbers; never 0 */
+    uint64_t multiple; /* of a magnitude; 0 and 1: any. At most 2^40 */
+    uint64_t low[2];   /* [0] of positive, [1] of negative numbers; never 0 */
     uint64_t high[2];
 };
 
@@ -50,6 +51,12 @@ struct grammar_number grammar_number_integers(int64_t low, int64_t high);
 MUST_USE enum status grammar_number_decimals(double low, bool low_is_open, double high,
                                              bool high_is_open, struct grammar_number *out,
                                              struct error *err);
+
+/* Multiples of multiple / 2^bits (at most 2^40 and GRAMMAR_NUMBER_FRACTION_MAX) between two such
+ * bounds, as far as doubles hold them exactly: magnitudes below 2^53 units of the last digit. */
+MUST_USE enum status grammar_number_multiples(double low, bool low_is_open, double high,
+                                              bool high_is_open, uint64_t multiple, unsigned bits,
+                                              struct grammar_number *out, struct error *err);
 
 /* Moves on with a byte; false (and *at unchanged) if no allowed number goes on so. */
 bool grammar_number_step(const struct grammar_number *number, struct grammar_number_at *at,

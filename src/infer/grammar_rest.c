@@ -180,6 +180,7 @@ uint32_t grammar_rest_node(const struct grammar_state *state, const struct gramm
     case GRAMMAR_OBJECT: return rest_of_object(state, node);
     case GRAMMAR_ARRAY: return rest_of_array(state, node);
     case GRAMMAR_REPEAT: return 0;
+    case GRAMMAR_NETWORK: return grammar_network_at(state->grammar, rule, node->count)->rest;
     case GRAMMAR_NEVER:
     case GRAMMAR_SPECIAL:
     case GRAMMAR_CHOICE:
@@ -293,6 +294,47 @@ static void write_best_choice(const struct writer *w, const struct grammar_rule 
     }
 }
 
+/* The class's smallest byte. */
+static char byte_of_class(const struct grammar_network *network, uint32_t class)
+{
+    const uint8_t *at = memchr(network->classes, (int)class, sizeof(network->classes));
+    CHECK(at);
+    return (char)(at - network->classes);
+}
+
+/* From a state to the end of the network: of several ways bytes come before calls, each in their
+ * order, as grammar_state.c tries them. Every step is nearer to the end. */
+static void write_network(const struct writer *w, const struct grammar_rule *rule, uint32_t state,
+                          uint32_t depth)
+{
+    const struct grammar *grammar = w->grammar;
+    const struct grammar_network *network = &grammar->networks[rule->first];
+    for (;;) {
+        const struct grammar_network_state *at = grammar_network_at(grammar, rule, state);
+        const uint16_t *row =
+            grammar->cells + network->first_cell + (size_t)state * network->class_count;
+        if (at->rest == 0)
+            return;
+        uint32_t class = 0;
+        while (class < network->class_count &&
+               (row[class] == GRAMMAR_NO_STATE ||
+                grammar_network_at(grammar, rule, row[class])->rest != at->rest - 1))
+            class ++;
+        if (class < network->class_count) {
+            add_bytes(w, (const char[]){byte_of_class(network, class)}, 1);
+            state = row[class];
+            continue;
+        }
+        const struct grammar_network_call *call = &grammar->calls[at->first_call];
+        while (grammar->rules[call->rule].shortest == 0 ||
+               grammar_plus(grammar->rules[call->rule].shortest,
+                            grammar_network_at(grammar, rule, call->to)->rest) != at->rest)
+            call++;
+        write_rule(w, call->rule, depth + 1);
+        state = call->to;
+    }
+}
+
 /* The shortest text of a whole rule. The depth is bounded by the rule's own. */
 static void write_rule(const struct writer *w, uint32_t id, uint32_t depth)
 {
@@ -330,6 +372,7 @@ static void write_rule(const struct writer *w, uint32_t id, uint32_t depth)
             write_rule(w, rule->rule, depth + 1);
         break;
     case GRAMMAR_REPEAT: write_rule(w, rule->rule, depth + 1); break;
+    case GRAMMAR_NETWORK: write_network(w, rule, 0, depth); break;
     case GRAMMAR_NEVER:
     case GRAMMAR_KEY: CHECK(false);
     }
@@ -472,6 +515,7 @@ static void write_top(const struct writer *w, const struct grammar_node *node)
     case GRAMMAR_OBJECT: write_object_rest(w, node); break;
     case GRAMMAR_ARRAY: write_array_rest(w, node); break;
     case GRAMMAR_REPEAT: break;
+    case GRAMMAR_NETWORK: write_network(w, rule, node->count, node->depth); break;
     case GRAMMAR_NEVER:
     case GRAMMAR_SPECIAL:
     case GRAMMAR_CHOICE:
@@ -491,6 +535,8 @@ static void write_behind(const struct writer *w, const struct grammar_node *node
         write_members(w, rule, node->index, false, node->depth);
     } else if (rule->kind == GRAMMAR_ARRAY) {
         write_items(w, rule, node->count, false, node->depth);
+    } else if (rule->kind == GRAMMAR_NETWORK) {
+        write_network(w, rule, node->count, node->depth);
     }
 }
 

@@ -125,6 +125,22 @@ static enum status find_reference(const struct grammar_schema_builder *builder, 
 
 /* ---------------------------------------------------------------- joining sets */
 
+enum status grammar_schema_builder_give_up(struct grammar_schema_builder *builder,
+                                           const struct error *reason, struct error *err)
+{
+    struct strbuf *warnings = builder->limits.warnings;
+    const struct error copy = *reason;
+    if (!warnings)
+        return error_set(err, copy.status, "%s", copy.text);
+    const struct str line = str_from_c(copy.text);
+    if (str_find(strbuf_view(warnings), line, 0) == SIZE_MAX &&
+        warnings->len + line.len < GRAMMAR_WARNINGS_LEN_MAX) {
+        strbuf_add_str(warnings, line);
+        strbuf_add_char(warnings, '\n');
+    }
+    return OK;
+}
+
 enum status grammar_schema_builder_work(struct grammar_schema_builder *builder, size_t steps,
                                         struct error *err)
 {
@@ -177,9 +193,11 @@ static enum status add_atom(struct joining *in, struct grammar_schema_atom atom)
 static enum status refuse_keyword(const struct joining *in, struct str keyword, const char *path)
 {
     CLEANUP(strbuf_done) struct strbuf clean = {0};
+    struct error reason;
     add_clean(&clean, str_slice(keyword, 0, utf8_cut(keyword, KEYWORD_SHOWN_MAX)));
-    return error_set(in->err, E_UNSUPPORTED, "the schema keyword \"%s\" at %s cannot be enforced",
+    (void)!error_set(&reason, E_UNSUPPORTED, "the schema keyword \"%s\" at %s cannot be enforced",
                      strbuf_c(&clean), path);
+    return grammar_schema_builder_give_up(in->builder, &reason, in->err);
 }
 
 /* Refuses keywords that cannot be enforced; says whether any is left besides those that refer. */
@@ -194,8 +212,10 @@ static enum status check_keywords(struct joining *in, const json_t *schema, cons
         const enum grammar_schema_keyword kind =
             grammar_schema_keywords_find(key, json_object_iter_value(i));
         if (kind == GRAMMAR_SCHEMA_UNSUPPORTED ||
-            (kind == GRAMMAR_SCHEMA_ROOT_ONLY && schema != in->builder->root))
-            return refuse_keyword(in, key, path);
+            (kind == GRAMMAR_SCHEMA_ROOT_ONLY && schema != in->builder->root)) {
+            TRY(refuse_keyword(in, key, path));
+            continue;
+        }
         bool refers = kind != GRAMMAR_SCHEMA_USED;
         for (size_t k = 0; k < ARRAY_LEN(referring); k++)
             refers |= str_equal_c(key, referring[k]);
@@ -234,8 +254,14 @@ static enum status join_references(struct joining *in, const json_t *schema, con
     const json_t *ref = json_object_get(schema, "$ref");
     if (ref) {
         const json_t *target = NULL;
-        TRY(find_reference(in->builder, ref, path, &target, in->err));
-        TRY(join(in, target, path_of(in->builder, json_str(ref))));
+        struct error reason = {0};
+        const enum status status = find_reference(in->builder, ref, path, &target, &reason);
+        if (status == E_UNSUPPORTED)
+            TRY(grammar_schema_builder_give_up(in->builder, &reason, in->err));
+        else if (status != OK)
+            return error_set(in->err, status, "%s", reason.text);
+        if (target)
+            TRY(join(in, target, path_of(in->builder, json_str(ref))));
     }
     TRY(join_list(in, schema, "anyOf", path));
     return join_list(in, schema, "oneOf", path);
@@ -480,21 +506,30 @@ static enum status build_object(struct grammar_schema_builder *builder,
 
 /* ---------------------------------------------------------------- arrays */
 
+/* Before draft 2020-12 `items` could be a list, and `additionalItems` the others. */
+static const json_t *prefix_of(const struct grammar_schema_atom *atom)
+{
+    const json_t *items = keyword_of(atom, "items");
+    return json_is_array(items) ? items : keyword_of(atom, "prefixItems");
+}
+
+static const json_t *others_of(const struct grammar_schema_atom *atom, const char **out_keyword)
+{
+    const json_t *items = keyword_of(atom, "items");
+    *out_keyword = json_is_array(items) ? "additionalItems" : "items";
+    return keyword_of(atom, *out_keyword);
+}
+
 static enum status check_items(const struct grammar_schema_atom *atom, size_t *out_prefix,
                                struct error *err)
 {
-    const json_t *prefix = keyword_of(atom, "prefixItems");
+    const json_t *prefix = prefix_of(atom);
     if (prefix && !json_is_array(prefix))
         return error_set(err, E_INVALID, "\"prefixItems\" at %s must be a list of schemas",
                          atom->path);
     if (json_array_size(prefix) > GRAMMAR_CHOICES_MAX)
         return error_set(err, E_LIMIT, "\"prefixItems\" at %s has %zu schemas (limit %d)",
                          atom->path, json_array_size(prefix), GRAMMAR_CHOICES_MAX);
-    if (json_is_array(keyword_of(atom, "items")))
-        return error_set(
-            err, E_UNSUPPORTED,
-            "\"items\" at %s is a list, as in old drafts; \"prefixItems\" does the same",
-            atom->path);
     *out_prefix = json_array_size(prefix) > *out_prefix ? json_array_size(prefix) : *out_prefix;
     return OK;
 }
@@ -507,10 +542,11 @@ static enum status item_rule(struct grammar_schema_builder *builder,
     struct grammar_schema_set item = {0};
     for (size_t i = 0; i < set->count; i++) {
         const struct grammar_schema_atom *atom = &set->atoms[i];
-        const json_t *own = json_array_get(keyword_of(atom, "prefixItems"), index);
-        const json_t *schema = own ? own : keyword_of(atom, "items");
+        const char *keyword = NULL;
+        const json_t *own = json_array_get(prefix_of(atom), index);
+        const json_t *schema = own ? own : others_of(atom, &keyword);
         const char *path = own ? path_at(builder, atom->path, "prefixItems", index)
-                               : path_below(builder, atom->path, "items");
+                               : path_below(builder, atom->path, keyword);
         if (schema)
             TRY(grammar_schema_builder_join(builder, &item, schema, path, err));
     }
@@ -545,8 +581,24 @@ static enum status build_array(struct grammar_schema_builder *builder,
 
 /* ---------------------------------------------------------------- scalars and lists of values */
 
-static uint32_t build_string(struct grammar_schema_builder *builder,
-                             const struct grammar_schema_part *part)
+/* Finds out early which patterns are not understood; a lenient caller goes on without them. */
+static enum status check_patterns(struct grammar_schema_builder *builder,
+                                  const struct grammar_schema_part *part, struct error *err)
+{
+    for (size_t i = 0; i < part->pattern_count; i++) {
+        const struct grammar_automaton *automaton = NULL;
+        struct error reason = {0};
+        if (grammar_schema_text_automaton(&builder->texts, &part->patterns[i], &automaton,
+                                          &reason) == OK)
+            continue;
+        TRY(grammar_schema_builder_give_up(builder, &reason, err));
+        grammar_schema_text_ignore(&builder->texts, &part->patterns[i]);
+    }
+    return OK;
+}
+
+static uint32_t build_free_string(struct grammar_schema_builder *builder,
+                                  const struct grammar_schema_part *part)
 {
     const uint64_t ceiling = GRAMMAR_STRING_LEN_MAX;
     uint64_t most = part->string_max;
@@ -558,19 +610,46 @@ static uint32_t build_string(struct grammar_schema_builder *builder,
                               (uint32_t)(most < ceiling ? most : ceiling));
 }
 
+static enum status build_string(struct grammar_schema_builder *builder,
+                                const struct grammar_schema_part *part, uint32_t *out,
+                                struct error *err)
+{
+    uint32_t rule = GRAMMAR_NONE;
+    struct error reason = {0};
+    TRY(check_patterns(builder, part, err));
+    if (part->pattern_count &&
+        grammar_schema_text_rule(&builder->texts, builder->grammar, part, &rule, &reason) != OK)
+        TRY(grammar_schema_builder_give_up(builder, &reason, err));
+    *out = rule != GRAMMAR_NONE ? rule : build_free_string(builder, part);
+    return OK;
+}
+
 static enum status build_number(struct grammar_schema_builder *builder,
                                 const struct grammar_schema_set *set,
                                 const struct grammar_schema_part *part, uint32_t *out,
                                 struct error *err)
 {
     struct grammar_number number = grammar_number_integers(part->integer_min, part->integer_max);
+    number.multiple = grammar_schema_part_integer_multiple(part);
+    if (part->multiple_path) {
+        struct error reason;
+        (void)!error_set(&reason, E_UNSUPPORTED,
+                         "\"multipleOf\" at %s cannot be enforced: it is no short binary fraction",
+                         part->multiple_path);
+        TRY(grammar_schema_builder_give_up(builder, &reason, err));
+    }
     if (part->types & GRAMMAR_SCHEMA_FRACTION) {
         if (part->is_inexact)
             return error_set(err, E_UNSUPPORTED,
                              "the bounds of the number at %s are too large to be exact",
                              set->atoms[0].path);
-        TRY(grammar_number_decimals(part->low, part->low_is_open, part->high, part->high_is_open,
-                                    &number, err));
+        if (part->multiple)
+            TRY(grammar_number_multiples(part->low, part->low_is_open, part->high,
+                                         part->high_is_open, part->multiple, part->multiple_bits,
+                                         &number, err));
+        else
+            TRY(grammar_number_decimals(part->low, part->low_is_open, part->high,
+                                        part->high_is_open, &number, err));
     }
     *out = grammar_add_number(builder->grammar, &number);
     return OK;
@@ -587,10 +666,14 @@ static enum status build_values(struct grammar_schema_builder *builder,
         return error_set(err, E_LIMIT, "%zu values in the list at %s (limit %d)", count,
                          set->atoms[0].path, GRAMMAR_WORDS_MAX);
     CLEANUP(mem_freep) struct str *texts = mem_alloc((count + 1) * sizeof(*texts));
+    TRY(check_patterns(builder, part, err));
     uint32_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         const json_t *value = json_array_get(part->values, i);
-        if (!grammar_schema_part_fits(part, value))
+        bool matches = true;
+        if (json_is_string(value))
+            TRY(grammar_schema_text_allows(&builder->texts, part, json_str(value), &matches, err));
+        if (!matches || !grammar_schema_part_fits(part, value))
             continue;
         if (part->has_members && (json_is_object(value) || json_is_array(value)))
             return error_set(err, E_UNSUPPORTED,
@@ -631,7 +714,7 @@ static enum status build_types(struct grammar_schema_builder *builder,
     uint32_t rules[5];
     uint32_t count = 0;
     if (part->types & GRAMMAR_SCHEMA_STRING)
-        rules[count++] = build_string(builder, part);
+        TRY(build_string(builder, part, &rules[count++], err));
     if (part->types & GRAMMAR_SCHEMA_NUMBER)
         TRY(build_number(builder, set, part, &rules[count++], err));
     if (part->types & (GRAMMAR_SCHEMA_NULL | GRAMMAR_SCHEMA_BOOLEAN))
@@ -708,6 +791,7 @@ static enum status build(struct grammar_schema_builder *builder,
 static void builder_done(struct grammar_schema_builder *builder)
 {
     hash_map_done(&builder->rules);
+    grammar_schema_text_done(&builder->texts);
     arena_done(&builder->arena);
 }
 
@@ -728,6 +812,7 @@ static enum status add(struct grammar *grammar, const json_t *schema, const json
         .grammar = grammar,
         .root = schema,
         .limits = {
+            .warnings = limits->warnings,
             .string_len_max = limit_or(limits->string_len_max, GRAMMAR_STRING_LEN_DEFAULT,
                                        GRAMMAR_STRING_LEN_MAX),
             .array_len_max =

@@ -5,13 +5,15 @@
  * the order of `properties`, required ones always, optional ones or not, further keys behind them.
  * Strings hold any UTF-8 but U+0000, escaped only where JSON needs it.
  *
- * Supported: type (one or several), enum, const, properties, required, additionalProperties, items,
- * prefixItems, minItems, maxItems, minLength, maxLength, minimum, maximum, exclusiveMinimum,
- * exclusiveMaximum (exact), anyOf, oneOf, allOf, $ref into the same document (recursive ones too),
- * true and false. What is said in several places at once (allOf, $ref or anyOf with siblings) is
- * put together. Annotations (title, description, default, format, x-..., see the table in
- * grammar_schema_keywords.c) are ignored. Every other keyword is E_UNSUPPORTED, by name: nothing is
- * silently left open.
+ * Supported: type (one or several), nullable, enum, const, properties, required,
+ * additionalProperties, items, prefixItems, additionalItems, minItems, maxItems, minLength,
+ * maxLength, pattern (grammar_regex.h), format (grammar_schema_formats.h), minimum, maximum,
+ * exclusiveMinimum, exclusiveMaximum (exact), multipleOf (integers and short binary fractions),
+ * anyOf, oneOf, allOf, $ref into the same document (recursive ones too), true and false. What is
+ * said in several places at once (allOf, $ref or anyOf with siblings) is put together. Annotations
+ * (title, description, default, x-..., see the table in grammar_schema_keywords.c) are ignored.
+ * Every other keyword is E_UNSUPPORTED, by name, or, where limits->warnings is set, a line there:
+ * nothing is silently left open.
  *
  * The rule may allow less than the schema, never more:
  *  - keys that `properties` does not name only where additionalProperties is written, or where

@@ -14,6 +14,7 @@
 #include "base/hash_map.h"
 #include "infer/grammar_schema.h"
 #include "infer/grammar_schema_part.h"
+#include "infer/grammar_schema_text.h"
 
 struct grammar_schema_job {
     struct grammar_schema_job *next;
@@ -27,10 +28,16 @@ struct grammar_schema_builder {
     struct grammar_limits limits; /* filled in */
     struct arena arena;           /* sets, paths, keys of `rules` */
     struct hash_map rules;        /* set as bytes -> rule */
+    struct grammar_schema_text texts;
     struct grammar_schema_job *first;
     struct grammar_schema_job *last;
     uint32_t work; /* steps so far: bounds time and memory */
 };
+
+/* Something cannot be enforced: the status and text of *reason, or, for a lenient caller, OK and a
+ * line among the warnings. `err` may be `reason`. */
+MUST_USE enum status grammar_schema_builder_give_up(struct grammar_schema_builder *builder,
+                                                    const struct error *reason, struct error *err);
 
 /* Counts steps; E_LIMIT when a schema takes more than any sensible one does. */
 MUST_USE enum status grammar_schema_builder_work(struct grammar_schema_builder *builder,

@@ -23,10 +23,14 @@ static const char *const used[] = {
     "$ref",
     "exclusiveMinimum",
     "exclusiveMaximum",
+    "pattern",
+    "format",
+    "multipleOf",
+    "nullable",
+    "additionalItems",
 };
 
-/* Of JSON Schema itself, of OpenAPI, and of tools that write schemas; and "x-...". `format` is an
- * annotation since draft 2019-09. `nullable` could only allow more. */
+/* Of JSON Schema itself, of OpenAPI, and of tools that write schemas; and "x-...". */
 static const char *const annotations[] = {
     "title",
     "description",
@@ -43,11 +47,9 @@ static const char *const annotations[] = {
     "$anchor",
     "$dynamicAnchor",
     "$vocabulary",
-    "format",
     "contentEncoding",
     "contentMediaType",
     "contentSchema",
-    "nullable",
     "discriminator",
     "externalDocs",
     "xml",

@@ -118,12 +118,14 @@ enum status grammar_schema_oneof_check(struct grammar_schema_builder *builder,
             bool is_excluded = i == k;
             if (i != k)
                 TRY(excludes(&in, &branches[i], &branches[k], DEPTH_MAX, &is_excluded));
-            if (!is_excluded)
-                return error_set(
-                    err, E_UNSUPPORTED,
-                    "branches %zu and %zu of \"oneOf\" at %s may allow the same value; "
-                    "use \"anyOf\"",
-                    i < k ? i : k, i < k ? k : i, path);
+            if (is_excluded)
+                continue;
+            struct error reason;
+            (void)!error_set(&reason, E_UNSUPPORTED,
+                             "branches %zu and %zu of \"oneOf\" at %s may allow the same value; "
+                             "use \"anyOf\"",
+                             i < k ? i : k, i < k ? k : i, path);
+            return grammar_schema_builder_give_up(builder, &reason, err);
         }
     }
     return OK;

@@ -1,6 +1,7 @@
 #include "infer/grammar_schema_part.h"
 
 #include "base/attr.h"
+#include "infer/grammar_schema_formats.h"
 #include "text/json.h"
 
 #include <math.h>
@@ -51,6 +52,8 @@ static enum status read_type(struct reader *in, const json_t *value)
             return bad_value(in, "type", "the name of a JSON type or a list of them");
         types |= type;
     }
+    if (json_is_true(json_object_get(in->atom->json, "nullable"))) /* OpenAPI 3.0 */
+        types |= GRAMMAR_SCHEMA_NULL;
     in->part->types_said &= types;
     in->has_type = true;
     return OK;
@@ -180,24 +183,112 @@ static enum status read_bounds(struct reader *in, const json_t *schema)
         bool is_upper;
         bool is_open;
     } rows[] = {
-        {"minimum", false, false},
-        {"exclusiveMinimum", false, true},
-        {"maximum", true, false},
-        {"exclusiveMaximum", true, true},
+        {"minimum", false, false}, {"exclusiveMinimum", false, true},
+        {"maximum", true, false},  {"exclusiveMaximum", true, true},
+        {"", false, true}, /* stands behind the last */
     };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i + 1 < ARRAY_LEN(rows); i++) {
         const json_t *bound = json_object_get(schema, rows[i].keyword);
-        if (!bound)
+        if (!bound || (rows[i].is_open && json_is_boolean(bound)))
             continue;
         if (!json_is_number(bound))
             return bad_value(in, rows[i].keyword, "a number");
         in->spoken_of |= GRAMMAR_SCHEMA_NUMBER;
+        /* in draft 4 the exclusive keywords were a word about the other ones */
+        const bool is_open =
+            rows[i].is_open || json_is_true(json_object_get(schema, rows[i + 1].keyword));
         if (rows[i].is_upper)
-            at_most(in->part, bound, rows[i].is_open);
+            at_most(in->part, bound, is_open);
         else
-            at_least(in->part, bound, rows[i].is_open);
+            at_least(in->part, bound, is_open);
     }
     return OK;
+}
+
+static uint64_t greatest_divisor(uint64_t a, uint64_t b)
+{
+    while (b) {
+        const uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Writes `value` as *out / 2^*out_bits, if that is short; false otherwise. */
+static bool as_fraction(double value, uint64_t *out, unsigned *out_bits)
+{
+    const double multiple_max = 1e9;
+    for (*out_bits = 0; *out_bits <= GRAMMAR_SCHEMA_FRACTION_BITS_MAX; ++*out_bits) {
+        const double scaled = value * (double)(1u << *out_bits);
+        if (scaled > multiple_max)
+            return false;
+        *out = (uint64_t)scaled;
+        if ((double)*out == scaled)
+            return true;
+    }
+    return false;
+}
+
+static enum status read_multiple(struct reader *in, const json_t *schema)
+{
+    struct grammar_schema_part *part = in->part;
+    const json_t *value = json_object_get(schema, "multipleOf");
+    if (!value)
+        return OK;
+    if (!json_is_number(value) || !(json_number_value(value) > 0))
+        return bad_value(in, "multipleOf", "a number above 0");
+    in->spoken_of |= GRAMMAR_SCHEMA_NUMBER;
+    uint64_t multiple = 0;
+    unsigned bits = 0;
+    bool is_exact = as_fraction(json_number_value(value), &multiple, &bits);
+    if (is_exact && part->multiple) { /* the least that is a multiple of both */
+        const unsigned common = bits > part->multiple_bits ? bits : part->multiple_bits;
+        const uint64_t own = multiple << (common - bits);
+        const uint64_t other = part->multiple << (common - part->multiple_bits);
+        multiple = own / greatest_divisor(own, other);
+        is_exact = !__builtin_mul_overflow(multiple, other, &multiple);
+        is_exact = is_exact && multiple < (uint64_t)1 << 40;
+        bits = common;
+    }
+    if (!is_exact) {
+        part->multiple_path = in->atom->path;
+        return OK;
+    }
+    part->multiple = multiple;
+    part->multiple_bits = bits;
+    return OK;
+}
+
+/* ---------------------------------------------------------------- patterns */
+
+static enum status add_pattern(struct reader *in, struct str text, bool is_format)
+{
+    struct grammar_schema_part *part = in->part;
+    for (size_t i = 0; i < part->pattern_count; i++) {
+        if (str_equal(part->patterns[i].text, text))
+            return OK;
+    }
+    if (part->pattern_count == GRAMMAR_SCHEMA_PATTERNS_MAX)
+        return error_set(in->err, E_LIMIT, "more than %d patterns for the text at %s",
+                         GRAMMAR_SCHEMA_PATTERNS_MAX, in->atom->path);
+    part->patterns[part->pattern_count++] = (struct grammar_schema_pattern){
+        .text = text, .path = in->atom->path, .is_format = is_format};
+    return OK;
+}
+
+static enum status read_patterns(struct reader *in, const json_t *schema)
+{
+    const json_t *pattern = json_object_get(schema, "pattern");
+    if (pattern && !json_is_string(pattern))
+        return bad_value(in, "pattern", "a regular expression");
+    if (pattern) {
+        in->spoken_of |= GRAMMAR_SCHEMA_STRING;
+        TRY(add_pattern(in, json_str(pattern), false));
+    }
+    const struct str format =
+        grammar_schema_formats_pattern(json_str(json_object_get(schema, "format")));
+    return format.len ? add_pattern(in, format, true) : OK;
 }
 
 /* ---------------------------------------------------------------- counts */
@@ -258,6 +349,8 @@ static enum status read_atom(struct reader *in)
         TRY(read_type(in, type));
     TRY(read_values(in, schema));
     TRY(read_bounds(in, schema));
+    TRY(read_multiple(in, schema));
+    TRY(read_patterns(in, schema));
     TRY(read_counts(in, schema));
     note_members(in, schema);
     return OK;
@@ -322,13 +415,38 @@ uint64_t grammar_schema_part_characters(struct str text)
     return count;
 }
 
+/* Unsigned, so that the lowest integer has a size, too. */
+static uint64_t size_of(int64_t integer)
+{
+    return integer < 0 ? 0 - (uint64_t)integer : (uint64_t)integer;
+}
+
+uint64_t grammar_schema_part_integer_multiple(const struct grammar_schema_part *part)
+{
+    if (!part->multiple)
+        return 1;
+    return part->multiple / greatest_divisor(part->multiple, (uint64_t)1 << part->multiple_bits);
+}
+
+static bool is_multiple(const struct grammar_schema_part *part, double value)
+{
+    if (!part->multiple)
+        return true;
+    const double scaled = fabs(value) * (double)(1u << part->multiple_bits);
+    return scaled < 0x1p53 && (double)(uint64_t)scaled == scaled &&
+           (uint64_t)scaled % part->multiple == 0;
+}
+
 static bool is_in_bounds(const struct grammar_schema_part *part, const json_t *value)
 {
     if (json_is_integer(value)) {
         const int64_t integer = json_integer_value(value);
-        return integer >= part->integer_min && integer <= part->integer_max;
+        return integer >= part->integer_min && integer <= part->integer_max &&
+               size_of(integer) % grammar_schema_part_integer_multiple(part) == 0;
     }
     const double real = json_real_value(value);
+    if (!is_multiple(part, real))
+        return false;
     const bool low_fits = real > part->low || (real == part->low && !part->low_is_open);
     const bool high_fits = real < part->high || (real == part->high && !part->high_is_open);
     return low_fits && high_fits;

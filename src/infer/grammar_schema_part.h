@@ -45,6 +45,15 @@ struct grammar_schema_set {
     size_t capacity;
 };
 
+enum { GRAMMAR_SCHEMA_PATTERNS_MAX = 8, GRAMMAR_SCHEMA_FRACTION_BITS_MAX = 6 };
+
+/* A regular expression that a string must match; borrowed from the document. */
+struct grammar_schema_pattern {
+    struct str text;
+    const char *path; /* of the schema that says so */
+    bool is_format;   /* `format` stands for it */
+};
+
 struct grammar_schema_part {
     unsigned types_said; /* enum grammar_schema_type: what `type` allows */
     unsigned types;      /* of these, what is produced: without `type` and list of values, those
@@ -59,6 +68,11 @@ struct grammar_schema_part {
     bool is_inexact; /* a bound is an integer that no double holds */
     uint64_t string_min;
     uint64_t string_max; /* UINT64_MAX: none */
+    struct grammar_schema_pattern patterns[GRAMMAR_SCHEMA_PATTERNS_MAX];
+    size_t pattern_count;
+    uint64_t multiple;      /* numbers are multiples of multiple / 2^multiple_bits; 0: of nothing */
+    unsigned multiple_bits; /* at most GRAMMAR_SCHEMA_FRACTION_BITS_MAX */
+    const char *multiple_path; /* of a multipleOf that cannot be counted exactly, or NULL */
     uint64_t items_min;
     uint64_t items_max;
     bool has_members; /* some keyword speaks of members or items */
@@ -70,7 +84,11 @@ MUST_USE enum status grammar_schema_part_read(const struct grammar_schema_set *s
                                               struct grammar_schema_part *out, struct error *err);
 void grammar_schema_part_done(struct grammar_schema_part *part);
 
-/* Does the value obey types and bounds? Members and items are not looked into, nor the list. */
+/* What integers must be multiples of; 1: anything. */
+uint64_t grammar_schema_part_integer_multiple(const struct grammar_schema_part *part);
+
+/* Does the value obey types, bounds and multipleOf? Members and items are not looked into, nor are
+ * the list and patterns. */
 bool grammar_schema_part_fits(const struct grammar_schema_part *part, const json_t *value);
 
 /* And is it in the list, if there is one? */

@@ -14,7 +14,7 @@ struct step {
     int32_t token; /* a special token instead of the byte, or -1 */
 };
 
-enum { NESTING_MAX = 16 }; /* rules that begin with a choice inside a choice, and so on */
+enum { NESTING_MAX = GRAMMAR_BEGINNINGS_MAX + 16 }; /* rules that begin with one another */
 
 /* ---------------------------------------------------------------- nodes and configurations */
 
@@ -145,7 +145,8 @@ static struct grammar_node enter(const struct step *step, struct grammar_node no
         case GRAMMAR_KEY:
         case GRAMMAR_NUMBER:
         case GRAMMAR_OBJECT:
-        case GRAMMAR_ARRAY: return node;
+        case GRAMMAR_ARRAY:
+        case GRAMMAR_NETWORK: return node;
         }
     }
 }
@@ -179,6 +180,11 @@ static bool leave(const struct step *step, struct grammar_node *node)
             if (++below.count < rule->count) {
                 const uint32_t next = step->grammar->links[rule->first + below.count];
                 *node = enter(step, child_of(step, &below, next));
+                return true;
+            }
+        } else if (rule->kind == GRAMMAR_NETWORK) {
+            if (!grammar_network_at(step->grammar, rule, below.count)->is_final) {
+                *node = below;
                 return true;
             }
         } else {
@@ -385,6 +391,7 @@ static void read_object(const struct step *step, struct grammar_node object)
 /* ---------------------------------------------------------------- other kinds */
 
 static void step_config(const struct step *step, struct grammar_node node, int nesting);
+static void read_network(const struct step *step, struct grammar_node node, int nesting);
 
 static struct grammar_node begin_item(const struct step *step, struct grammar_node array,
                                       uint32_t item)
@@ -468,6 +475,60 @@ static void read_more(const struct step *step, struct grammar_node node, int nes
     step_config(step, enter(step, child_of(step, &node, rule->more)), nesting + 1);
 }
 
+/* ---------------------------------------------------------------- networks */
+
+/* May the node stand in this state of its network? */
+static bool may_stand(const struct step *step, const struct grammar_node *node, uint32_t state)
+{
+    const struct grammar_network_state *at =
+        grammar_network_at(step->grammar, rule_of(step, node), state);
+    return at->rest != GRAMMAR_ENDLESS && node->depth + at->depth <= step->grammar->node_depth_max;
+}
+
+/* Tries a rule that the network calls. The caller is left out of the stack where nothing would
+ * follow in it, so that lists written as right recursion do not grow the stack. */
+static void read_call(const struct step *step, const struct grammar_node *node,
+                      const struct grammar_network_call *call, int nesting)
+{
+    const struct grammar *grammar = step->grammar;
+    if (!may_stand(step, node, call->to) || !grammar_frame_fits(grammar, node, call->rule))
+        return;
+    struct grammar_node below = *node;
+    below.count = call->to;
+    if (grammar_network_at(grammar, rule_of(step, node), call->to)->is_final)
+        below = node_for(call->rule, node->parent, node->tail, node->depth);
+    else
+        below = child_of(step, &below, call->rule);
+    const struct grammar_node child = enter(step, below);
+    if (rule_of(step, &child)->kind == GRAMMAR_NETWORK)
+        read_network(step, child, nesting + 1);
+    else
+        step_config(step, child, nesting + 1);
+}
+
+/* First what a byte leads to, then the calls: the order in which grammar_rest.h prefers them. */
+static void read_network(const struct step *step, struct grammar_node node, int nesting)
+{
+    const struct grammar *grammar = step->grammar;
+    const struct grammar_rule *rule = rule_of(step, &node);
+    const struct grammar_network_state *at = grammar_network_at(grammar, rule, node.count);
+    if (nesting > NESTING_MAX)
+        return;
+    if (step->token < 0) {
+        const uint32_t next = grammar_network_next(grammar, rule, node.count, step->byte);
+        if (next != GRAMMAR_NO_STATE && may_stand(step, &node, next)) {
+            struct grammar_node moved = node;
+            moved.count = next;
+            if (grammar_network_at(grammar, rule, next)->is_final)
+                leave_and_emit(step, moved);
+            else
+                emit(step, moved);
+        }
+    }
+    for (uint32_t i = at->first_call; i < at->first_call + at->call_count; i++)
+        read_call(step, &node, &grammar->calls[i], nesting);
+}
+
 /* ---------------------------------------------------------------- one symbol */
 
 static void read_special(const struct step *step, struct grammar_node node, int nesting)
@@ -479,6 +540,8 @@ static void read_special(const struct step *step, struct grammar_node node, int 
         read_choice(step, &node, nesting);
     else if (rule->kind == GRAMMAR_REPEAT)
         read_more(step, node, nesting);
+    else if (rule->kind == GRAMMAR_NETWORK)
+        read_network(step, node, nesting);
 }
 
 static void read_byte(const struct step *step, struct grammar_node node, int nesting)
@@ -498,6 +561,7 @@ static void read_byte(const struct step *step, struct grammar_node node, int nes
     }
     case GRAMMAR_CHOICE: read_choice(step, &node, nesting); break;
     case GRAMMAR_REPEAT: read_more(step, node, nesting); break;
+    case GRAMMAR_NETWORK: read_network(step, node, nesting); break;
     case GRAMMAR_NEVER:
     case GRAMMAR_SPECIAL:
     case GRAMMAR_SEQUENCE:
@@ -513,6 +577,8 @@ static bool may_leave(const struct step *step, const struct grammar_node *node)
         return grammar_number_rest(&step->grammar->numbers[rule->first], &node->number) == 0;
     if (rule->kind == GRAMMAR_WORDS)
         return whole_word(step, node) != NULL;
+    if (rule->kind == GRAMMAR_NETWORK)
+        return grammar_network_at(step->grammar, rule, node->count)->is_accepting;
     return rule->kind == GRAMMAR_REPEAT;
 }
 

@@ -62,7 +62,7 @@ struct grammar_node {
         struct {
             uint32_t count; /* LITERAL, WORDS, IN_NAME: bytes read. STRING, KEY: characters begun.
                                SEQUENCE: index of the part. ARRAY: items begun. REPEAT: times begun.
-                               OBJECT: further keys */
+                               OBJECT: further keys. NETWORK: state */
             uint32_t index; /* OBJECT: of the next property. WORDS, IN_NAME: first still possible */
             uint64_t extra; /* WORDS, IN_NAME: behind the last possible. KEY: hash so far. OBJECT:
                                node index + 1 of the last further key's hash */

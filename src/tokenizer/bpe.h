@@ -1,8 +1,10 @@
 /*
- * bpe - byte-level byte pair encoding: words of bytes, joined by ranked merges.
+ * bpe - byte pair encoding: words of bytes, or of characters, joined by ranked merges.
  *
- * The merges of the file become one table from a pair of symbols to its rank and result. A symbol
- * is a token, or a text that occurs only inside merges. Merges that would spell a control or
+ * Byte-level vocabularies begin with single bytes. Those with raw text (PRETOKENIZER_RAW_TEXT)
+ * begin with characters, where U+2581 counts as a space; what is no token at the end becomes byte
+ * tokens. The merges of the file become one table from a pair of symbols to its rank and result. A
+ * symbol is a token, or a text that occurs only inside merges. Merges that would spell a control or
  * user-defined token are left out.
  *
  * Threads: read-only once loaded. Depends on: base/, gguf/. Used by: tokenizer/tokenizer.c.
@@ -10,6 +12,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "tokenizer/code_point_map.h"
 #include "tokenizer/merge_table.h"
 #include "tokenizer/merger.h"
 #include "tokenizer/pretokenizer.h"
@@ -21,9 +24,11 @@ struct gguf;
 /* Zeroed is empty. */
 struct bpe {
     struct pretokenizer pretokenizer;
-    bool ignores_merges;
+    unsigned flags; /* enum pretokenizer_flags */
     struct merge_table merges;
-    uint32_t byte_symbols[256];
+    uint32_t byte_symbols[256];       /* byte-level */
+    struct code_point_map characters; /* raw text: character -> its symbol */
+    bool words_begin_at_space;        /* raw text: no merge has a space behind another character */
 };
 
 /* `vocab` is loaded. On failure *bpe holds what bpe_done() must release. */

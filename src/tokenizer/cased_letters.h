@@ -9,13 +9,7 @@
  */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
-
-struct code_range {
-    uint32_t first;
-    uint32_t last;
-};
+#include "tokenizer/code_range.h"
 
 extern const struct code_range cased_letters[]; /* ascending, without overlap */
 extern const size_t cased_letters_count;

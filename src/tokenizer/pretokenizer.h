@@ -18,7 +18,17 @@
 
 enum { PRETOKENIZER_STEPS_MAX = 6 };
 
-struct pretokenizer_row; /* opaque: see pretokenizer.c */
+struct pretokenizer_row; /* opaque: see pretokenizer_step.h */
+
+enum pretokenizer_flags {
+    PRETOKENIZER_IGNORES_MERGES = 1 << 0, /* a word that is a token is that token, whatever its
+                                             merges say */
+    PRETOKENIZER_ADDS_BOS = 1 << 1,       /* when the file does not say */
+    PRETOKENIZER_INSISTS_ON_BOS = 1 << 2, /* even when the file says no (files are wrong there) */
+    PRETOKENIZER_RAW_TEXT = 1 << 3,       /* tokens and merges are UTF-8 with U+2581 for a space,
+                                             not the byte alphabet; `<0x0A>` are bytes */
+    PRETOKENIZER_LINE_TOKENS = 1 << 4,    /* a run of line feeds that is a token is that token */
+};
 
 struct pretokenizer {
     const struct pretokenizer_row *row;
@@ -33,11 +43,8 @@ void pretokenizer_add_names(struct strbuf *out);
 
 void pretokenizer_init(struct pretokenizer *pretokenizer, const struct pretokenizer_row *row);
 
-/* A word that is a token is that token, whatever its merges say. */
-bool pretokenizer_ignores_merges(const struct pretokenizer_row *row);
-
-/* Whether BOS is added when the file does not say. */
-bool pretokenizer_adds_bos(const struct pretokenizer_row *row);
+/* enum pretokenizer_flags of a row. */
+unsigned pretokenizer_flags(const struct pretokenizer_row *row);
 
 /* A walk over the words of one text. The text must outlive it. */
 struct pretokenizer_walk {
@@ -48,6 +55,7 @@ struct pretokenizer_walk {
         size_t at; /* not cut yet by this step: [at, end) */
         size_t end;
         size_t match_end; /* a match found behind a gap: it begins at `at`; 0 if none */
+        size_t known_end; /* what the step remembers of the text it cuts */
     } steps[PRETOKENIZER_STEPS_MAX];
 };
 

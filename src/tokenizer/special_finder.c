@@ -3,78 +3,14 @@
 #include "base/mem.h"
 #include "tokenizer/tokenizer.h"
 
-enum { HITS_MAX = 4 * 1024 * 1024, NODES_MAX = 64 * 1024 * 1024, CAPACITY_MIN = 64 };
-
-/* One byte of some token, behind a given beginning. */
-struct special_finder_node {
-    uint32_t child;   /* first node of the next byte; 0: none */
-    uint32_t sibling; /* next node with the same beginning; 0: none */
-    int32_t id;       /* the token that ends here; -1: none */
-    unsigned char byte;
-};
-
-/* ---------------------------------------------------------------- the tree */
-
-/* A new node; 0 without memory. */
-static uint32_t add_node(struct special_finder *finder, unsigned char byte)
-{
-    if (finder->node_count == finder->node_capacity) {
-        const uint32_t capacity =
-            finder->node_capacity ? finder->node_capacity * 2 : (uint32_t)CAPACITY_MIN;
-        if (capacity > NODES_MAX)
-            return 0;
-        struct special_finder_node *nodes =
-            mem_try_realloc(finder->nodes, capacity * sizeof(*nodes));
-        if (!nodes)
-            return 0;
-        finder->nodes = nodes;
-        finder->node_capacity = capacity;
-    }
-    if (finder->node_count == 0)
-        finder->node_count = 1; /* node 0 means none */
-    finder->nodes[finder->node_count] = (struct special_finder_node){.id = -1, .byte = byte};
-    return finder->node_count++;
-}
-
-/* The child of `node` for `byte`; 0 if none. */
-static uint32_t child_of(const struct special_finder *finder, uint32_t node, unsigned char byte)
-{
-    uint32_t child = finder->nodes[node].child;
-    while (child != 0 && finder->nodes[child].byte != byte)
-        child = finder->nodes[child].sibling;
-    return child;
-}
-
-static bool add_text(struct special_finder *finder, struct str text, int32_t id)
-{
-    const unsigned char first = (unsigned char)text.ptr[0];
-    if (finder->roots[first] == 0)
-        finder->roots[first] = add_node(finder, first);
-    uint32_t node = finder->roots[first];
-    for (size_t i = 1; i < text.len && node != 0; i++) {
-        const unsigned char byte = (unsigned char)text.ptr[i];
-        uint32_t child = child_of(finder, node, byte);
-        if (child == 0) {
-            child = add_node(finder, byte);
-            if (child == 0)
-                return false;
-            finder->nodes[child].sibling = finder->nodes[node].child;
-            finder->nodes[node].child = child;
-        }
-        node = child;
-    }
-    if (node == 0)
-        return false;
-    finder->nodes[node].id = id;
-    return true;
-}
+enum { HITS_MAX = 4 * 1024 * 1024, CAPACITY_MIN = 64 };
 
 enum status special_finder_init(struct special_finder *finder, const struct vocab *vocab,
                                 struct error *err)
 {
     for (uint32_t id = 0; id < vocab->size; id++) {
         if (vocab->kinds && vocab_is_special(vocab, id) && vocab->pieces[id].len > 0 &&
-            !add_text(finder, vocab->pieces[id], (int32_t)id))
+            !byte_tree_add(&finder->tree, vocab->pieces[id], (int32_t)id))
             return error_set(err, E_NO_MEMORY, "no memory for the special tokens");
     }
     return OK;
@@ -82,8 +18,7 @@ enum status special_finder_init(struct special_finder *finder, const struct voca
 
 void special_finder_done(struct special_finder *finder)
 {
-    mem_free(finder->nodes);
-    *finder = (struct special_finder){0};
+    byte_tree_done(&finder->tree);
 }
 
 /* ---------------------------------------------------------------- finding */
@@ -118,15 +53,15 @@ static enum status find_all(const struct special_finder *finder, const struct vo
                             struct special_finder_hits *out, struct error *err)
 {
     for (size_t start = 0; start < text.len; start++) {
-        uint32_t node = finder->roots[(unsigned char)text.ptr[start]];
+        uint32_t node = finder->tree.roots[(unsigned char)text.ptr[start]];
         for (size_t i = start; node != 0 && (!allowed || allowed[i]); i++) {
-            const int32_t id = finder->nodes[node].id;
+            const int32_t id = finder->tree.nodes[node].id;
             const struct special_finder_hit hit = {(uint32_t)start, (uint32_t)(i + 1 - start), id};
             if (id >= 0 && !(only_visible && vocab->kinds[id] != TOKEN_USER_DEFINED))
                 TRY(add_hit(out, hit, err));
             if (i + 1 == text.len)
                 break;
-            node = child_of(finder, node, (unsigned char)text.ptr[i + 1]);
+            node = byte_tree_child(&finder->tree, node, (unsigned char)text.ptr[i + 1]);
         }
     }
     return OK;

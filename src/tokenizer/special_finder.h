@@ -10,16 +10,12 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "tokenizer/byte_tree.h"
 #include "tokenizer/vocab.h"
-
-struct special_finder_node; /* opaque: see special_finder.c */
 
 /* Zeroed finds nothing. */
 struct special_finder {
-    struct special_finder_node *nodes; /* [0] is unused: 0 means none */
-    uint32_t node_count;
-    uint32_t node_capacity;
-    uint32_t roots[256]; /* node of each first byte */
+    struct byte_tree tree;
 };
 
 struct special_finder_hit {

@@ -3,17 +3,12 @@
 #include "base/mem.h"
 #include "gguf/gguf.h"
 #include "text/utf8.h"
+#include "tokenizer/space_mark.h"
 
 #include <inttypes.h>
 #include <math.h>
 
-/* What stands for a space in the file's tokens, and so in text. */
-#define SPACE_MARK "\xe2\x96\x81"
-
-enum {
-    SPACE_MARK_LEN = sizeof(SPACE_MARK) - 1,
-    TOKEN_LEN_MAX = 1024, /* longer tokens are never made: bounds the time to load a file */
-};
+enum { TOKEN_LEN_MAX = 1024 }; /* longer tokens are never made: bounds the time to load a file */
 
 /* ---------------------------------------------------------------- loading */
 
@@ -134,22 +129,13 @@ static enum status load_merges(const struct gguf *file, const struct vocab *voca
     return OK;
 }
 
-static bool has_inner_space(struct str piece)
-{
-    for (size_t i = 1; i < piece.len; i++) {
-        if (piece.ptr[i] == ' ' && piece.ptr[i - 1] != ' ')
-            return true;
-    }
-    return false;
-}
-
 enum status spm_load(const struct gguf *file, const struct vocab *vocab, struct spm *spm,
                      struct error *err)
 {
     spm->vocab = vocab;
     spm->words_begin_at_space = true;
     for (uint32_t id = 0; id < vocab->size; id++) {
-        if (!vocab_is_special(vocab, id) && has_inner_space(vocab->pieces[id]))
+        if (!vocab_is_special(vocab, id) && space_mark_is_inside(vocab->pieces[id]))
             spm->words_begin_at_space = false;
     }
     load_characters(vocab, spm);
@@ -210,9 +196,7 @@ static void advance(struct word *word, size_t len)
         len--;
     }
     while (len > 0) {
-        const bool is_mark = word->source.len >= SPACE_MARK_LEN &&
-                             !memcmp(word->source.ptr, SPACE_MARK, SPACE_MARK_LEN);
-        const size_t step = is_mark ? SPACE_MARK_LEN : 1;
+        const size_t step = space_mark_leads(word->source) ? SPACE_MARK_LEN : 1;
         word->source = str_slice(word->source, step, word->source.len);
         word->offset += step;
         len--;

@@ -9,48 +9,67 @@
 #include "tokenizer/spm.h"
 #include "tokenizer/vocab.h"
 #include "tokenizer/word_sink.h"
+#include "tokenizer/wordpiece.h"
 
 struct tokenizer {
     struct vocab vocab;
     struct special_finder specials;
     struct bpe bpe; /* VOCAB_BPE */
     struct spm spm; /* VOCAB_SPM */
+    struct wordpiece wordpiece;
 };
 
 /* ---------------------------------------------------------------- loading */
 
-static enum status load_bpe(const struct gguf *file, struct tokenizer *tokenizer, struct error *err)
+static enum status load_bpe(const struct gguf *file, struct str pre, struct tokenizer *tokenizer,
+                            struct error *err)
 {
-    struct str name = {0};
-    TRY(gguf_get_str_or(file, "tokenizer.ggml.pre", STR(""), &name, err));
-    const struct pretokenizer_row *row = pretokenizer_find(name);
+    const struct pretokenizer_row *row = pretokenizer_find(pre);
     if (!row) {
         CLEANUP(strbuf_done) struct strbuf known = {0};
         pretokenizer_add_names(&known);
         return error_set(err, E_UNSUPPORTED, "unknown pre-tokenizer '%.*s'; holt knows %s",
-                         STR_ARG(str_slice(name, 0, 40)), strbuf_c(&known));
+                         STR_ARG(str_slice(pre, 0, 40)), strbuf_c(&known));
     }
-    TRY(vocab_load(file, VOCAB_BPE, pretokenizer_adds_bos(row), &tokenizer->vocab, err));
+    const unsigned flags = pretokenizer_flags(row);
+    const struct vocab_manner manner = {
+        .kind = VOCAB_BPE,
+        .has_raw_text = flags & PRETOKENIZER_RAW_TEXT,
+        .adds_bos = flags & PRETOKENIZER_ADDS_BOS,
+        .insists_on_bos = flags & PRETOKENIZER_INSISTS_ON_BOS,
+    };
+    TRY(vocab_load(file, &manner, &tokenizer->vocab, err));
     return bpe_load(file, &tokenizer->vocab, row, &tokenizer->bpe, err);
 }
 
-static enum status load_spm(const struct gguf *file, struct tokenizer *tokenizer, struct error *err)
+/* The kinds whose texts begin with BOS unless the file says otherwise. */
+static enum status load_vocab(const struct gguf *file, enum vocab_kind kind,
+                              struct tokenizer *tokenizer, struct error *err)
 {
-    TRY(vocab_load(file, VOCAB_SPM, true, &tokenizer->vocab, err));
-    return spm_load(file, &tokenizer->vocab, &tokenizer->spm, err);
+    const struct vocab_manner manner = {.kind = kind, .adds_bos = kind != VOCAB_NONE};
+    return vocab_load(file, &manner, &tokenizer->vocab, err);
+}
+
+static enum status load_kind(const struct gguf *file, struct tokenizer *tokenizer,
+                             struct error *err)
+{
+    enum vocab_kind kind = VOCAB_NONE;
+    struct str pre = {0};
+    TRY(vocab_read_kind(file, &kind, &pre, err));
+    if (kind == VOCAB_BPE)
+        return load_bpe(file, pre, tokenizer, err);
+    TRY(load_vocab(file, kind, tokenizer, err));
+    if (kind == VOCAB_SPM)
+        return spm_load(file, &tokenizer->vocab, &tokenizer->spm, err);
+    if (kind == VOCAB_WORDPIECE)
+        return wordpiece_load(file, &tokenizer->vocab, &tokenizer->wordpiece, err);
+    return OK;
 }
 
 enum status tokenizer_new(const struct gguf *file, struct tokenizer **out, struct error *err)
 {
     CLEANUP(tokenizer_freep) struct tokenizer *tokenizer = mem_zalloc(sizeof(*tokenizer));
-    enum vocab_kind kind = VOCAB_NONE;
-    TRY(vocab_read_kind(file, &kind, err));
-    if (kind == VOCAB_BPE)
-        TRY(load_bpe(file, tokenizer, err));
-    else if (kind == VOCAB_SPM)
-        TRY(load_spm(file, tokenizer, err));
-    else
-        TRY(vocab_load(file, VOCAB_NONE, false, &tokenizer->vocab, err));
+    TRY(load_kind(file, tokenizer, err));
     TRY(special_finder_init(&tokenizer->specials, &tokenizer->vocab, err));
     *out = tokenizer;
     tokenizer = NULL; /* the caller's now */
@@ -64,6 +83,7 @@ void tokenizer_free(struct tokenizer *tokenizer)
     special_finder_done(&tokenizer->specials);
     bpe_done(&tokenizer->bpe);
     spm_done(&tokenizer->spm);
+    wordpiece_done(&tokenizer->wordpiece);
     vocab_done(&tokenizer->vocab);
     mem_free(tokenizer);
 }
@@ -80,6 +100,7 @@ struct encoding {
     struct word_sink sink;
     struct merger merger;
     struct spm_scratch spm_scratch;
+    struct strbuf word; /* WordPiece */
     struct special_finder_hits hits;
 };
 
@@ -87,6 +108,7 @@ static void encoding_done(struct encoding *encoding)
 {
     merger_done(&encoding->merger);
     spm_scratch_done(&encoding->spm_scratch);
+    strbuf_done(&encoding->word);
     special_finder_hits_done(&encoding->hits);
 }
 
@@ -99,8 +121,33 @@ static enum status encode_plain(struct encoding *e, size_t from, size_t to, stru
         return OK;
     if (tokenizer->vocab.kind == VOCAB_BPE)
         return bpe_encode(&tokenizer->bpe, text, from, &e->merger, &e->sink, err);
+    if (tokenizer->vocab.kind == VOCAB_WORDPIECE) {
+        wordpiece_encode(&tokenizer->wordpiece, text, from, &e->word, &e->sink);
+        return OK;
+    }
     return spm_encode(&tokenizer->spm, text, from, tokenizer->vocab.adds_space_prefix,
                       &e->spm_scratch, &e->sink, err);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* The text between two special tokens, or less where they strip white space. */
+static enum status encode_between(struct encoding *e, size_t from, size_t to, int32_t before,
+                                  int32_t after, struct error *err)
+{
+    const uint8_t *strips = e->tokenizer->vocab.strips;
+    if (strips && before >= 0 && (strips[before] & VOCAB_STRIP_RIGHT)) {
+        while (from < to && is_blank(e->text.ptr[from]))
+            from++;
+    }
+    if (strips && after >= 0 && (strips[after] & VOCAB_STRIP_LEFT)) {
+        while (from < to && is_blank(e->text.ptr[to - 1]))
+            to--;
+    }
+    return encode_plain(e, from, to, err);
 }
 
 static enum status encode_all(struct encoding *e, struct error *err)
@@ -110,13 +157,15 @@ static enum status encode_all(struct encoding *e, struct error *err)
         TRY(special_finder_find(&tokenizer->specials, &tokenizer->vocab, e->text,
                                 !e->parses_special, e->allowed, &e->hits, err));
     size_t at = 0;
+    int32_t before = -1;
     for (size_t i = 0; i < e->hits.count; i++) {
         const struct special_finder_hit *hit = &e->hits.hits[i];
-        TRY(encode_plain(e, at, hit->start, err));
+        TRY(encode_between(e, at, hit->start, before, hit->id, err));
         word_sink_add(&e->sink, hit->id, hit->start);
         at = hit->start + hit->len;
+        before = hit->id;
     }
-    return encode_plain(e, at, e->text.len, err);
+    return encode_between(e, at, e->text.len, before, -1, err);
 }
 
 static enum status check_text(const struct tokenizer *tokenizer, size_t len, struct error *err)
@@ -128,6 +177,14 @@ static enum status check_text(const struct tokenizer *tokenizer, size_t len, str
         return error_set(err, E_LIMIT, "the text is %zu bytes long (limit %d)", len,
                          TOKENIZER_TEXT_LEN_MAX);
     return OK;
+}
+
+static void add_end(const struct vocab *vocab, struct token_list *list)
+{
+    if (vocab->kind == VOCAB_WORDPIECE && vocab->separator >= 0)
+        token_list_add(list, vocab->separator, 0);
+    else if (vocab->adds_eos && vocab->eos >= 0)
+        token_list_add(list, vocab->eos, 0);
 }
 
 enum status tokenizer_encode(const struct tokenizer *tokenizer, struct str text, unsigned flags,
@@ -149,8 +206,8 @@ enum status tokenizer_encode(const struct tokenizer *tokenizer, struct str text,
     const enum status status = encode_all(&e, err);
     if (status != OK)
         token_list_truncate(list, before);
-    else if (adds && tokenizer->vocab.adds_eos && tokenizer->vocab.eos >= 0)
-        token_list_add(list, tokenizer->vocab.eos, 0);
+    else if (adds)
+        add_end(&tokenizer->vocab, list);
     return status;
 }
 
@@ -273,6 +330,16 @@ int32_t tokenizer_eos(const struct tokenizer *tokenizer)
 int32_t tokenizer_eot(const struct tokenizer *tokenizer)
 {
     return tokenizer->vocab.eot;
+}
+
+int32_t tokenizer_separator(const struct tokenizer *tokenizer)
+{
+    return tokenizer->vocab.separator;
+}
+
+bool tokenizer_adds_separator(const struct tokenizer *tokenizer)
+{
+    return tokenizer->vocab.adds_separator && tokenizer->vocab.separator >= 0;
 }
 
 bool tokenizer_adds_bos(const struct tokenizer *tokenizer)

@@ -1,14 +1,15 @@
 /*
  * tokenizer - text to token ids, and what each id stands for.
  *
- * Built from the vocabulary in a GGUF file. Kinds: byte-level BPE ("gpt2", with one of the
- * pre-tokenizers in tokenizer/pretokenizer.h) and SPM ("llama"). A file without a vocabulary
- * ("no_vocab", or no tokenizer keys at all) gives a tokenizer that knows its size and refuses to
- * encode with E_UNSUPPORTED, so that logits and benchmarks work.
+ * Built from the vocabulary in a GGUF file. Kinds: BPE ("gpt2", with one of the pre-tokenizers in
+ * tokenizer/pretokenizer.h, and "gemma4"), SPM ("llama") and WordPiece ("bert"). A file without a
+ * vocabulary ("no_vocab", or no tokenizer keys at all) gives a tokenizer that knows its size and
+ * refuses to encode with E_UNSUPPORTED, so that logits and benchmarks work.
  *
  * Ordinary text never becomes a control or user-defined token, not even where merges would spell
  * one: those tokens come only from text that the caller marked as allowed to hold them.
- * No Unicode normalization is applied. Invalid UTF-8 is encoded byte by byte; BPE gives it back.
+ * Invalid UTF-8 is encoded byte by byte, and no Unicode normalization is applied: byte-level BPE
+ * gives every text back. WordPiece normalizes (see tokenizer/wordpiece.h).
  *
  * Ownership: the tokenizer copies what it needs; the file may be closed afterwards.
  * Threads: any number may use one tokenizer. Depends on: base/, text/, gguf/.
@@ -106,6 +107,11 @@ int32_t tokenizer_eot(const struct tokenizer *tokenizer); /* end of turn; found 
 
 bool tokenizer_adds_bos(const struct tokenizer *tokenizer);
 bool tokenizer_adds_eos(const struct tokenizer *tokenizer);
+
+/* What stands between the two texts of a pair (a query and a document to rerank), if the model
+ * wants one there. -1 when it has none. */
+int32_t tokenizer_separator(const struct tokenizer *tokenizer);
+bool tokenizer_adds_separator(const struct tokenizer *tokenizer);
 
 /* True if the first normal text gets a space in front (SPM), which whole-text decoding drops. */
 bool tokenizer_adds_space_prefix(const struct tokenizer *tokenizer);

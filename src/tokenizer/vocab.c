@@ -3,34 +3,39 @@
 #include "base/mem.h"
 #include "gguf/gguf.h"
 #include "tokenizer/byte_alphabet.h"
+#include "tokenizer/space_mark.h"
+#include "tokenizer/token_strip.h"
 #include "tokenizer/tokenizer.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-/* What SPM files write for a space. */
-#define SPACE_MARK "\xe2\x96\x81"
-
-enum { SPACE_MARK_LEN = sizeof(SPACE_MARK) - 1 };
-
-enum status vocab_read_kind(const struct gguf *file, enum vocab_kind *out, struct error *err)
+enum status vocab_read_kind(const struct gguf *file, enum vocab_kind *out, struct str *out_pre,
+                            struct error *err)
 {
     static const struct {
         const char *name;
         enum vocab_kind kind;
+        const char *pre; /* instead of the file's */
     } models[] = {
-        {"gpt2", VOCAB_BPE}, {"llama", VOCAB_SPM}, {"no_vocab", VOCAB_NONE}, {"none", VOCAB_NONE}};
+        {"gpt2", VOCAB_BPE, NULL},      {"gemma4", VOCAB_BPE, "gemma4"},
+        {"llama", VOCAB_SPM, NULL},     {"bert", VOCAB_WORDPIECE, NULL},
+        {"no_vocab", VOCAB_NONE, NULL}, {"none", VOCAB_NONE, NULL},
+    };
     struct str name = {0};
     TRY(gguf_get_str_or(file, "tokenizer.ggml.model", STR("no_vocab"), &name, err));
+    TRY(gguf_get_str_or(file, "tokenizer.ggml.pre", STR(""), out_pre, err));
     for (size_t i = 0; i < ARRAY_LEN(models); i++) {
-        if (str_equal_c(name, models[i].name)) {
-            *out = models[i].kind;
-            return OK;
-        }
+        if (!str_equal_c(name, models[i].name))
+            continue;
+        *out = models[i].kind;
+        if (models[i].pre)
+            *out_pre = str_from_c(models[i].pre);
+        return OK;
     }
     return error_set(err, E_UNSUPPORTED,
-                     "this model needs a tokenizer of kind '%.*s'; holt has gpt2 (byte-level BPE) "
-                     "and llama (SPM)",
+                     "this model needs a tokenizer of kind '%.*s'; holt has gpt2 and gemma4 (BPE), "
+                     "llama (SPM) and bert (WordPiece): use a model that has one of these",
                      STR_ARG(str_slice(name, 0, 40)));
 }
 
@@ -45,6 +50,7 @@ void vocab_done(struct vocab *vocab)
     mem_free(vocab->pieces);
     mem_free(vocab->kinds);
     mem_free(vocab->ends);
+    mem_free(vocab->strips);
     mem_free(vocab->bytes);
     hash_map_done(&vocab->words);
     hash_map_done(&vocab->specials);
@@ -93,35 +99,46 @@ static int byte_of_text(struct str text)
     return byte;
 }
 
-/* Copies `text` to `out` with every U+2581 as a space; returns the length. */
-static size_t unmark_spaces(struct str text, char *out)
+/* How the texts of the file become bytes. */
+struct text_decoder {
+    struct byte_alphabet alphabet;
+    const struct vocab_manner *manner;
+};
+
+/* Writes the bytes that the text of a normal token stands for; returns their number. Clears
+ * *out_is_word if it is none. */
+static size_t decode_word(const struct text_decoder *decoder, struct str text, char *out,
+                          bool *out_is_word)
 {
-    size_t len = 0;
-    for (size_t i = 0; i < text.len;) {
-        if (text.len - i >= SPACE_MARK_LEN && !memcmp(text.ptr + i, SPACE_MARK, SPACE_MARK_LEN)) {
-            out[len++] = ' ';
-            i += SPACE_MARK_LEN;
-        } else {
-            out[len++] = text.ptr[i++];
-        }
+    const struct vocab_manner *manner = decoder->manner;
+    if (manner->kind == VOCAB_WORDPIECE) { /* anywhere but in front the mark is itself */
+        const bool begins_word = space_mark_leads(text);
+        text = str_slice(text, begins_word ? SPACE_MARK_LEN : 0, text.len);
+        if (begins_word)
+            *out++ = ' ';
+        memcpy(out, text.ptr, text.len);
+        return text.len + begins_word;
     }
-    return len;
+    if (manner->kind == VOCAB_BPE && !manner->has_raw_text)
+        return byte_alphabet_decode(&decoder->alphabet, text, out, out_is_word);
+    return space_mark_decode(text, out);
 }
 
 /* Writes the bytes token `id` stands for and puts it into the maps. Returns their number. */
-static size_t add_token(struct vocab *vocab, const struct byte_alphabet *alphabet, uint32_t id,
+static size_t add_token(struct vocab *vocab, const struct text_decoder *decoder, uint32_t id,
                         struct str text, char *out)
 {
     size_t len = 0;
     const int byte = byte_of_text(text);
     bool is_word = vocab->kinds[id] == TOKEN_NORMAL || vocab->kinds[id] == TOKEN_UNUSED;
-    if (vocab->kinds[id] == TOKEN_BYTE && byte >= 0) {
+    const bool may_be_byte =
+        vocab->kinds[id] == TOKEN_BYTE || (is_word && decoder->manner->has_raw_text);
+    if (may_be_byte && byte >= 0) {
         out[len++] = (char)byte;
         vocab->byte_tokens[byte] = (int32_t)id;
-    } else if (is_word && vocab->kind == VOCAB_BPE) {
-        len = byte_alphabet_decode(alphabet, text, out, &is_word);
+        is_word = false;
     } else if (is_word) {
-        len = unmark_spaces(text, out);
+        len = decode_word(decoder, text, out, &is_word);
     } else {
         memcpy(out, text.ptr, text.len);
         len = text.len;
@@ -299,14 +316,37 @@ static enum status mark_end_key(const struct gguf *file, struct vocab *vocab, co
     return OK;
 }
 
+/* Where the file names no id. */
+struct default_ids {
+    int32_t bos;
+    int32_t eos;
+    int32_t unknown;
+    int32_t separator;
+};
+
+static struct default_ids default_ids_of(enum vocab_kind kind)
+{
+    switch (kind) {
+    case VOCAB_SPM: return (struct default_ids){1, 2, 0, -1};
+    case VOCAB_WORDPIECE: return (struct default_ids){101, -1, 100, 102};
+    case VOCAB_BPE:
+    case VOCAB_NONE: break;
+    }
+    return (struct default_ids){-1, -1, -1, -1};
+}
+
 static enum status read_ids(const struct gguf *file, struct vocab *vocab,
                             const struct known_ids *known, struct error *err)
 {
-    const bool is_spm = vocab->kind == VOCAB_SPM;
-    TRY(read_id(file, vocab, "tokenizer.ggml.bos_token_id", is_spm ? 1 : -1, &vocab->bos, err));
-    TRY(read_id(file, vocab, "tokenizer.ggml.eos_token_id", is_spm ? 2 : -1, &vocab->eos, err));
-    TRY(read_id(file, vocab, "tokenizer.ggml.unknown_token_id", is_spm ? 0 : -1, &vocab->unknown,
-                err));
+    const struct default_ids or = default_ids_of(vocab->kind);
+    int32_t class_id = or.bos; /* what encoders call their first token */
+    if (vocab->kind == VOCAB_WORDPIECE)
+        TRY(read_id(file, vocab, "tokenizer.ggml.cls_token_id", or.bos, &class_id, err));
+    TRY(read_id(file, vocab, "tokenizer.ggml.bos_token_id", class_id, &vocab->bos, err));
+    TRY(read_id(file, vocab, "tokenizer.ggml.eos_token_id", or.eos, &vocab->eos, err));
+    TRY(read_id(file, vocab, "tokenizer.ggml.unknown_token_id", or.unknown, &vocab->unknown, err));
+    TRY(read_id(file, vocab, "tokenizer.ggml.seperator_token_id", or.separator, &vocab->separator,
+                err)); /* spelled so in the format */
     TRY(read_id(file, vocab, "tokenizer.ggml.eot_token_id", -1, &vocab->eot, err));
     for (size_t k = 0; k < ARRAY_LEN(known_tokens) && vocab->eot < 0; k++) {
         if (known_tokens[k].role == KNOWN_END_TURN && known->ids[k] >= 0 &&
@@ -335,15 +375,16 @@ static enum status check_special_lengths(const struct vocab *vocab, struct error
     return OK;
 }
 
-static void add_tokens(struct vocab *vocab, const struct gguf_array *texts)
+static void add_tokens(struct vocab *vocab, const struct vocab_manner *manner,
+                       const struct gguf_array *texts)
 {
-    struct byte_alphabet alphabet;
-    byte_alphabet_init(&alphabet);
+    struct text_decoder decoder = {.manner = manner};
+    byte_alphabet_init(&decoder.alphabet);
     for (size_t i = 0; i < ARRAY_LEN(vocab->byte_tokens); i++)
         vocab->byte_tokens[i] = -1;
     char *out = vocab->bytes;
     for (uint32_t id = 0; id < vocab->size; id++)
-        out += add_token(vocab, &alphabet, id, gguf_array_str(texts, id), out);
+        out += add_token(vocab, &decoder, id, gguf_array_str(texts, id), out);
     for (int byte = 0; byte < 256; byte++) {
         const char letter = (char)byte;
         uint64_t id = 0;
@@ -353,12 +394,26 @@ static void add_tokens(struct vocab *vocab, const struct gguf_array *texts)
     }
 }
 
-enum status vocab_load(const struct gguf *file, enum vocab_kind kind, bool adds_bos_default,
+static enum status read_flags(const struct gguf *file, const struct vocab_manner *manner,
+                              struct vocab *vocab, struct error *err)
+{
+    const bool is_wordpiece = manner->kind == VOCAB_WORDPIECE;
+    TRY(gguf_get_bool_or(file, "tokenizer.ggml.add_bos_token", manner->adds_bos, &vocab->adds_bos,
+                         err));
+    vocab->adds_bos = vocab->adds_bos || manner->insists_on_bos;
+    TRY(gguf_get_bool_or(file, "tokenizer.ggml.add_eos_token", false, &vocab->adds_eos, err));
+    TRY(gguf_get_bool_or(file, "tokenizer.ggml.add_sep_token", is_wordpiece, &vocab->adds_separator,
+                         err));
+    return gguf_get_bool_or(file, "tokenizer.ggml.add_space_prefix", manner->kind == VOCAB_SPM,
+                            &vocab->adds_space_prefix, err);
+}
+
+enum status vocab_load(const struct gguf *file, const struct vocab_manner *manner,
                        struct vocab *vocab, struct error *err)
 {
-    vocab->kind = kind;
-    vocab->bos = vocab->eos = vocab->eot = vocab->unknown = -1;
-    if (kind == VOCAB_NONE)
+    vocab->kind = manner->kind;
+    vocab->bos = vocab->eos = vocab->eot = vocab->unknown = vocab->separator = -1;
+    if (vocab->kind == VOCAB_NONE)
         return load_size(file, vocab, err);
 
     struct gguf_array texts = {0};
@@ -376,11 +431,8 @@ enum status vocab_load(const struct gguf *file, enum vocab_kind kind, bool adds_
     const struct known_ids known = find_known(&texts);
     mark_known(vocab, &known);
     TRY(read_ids(file, vocab, &known, err));
-    add_tokens(vocab, &texts);
+    add_tokens(vocab, manner, &texts);
     TRY(check_special_lengths(vocab, err));
-    TRY(gguf_get_bool_or(file, "tokenizer.ggml.add_bos_token", adds_bos_default, &vocab->adds_bos,
-                         err));
-    TRY(gguf_get_bool_or(file, "tokenizer.ggml.add_eos_token", false, &vocab->adds_eos, err));
-    return gguf_get_bool_or(file, "tokenizer.ggml.add_space_prefix", kind == VOCAB_SPM,
-                            &vocab->adds_space_prefix, err);
+    TRY(token_strip_load(file, vocab, err));
+    return read_flags(file, manner, vocab, err);
 }

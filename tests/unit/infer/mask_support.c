@@ -8,6 +8,8 @@
 #include "tests/holt_test.h"
 #include "text/json.h"
 
+#include <math.h>
+
 /* ---------------------------------------------------------------- automatons */
 
 json_t *mask_support_json(const char *text)
@@ -134,6 +136,8 @@ static bool number_fits(const json_t *schema, const json_t *value)
         return false;
     if ((bound = json_object_get(schema, "exclusiveMaximum")) && number >= json_number_value(bound))
         return false;
+    if ((bound = json_object_get(schema, "multipleOf")))
+        return remainder(number, json_number_value(bound)) == 0;
     return true;
 }
 
@@ -151,6 +155,20 @@ static size_t characters(const json_t *string)
     for (const char *c = json_string_value(string); *c; c++)
         count += ((unsigned char)*c & 0xc0) != 0x80;
     return count;
+}
+
+/* The patterns that random schemas have, as plain questions. */
+static bool pattern_fits(const json_t *schema, const char *text)
+{
+    const char *pattern = json_string_value(json_object_get(schema, "pattern"));
+    if (!pattern)
+        return true;
+    if (!strcmp(pattern, "^[ab]*$"))
+        return strspn(text, "ab") == strlen(text);
+    if (!strcmp(pattern, "a"))
+        return strchr(text, 'a') != NULL;
+    assert_string_equal(pattern, "^[^\\\\{]+$");
+    return text[0] && !strpbrk(text, "\\{");
 }
 
 static bool is_valid(const json_t *root, const json_t *schema, const json_t *value, bool in_order);
@@ -239,7 +257,8 @@ static bool is_valid(const json_t *root, const json_t *schema, const json_t *val
     if (json_is_number(value))
         return number_fits(schema, value);
     if (json_is_string(value))
-        return count_fits(schema, "minLength", "maxLength", characters(value));
+        return count_fits(schema, "minLength", "maxLength", characters(value)) &&
+               pattern_fits(schema, json_string_value(value));
     if (json_is_array(value))
         return array_fits(root, schema, value);
     return !json_is_object(value) || object_fits(root, schema, value, in_order);
@@ -333,6 +352,10 @@ static json_t *string_schema(struct mask_support_random *random)
         json_object_set_new(schema, "minLength", json_integer(mask_support_below(random, 3)));
     if (one_in(random, 2))
         json_object_set_new(schema, "maxLength", json_integer(1 + mask_support_below(random, 4)));
+    static const char *const patterns[] = {"^[ab]*$", "a", "^[^\\\\{]+$"};
+    if (one_in(random, 3))
+        json_object_set_new(schema, "pattern",
+                            json_string(patterns[mask_support_below(random, 3)]));
     return schema;
 }
 
@@ -350,6 +373,11 @@ static json_t *number_schema(struct mask_support_random *random)
         json_object_set_new(schema, pair[1],
                             one_in(random, 2) ? json_real(mask_support_below(random, 2000) / 8.0)
                                               : json_integer(mask_support_below(random, 200)));
+    if (one_in(random, 4))
+        json_object_set_new(schema, "multipleOf",
+                            is_integer || one_in(random, 2)
+                                ? json_integer(1 + mask_support_below(random, 12))
+                                : json_real(0.125 * (1 + mask_support_below(random, 9))));
     return schema;
 }
 

@@ -54,6 +54,7 @@ static void scalars(void **state)
         {"{\"type\":\"null\"}", {"null"}, {"nul", "true", "", "nulll"}},
         {"{\"type\":\"boolean\"}", {"true", "false"}, {"True", "1"}},
         {"{\"type\":[\"null\",\"integer\"]}", {"null", "7"}, {"\"7\"", "7.5"}},
+        {"{\"type\":\"integer\",\"nullable\":true}", {"null", "7"}, {"\"7\"", "true"}},
         {"{\"enum\":[1,10,\"a\",null,[1,2],{\"k\":0.5}]}",
          {"1", "10", "\"a\"", "null", "[1, 2]", "{\"k\": 0.5}"},
          {"100", "2", "\"b\"", "[1,2]", "[1]"}},
@@ -127,6 +128,112 @@ static void numbers(void **state)
     check_verdicts(rows, ARRAY_LEN(rows));
 }
 
+static void multiples(void **state)
+{
+    (void)state;
+    static const struct verdict rows[] = {
+        {"{\"type\":\"integer\",\"multipleOf\":7}",
+         {"0", "7", "-14", "70", "9223372036854775807", "700000007"},
+         {"1", "8", "-13", "71", "7.0"}},
+        {"{\"type\":\"integer\",\"multipleOf\":5,\"minimum\":11,\"maximum\":26}",
+         {"15", "20", "25"},
+         {"10", "30", "16", "2", "26", "-15"}},
+        {"{\"type\":\"integer\",\"multipleOf\":4,\"minimum\":101,\"maximum\":103}",
+         {0},
+         {"100", "101", "104"}},
+        {"{\"type\":\"integer\",\"multipleOf\":2.5}", {"0", "5", "-10"}, {"2", "3", "2.5"}},
+        {"{\"type\":\"number\",\"multipleOf\":0.25,\"minimum\":-1,\"maximum\":1.3}",
+         {"0", "0.25", "0.5", "-0.75", "1.25", "1", "1.0"},
+         {"0.2", "0.3", "1.5", "-1.25", "0.125", "0.50"}},
+        {"{\"allOf\":[{\"multipleOf\":4},{\"multipleOf\":6}],\"type\":\"integer\"}",
+         {"12", "24", "0"},
+         {"4", "6", "18"}},
+        {"{\"enum\":[1,2,3,4,5.0,2.5],\"multipleOf\":2}", {"2", "4"}, {"1", "3", "2.5"}},
+        {"{\"type\":\"integer\",\"minimum\":3,\"exclusiveMinimum\":true,\"maximum\":5}",
+         {"4", "5"},
+         {"3", "6"}},
+    };
+    check_verdicts(rows, ARRAY_LEN(rows));
+}
+
+static void patterns(void **state)
+{
+    (void)state;
+    static const struct verdict rows[] = {
+        {"{\"type\":\"string\",\"pattern\":\"^[a-z]{2,3}$\"}",
+         {"\"ab\"", "\"xyz\""},
+         {"\"a\"", "\"abcd\"", "\"aB\"", "\"\"", "\"ab\\n\""}},
+        {"{\"pattern\":\"b.d\"}", /* anywhere in the text, and only in strings */
+         {"\"bad\"", "\"a bed!\"", "\"bbxd\"", "\"b€d\"", "\"\\\"b\\\"d\""},
+         {"\"bd\"", "\"b\\nd\"", "\"ba\"", "7"}},
+        {"{\"pattern\":\"^a|b$\"}", {"\"a\"", "\"ax\"", "\"xb\""}, {"\"xa\"", "\"bx\"", "\"\""}},
+        {"{\"pattern\":\"^(?:[A-Z]+_)*[A-Z]+$\"}",
+         {"\"A\"", "\"AB_C\"", "\"A_B_C\""},
+         {"\"A_\"", "\"_A\"", "\"A__B\"", "\"a\""}},
+        {"{\"pattern\":\"^[^\\\\s\\\"]+$\"}", /* no white space, no quote */
+         {"\"a\"", "\"\\\\x\"", "\"😀\"", "\"\\u0001\""},
+         {"\"a b\"", "\"\\\"\"", "\" \"", "\"\\t\"", "\"\""}},
+        {"{\"pattern\":\"^\\\\u00e9[\\\\u{1F600}-\\\\u{1F602}]\\\\x41?$\"}",
+         {"\"é😀\"", "\"é😂A\""},
+         {"\"é😃\"", "\"é\"", "\"e😀\""}},
+        {"{\"pattern\":\"^\\\\d+(\\\\.\\\\d{2})?$\",\"minLength\":3,\"maxLength\":5}",
+         {"\"123\"", "\"1.25\"", "\"12345\"", "\"12.25\""},
+         {"\"12\"", "\"1.2\"", "\"123456\"", "\"123.25\""}},
+        {"{\"allOf\":[{\"pattern\":\"^[ab]+$\"},{\"pattern\":\"^[bc]+$\"}],\"maxLength\":2}",
+         {"\"b\"", "\"bb\""},
+         {"\"a\"", "\"c\"", "\"bbb\"", "\"\""}},
+        {"{\"enum\":[\"ab\",\"b\",\"ac\",3],\"pattern\":\"^a\"}",
+         {"\"ab\"", "\"ac\"", "3"},
+         {"\"b\""}},
+        {"{\"pattern\":\"^a$\",\"minLength\":2,\"type\":\"string\"}", {0}, {"\"a\"", "\"aa\""}},
+        {"{\"type\":\"string\",\"pattern\":\"\"}", {"\"\"", "\"x\""}, {"\"", "1"}},
+        {"{\"type\":\"string\",\"pattern\":\"^x*?y+?$\"}", {"\"y\"", "\"xxyy\""}, {"\"x\""}},
+    };
+    check_verdicts(rows, ARRAY_LEN(rows));
+}
+
+static void formats(void **state)
+{
+    (void)state;
+    static const struct verdict rows[] = {
+        {"{\"type\":\"string\",\"format\":\"date\"}",
+         {"\"2024-02-29\"", "\"2000-02-29\"", "\"1999-12-31\"", "\"2023-04-30\""},
+         {"\"2023-02-29\"", "\"1900-02-29\"", "\"2023-04-31\"", "\"2023-13-01\"", "\"2023-00-10\"",
+          "\"2023-1-1\"", "\"23-01-01\"", "\"2023-01-32\""}},
+        {"{\"type\":\"string\",\"format\":\"time\"}",
+         {"\"00:00:00Z\"", "\"23:59:59.5+01:30\""},
+         {"\"24:00:00Z\"", "\"12:60:00Z\"", "\"12:00:00\"", "\"12:00Z\"", "\"12:00:00.Z\""}},
+        {"{\"type\":\"string\",\"format\":\"date-time\"}",
+         {"\"2024-02-29T23:59:59Z\"", "\"2023-01-01T00:00:00.123-08:00\""},
+         {"\"2024-02-30T00:00:00Z\"", "\"2024-01-01 00:00:00Z\"", "\"2024-01-01T00:00:00\"",
+          "\"2024-01-01\""}},
+        {"{\"type\":\"string\",\"format\":\"uuid\"}",
+         {"\"123e4567-e89b-12d3-a456-426614174000\""},
+         {"\"123e4567e89b12d3a456426614174000\"", "\"123e4567-e89b-12d3-a456-42661417400\"",
+          "\"123g4567-e89b-12d3-a456-426614174000\""}},
+        {"{\"type\":\"string\",\"format\":\"ipv4\"}",
+         {"\"0.0.0.0\"", "\"255.199.10.1\""},
+         {"\"256.0.0.1\"", "\"1.2.3\"", "\"01.2.3.4\"", "\"1.2.3.4.5\""}},
+        {"{\"type\":\"string\",\"format\":\"ipv6\"}",
+         {"\"::\"", "\"::1\"", "\"2001:db8::8a2e:370:7334\"", "\"1:2:3:4:5:6:7:8\"", "\"1::\""},
+         {"\"1:2:3:4:5:6:7\"", "\"1::2::3\"", "\"12345::\"", "\":\"", "\"1:2:3:4:5:6:7:8:9\""}},
+        {"{\"type\":\"string\",\"format\":\"email\"}",
+         {"\"a.b+c@example.co.uk\"", "\"x@y.zz\""},
+         {"\"a@\"", "\"@b.c\"", "\"a b@c.d\"", "\"a@b@c.d\"", "\"a..b@c.d\"", "\"a@-b.c\""}},
+        {"{\"type\":\"string\",\"format\":\"hostname\"}",
+         {"\"localhost\"", "\"a-1.example.org\""},
+         {"\"-a\"", "\"a-\"", "\"a..b\"", "\"a_b\"", "\"\""}},
+        {"{\"type\":\"string\",\"format\":\"duration\"}",
+         {"\"P1D\"", "\"PT5M\"", "\"P1Y2M3DT4H5M6S\"", "\"P2W\""},
+         {"\"P\"", "\"PT\"", "\"P1DT\"", "\"1D\"", "\"P1H\""}},
+        {"{\"type\":\"string\",\"format\":\"date\",\"maxLength\":9}", {0}, {"\"2024-02-29\""}},
+        {"{\"format\":\"date\"}", {"7", "\"2024-02-29\"", "null"}, {"\"x\""}},
+        {"{\"type\":\"string\",\"format\":\"uri\"}", {"\"anything\""}, {"1"}},
+        {"{\"type\":\"integer\",\"format\":\"int32\"}", {"5"}, {"\"5\""}},
+    };
+    check_verdicts(rows, ARRAY_LEN(rows));
+}
+
 static void objects(void **state)
 {
     (void)state;
@@ -182,6 +289,11 @@ static void arrays(void **state)
          {"[1]", "[2, 2]"}},
         {"{\"items\":{\"items\":{\"type\":\"integer\"}}}", {"[[1, 2], []]"}, {"[1]", "[[true]]"}},
         {"{\"type\":\"array\",\"maxItems\":0}", {"[]"}, {"[1]"}},
+        {"{\"items\":[{\"const\":1},{\"const\":2}],\"additionalItems\":{\"const\":3},"
+         "\"minItems\":1}",
+         {"[1]", "[1, 2]", "[1, 2, 3, 3]"},
+         {"[]", "[2]", "[1, 3]", "[1, 2, 2]"}},
+        {"{\"items\":[{\"const\":1}],\"additionalItems\":false}", {"[]", "[1]"}, {"[1, 1]"}},
     };
     check_verdicts(rows, ARRAY_LEN(rows));
 }
@@ -262,15 +374,26 @@ static void what_cannot_be_enforced_is_refused_by_name(void **state)
         enum status want;
         const char *says;
     } rows[] = {
-        {"{\"type\":\"string\",\"pattern\":\"^a\"}", E_UNSUPPORTED, "\"pattern\" at #"},
-        {"{\"properties\":{\"p\":{\"multipleOf\":2}}}", E_UNSUPPORTED, "#/properties/p"},
+        {"{\"pattern\":\"(?=a)b\"}", E_UNSUPPORTED, "\"pattern\" at # cannot be enforced: a look"},
+        {"{\"pattern\":\"a\\\\b\"}", E_UNSUPPORTED, "a word boundary"},
+        {"{\"pattern\":\"(a)\\\\1\"}", E_UNSUPPORTED, "a reference"},
+        {"{\"pattern\":\"\\\\p{L}\"}", E_UNSUPPORTED, "Unicode property"},
+        {"{\"pattern\":\"(a\"}", E_INVALID, "a group has no end"},
+        {"{\"pattern\":\"a)\"}", E_INVALID, "parenthesis too many at byte 1"},
+        {"{\"pattern\":\"[z-a]\"}", E_INVALID, "not in order"},
+        {"{\"pattern\":\"*\"}", E_INVALID, "nothing to repeat"},
+        {"{\"pattern\":\"a{3,2}\"}", E_INVALID, "not in order"},
+        {"{\"pattern\":\"a{5000}\"}", E_LIMIT, "more than 4096 repetitions"},
+        {"{\"pattern\":\"(a|b)*a(a|b){20}\"}", E_LIMIT, "too intricate"},
+        {"{\"pattern\":7}", E_INVALID, "a regular expression"},
+        {"{\"properties\":{\"p\":{\"multipleOf\":0.1}}}", E_UNSUPPORTED, "#/properties/p"},
+        {"{\"multipleOf\":0}", E_INVALID, "above 0"},
         {"{\"not\":{}}", E_UNSUPPORTED, "\"not\""},
         {"{\"if\":{}}", E_UNSUPPORTED, "\"if\""},
         {"{\"uniqueItems\":true}", E_UNSUPPORTED, "uniqueItems"},
         {"{\"minProperties\":1}", E_UNSUPPORTED, "minProperties"},
         {"{\"patternProperties\":{}}", E_UNSUPPORTED, "patternProperties"},
         {"{\"surprise\":1}", E_UNSUPPORTED, "surprise"},
-        {"{\"items\":[true]}", E_UNSUPPORTED, "prefixItems"},
         {"{\"properties\":{\"p\":{\"$id\":\"x\"}}}", E_UNSUPPORTED, "$id"},
         {"{\"$ref\":\"http://example.org/s\"}", E_UNSUPPORTED, "leads out"},
         {"{\"$ref\":\"#anchor\"}", E_UNSUPPORTED, "JSON pointer"},
@@ -285,7 +408,7 @@ static void what_cannot_be_enforced_is_refused_by_name(void **state)
         {"{\"type\":\"string\",\"minLength\":-1}", E_INVALID, "minLength"},
         {"{\"type\":\"string\",\"maxLength\":1.5}", E_INVALID, "maxLength"},
         {"{\"minimum\":\"3\"}", E_INVALID, "minimum"},
-        {"{\"exclusiveMinimum\":true}", E_INVALID, "exclusiveMinimum"},
+        {"{\"exclusiveMinimum\":\"1\"}", E_INVALID, "exclusiveMinimum"},
         {"{\"required\":[1]}", E_INVALID, "required"},
         {"{\"properties\":[]}", E_INVALID, "properties"},
         {"{\"anyOf\":[]}", E_INVALID, "anyOf"},
@@ -302,6 +425,38 @@ static void what_cannot_be_enforced_is_refused_by_name(void **state)
         assert_int_equal(grammar_schema_add(grammar, schema, NULL, &rule, &err), rows[i].want);
         if (!strstr(err.text, rows[i].says))
             fail_msg("%s does not say %s", err.text, rows[i].says);
+    }
+}
+
+static void a_lenient_caller_is_told_what_is_not_enforced(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *schema;
+        const char *says; /* NULL: nothing */
+        const char *accepted;
+    } rows[] = {
+        {"{\"type\":\"integer\"}", NULL, "5"},
+        {"{\"type\":\"array\",\"uniqueItems\":true}", "\"uniqueItems\" at #", "[1, 1]"},
+        {"{\"type\":\"string\",\"pattern\":\"(?!a)b\"}", "a lookaround", "\"c\""},
+        {"{\"type\":\"string\",\"pattern\":\"[\"}", "a set has no end", "\"c\""},
+        {"{\"type\":\"number\",\"multipleOf\":0.1}", "\"multipleOf\" at #", "0.25"},
+        {"{\"properties\":{\"a\":{\"$ref\":\"other.json\"}}}", "leads out", "{\"a\": [1]}"},
+        {"{\"oneOf\":[{\"type\":\"integer\"},{\"minimum\":3}]}", "branches 0 and 1", "5"},
+        {"{\"type\":\"object\",\"if\":{},\"then\":{},\"surprise\":1}", "\"surprise\"", "{}"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        test_case(rows[i].schema);
+        CLEANUP(json_decrefp) json_t *schema = mask_support_json(rows[i].schema);
+        CLEANUP(grammar_unrefp) struct grammar *grammar = grammar_new();
+        CLEANUP(strbuf_done) struct strbuf warnings = {0};
+        const struct grammar_limits limits = {.warnings = &warnings};
+        uint32_t rule = 0;
+        assert_ok(grammar_schema_add(grammar, schema, &limits, &rule, err));
+        assert_ok(grammar_finish(grammar, 0, err));
+        if (rows[i].says ? !strstr(strbuf_c(&warnings), rows[i].says) : warnings.len > 0)
+            fail_msg("the warnings are: %s", strbuf_c(&warnings));
+        assert_true(mask_support_accepts(grammar, rule, str_from_c(rows[i].accepted)));
     }
 }
 
@@ -504,11 +659,15 @@ int test_grammar_schema(void)
         cmocka_unit_test(strings),
         cmocka_unit_test(integers),
         cmocka_unit_test(numbers),
+        cmocka_unit_test(multiples),
+        cmocka_unit_test(patterns),
+        cmocka_unit_test(formats),
         cmocka_unit_test(objects),
         cmocka_unit_test(arrays),
         cmocka_unit_test(combinations),
         cmocka_unit_test(unsatisfiable_schemas_allow_nothing),
         cmocka_unit_test(what_cannot_be_enforced_is_refused_by_name),
+        cmocka_unit_test(a_lenient_caller_is_told_what_is_not_enforced),
         cmocka_unit_test(hostile_schemas_get_a_sentence),
         cmocka_unit_test(a_used_key_cannot_fill_its_length),
         cmocka_unit_test(a_schema_is_not_kept),

@@ -16,7 +16,10 @@ static void characters_have_the_expected_class(void **state)
         uint32_t code_point;
         uint8_t class;
     } rows[] = {
-        {"ascii letter", 'a', UNICODE_LETTER},
+        {"small letter", 'a', UNICODE_LETTER | UNICODE_LOWER},
+        {"capital letter", 'A', UNICODE_LETTER | UNICODE_UPPER},
+        {"title case letter", 0x1c5, UNICODE_LETTER | UNICODE_UPPER},
+        {"modifier letter", 0x2b0, UNICODE_LETTER},
         {"ascii digit", '7', UNICODE_NUMBER},
         {"space", ' ', UNICODE_SPACE},
         {"line feed", '\n', UNICODE_SPACE},
@@ -40,6 +43,32 @@ static void characters_have_the_expected_class(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         test_case(rows[i].name);
         assert_int_equal(unicode_class(rows[i].code_point), rows[i].class);
+    }
+}
+
+static void digits_and_word_characters_are_those_of_patterns(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint32_t code_point;
+        bool is_decimal;
+        bool is_word;
+    } rows[] = {
+        {"digit", '7', true, true},
+        {"arabic digit", 0x663, true, true},
+        {"superscript two", 0xb2, false, false},
+        {"letter", 'q', false, true},
+        {"mark", 0x301, false, true},
+        {"low line", '_', false, true},
+        {"hyphen", '-', false, false},
+        {"space", ' ', false, false},
+        {"past the end", 0x110000, false, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        test_case(rows[i].name);
+        assert_int_equal(unicode_is_decimal(rows[i].code_point), rows[i].is_decimal);
+        assert_int_equal(unicode_is_word(rows[i].code_point), rows[i].is_word);
     }
 }
 
@@ -69,6 +98,7 @@ int test_unicode(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(characters_have_the_expected_class),
+        cmocka_unit_test(digits_and_word_characters_are_those_of_patterns),
         cmocka_unit_test(the_table_agrees_with_the_function),
         cmocka_unit_test(case_and_width_are_simple),
     };

@@ -71,6 +71,20 @@ static void families_cut_as_published(void **state)
          "ab|\xe4\xb8\xad| cd|"},
         {"spaces at the end apart", "deepseek-llm", "12  ", "12|  |"},
         {"symbols apart, three digits", "falcon", "a+b 12345", "a|+|b| |123|45|"},
+        {"the backtick is no symbol there", "default", "a`+b", "a|`|+|b|"},
+        {"three digits, Han, then signs lead letters", "deepseek-v3", "a 1234\xe4\xb8\xad (b.c",
+         "a| |123|4|\xe4\xb8\xad| (|b|.c|"},
+        {"a capital begins a word", "tekken", "helloWorld HTTPServer", "hello|World| HTTPServer|"},
+        {"a slash joins the signs before it", "tekken", "a ://b", "a| ://|b|"},
+        {"no contraction there", "tekken", "I'm", "I|'m|"},
+        {"a contraction ends the word", "gpt-4o", "I'M 1234", "I'M| |123|4|"},
+        {"digits in threes from the right", "tiny_aya", "1234567 12ab", "1|234|567| |12|ab|"},
+        {"Han apart, and so are letters beside it", "kimi-k2", "ab\xe4\xb8\xad'll",
+         "ab|\xe4\xb8\xad|'ll|"},
+        {"blanks join words of letters", "exaone-moe", "a few words, 12", "a few words|,| |1|2|"},
+        {"spaces in powers of two", "jais-2", "a       b", "a|    |  | b|"},
+        {"stops are no words", "bloom", "a b, c", "a| b|,| c|"},
+        {"lines and what ends them", "gemma4", "a b\n\nc", "a b|\n\n|c|"},
         {"nothing gives nothing", "qwen2", "", ""},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -88,10 +102,11 @@ static void names_are_found_or_not(void **state)
     assert_null(pretokenizer_find(STR("qwen9")));
     assert_null(pretokenizer_find(STR("qwen")));
     assert_ptr_equal(pretokenizer_find(STR("")), pretokenizer_find(STR("default")));
-    assert_true(pretokenizer_ignores_merges(pretokenizer_find(STR("llama-bpe"))));
-    assert_false(pretokenizer_ignores_merges(pretokenizer_find(STR("qwen2"))));
-    assert_true(pretokenizer_adds_bos(pretokenizer_find(STR("llama3"))));
-    assert_false(pretokenizer_adds_bos(pretokenizer_find(STR("qwen35"))));
+    assert_int_equal(pretokenizer_flags(pretokenizer_find(STR("llama-bpe"))),
+                     PRETOKENIZER_IGNORES_MERGES | PRETOKENIZER_ADDS_BOS);
+    assert_int_equal(pretokenizer_flags(pretokenizer_find(STR("qwen2"))), 0);
+    assert_int_equal(pretokenizer_flags(pretokenizer_find(STR("minicpm5"))),
+                     PRETOKENIZER_IGNORES_MERGES);
 }
 
 /* ---------------------------------------------------------------- against expressions */
@@ -109,6 +124,23 @@ static void names_are_found_or_not(void **state)
     "\\p{L}\\p{N}]+[\\r\\n]*" TAIL
 #define CJK     "[\\x{4e00}-\\x{9fa5}\\x{800}-\\x{4e00}\\x{ac00}-\\x{d7ff}]+"
 #define SYMBOLS "[\\p{P}$+<=>^~|`]+"
+/* words of capital and small letters; `no` is what letters must not be */
+#define LEAD        "[^\\r\\n\\p{L}\\p{N}]?"
+#define CAPITAL(no) "(?:" no "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}])"
+#define SMALL(no)   "(?:" no "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}])"
+#define CASED(no, suffix, digits, ends)                                       \
+    LEAD CAPITAL(no) "*" SMALL(no) "+" suffix "|" LEAD CAPITAL(no) "+" SMALL( \
+        no) "*" suffix "|" digits "| ?[^" WS "\\p{L}\\p{N}]+" ends TAIL
+#define SUFFIX   "(?i:" CONTRACTION ")?"
+#define GPT4O(n) CASED("", SUFFIX, n, "[\\r\\n/]*")
+#define SIGNS                                                                    \
+    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}" \
+    "\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*" TAIL
+#define KANA        "[\\x{4e00}-\\x{9fa5}\\x{3040}-\\x{309f}\\x{30a0}-\\x{30ff}]+"
+#define STOPS       "|.,!?\\x{2026}\\x{3002}\\x{ff0c}\\x{3001}\\x{964}\\x{6d4}\\x{60c})"
+#define BLOOM       " ?[^(" WS STOPS "]+"
+#define NARROW(n)   "|[" WS "]{" #n "}(?![^" WS "])"
+#define LLAMA_FRONT "(?i:" CONTRACTION ")|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
 
 enum { PATTERNS_MAX = 6 };
 
@@ -127,14 +159,48 @@ static const struct published {
     {"deepseek-llm",
      {"[\\r\\n]",
       /* the letters of the random text that the published list has, and none it lacks */
-      "[" WS
-      "]?[A-Za-z\\x{c0}-\\x{d6}\\x{d8}-\\x{f6}\\x{f8}-\\x{1ba}\\x{3a3}-\\x{3f5}\\x{3f7}-\\x{481}"
+      "[" WS "]?[A-Za-z\\x{c0}-\\x{d6}\\x{d8}-\\x{f6}\\x{f8}-\\x{1ba}\\x{1c4}-\\x{293}"
+      "\\x{3a3}-\\x{3f5}\\x{3f7}-\\x{481}"
       "\\x{48a}-\\x{52f}\\x{13a0}-\\x{13f5}\\x{ff21}-\\x{ff3a}\\x{10400}-\\x{1044f}]+",
       "[" WS "]?[!-/:-~\\x{ff01}-\\x{ff0f}\\x{ff1a}-\\x{ff5e}\\x{2018}-\\x{201f}"
       "\\x{3000}-\\x{3002}]+",
       "[" WS "]+\\z", CJK, "\\p{N}+"}},
     {"falcon", {SYMBOLS, GPT2, "[0-9][0-9][0-9]"}},
-    {"default", {SYMBOLS, GPT2, "\\p{N}+", "[0-9][0-9][0-9]"}},
+    {"minicpm5", {"\\p{N}{1,3}", LLAMA("\\p{N}+")}},
+    {"laguna", {"[^\\n]+|[\\n]+", LLAMA("\\p{N}")}},
+    {"seed-coder", {LLAMA_FRONT "\\p{N}{1}| ?[^" WS "\\p{L}\\p{N}\\r\\n]+" TAIL}},
+    {"bailingmoe",
+     {"'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}| ?[^" WS
+      "\\p{L}\\p{N}]++[\\r\\n]*|[" WS "]*[\\r\\n]|[" WS "]+(?![^" WS "])|[" WS "]+"}},
+    {"jais-2",
+     {LLAMA_FRONT "\\p{N}{1,3}| ?[^" WS "\\p{L}\\p{N}]+[\\r\\n]*|[" WS "]*[\\r\\n]+" NARROW(512)
+          NARROW(256) NARROW(128) NARROW(64) NARROW(32) NARROW(16) NARROW(8)
+              NARROW(4) "|[" WS "]{1,2}(?![^" WS "])|[" WS "]{1}"}},
+    {"exaone-moe",
+     {"(?i:" CONTRACTION ")|[^\\r\\n\\p{L}\\p{N}]?(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}"
+      "| ?[^" WS "\\p{L}\\p{N}]+[\\r\\n/]?|[" WS "]*[\\r\\n]|[" WS "]+(?![^" WS "])|[" WS "]+"}},
+    {"tekken", {CASED("", "", "\\p{N}", "[\\r\\n/]*")}},
+    {"gpt-4o", {GPT4O("\\p{N}{1,3}")}},
+    {"tiny_aya",
+     {"\\p{Nd}{1,3}(?=(?:\\p{Nd}{3})*(?![\\p{L}\\p{M}\\p{Nd}\\p{Pc}]))", GPT4O("\\p{N}{1,3}")}},
+    {"youtu",
+     {"[\\x{ac00}-\\x{d7a3}\\x{3131}-\\x{318e}]+|[\\x{ff01}\\x{2026}\\x{201c}\\x{201d}\\x{2018}"
+      "\\x{2019}\\x{2014}\\x{ff1a}\\x{ff1b}\\x{ff0c}\\x{3001}-\\x{303f}\\x{fe30}-\\x{fe4f}]+"
+      "|[\\x{3105}-\\x{312f}]+|" KANA,
+      GPT4O("\\p{N}")}},
+    {"kimi-k2", {"\\p{sc:Han}+|" CASED("(?!\\p{sc:Han})", SUFFIX, "\\p{N}{1,3}", "[\\r\\n]*")}},
+    {"deepseek-v3", {"\\p{N}{1,3}", KANA, SIGNS}},
+    {"afmoe",
+     {"\\p{N}{1,3}(?=(?:\\p{N}{3})*(?!\\p{N}))",
+      "[\\x{4e00}-\\x{9fff}\\x{3400}-\\x{4dbf}\\x{f900}-\\x{faff}\\x{3040}-\\x{30ff}"
+      "\\x{ff65}-\\x{ff9f}\\x{2f00}-\\x{2fdf}\\x{e40}-\\x{eff}\\x{1780}-\\x{17ff}"
+      "\\x{1000}-\\x{109f}\\x{aa60}-\\x{aa7f}\\x{a9e0}-\\x{a9ff}\\x{ac00}-\\x{d7af}"
+      "\\x{1100}-\\x{11ff}]+",
+      SIGNS}},
+    {"bloom", {BLOOM}},
+    {"viking", {BLOOM, "\\p{N}"}},
+    {"gemma4", {"[^\\n]+|[\\n]+"}},
+    {"default", {"[\\p{P}$+<=>^~|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]"}},
 };
 
 static void add_pieces(pcre2_code *const *codes, size_t count, struct str text, struct strbuf *out)
@@ -168,67 +234,26 @@ static uint64_t random_next(uint64_t *seed)
     return *seed >> 11;
 }
 
+/* Beginnings of every alternative: spaces, contractions, letters of many scripts and both cases,
+ * numbers, marks, signs, what has no class. */
+/* clang-format off */
+static const char *const bits[] = {
+    " ", " ", " ", "\n", "\r\n", "\t", "\xc2\xa0", "\xe3\x80\x80", "\xe2\x80\xa8", "'s", "'S",
+    "'re", "'LL", "'", "'\xc5\xbf", "a", "b", "Z", "tm", "1", "23", "4567", "\xd9\xa3",
+    "\xc2\xb2", "!", "...", "(", "$", "+", "`", "~|", "_", "\xe2\x80\x99", "\xef\xbc\x81",
+    "\xe3\x80\x82", "\xe4\xb8\xad", "\xe6\x96\x87", "\xed\x95\x9c", "\xc3\xa9", "\xc3\x97",
+    "\xd0\xb6", "\xcf\x89", "\xe1\x8e\xa0", "\xef\xbc\xa1", "\xf0\x90\x90\x80", "e\xcc\x81",
+    "\xcc\x81", "\xe0\xa4\xbe", "\xe0\xa4\x95", "\xf0\x9f\x98\x80", "\xf0\x9d\x9f\x99",
+    "\xe2\x80\x8b", "\x01", "\xe1\xa0\x8e", "\xc2\x85", "\xef\xbf\xbd", "B", "CD", "/", "?", " ",
+    " ", "\xc3\x89", "\xc7\x85", "\xca\xb0", "\xe3\x81\x82", "\xe3\x84\x85", "\xe3\x85\x8e",
+    "\xe3\x80\x87", "\xe2\xba\x80", "\xf0\xa0\x80\x80", "\xe0\xb8\x81", "\xe0\xa5\xa4",
+    "\xef\xbc\x8c", "567890",
+};
+/* clang-format on */
+
 /* Text in which every alternative of every expression has its chance. */
 static void add_random_text(uint64_t *seed, struct strbuf *out)
 {
-    static const char *const bits[] = {
-        " ",
-        " ",
-        "  ",
-        "\n",
-        "\r\n",
-        "\t",
-        "\xc2\xa0",
-        "\xe3\x80\x80",
-        "\xe2\x80\xa8",
-        "'s",
-        "'S",
-        "'re",
-        "'LL",
-        "'",
-        "'\xc5\xbf",
-        "a",
-        "b",
-        "Z",
-        "tm",
-        "1",
-        "23",
-        "4567",
-        "\xd9\xa3",
-        "\xc2\xb2",
-        "!",
-        "...",
-        "(",
-        "$",
-        "+",
-        "`",
-        "~|",
-        "_",
-        "\xe2\x80\x99",
-        "\xef\xbc\x81",
-        "\xe3\x80\x82",
-        "\xe4\xb8\xad",
-        "\xe6\x96\x87",
-        "\xed\x95\x9c",
-        "\xc3\xa9",
-        "\xc3\x97",
-        "\xd0\xb6",
-        "\xcf\x89",
-        "\xe1\x8e\xa0",
-        "\xef\xbc\xa1",
-        "\xf0\x90\x90\x80",
-        "e\xcc\x81",
-        "\xcc\x81",
-        "\xe0\xa4\xbe",
-        "\xe0\xa4\x95",
-        "\xf0\x9f\x98\x80",
-        "\xf0\x9d\x9f\x99",
-        "\xe2\x80\x8b",
-        "\x01",
-        "\xe1\xa0\x8e",
-        "\xc2\x85",
-        "\xef\xbf\xbd",
-    };
     const size_t count = random_next(seed) % 24;
     for (size_t i = 0; i < count; i++) {
         if (random_next(seed) % 16 == 0) { /* any character outside the letters of many scripts */
@@ -299,9 +324,12 @@ static void scanners_agree_with_the_published_expressions(void **state)
 
 /* ---------------------------------------------------------------- whatever the text */
 
-static const char *const one_per_family[] = {"gpt-2",          "llama-bpe", "qwen2",
-                                             "qwen35",         "smollm",    "deepseek-llm",
-                                             "deepseek-coder", "falcon",    "default"};
+static const char *const one_per_family[] = {
+    "gpt-2",        "llama-bpe",  "qwen2",      "qwen35",      "smollm",
+    "deepseek-llm", "jais-2",     "exaone-moe", "deepseek-v3", "afmoe",
+    "tekken",       "gpt-4o",     "tiny_aya",   "youtu",       "kimi-k2",
+    "bloom",        "viking",     "gemma4",     "minicpm5",    "laguna",
+    "seed-coder",   "bailingmoe", "falcon",     "default",     "deepseek-coder"};
 
 static void words_together_are_the_text(void **state)
 {

@@ -11,6 +11,7 @@
 #include "tokenizer/pretokenizer.h"
 #include "tokenizer/tokenizer.h"
 
+#include <stdio.h>
 #include <time.h>
 
 static const struct tiny_vocab_options plain_bpe = {.pre = "qwen2"};
@@ -120,8 +121,11 @@ static void random_text_is_merged_as_by_hand(void **state)
 static void any_bytes_come_back(void **state)
 {
     (void)state;
-    static const char *const pres[] = {"qwen2",        "llama-bpe",      "gpt-2",  "smollm",
-                                       "deepseek-llm", "deepseek-coder", "qwen35", "default"};
+    static const char *const pres[] = {
+        "qwen2",      "llama-bpe", "gpt-2",  "smollm", "deepseek-llm", "deepseek-coder",
+        "qwen35",     "default",   "tekken", "gpt-4o", "deepseek-v3",  "kimi-k2",
+        "tiny_aya",   "afmoe",     "youtu",  "bloom",  "viking",       "jais-2",
+        "exaone-moe", "minicpm5",  "laguna"};
     uint64_t seed = 99;
     for (size_t p = 0; p < ARRAY_LEN(pres); p++) {
         test_case(pres[p]);
@@ -422,6 +426,128 @@ static void spans_of_spm_count_the_bytes_of_the_text(void **state)
     assert_memory_equal(list.spans, expected, sizeof(expected));
 }
 
+/* ---------------------------------------------------------------- BPE of characters */
+
+/* Kind gemma4: U+2581 for spaces, bytes as in SPM, merges of characters. */
+static struct gguf_writer *write_raw_bpe(bool adds_bos)
+{
+    static const char *const words[] = {"<bos>",
+                                        "\xe2\x96\x81",
+                                        "a",
+                                        "b",
+                                        "c",
+                                        "\xc3\xa9",
+                                        "ab",
+                                        "\xe2\x96\x81"
+                                        "ab",
+                                        "\n",
+                                        "\n\n",
+                                        "\xe2\x96\x81\xe2\x96\x81",
+                                        "ca",
+                                        "<turn|>"};
+    static const char *const pairs[] = {"a b", "\xe2\x96\x81 ab", "\xe2\x96\x81 \xe2\x96\x81",
+                                        "c a", "\xc3\xa9 \xe4\xb8\xad"};
+    struct str merges[ARRAY_LEN(pairs)];
+    static struct str tokens[256 + ARRAY_LEN(words)];
+    static char bytes[256][8];
+    int32_t types[ARRAY_LEN(tokens)];
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+        merges[i] = str_from_c(pairs[i]);
+    for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+        const size_t word = i - 256;
+        if (i < 256)
+            snprintf(bytes[i], sizeof(bytes[i]), "<0x%02X>", (unsigned)i);
+        tokens[i] = str_from_c(i < 256 ? bytes[i] : words[word]);
+        types[i] = i < 256 ? TOKEN_BYTE : TOKEN_NORMAL;
+    }
+    types[256] = types[ARRAY_LEN(tokens) - 1] = TOKEN_CONTROL;
+    struct gguf_writer *writer = gguf_writer_new();
+    gguf_writer_add_str(writer, "tokenizer.ggml.model", STR("gemma4"));
+    gguf_writer_add_strs(writer, "tokenizer.ggml.tokens", tokens, ARRAY_LEN(tokens));
+    gguf_writer_add_numbers(writer, "tokenizer.ggml.token_type", GGUF_TYPE_I32, types,
+                            ARRAY_LEN(tokens));
+    gguf_writer_add_strs(writer, "tokenizer.ggml.merges", merges, ARRAY_LEN(merges));
+    gguf_writer_add_u32(writer, "tokenizer.ggml.bos_token_id", 256);
+    gguf_writer_add_bool(writer, "tokenizer.ggml.add_bos_token", adds_bos);
+    return writer;
+}
+
+static void characters_merge_across_the_whole_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *why;
+        const char *text;
+        const char *pieces;
+    } rows[] = {
+        {"a space is a character like others", "ab abc", "ab| ab|c|"},
+        {"runs of spaces join first", "a  ab", "a| | ab|"},
+        {"a run of line feeds that is a token is one", "a\n\nb", "a|\n\n|b|"},
+        {"another run is single line feeds", "\n\n\n", "\n|\n|\n|"},
+        {"the mark is a space",
+         "b\xe2\x96\x81"
+         "ab",
+         "b| ab|"},
+        {"what is no token becomes bytes", "a\xe4\xb8\xad\xff", "a|\xe4|\xb8|\xad|\xff|"},
+        {"also what only merges know", "\xc3\xa9\xe4\xb8\xad", "\xc3|\xa9|\xe4|\xb8|\xad|"},
+        {"no space is put in front", "b", "b|"},
+        {"text that looks like a byte token is text", "<0x41>", "<|0|x|4|1|>|"},
+    };
+    CLEANUP(tokenizer_freep)
+    struct tokenizer *tokenizer = tiny_vocab_tokenizer(write_raw_bpe(true));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        test_case(rows[i].why);
+        assert_pieces(tokenizer, rows[i].text, TOKENIZER_PLAIN, rows[i].pieces);
+    }
+    assert_pieces(tokenizer, "a<turn|>b", TOKENIZER_PARSE_SPECIAL, "a|<turn|>|b|");
+    CLEANUP(tokenizer_freep) struct tokenizer *wrong = tiny_vocab_tokenizer(write_raw_bpe(false));
+    assert_pieces(wrong, "b", TOKENIZER_ADD_BOS_EOS, "<bos>|b|"); /* such files are wrong */
+}
+
+static void any_bytes_come_back_from_characters(void **state)
+{
+    (void)state;
+    CLEANUP(tokenizer_freep)
+    struct tokenizer *tokenizer = tiny_vocab_tokenizer(write_raw_bpe(true));
+    uint64_t seed = 7;
+    for (int round = 0; round < 2000; round++) {
+        char bytes[64];
+        const size_t len = random_next(&seed) % sizeof(bytes);
+        for (size_t i = 0; i < len; i++) {
+            const uint64_t number = random_next(&seed);
+            bytes[i] = number % 2 ? "ab c\n\xc3\xa9"[number / 2 % 7] : (char)(number >> 8);
+        }
+        const struct str text = {bytes, len};
+        if (str_find(text, STR("\xe2\x96\x81"), 0) != SIZE_MAX)
+            continue;
+        CLEANUP(token_list_done) struct token_list list = {0};
+        CLEANUP(strbuf_done) struct strbuf back = {0};
+        assert_ok(tokenizer_encode(tokenizer, text, 0, &list, err));
+        for (size_t i = 0; i < list.count; i++)
+            strbuf_add_str(&back, tokenizer_piece(tokenizer, list.ids[i]));
+        assert_true(str_equal(strbuf_view(&back), text));
+    }
+}
+
+static void special_tokens_swallow_white_space_where_the_model_was_trained_so(void **state)
+{
+    (void)state;
+    struct gguf_writer *writer = tiny_vocab_spm(&plain);
+    gguf_writer_add_str(writer, "general.name", STR("Phi-3 Mini"));
+    gguf_writer_add_bool(writer, "tokenizer.ggml.add_space_prefix", false);
+    CLEANUP(tokenizer_freep) struct tokenizer *phi = tiny_vocab_tokenizer(writer);
+    assert_pieces(phi, "b " TINY_START "\n \ta", TOKENIZER_PARSE_SPECIAL, "b| |<|im_start|>|a|");
+    assert_pieces(phi, TINY_END_TURN " \n", TOKENIZER_PARSE_SPECIAL, "<|im_end|>|");
+    assert_pieces(phi, "<s> a", TOKENIZER_PARSE_SPECIAL, "<s>| |a|"); /* an exception */
+    assert_pieces(phi, " a", TOKENIZER_PARSE_SPECIAL, " |a|");
+
+    writer = tiny_vocab_spm(&plain);
+    gguf_writer_add_str(writer, "general.name", STR("phi-4"));
+    gguf_writer_add_bool(writer, "tokenizer.ggml.add_space_prefix", false);
+    CLEANUP(tokenizer_freep) struct tokenizer *other = tiny_vocab_tokenizer(writer);
+    assert_pieces(other, TINY_START " a", TOKENIZER_PARSE_SPECIAL, "<|im_start|>| |a|");
+}
+
 /* ---------------------------------------------------------------- files that are wrong */
 
 static void add_short_types(struct gguf_writer *writer)
@@ -453,7 +579,7 @@ static void vocabularies_that_are_wrong_are_refused_by_name(void **state)
         enum status status;
         const char *says;
     } rows[] = {
-        {"unknown model", "t5", NULL, NULL, E_UNSUPPORTED, "'t5'"},
+        {"unknown model", "rwkv", NULL, NULL, E_UNSUPPORTED, "'rwkv'; holt has"},
         {"unknown pre-tokenizer", "gpt2", "qwen9", NULL, E_UNSUPPORTED, "'qwen9'; holt knows"},
         {"no merges", "gpt2", "qwen2", NULL, E_NOT_FOUND, "merges"},
         {"no scores", "llama", NULL, NULL, E_NOT_FOUND, "scores"},
@@ -581,6 +707,9 @@ int test_tokenizer(void)
         cmocka_unit_test(what_is_no_token_becomes_bytes),
         cmocka_unit_test(a_space_comes_before_every_text_behind_a_special_token),
         cmocka_unit_test(spans_of_spm_count_the_bytes_of_the_text),
+        cmocka_unit_test(characters_merge_across_the_whole_line),
+        cmocka_unit_test(any_bytes_come_back_from_characters),
+        cmocka_unit_test(special_tokens_swallow_white_space_where_the_model_was_trained_so),
         cmocka_unit_test(vocabularies_that_are_wrong_are_refused_by_name),
         cmocka_unit_test(a_vocabulary_larger_than_the_embedding_is_refused),
         cmocka_unit_test(a_special_token_of_absurd_length_is_refused),

@@ -1,0 +1,22 @@
+/*
+ * grammar_regex - regular expressions as JSON Schema's `pattern` writes them.
+ *
+ * ECMA-262 with the u flag, as far as it is regular: characters, ., sets, \d \w \s and their
+ * opposites, escapes, groups of any kind (all are the same here), |, * + ? {m,n}, greedy or not
+ * (the same, too), ^ and $ anywhere. What looks at text without reading it, or back at what was
+ * read (lookaround, \b, backreferences), and Unicode properties are E_UNSUPPORTED by name.
+ *
+ * Threads: any; pure. Used by: grammar_schema_text.c.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/str.h"
+#include "infer/grammar_expression.h"
+
+enum { GRAMMAR_REGEX_LEN_MAX = 4096 };
+
+/* *out lies in the arena. E_INVALID: not a regular expression; the text says what is wrong and at
+ * which byte. */
+MUST_USE enum status grammar_regex_parse(struct arena *arena, struct str text,
+                                         struct grammar_expression **out, struct error *err);
