@@ -7,6 +7,7 @@
 #include "cli/front_protocol.h"
 #include "cli/model_file.h"
 #include "cli/model_lock.h"
+#include "engine/memory_plan.h"
 #include "engine/session.h"
 #include "gguf/gguf.h"
 #include "os/channel.h"
@@ -101,6 +102,19 @@ static enum status answer(struct run *run, struct str prompt, struct error *err)
                             err);
 }
 
+/* Why the context is smaller than one would expect. */
+static void tell_context(struct run *run)
+{
+    const struct memory_plan *plan = engine_memory_plan(run->engine);
+    CLEANUP(strbuf_done) struct strbuf text = {0};
+    if (!memory_plan_is_tight(plan))
+        return;
+    strbuf_add_c(&text, "Context: ");
+    memory_plan_explain(plan, &text);
+    strbuf_add_c(&text, ".");
+    tell(run, FRONT_NOTICE, strbuf_view(&text));
+}
+
 static enum status load(struct run *run, struct error *err)
 {
     const struct run_role_config *config = run->config;
@@ -113,6 +127,7 @@ static enum status load(struct run *run, struct error *err)
     TRY(model_lock_enter(NULL, config->model_path, err));
     if (engine_open(&engine, &run->engine, err) != OK)
         return model_file_blame(config->model_path, err);
+    tell_context(run);
     return session_new(run->engine, &config->sampler, &run->session, err);
 }
 

@@ -156,6 +156,11 @@ enum status memory_plan_used(const struct model *model, const struct infer_confi
     return OK;
 }
 
+bool memory_plan_is_tight(const struct memory_plan *plan)
+{
+    return plan->reason == MEMORY_PLAN_MEMORY || !plan->weights_fit;
+}
+
 void memory_plan_explain(const struct memory_plan *plan, struct strbuf *out)
 {
     strbuf_addf(out, "%" PRIu32 " tokens: ", plan->context_tokens);

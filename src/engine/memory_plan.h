@@ -65,5 +65,9 @@ MUST_USE enum status memory_plan_used(const struct model *model, const struct in
                                       uint32_t tokens, uint64_t own_bytes, uint64_t *out,
                                       struct error *err);
 
+/* True when it is worth a word before the work begins: memory cut the context below what it would
+ * be, or the weights do not fit. */
+bool memory_plan_is_tight(const struct memory_plan *plan);
+
 /* "8192 tokens: memory allows no more (...)" and its kin, one sentence without a period. */
 void memory_plan_explain(const struct memory_plan *plan, struct strbuf *out);
