@@ -70,9 +70,10 @@ struct work {
     const struct perplexity_args *args;
     const char *model_path;
     struct strbuf text;
-    struct file_map base;   /* open when args->base */
-    struct file_writer out; /* open when args->save; the parent commits it */
-    struct logits_file_shape shape;
+    struct file_map base;                /* open when args->base */
+    struct file_writer out;              /* open when args->save; the parent commits it */
+    struct logits_file_shape shape;      /* of what is read now */
+    struct logits_file_shape base_shape; /* of the whole file */
     enum kv_kind kv;
     int32_t *tokens; /* [chunk_count * context_tokens] */
     int32_t bos;     /* put in place of the first token of each chunk; -1: none */
@@ -128,6 +129,7 @@ static enum status tokens_of_base(struct work *work, const struct tokenizer *tok
     if (!work->tokens)
         return error_set(err, E_NO_MEMORY, "%zu tokens", count);
     TRY(logits_file_tokens(&work->base, &work->shape, work->tokens, err));
+    work->base_shape = work->shape;
     if (work->args->chunk_count && work->args->chunk_count < work->shape.chunk_count)
         work->shape.chunk_count = (uint32_t)work->args->chunk_count;
     return OK;
@@ -146,15 +148,14 @@ static enum status write_header(struct work *work, struct error *err)
 }
 
 /* What the model says at `position` of a chunk, counted and written. */
-static enum status take_row(struct work *work, const struct logits_file_shape *file_shape,
-                            uint32_t chunk, uint32_t position, const float *logits,
-                            struct error *err)
+static enum status take_row(struct work *work, uint32_t chunk, uint32_t position,
+                            const float *logits, struct error *err)
 {
     const uint32_t context = work->shape.context_tokens;
     const int32_t came = work->tokens[(size_t)chunk * context + position + 1];
     const float *base = NULL;
     if (work->args->base) {
-        TRY(logits_file_read_row(&work->base, file_shape, chunk, position - context / 2,
+        TRY(logits_file_read_row(&work->base, &work->base_shape, chunk, position - context / 2,
                                  work->row_bytes, work->base_row, err));
         base = work->base_row;
     }
@@ -165,8 +166,7 @@ static enum status take_row(struct work *work, const struct logits_file_shape *f
     return file_writer_add(&work->out, work->row_bytes, logits_file_row_bytes(&work->shape), err);
 }
 
-static enum status read_chunk(struct work *work, const struct logits_file_shape *file_shape,
-                              uint32_t chunk, struct error *err)
+static enum status read_chunk(struct work *work, uint32_t chunk, struct error *err)
 {
     const uint32_t context = work->shape.context_tokens;
     const uint32_t half = context / 2;
@@ -184,7 +184,7 @@ static enum status read_chunk(struct work *work, const struct logits_file_shape 
         }
         TRY(infer_step(work->infer, work->rows, count, err));
         for (uint32_t i = 0; counts && i < count; i++)
-            TRY(take_row(work, file_shape, chunk, begin + i, infer_logits(work->infer, i), err));
+            TRY(take_row(work, chunk, begin + i, infer_logits(work->infer, i), err));
         begin += count;
     }
     return OK;
@@ -192,14 +192,13 @@ static enum status read_chunk(struct work *work, const struct logits_file_shape 
 
 static enum status read_all(struct work *work, struct error *err)
 {
-    const struct logits_file_shape file_shape = work->shape;
     work->rows = mem_alloc(LOGITS_ROWS * sizeof(*work->rows));
     work->row_bytes = mem_alloc(logits_file_row_bytes(&work->shape));
     work->base_row = mem_alloc(work->shape.vocabulary * sizeof(*work->base_row));
     if (work->args->save)
         TRY(write_header(work, err));
     for (uint32_t chunk = 0; chunk < work->shape.chunk_count; chunk++)
-        TRY(read_chunk(work, &file_shape, chunk, err));
+        TRY(read_chunk(work, chunk, err));
     return OK;
 }
 

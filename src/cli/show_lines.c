@@ -88,20 +88,20 @@ static void add_line(struct strbuf *out, const char *label, const json_t *object
 /* Words, broken between them to the width of a terminal, under a label. */
 static void add_text(struct strbuf *out, const char *label, struct str text)
 {
-    size_t column = LABEL_WIDTH;
+    const size_t start = LABEL_WIDTH + 1;
+    size_t column = start;
     add_label(out, label);
-    bool is_first = true;
     while (text.ptr) {
         const struct str word = str_split(&text, ' ');
-        if (!is_first && column + 1 + word.len > LINE_WIDTH) {
-            strbuf_addf(out, "\n%*s", LABEL_WIDTH, "");
-            column = LABEL_WIDTH;
-        } else if (!is_first) {
+        if (column > start && column + 1 + word.len > LINE_WIDTH) {
+            strbuf_addf(out, "\n%*s", (int)start, "");
+            column = start;
+        } else if (column > start) {
+            strbuf_add_char(out, ' ');
             column++;
         }
-        strbuf_addf(out, "%s%.*s", is_first ? "" : " ", STR_ARG(word));
+        strbuf_add_str(out, word);
         column += word.len;
-        is_first = false;
     }
     strbuf_add_char(out, '\n');
 }
