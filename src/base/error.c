@@ -51,6 +51,7 @@ const char *error_status_name(enum status status)
     case E_UNSUPPORTED: return "unsupported";
     case E_DENIED: return "denied";
     case E_CANCELLED: return "cancelled";
+    case E_BUSY: return "busy";
     }
     return "unknown";
 }

@@ -22,6 +22,7 @@ enum status {
     E_UNSUPPORTED, /* valid, but holt does not do it */
     E_DENIED,      /* policy or sandbox refused */
     E_CANCELLED,   /* the caller went away */
+    E_BUSY,        /* no place just now: the same request may do later */
 };
 
 enum { ERROR_TEXT_MAX = 512 };

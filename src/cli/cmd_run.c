@@ -11,16 +11,19 @@
 #include "cli/run_role.h"
 #include "cli/text_input.h"
 #include "engine/session.h"
+#include "os/file.h"
 #include "text/clean_text.h"
 
 #include <inttypes.h>
 #include <jansson.h>
 
-enum { PROMPT_MAX = 16 * 1024 * 1024, TOKENS_MAX = 1 << 24 };
+enum { PROMPT_MAX = 16 * 1024 * 1024, TOKENS_MAX = 1 << 24, GRAMMAR_SIZE_MAX = 1024 * 1024 };
 
 struct run_args {
     struct agent_options agent; /* workspace and allow are not used */
     const char *system_text;
+    const char *json_schema_path;
+    const char *grammar_path;
     int64_t token_count_max;
     bool is_raw;
     bool is_json;
@@ -41,6 +44,10 @@ static const struct option_spec options[] = {
     OPTION_FLAG(struct run_args, is_raw, 0, "raw",
                 "go on with the text itself, without the chat template"),
     SAMPLING_OPTIONS_ROWS(struct run_args, agent.sampling),
+    OPTION_STRING(struct run_args, json_schema_path, 0, "json-schema", "FILE",
+                  "the answer is JSON that fits the schema in FILE"),
+    OPTION_STRING(struct run_args, grammar_path, 0, "grammar", "FILE",
+                  "the answer is a text of the GBNF grammar in FILE"),
     OPTION_FLAG(struct run_args, without_thinking, 0, "no-thinking",
                 "ask the template for an answer without thinking"),
     OPTION_FLAG(struct run_args, shows_thinking, 0, "show-thinking",
@@ -160,9 +167,34 @@ static int ask(struct work *work, const struct run_role_config *role, struct str
     return code;
 }
 
-/* Fills the role's configuration; *out_model is what it points to. */
+/* What the role's configuration points to. */
+struct texts {
+    char *model_path;
+    struct strbuf json_schema;
+    struct strbuf grammar;
+};
+
+static void texts_done(struct texts *texts)
+{
+    mem_free(texts->model_path);
+    strbuf_done(&texts->json_schema);
+    strbuf_done(&texts->grammar);
+}
+
+/* Reads the file that the answer is held to, if there is one. */
+static enum status read_bond(const char *path, struct strbuf *text, struct str *out,
+                             struct error *err)
+{
+    if (!path)
+        return OK;
+    TRY(file_read(path, GRAMMAR_SIZE_MAX, text, err));
+    *out = (struct str){strbuf_c(text), text->len};
+    return OK;
+}
+
+/* Fills the role's configuration. */
 static enum status prepare(const struct command_call *call, struct run_role_config *out,
-                           char **out_model, struct error *err)
+                           struct texts *texts, struct error *err)
 {
     const struct run_args *args = call->options;
     const struct agent_options *agent = &args->agent;
@@ -177,8 +209,12 @@ static enum status prepare(const struct command_call *call, struct run_role_conf
     };
     TRY(sampler_options_check(&out->sampler, err));
     TRY(agent_setup_cpu(agent->cpu_mask, &out->cpu_features_off, err));
-    TRY(model_command_find(call->common, agent->model, out_model, err));
-    out->model_path = *out_model;
+    if (args->json_schema_path && args->grammar_path)
+        return error_set(err, E_INVALID, "--json-schema and --grammar exclude each other");
+    TRY(read_bond(args->json_schema_path, &texts->json_schema, &out->json_schema, err));
+    TRY(read_bond(args->grammar_path, &texts->grammar, &out->grammar, err));
+    TRY(model_command_find(call->common, agent->model, &texts->model_path, err));
+    out->model_path = texts->model_path;
     return OK;
 }
 
@@ -186,7 +222,7 @@ static int run(const struct command_call *call)
 {
     const struct run_args *args = call->options;
     CLEANUP(strbuf_done) struct strbuf prompt = {0};
-    CLEANUP(mem_freep) char *model_path = NULL;
+    CLEANUP(texts_done) struct texts texts = {0};
     struct run_role_config role;
     struct error err = {0};
     const char *operand = call->operand_count > 0 ? call->operands[0] : NULL;
@@ -194,7 +230,7 @@ static int run(const struct command_call *call)
     if (status == E_NOT_FOUND)
         return command_usage(call->command, "run needs a PROMPT");
     if (status == OK)
-        status = prepare(call, &role, &model_path, &err);
+        status = prepare(call, &role, &texts, &err);
     if (status == E_INVALID)
         return command_usage(call->command, "%s", err.text);
     if (status != OK)
@@ -225,9 +261,13 @@ const struct command cmd_run = {
         "The prompt is put into the model's chat template if it has one. The answer appears while "
         "it is written. Without PROMPT, or with -, standard input is read.\n\n"
         "Unless told otherwise tokens are drawn with temperature 0.7, top-k 40, top-p 0.95 and "
-        "min-p 0.05.",
+        "min-p 0.05.\n\n"
+        "With --json-schema or --grammar no token can come that the schema or grammar does not "
+        "allow, and the answer ends when it is whole. What a schema says that cannot be enforced "
+        "is an error that names it.",
     .examples = "holt run -m model.gguf \"Why is the sky blue?\"\n"
-                "holt run -m model.gguf --raw -n 50 -t 0 \"Once upon a time\"",
+                "holt run -m model.gguf --raw -n 50 -t 0 \"Once upon a time\"\n"
+                "holt run -m model.gguf --json-schema person.json \"Invent a person\"",
     .group = COMMAND_GROUP_MODEL,
     .options = options,
     .defaults = &defaults,

@@ -10,15 +10,18 @@
 #include "engine/memory_plan.h"
 #include "engine/session.h"
 #include "gguf/gguf.h"
+#include "infer/token_mask.h"
 #include "os/channel.h"
 #include "os/clock.h"
 #include "os/interrupt.h"
+#include "text/json.h"
 
 struct run {
     const struct run_role_config *config;
     struct channel *front;
     struct engine *engine;
     struct session *session;
+    struct token_mask *mask; /* NULL: the answer is free */
     bool starts_in_reasoning;
     struct session_result result;
 };
@@ -68,7 +71,7 @@ static enum status append_chat(struct run *run, struct str prompt, struct error 
         chat_request_add(&request, CHAT_ROLE_SYSTEM, str_from_c(run->config->system_text));
     chat_request_add(&request, CHAT_ROLE_USER, prompt);
     request.local_seconds = clock_local_seconds();
-    request.thinking = run->config->thinking;
+    request.thinking = run->mask ? CHAT_THINKING_OFF : run->config->thinking;
     request.add_generation_prompt = true;
     TRY(engine_render(run->engine, &request, &spans, err));
 
@@ -96,10 +99,32 @@ static enum status answer(struct run *run, struct str prompt, struct error *err)
     TRY(append(run, prompt, err));
     const struct session_limits limits = {
         .token_count_max = run->config->token_count_max,
-        .starts_in_reasoning = run->starts_in_reasoning,
+        .starts_in_reasoning = run->starts_in_reasoning && !run->mask,
     };
-    return session_generate(run->session, &limits, NULL, on_event, on_progress, run, &run->result,
-                            err);
+    return session_generate(run->session, &limits, run->mask, on_event, on_progress, run,
+                            &run->result, err);
+}
+
+static enum status make_schema_mask(struct run *run, const struct token_mask_vocab *vocab,
+                                    struct error *err)
+{
+    CLEANUP(json_decrefp) json_t *schema = NULL;
+    TRY(json_parse(run->config->json_schema, NULL, &schema, err));
+    return token_mask_new_schema(vocab, schema, NULL, &run->mask, err);
+}
+
+static enum status make_mask(struct run *run, struct error *err)
+{
+    const struct run_role_config *config = run->config;
+    const struct token_mask_vocab *vocab = NULL;
+    if (!config->json_schema.ptr && !config->grammar.ptr)
+        return OK;
+    TRY(engine_mask_vocab(run->engine, &vocab, err));
+    if (config->grammar.ptr)
+        return token_mask_new_grammar(vocab, config->grammar, &run->mask, err);
+    struct error reason = {0};
+    const enum status status = make_schema_mask(run, vocab, &reason);
+    return status == OK ? OK : error_set(err, status, "the JSON schema: %.400s", reason.text);
 }
 
 /* Why the context is smaller than one would expect. */
@@ -128,6 +153,7 @@ static enum status load(struct run *run, struct error *err)
     if (engine_open(&engine, &run->engine, err) != OK)
         return model_file_blame(config->model_path, err);
     tell_context(run);
+    TRY(make_mask(run, err));
     return session_new(run->engine, &config->sampler, &run->session, err);
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/attr.h"
+#include "base/str.h"
 #include "chat/chat_request.h"
 #include "infer/sampler.h"
 
@@ -24,6 +25,8 @@ struct run_role_config {
     unsigned cpu_features_off;
     uint32_t token_count_max; /* 0: as many as there is room for */
     struct sampler_options sampler;
+    struct str json_schema; /* the answer is a value of this schema; {NULL, 0}: no such bond */
+    struct str grammar;     /* the answer is a text of this GBNF grammar; {NULL, 0}: likewise */
 };
 
 /* Numbers of its FRONT_FINISHED message; texts as described in front_protocol.h. */

@@ -298,7 +298,9 @@ static json_t *kv_json(const struct model *model, enum kv_kind kind, json_t *obj
     if (kind == KV_KIND_F16) { /* what holt uses */
         json_object_set_new(object, "weights", bytes_json(plan.weight_bytes));
         json_object_set_new(object, "program", bytes_json(own.anonymous_bytes + own.file_bytes));
-        json_object_set_new(object, "working", bytes_json(plan.fixed_bytes));
+        json_object_set_new(object, "working", bytes_json(plan.fixed_bytes - plan.states_bytes));
+        json_object_set_new(object, "states", bytes_json(plan.states_bytes));
+        json_object_set_new(object, "state", bytes_json(plan.state_bytes));
         json_object_set_new(object, "available", bytes_json(plan.total_bytes));
         json_object_set_new(object, "reserve", bytes_json(plan.reserve_bytes));
         if (memory_plan_used(model, &infer, SHOW_FACTS_PROMPT_TOKENS,

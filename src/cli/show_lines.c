@@ -267,6 +267,12 @@ static void add_memory(struct strbuf *out, const json_t *memory)
     strbuf_add_c(&text, " weights, ");
     add_bytes(&text, (double)number(memory, "working"));
     strbuf_add_c(&text, " working memory, ");
+    if (number(memory, "states")) {
+        add_bytes(&text, (double)number(memory, "states"));
+        strbuf_add_c(&text, " states (");
+        add_bytes(&text, (double)number(memory, "state"));
+        strbuf_add_c(&text, " each), ");
+    }
     add_bytes(&text, (double)number(memory, "program"));
     strbuf_add_c(&text, " program and vocabulary");
     if (used) {

@@ -7,6 +7,7 @@
 #include "engine/engine_internal.h"
 #include "gguf/gguf.h"
 #include "infer/infer.h"
+#include "infer/sampler.h"
 #include "infer/token_mask.h"
 #include "model/arithmetic_version.h"
 #include "model/model.h"
@@ -76,6 +77,7 @@ static enum status start_infer(struct engine *engine, const struct engine_config
     TRY(infer_memory(engine->model, &infer, &memory, err));
     TRY(infer_new(engine->model, &infer, &engine->infer, err));
     engine->info.kv_bytes = memory.kv_bytes;
+    engine->info.state_bytes = memory.state_bytes;
     engine->info.scratch_bytes = memory.scratch_bytes;
     engine->info.thread_count = infer_thread_count(engine->infer);
     engine->info.cpu_level = cpu_level_of(infer.cpu_features)->name;
@@ -124,6 +126,9 @@ enum status engine_open(const struct engine_config *config, struct engine **out,
     TRY(describe(engine, config, err));
     TRY(read_template(engine, err));
     TRY(start_infer(engine, config, err));
+    engine->pick_count = engine->info.has_vocabulary ? tokenizer_vocab_size(engine->tokenizer)
+                                                     : engine->info.vocab_size;
+    TRY(sampler_new(engine->pick_count, &engine->sampler, err));
     *out = engine;
     engine = NULL; /* ownership moves to the caller */
     return OK;
@@ -133,6 +138,7 @@ void engine_close(struct engine *engine)
 {
     if (!engine)
         return;
+    sampler_free(engine->sampler);
     token_mask_vocab_free(engine->mask_vocab);
     chat_template_free(engine->chat_template);
     infer_free(engine->infer);

@@ -52,6 +52,7 @@ struct engine_info {
     uint64_t parameter_count;
     uint64_t weight_bytes;  /* mapped, shared with the page cache */
     uint64_t kv_bytes;      /* allocated */
+    uint64_t state_bytes;   /* allocated: recurrent states, kept copies included */
     uint64_t scratch_bytes; /* allocated */
     uint32_t thread_count;
     const char *cpu_level; /* kernels in use: "baseline", "avx2", "avx512" */

@@ -22,9 +22,11 @@ struct engine {
     const struct tool_format *tool_format;
     struct output_parser_reasoning reasoning;
     struct token_mask_vocab *mask_vocab; /* NULL until a mask is made */
+    struct sampler *sampler;             /* scratch of every pick */
+    uint32_t pick_count; /* tokens that can be sampled: the vocabulary, no padding rows */
     char *path;
     struct engine_info info;
     struct memory_plan memory_plan;
     unsigned char fingerprint[GGUF_FINGERPRINT_BYTES];
-    const struct session *logits_owner; /* whose next-token logits the last step left, or NULL */
+    uint64_t step_count; /* steps run so far; logits live until the next one */
 };

@@ -134,7 +134,7 @@ static int32_t pick(struct generation *g, const uint64_t *allowed)
         .history_count = seen,
         .position = session->count,
     };
-    return sampler_pick(session->sampler_state, &session->sampler, &input);
+    return sampler_pick(session->engine->sampler, &session->sampler, &input);
 }
 
 /* One token: sampled, or one that the mask's set decides without the model. *out_waits: the model
@@ -142,7 +142,7 @@ static int32_t pick(struct generation *g, const uint64_t *allowed)
 static enum status take_next(struct generation *g, bool *out_waits, struct error *err)
 {
     const uint64_t *allowed = g->mask ? token_mask_allowed(g->mask, mask_budget(g)) : NULL;
-    int32_t id = allowed ? single_token(allowed, g->session->pick_count) : -1;
+    int32_t id = allowed ? single_token(allowed, g->session->engine->pick_count) : -1;
     *out_waits = id < 0 && session_pending(g->session) > 0;
     if (*out_waits)
         return OK;

@@ -44,7 +44,7 @@ static enum status bytes_for(const struct model *model, const struct infer_confi
     struct infer_config config = *infer;
     config.token_capacity = capacity_for(context);
     TRY(infer_memory(model, &config, out, err));
-    *out_bytes = (uint64_t)out->kv_bytes + out->scratch_bytes;
+    *out_bytes = (uint64_t)out->kv_bytes + out->state_bytes + out->scratch_bytes;
     return OK;
 }
 
@@ -86,6 +86,19 @@ static void choose(struct memory_plan *plan, uint32_t asked)
     plan->context_tokens = context;
 }
 
+/* The recurrent state of one sequence. */
+static enum status one_state_bytes(const struct model *model, const struct infer_config *infer,
+                                   uint64_t *out, struct error *err)
+{
+    struct infer_config config = *infer;
+    struct infer_memory memory;
+    config.state_count = 1;
+    config.token_capacity = KV_PAGE_TOKENS;
+    TRY(infer_memory(model, &config, &memory, err));
+    *out = memory.state_bytes;
+    return OK;
+}
+
 static enum status measure(const struct model *model, const struct infer_config *infer,
                            struct memory_plan *plan, struct error *err)
 {
@@ -95,6 +108,8 @@ static enum status measure(const struct model *model, const struct infer_config 
     uint64_t needed_more = 0;
     TRY(bytes_for(model, infer, plan->context_tokens, &memory, &needed, err));
     TRY(bytes_for(model, infer, plan->context_tokens + KV_PAGE_TOKENS, &more, &needed_more, err));
+    plan->states_bytes = memory.state_bytes;
+    TRY(one_state_bytes(model, infer, &plan->state_bytes, err));
     plan->token_bytes = (more.kv_bytes - memory.kv_bytes) / KV_PAGE_TOKENS;
     plan->context_bytes = plan->token_bytes * plan->context_tokens;
     plan->fixed_bytes = needed > plan->context_bytes ? needed - plan->context_bytes : 0;
@@ -150,9 +165,10 @@ enum status memory_plan_used(const struct model *model, const struct infer_confi
     struct infer_memory memory;
     config.token_capacity = tokens;
     config.logits_rows_max = 1; /* more is reserved, but a prompt touches one row */
+    config.state_count = 1;
     TRY(infer_memory(model, &config, &memory, err));
     *out = own_bytes + model->weight_bytes - unread_bytes(model, tokens) + memory.kv_bytes +
-           memory.scratch_bytes;
+           memory.state_bytes + memory.scratch_bytes;
     return OK;
 }
 

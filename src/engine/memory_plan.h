@@ -36,6 +36,8 @@ struct memory_plan {
     enum memory_plan_reason reason;
     uint64_t weight_bytes;  /* in the mapped file */
     uint64_t fixed_bytes;   /* allocated whatever the context: scratch, states */
+    uint64_t states_bytes;  /* of these: recurrent states, all copies that are kept */
+    uint64_t state_bytes;   /* the recurrent state of one sequence; 0: the model has none */
     uint64_t token_bytes;   /* more for each token of context */
     uint64_t context_bytes; /* keys and values of context_tokens, all in all */
     uint64_t total_bytes;   /* available memory of this machine; 0: unknown */

@@ -29,10 +29,11 @@ void session_push(struct session *session, int32_t id, enum segment_origin origi
 
 uint32_t session_room(const struct session *session)
 {
-    const uint32_t context = session->capacity;
+    const uint32_t own = session->capacity - session->count;
+    if (session->gets_pages)
+        return own;
     const uint32_t pending = session->count - infer_seq_token_count(session->seq);
     const uint32_t pages = infer_seq_room(session->seq);
-    const uint32_t own = context - session->count;
     const uint32_t shared = pages > pending ? pages - pending : 0;
     return own < shared ? own : shared;
 }
@@ -44,8 +45,7 @@ static void cut(struct session *session, uint32_t token_count)
         return;
     session->count = token_count;
     infer_seq_truncate(session->seq, token_count);
-    if (session->engine->logits_owner == session)
-        session->engine->logits_owner = NULL;
+    session->logits_step = 0;
 }
 
 /*
@@ -192,6 +192,12 @@ static uint32_t common_tokens(const struct session *session, const struct chat_s
     return count;
 }
 
+uint32_t session_common_tokens(const struct session *session, const struct chat_spans *spans)
+{
+    size_t offset = 0;
+    return common_tokens(session, spans, &offset);
+}
+
 /* Back to the end of the last control token, where tokens cannot merge across the cut. */
 static uint32_t safe_boundary(const struct session *session, uint32_t count, size_t *offset)
 {
@@ -246,10 +252,6 @@ enum status session_new(struct engine *engine, const struct sampler_options *sam
     if (!session->log || !session->history || !session->rows)
         return error_set(err, E_NO_MEMORY, "a session of %" PRIu32 " tokens", session->capacity);
     TRY(infer_seq_new(engine->infer, &session->seq, err));
-    session->pick_count = tokenizer_has_vocab(engine->tokenizer)
-                              ? tokenizer_vocab_size(engine->tokenizer)
-                              : engine->info.vocab_size;
-    TRY(sampler_new(session->pick_count, &session->sampler_state, err));
     *out = session;
     session = NULL; /* ownership moves to the caller */
     return OK;
@@ -259,16 +261,21 @@ void session_free(struct session *session)
 {
     if (!session)
         return;
-    if (session->engine->logits_owner == session)
-        session->engine->logits_owner = NULL;
     infer_seq_free(session->seq);
-    sampler_free(session->sampler_state);
     token_list_done(&session->scratch);
     strbuf_done(&session->text);
     mem_free(session->rows);
     mem_free(session->history);
     mem_free(session->log);
     mem_free(session);
+}
+
+enum status session_set_sampler(struct session *session, const struct sampler_options *sampler,
+                                struct error *err)
+{
+    TRY(sampler_options_check(sampler, err));
+    session->sampler = *sampler;
+    return OK;
 }
 
 enum status session_fork(struct session *session, struct session **out, struct error *err)
@@ -315,41 +322,53 @@ enum segment_origin session_token_origin(const struct session *session, uint32_t
 
 /* ---------------------------------------------------------------- computing */
 
-/* Runs tokens [from, to) through the model; the last one leaves logits if `wants_logits`. */
-static enum status run_slice(struct session *session, uint32_t from, uint32_t to, bool wants_logits,
-                             struct error *err)
+/* The logits of the log's last token are there. */
+static bool has_logits(const struct session *session)
 {
-    for (uint32_t i = from; i < to; i++)
-        session->rows[i - from] = (struct infer_row){.seq = session->seq,
-                                                     .token = session->log[i].id,
-                                                     .wants_logits = wants_logits && i + 1 == to};
-    TRY(infer_step(session->engine->infer, session->rows, to - from, err));
-    session->last_row = to - from - 1;
-    session->engine->logits_owner = wants_logits ? session : NULL;
+    return session->logits_step != 0 && session->logits_step == session->engine->step_count;
+}
+
+void session_rows(struct session *session, uint32_t count, struct infer_row *rows)
+{
+    if (session_cached_tokens(session) == session->count) /* its logits are gone: once more */
+        infer_seq_truncate(session->seq, session->count - 1);
+    const uint32_t from = session_cached_tokens(session);
+    CHECK(count <= session->count - from);
+    for (uint32_t i = 0; i < count; i++)
+        rows[i] = (struct infer_row){.seq = session->seq,
+                                     .token = session->log[from + i].id,
+                                     .wants_logits = from + i + 1 == session->count};
+}
+
+void session_note_step(struct session *session, size_t first_row, uint32_t count)
+{
+    session->last_row = first_row + count - 1;
+    session->logits_step =
+        session_cached_tokens(session) == session->count ? session->engine->step_count : 0;
+}
+
+/* Computes the next `count` pending tokens. */
+static enum status run_slice(struct session *session, uint32_t count, struct error *err)
+{
+    struct engine *engine = session->engine;
+    session_rows(session, count, session->rows);
+    engine->step_count++;
+    TRY(infer_step(engine->infer, session->rows, count, err));
+    session_note_step(session, 0, count);
     return OK;
 }
 
 enum status session_compute(struct session *session, engine_progress_fn *progress, void *context,
                             struct error *err)
 {
-    uint32_t done = infer_seq_token_count(session->seq);
     if (session->count == 0)
         return error_set(err, E_INVALID, "there is no text to continue");
-    if (done == session->count && session->engine->logits_owner == session)
-        return OK;
-    if (done == session->count) { /* known, but its logits are gone: the same bits again */
-        done--;
-        infer_seq_truncate(session->seq, done);
-    }
-    const uint32_t first = done;
-    while (done < session->count) {
-        const uint32_t left = session->count - done;
+    const uint32_t all = session_pending(session);
+    for (uint32_t left = all; left > 0; left = session_pending(session)) {
         const uint32_t slice = left < SESSION_SLICE_ROWS ? left : SESSION_SLICE_ROWS;
-        if (progress && session->count - first > 1 &&
-            !progress(context, done - first, session->count - first))
+        if (progress && all > 1 && !progress(context, all - left, all))
             return error_set(err, E_CANCELLED, "stopped while reading the prompt");
-        TRY(run_slice(session, done, done + slice, slice == left, err));
-        done += slice;
+        TRY(run_slice(session, slice, err));
     }
     return OK;
 }
@@ -364,7 +383,13 @@ uint32_t session_pending(const struct session *session)
     const uint32_t computed = infer_seq_token_count(session->seq);
     if (computed < session->count)
         return session->count - computed;
-    return session->engine->logits_owner == session ? 0 : 1;
+    return has_logits(session) ? 0 : 1;
+}
+
+void session_release_pages(struct session *session)
+{
+    infer_seq_truncate(session->seq, 0);
+    session->logits_step = 0;
 }
 
 const float *session_last_logits(const struct session *session)

@@ -76,6 +76,10 @@ static inline void session_freep(struct session **session)
     session_free(*session);
 }
 
+/* Other options for the tokens to come. E_INVALID names the field that is out of range. */
+MUST_USE enum status session_set_sampler(struct session *session,
+                                         const struct sampler_options *sampler, struct error *err);
+
 /*
  * Adds text to the log. The segments of one call are tokenized as one text; only the bytes of
  * SEGMENT_TEMPLATE ones may become control tokens. A beginning-of-text token is added to an empty

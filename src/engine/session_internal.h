@@ -30,11 +30,11 @@ struct session {
     uint32_t count;
     uint32_t capacity;
     struct sampler_options sampler;
-    struct sampler *sampler_state;
     int32_t *history;       /* [capacity] the ids of the log, for the repetition penalty */
-    uint32_t pick_count;    /* tokens that can be sampled: the vocabulary, no padding rows */
     struct infer_row *rows; /* [SESSION_SLICE_ROWS] */
-    size_t last_row;        /* whose logits the last step of this session left */
+    uint64_t logits_step;   /* the step that left the log's next-token logits; 0: none */
+    size_t last_row;        /* the row of that step */
+    bool gets_pages;        /* who drives it frees pages before each step: only `capacity` bounds */
     struct token_list scratch;
     struct strbuf text; /* of the segments being added */
 };
@@ -52,5 +52,16 @@ uint32_t session_cached_tokens(const struct session *session);
 /* Tokens the model must still compute before the next one can be sampled: what the log has beyond
  * the pages, and the last token again when its logits are gone. */
 uint32_t session_pending(const struct session *session);
+
+/* Tokens of the log that stand for the first bytes of `spans`, from the beginning on. */
+uint32_t session_common_tokens(const struct session *session, const struct chat_spans *spans);
+
+/* Gives the pages back; the log stays and is computed again when it is needed: the same bits. */
+void session_release_pages(struct session *session);
+
+/* Rows that compute the next `count` pending tokens, for infer_step(); the last one wants logits if
+ * it is the last pending one. session_note_step() afterwards: `first_row` is where they stood. */
+void session_rows(struct session *session, uint32_t count, struct infer_row *rows);
+void session_note_step(struct session *session, size_t first_row, uint32_t count);
 
 const float *session_last_logits(const struct session *session);

@@ -42,6 +42,7 @@ struct grammar_automaton_options {
     const struct grammar_expression *const *rules; /* what it says */
     const uint32_t *calls; /* its rule in the grammar, or GRAMMAR_NONE: put in place of the call */
     const bool *may_be_empty;
+    size_t *work; /* steps of all automatons so far, which GRAMMAR_AUTOMATON_WORK_MAX bounds */
 };
 
 /* E_LIMIT: too intricate. */

@@ -254,7 +254,7 @@ struct subsets {
     uint32_t round;
     struct hash_map known; /* set as bytes -> state */
     struct arena arena;    /* keys */
-    size_t work;
+    size_t *work;
     struct error *err;
 };
 
@@ -291,7 +291,7 @@ static void close_set(struct subsets *in, bool is_at_start)
         if (matters)
             add_member(&in->set, node);
     }
-    in->work += in->set.count;
+    *in->work += in->set.count;
     if (in->set.count)
         qsort(in->set.items, in->set.count, sizeof(uint32_t), by_number);
 }
@@ -325,7 +325,7 @@ static enum status state_of_set(struct subsets *in, uint32_t *out)
         *out = (uint32_t)known;
         return OK;
     }
-    if (in->work > GRAMMAR_AUTOMATON_WORK_MAX)
+    if (*in->work > GRAMMAR_AUTOMATON_WORK_MAX)
         return error_set(in->err, E_LIMIT, "too intricate");
     *out = in->out->state_count;
     TRY(grammar_automaton_internal_add_state(in->out, in->err));
@@ -398,7 +398,7 @@ static uint32_t gather(struct subsets *in, uint32_t state, enum edge_kind kind)
                 add_arc(in, class, edge->to);
         }
     }
-    in->work += in->pairs.count;
+    *in->work += in->pairs.count;
     const uint32_t count = in->pairs.count / 2;
     if (count)
         qsort(in->pairs.items, count, sizeof(struct arc), by_class);
@@ -499,7 +499,8 @@ enum status grammar_automaton_build(const struct grammar_expression *expression,
     } else {
         add_expression(&ways, expression, start, end);
     }
-    struct subsets subsets = {.ways = &ways, .end = end, .out = out, .err = err};
+    struct subsets subsets = {
+        .ways = &ways, .end = end, .out = out, .work = options->work, .err = err};
     enum status status = OK;
     if (ways.overflowed)
         status = error_set(err, E_LIMIT, "too large (limit %d parts)", GRAMMAR_AUTOMATON_EDGES_MAX);

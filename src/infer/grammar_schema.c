@@ -128,9 +128,11 @@ static enum status find_reference(const struct grammar_schema_builder *builder, 
 enum status grammar_schema_builder_give_up(struct grammar_schema_builder *builder,
                                            const struct error *reason, struct error *err)
 {
+    enum { LIMITS_PASSED_MAX = 8 }; /* each costs time */
     struct strbuf *warnings = builder->limits.warnings;
     const struct error copy = *reason;
-    if (!warnings)
+    builder->limits_passed += copy.status == E_LIMIT;
+    if (!warnings || builder->limits_passed > LIMITS_PASSED_MAX)
         return error_set(err, copy.status, "%s", copy.text);
     const struct str line = str_from_c(copy.text);
     if (str_find(strbuf_view(warnings), line, 0) == SIZE_MAX &&

@@ -31,7 +31,8 @@ struct grammar_schema_builder {
     struct grammar_schema_text texts;
     struct grammar_schema_job *first;
     struct grammar_schema_job *last;
-    uint32_t work; /* steps so far: bounds time and memory */
+    uint32_t limits_passed; /* by patterns that a lenient caller goes without */
+    uint32_t work;          /* steps so far: bounds time and memory */
 };
 
 /* Something cannot be enforced: the status and text of *reason, or, for a lenient caller, OK and a

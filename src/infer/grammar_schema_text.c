@@ -32,7 +32,8 @@ static enum status compile(struct grammar_schema_text *known,
                            const struct grammar_schema_pattern *pattern,
                            struct grammar_automaton *out, struct error *err)
 {
-    const struct grammar_automaton_options options = {.is_json = true, .is_searched = true};
+    const struct grammar_automaton_options options = {
+        .is_json = true, .is_searched = true, .work = &known->work};
     struct grammar_expression *expression = NULL;
     enum status status = grammar_regex_parse(&known->arena, pattern->text, &expression, err);
     if (status == OK)

@@ -21,6 +21,7 @@ struct grammar_schema_text {
     uint32_t count;
     uint32_t capacity;
     struct hash_map networks; /* patterns and bounds -> network + 1; 0: none */
+    size_t work;              /* of all automatons */
     struct arena arena;       /* keys, expressions */
 };
 

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "infer/kv_cache.h"
+#include "infer/recurrent_state.h"
 #include "kernel/kernel_table.h"
 #include "model/forward.h"
 #include "model/model.h"
@@ -12,6 +13,7 @@
 #include "os/worker_pool.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 struct infer {
     const struct model *model;
@@ -19,6 +21,7 @@ struct infer {
     struct kernel_table kernels;
     struct worker_pool *workers;
     struct kv_cache *cache;
+    struct recurrent_state_store *states; /* NULL: the model has no recurrent layers */
     struct forward *forward;
     size_t *logits_rows; /* [logits_rows_max] indices of the rows that have logits, ascending */
     uint32_t logits_row_count;
@@ -27,8 +30,10 @@ struct infer {
 struct infer_seq {
     struct infer *infer;
     struct kv_cache_seq *pages;
-    uint32_t pending; /* rows of the current step that are not appended yet */
-    uint32_t added;   /* tokens appended by the current step */
+    struct recurrent_state *state; /* NULL as infer->states; may be behind, see catch_up() */
+    int32_t *tokens;               /* [token capacity] with `state`: what catch_up() computes */
+    uint32_t pending;              /* rows of the current step that are not appended yet */
+    uint32_t added;                /* tokens appended by the current step */
 };
 
 /* ---------------------------------------------------------------- configuration */
@@ -45,6 +50,16 @@ static enum status check_range(const char *what, uint32_t value, uint32_t max, s
     return OK;
 }
 
+/* The states a model gets when nobody says how many. */
+static uint32_t default_state_count(const struct model *model)
+{
+    const size_t bytes = recurrent_shape_floats(&model->shape.recurrent) * sizeof(float);
+    const size_t count = bytes ? INFER_STATES_BYTES / bytes : 0;
+    if (count < INFER_STATES_DEFAULT_MIN)
+        return INFER_STATES_DEFAULT_MIN;
+    return count < INFER_STATES_DEFAULT_MAX ? (uint32_t)count : INFER_STATES_DEFAULT_MAX;
+}
+
 /* Replaces every 0 of `config` and checks it. */
 static enum status resolve(const struct model *model, const struct infer_config *config,
                            struct infer_config *out, struct error *err)
@@ -55,12 +70,15 @@ static enum status resolve(const struct model *model, const struct infer_config 
     c.token_capacity = value_or(c.token_capacity, tokens);
     c.batch_rows_max = value_or(c.batch_rows_max, INFER_BATCH_ROWS_DEFAULT);
     c.logits_rows_max = value_or(c.logits_rows_max, INFER_LOGITS_ROWS_DEFAULT);
+    c.state_count = value_or(c.state_count, default_state_count(model));
     if (c.thread_count == 0) {
         const unsigned cores = cpu_core_count();
         c.thread_count = cores < INFER_THREADS_MAX ? cores : INFER_THREADS_MAX;
     }
     TRY(check_range("the number of threads", c.thread_count, INFER_THREADS_MAX, err));
     TRY(check_range("the number of tokens to keep", c.token_capacity, KV_CACHE_TOKENS_MAX, err));
+    TRY(check_range("the number of recurrent states", c.state_count, RECURRENT_STATE_SLOTS_MAX,
+                    err));
     TRY(check_range("the batch size", c.batch_rows_max, INFER_BATCH_ROWS_MAX, err));
     TRY(check_range("the number of logits rows", c.logits_rows_max, INFER_LOGITS_ROWS_MAX, err));
     *out = c;
@@ -90,6 +108,15 @@ static struct kv_cache_config cache_config(const struct model *model, const stru
     };
 }
 
+static struct recurrent_state_store_config states_config(const struct model *model,
+                                                         const struct infer_config *c)
+{
+    return (struct recurrent_state_store_config){
+        .float_count = recurrent_shape_floats(&model->shape.recurrent),
+        .slot_count = c->state_count,
+    };
+}
+
 static struct forward_config forward_config(const struct infer_config *c)
 {
     return (struct forward_config){
@@ -108,8 +135,10 @@ enum status infer_memory(const struct model *model, const struct infer_config *c
     struct cache_layers layers;
     const struct kv_cache_config cache = cache_config(model, &c, &layers);
     const struct forward_config forward = forward_config(&c);
+    const struct recurrent_state_store_config states = states_config(model, &c);
     *out = (struct infer_memory){
         .kv_bytes = kv_cache_bytes(&cache),
+        .state_bytes = states.float_count ? recurrent_state_store_bytes(&states) : 0,
         .scratch_bytes = forward_bytes(model, &forward) + sizeof(struct infer) +
                          c.logits_rows_max * sizeof(size_t),
     };
@@ -138,7 +167,10 @@ enum status infer_new(const struct model *model, const struct infer_config *conf
     struct cache_layers layers;
     const struct kv_cache_config cache = cache_config(model, &infer->config, &layers);
     const struct forward_config forward = forward_config(&infer->config);
+    const struct recurrent_state_store_config states = states_config(model, &infer->config);
     TRY(kv_cache_new(&cache, &infer->cache, err));
+    if (states.float_count)
+        TRY(recurrent_state_store_new(&states, &infer->states, err));
     infer->logits_rows = mem_try_zalloc(infer->config.logits_rows_max, sizeof(size_t));
     if (!infer->logits_rows)
         return error_set(err, E_NO_MEMORY, "no memory for the list of logits");
@@ -157,26 +189,26 @@ void infer_free(struct infer *infer)
     worker_pool_free(infer->workers);
     forward_free(infer->forward);
     kv_cache_free(infer->cache);
+    recurrent_state_store_free(infer->states);
     mem_free(infer->logits_rows);
     mem_free(infer);
 }
 
 /* ---------------------------------------------------------------- sequences */
 
-/* Takes ownership of `pages`. */
-static struct infer_seq *wrap(struct infer *infer, struct kv_cache_seq *pages)
-{
-    struct infer_seq *seq = mem_zalloc(sizeof(*seq));
-    seq->infer = infer;
-    seq->pages = pages;
-    return seq;
-}
-
 enum status infer_seq_new(struct infer *infer, struct infer_seq **out, struct error *err)
 {
-    struct kv_cache_seq *pages = NULL;
-    TRY(kv_cache_seq_new(infer->cache, &pages, err));
-    *out = wrap(infer, pages);
+    CLEANUP(infer_seq_freep) struct infer_seq *seq = mem_zalloc(sizeof(*seq));
+    seq->infer = infer;
+    TRY(kv_cache_seq_new(infer->cache, &seq->pages, err));
+    if (infer->states) {
+        TRY(recurrent_state_new(infer->states, &seq->state, err));
+        seq->tokens = mem_try_zalloc(infer_token_capacity(infer), sizeof(*seq->tokens));
+        if (!seq->tokens)
+            return error_set(err, E_NO_MEMORY, "no memory for one more sequence");
+    }
+    *out = seq;
+    seq = NULL;
     return OK;
 }
 
@@ -185,21 +217,45 @@ void infer_seq_free(struct infer_seq *seq)
     if (!seq)
         return;
     kv_cache_seq_free(seq->pages);
+    recurrent_state_free(seq->state);
+    mem_free(seq->tokens);
     mem_free(seq);
 }
 
 enum status infer_seq_fork(const struct infer_seq *seq, uint32_t token_count,
                            struct infer_seq **out, struct error *err)
 {
-    struct kv_cache_seq *pages = NULL;
-    TRY(kv_cache_seq_fork(seq->pages, token_count, &pages, err));
-    *out = wrap(seq->infer, pages);
+    CLEANUP(infer_seq_freep) struct infer_seq *fork = mem_zalloc(sizeof(*fork));
+    fork->infer = seq->infer;
+    TRY(kv_cache_seq_fork(seq->pages, token_count, &fork->pages, err));
+    if (seq->state) {
+        TRY(recurrent_state_fork(seq->state, token_count, &fork->state, err));
+        fork->tokens = mem_try_zalloc(infer_token_capacity(seq->infer), sizeof(*fork->tokens));
+        if (!fork->tokens)
+            return error_set(err, E_NO_MEMORY, "no memory for one more sequence");
+        memcpy(fork->tokens, seq->tokens, token_count * sizeof(*fork->tokens));
+    }
+    *out = fork;
+    fork = NULL;
     return OK;
 }
 
 void infer_seq_truncate(struct infer_seq *seq, uint32_t token_count)
 {
     kv_cache_seq_truncate(seq->pages, token_count);
+    if (seq->state)
+        recurrent_state_rewind(seq->state, token_count);
+}
+
+void infer_seq_keep_state(struct infer_seq *seq)
+{
+    if (seq->state)
+        recurrent_state_keep(seq->state);
+}
+
+uint32_t infer_seq_ready_count(const struct infer_seq *seq)
+{
+    return seq->state ? recurrent_state_position(seq->state) : infer_seq_token_count(seq);
 }
 
 uint32_t infer_seq_token_count(const struct infer_seq *seq)
@@ -245,7 +301,9 @@ static enum status append_rows(const struct infer_row *rows, size_t row_count, s
         struct infer_seq *seq = rows[i].seq;
         if (seq->pending == 0)
             continue;
-        const enum status status = kv_cache_seq_append(seq->pages, seq->pending, err);
+        enum status status = seq->state ? recurrent_state_reserve(seq->state, err) : OK;
+        if (status == OK)
+            status = kv_cache_seq_append(seq->pages, seq->pending, err);
         if (status != OK) {
             for (size_t k = 0; k < i; k++) {
                 infer_seq_truncate(rows[k].seq,
@@ -260,6 +318,45 @@ static enum status append_rows(const struct infer_row *rows, size_t row_count, s
     return OK;
 }
 
+/* One row of a slice; the sequence's state then stands for it too. */
+static void set_row(struct forward_row *row, struct infer_seq *seq, int32_t token,
+                    uint32_t position)
+{
+    row->token = token;
+    row->position = position;
+    row->pages = kv_cache_seq_pages(seq->pages);
+    row->state = NULL;
+    if (!seq->state)
+        return;
+    seq->tokens[position] = token;
+    row->state = recurrent_state_values(seq->state);
+    recurrent_state_advance(seq->state, 1);
+}
+
+static void run_model(struct infer *infer)
+{
+    forward_begin(infer->forward);
+    infer->model->arch->run(infer->model, infer->forward);
+}
+
+/* After a rewind the recurrent state may stand for fewer tokens than the sequence has: computes
+ * those between again. Their keys and values come out as they are already. */
+static void catch_up(struct infer *infer, struct infer_seq *seq)
+{
+    const uint32_t end = infer_seq_token_count(seq) - seq->added;
+    struct forward *f = infer->forward;
+    while (seq->state && recurrent_state_position(seq->state) < end) {
+        const uint32_t begin = recurrent_state_position(seq->state);
+        const uint32_t slice = infer->config.batch_rows_max;
+        f->row_count = end - begin < slice ? end - begin : slice;
+        for (uint32_t i = 0; i < f->row_count; i++) {
+            set_row(&f->rows[i], seq, seq->tokens[begin + i], begin + i);
+            f->rows[i].wants_logits = false;
+        }
+        run_model(infer);
+    }
+}
+
 /* Computes rows [begin, end), which are in their sequences already; `added` counts down what is
  * left of each. */
 static void run_slice(struct infer *infer, const struct infer_row *rows, size_t begin, size_t end)
@@ -270,18 +367,13 @@ static void run_slice(struct infer *infer, const struct infer_row *rows, size_t 
     f->row_count = (uint32_t)(end - begin);
     for (size_t i = begin; i < end; i++) {
         struct infer_seq *seq = rows[i].seq;
-        f->rows[i - begin] = (struct forward_row){
-            .token = rows[i].token,
-            .position = infer_seq_token_count(seq) - seq->added,
-            .pages = kv_cache_seq_pages(seq->pages),
-            .wants_logits = rows[i].wants_logits,
-        };
+        set_row(&f->rows[i - begin], seq, rows[i].token, infer_seq_token_count(seq) - seq->added);
+        f->rows[i - begin].wants_logits = rows[i].wants_logits;
         seq->added--;
         if (rows[i].wants_logits)
             infer->logits_rows[infer->logits_row_count++] = i;
     }
-    forward_begin(f);
-    infer->model->arch->run(infer->model, f);
+    run_model(infer);
 }
 
 enum status infer_step(struct infer *infer, const struct infer_row *rows, size_t row_count,
@@ -291,6 +383,8 @@ enum status infer_step(struct infer *infer, const struct infer_row *rows, size_t
     TRY(append_rows(rows, row_count, err));
     infer->logits_row_count = 0;
     thread_reset_float_state(); /* what runs on this thread rounds as on the others */
+    for (size_t i = 0; i < row_count; i++)
+        catch_up(infer, rows[i].seq);
     const size_t slice = infer->config.batch_rows_max;
     for (size_t begin = 0; begin < row_count; begin += slice)
         run_slice(infer, rows, begin, row_count - begin < slice ? row_count : begin + slice);
@@ -334,6 +428,16 @@ uint32_t infer_thread_count(const struct infer *infer)
 uint32_t infer_token_capacity(const struct infer *infer)
 {
     return kv_cache_page_count(infer->cache) * KV_PAGE_TOKENS;
+}
+
+uint32_t infer_free_page_count(const struct infer *infer)
+{
+    return kv_cache_free_page_count(infer->cache);
+}
+
+uint32_t infer_seq_append_pages(const struct infer_seq *seq, uint32_t token_count)
+{
+    return kv_cache_seq_append_pages(seq->pages, token_count);
 }
 
 const struct kernel_table *infer_kernels(const struct infer *infer)

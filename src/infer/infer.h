@@ -32,6 +32,9 @@ enum {
     INFER_LOGITS_ROWS_MAX = 4096,
     INFER_TOKENS_DEFAULT = 4096,
     INFER_THREADS_MAX = 256,
+    INFER_STATES_BYTES = 1 << 30,
+    INFER_STATES_DEFAULT_MIN = 8,
+    INFER_STATES_DEFAULT_MAX = 32,
 };
 
 struct infer_config {
@@ -44,11 +47,15 @@ struct infer_config {
                                  faster prompts; no effect on results */
     uint32_t logits_rows_max; /* rows of one step that may want logits; 0:
                                  INFER_LOGITS_ROWS_DEFAULT */
+    uint32_t state_count;     /* recurrent states: one for each sequence and one for each kept
+                                 copy; 0: as many as fit into INFER_STATES_BYTES, within
+                                 INFER_STATES_DEFAULT_MIN and _MAX. No effect on results */
 };
 
 /* What infer_new() would reserve, in bytes; the model's weights are not in it. */
 struct infer_memory {
     size_t kv_bytes;      /* pages of keys and values */
+    size_t state_bytes;   /* recurrent states, kept copies included; 0 without such layers */
     size_t scratch_bytes; /* activations of one slice, tables, logits */
 };
 
@@ -78,13 +85,24 @@ static inline void infer_seq_freep(struct infer_seq **seq)
     infer_seq_free(*seq);
 }
 
-/* A new sequence with the first `token_count` tokens of `seq`: shares every page, copies one only
- * when either side writes into it. E_INVALID when `seq` has fewer tokens. */
+/* A new sequence with the first `token_count` tokens of `seq`: shares every page and state, copies
+ * one only when either side writes into it. E_INVALID when `seq` has fewer tokens. */
 MUST_USE enum status infer_seq_fork(const struct infer_seq *seq, uint32_t token_count,
                                     struct infer_seq **out, struct error *err);
 
-/* Forgets every token at position >= `token_count`; no effect when there are none. */
+/* Forgets every token at position >= `token_count`; no effect when there are none. A recurrent
+ * model goes back to the newest state kept at or before it; the next step of the sequence computes
+ * the tokens between again, to the same bits. */
 void infer_seq_truncate(struct infer_seq *seq, uint32_t token_count);
+
+/* Keeps the recurrent state of this position, so that a rewind to it, or to a little behind it, is
+ * cheap. State memory is bounded: the kept copy that saves the least goes first. Costs one copy of
+ * a state when the sequence goes on; nothing for models without recurrent layers. */
+void infer_seq_keep_state(struct infer_seq *seq);
+
+/* Tokens at the beginning that the next step need not compute again; fewer than
+ * infer_seq_token_count() only after infer_seq_truncate() or a fork of a recurrent model. */
+uint32_t infer_seq_ready_count(const struct infer_seq *seq);
 
 uint32_t infer_seq_token_count(const struct infer_seq *seq);
 
@@ -102,8 +120,8 @@ struct infer_row {
  *
  * Fails before anything is computed, and then no sequence has changed:
  *   E_INVALID  a token is not in the vocabulary, a sequence belongs to another infer
- *   E_LIMIT    no room for the tokens: token_capacity is used up; more rows want logits than
- *              logits_rows_max
+ *   E_LIMIT    no room for the tokens: token_capacity is used up; no room for the recurrent state
+ *              of one more sequence; more rows want logits than logits_rows_max
  * A sequence may grow beyond the context the model was trained for; whether it should is the
  * caller's decision.
  */
@@ -123,6 +141,11 @@ uint32_t infer_token_capacity(const struct infer *infer); /* in whole pages */
 
 /* Tokens that could be appended to `seq` now. Other sequences draw on the same pages. */
 uint32_t infer_seq_room(const struct infer_seq *seq);
+
+/* Pages that are free, and that `token_count` more tokens of `seq` would take (a copy of a shared
+ * one included): for callers that make room before a step. */
+uint32_t infer_free_page_count(const struct infer *infer);
+uint32_t infer_seq_append_pages(const struct infer_seq *seq, uint32_t token_count);
 
 /* The kernels and threads that steps use, for measuring the machine. Not during a step. */
 const struct kernel_table *infer_kernels(const struct infer *infer);

@@ -96,6 +96,10 @@ MUST_USE enum status token_mask_new_schema(const struct token_mask_vocab *vocab,
                                            const struct grammar_limits *limits,
                                            struct token_mask **out, struct error *err);
 
+/* A mask for an answer that is a text of this grammar (GBNF, grammar_gbnf.h) and nothing else. */
+MUST_USE enum status token_mask_new_grammar(const struct token_mask_vocab *vocab, struct str text,
+                                            struct token_mask **out, struct error *err);
+
 void token_mask_free(struct token_mask *mask); /* NULL is allowed */
 
 static inline void token_mask_freep(struct token_mask **mask)

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "infer/grammar_gbnf.h"
 #include "infer/grammar_schema.h"
 #include "infer/token_mask_internal.h"
 #include "text/json.h"
@@ -367,6 +368,18 @@ static struct token_mask_internal_program *new_program(const struct token_mask_v
     return program;
 }
 
+/* The mask of a finished program, at its beginning. */
+static enum status new_mask(struct token_mask_internal_program *program, struct token_mask **out,
+                            struct error *err)
+{
+    CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
+    TRY(token_mask_internal_new(program, &mask, err));
+    TRY(token_mask_start(mask, UINT32_MAX - 1, (struct str){0}, err));
+    *out = mask;
+    mask = NULL;
+    return OK;
+}
+
 enum status token_mask_new_tools(const struct token_mask_vocab *vocab,
                                  const struct token_mask_syntax *syntax,
                                  const struct token_mask_tool *tools, size_t tool_count,
@@ -388,12 +401,7 @@ enum status token_mask_new_tools(const struct token_mask_vocab *vocab,
     *compiler = (struct compiler){.program = program, .syntax = syntax, .err = err};
     TRY(compile(compiler, tools, tool_count, options));
     TRY(check_tools(program, err));
-    CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
-    TRY(token_mask_internal_new(program, &mask, err));
-    TRY(token_mask_start(mask, UINT32_MAX - 1, (struct str){0}, err));
-    *out = mask;
-    mask = NULL;
-    return OK;
+    return new_mask(program, out, err);
 }
 
 enum status token_mask_new_schema(const struct token_mask_vocab *vocab, const json_t *schema,
@@ -410,10 +418,17 @@ enum status token_mask_new_schema(const struct token_mask_vocab *vocab, const js
         return error_set(err, E_INVALID,
                          "no value satisfies the schema (or only larger ones than %d bytes)",
                          GRAMMAR_SHORTEST_MAX);
-    CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
-    TRY(token_mask_internal_new(program, &mask, err));
-    TRY(token_mask_start(mask, UINT32_MAX - 1, (struct str){0}, err));
-    *out = mask;
-    mask = NULL;
-    return OK;
+    return new_mask(program, out, err);
+}
+
+enum status token_mask_new_grammar(const struct token_mask_vocab *vocab, struct str text,
+                                   struct token_mask **out, struct error *err)
+{
+    CLEANUP(program_unrefp)
+    struct token_mask_internal_program *program = new_program(vocab, TOKEN_MASK_REQUIRED);
+    struct grammar *grammar = NULL;
+    TRY(grammar_gbnf_parse(text, &grammar, &program->rule, err));
+    grammar_unref(program->grammar);
+    program->grammar = grammar;
+    return new_mask(program, out, err);
 }

@@ -14,17 +14,26 @@
 enum { ATTEND_SPAN_LARGEST = 0, ATTEND_SPAN_SUM = 1 }; /* floats of a partial before the vector */
 
 struct attend_span_keys {
-    size_t begin; /* a multiple of KERNEL_SPAN_TOKENS */
-    size_t end;   /* begin == end: token sees none of the span */
+    size_t begin;
+    size_t end; /* begin == end: token sees none of the span */
 };
+
+/* The first position that a token sees. */
+static inline size_t attend_span_first(const struct kernel_attend_args *args, size_t token)
+{
+    const size_t visible = args->key_count + token;
+    return args->window && visible > args->window ? visible - args->window : 0;
+}
 
 static inline struct attend_span_keys attend_span_keys(const struct kernel_attend_args *args,
                                                        size_t span, size_t token)
 {
-    const size_t begin = span * KERNEL_SPAN_TOKENS;
+    const size_t span_begin = span * KERNEL_SPAN_TOKENS;
+    const size_t span_end = span_begin + KERNEL_SPAN_TOKENS;
+    const size_t first = attend_span_first(args, token);
     const size_t visible = args->key_count + token;
-    size_t end = begin + KERNEL_SPAN_TOKENS;
-    end = end < visible ? end : visible;
+    const size_t begin = first > span_begin ? first : span_begin;
+    const size_t end = span_end < visible ? span_end : visible;
     return (struct attend_span_keys){begin, end > begin ? end : begin};
 }
 
@@ -37,12 +46,12 @@ static inline size_t attend_span_page(const struct kernel_attend_args *args, siz
 static inline float *attend_span_partial(const struct kernel_attend_args *args, size_t token,
                                          size_t head, float *partial)
 {
-    return partial + (token * args->head_count + head) * (KERNEL_PARTIAL_HEAD + args->head_dim);
+    return partial + (token * args->head_count + head) * (KERNEL_PARTIAL_HEAD + args->value_dim);
 }
 
 /* A partial that has seen no key: largest -infinity, sum 0, vector 0. */
 static inline void attend_span_clear(const struct kernel_attend_args *args, float *partial)
 {
-    memset(partial, 0, (KERNEL_PARTIAL_HEAD + args->head_dim) * sizeof(float));
+    memset(partial, 0, (KERNEL_PARTIAL_HEAD + args->value_dim) * sizeof(float));
     partial[ATTEND_SPAN_LARGEST] = -INFINITY;
 }

@@ -9,6 +9,7 @@
 #include "kernel/attend_span.h"
 #include "kernel/exact_math.h"
 #include "kernel/ref/kernel_ref.h"
+#include "kernel/vector_exp.h"
 #include "os/cpu.h"
 #ifdef __x86_64__
 #    include "kernel/x86/kernel_x86.h"
@@ -22,6 +23,7 @@ void kernel_table_init(struct kernel_table *table, unsigned features)
     dequantize_ref_fill(table);
     vector_ref_fill(table);
     attend_ref_fill(table);
+    recurrent_ref_fill(table);
     speed_ref_fill(table);
 
 #ifdef __x86_64__
@@ -49,13 +51,18 @@ size_t kernel_table_activation_bytes(enum kernel_activation kind, size_t columns
 
 size_t kernel_table_partial_floats(const struct kernel_attend_args *args)
 {
-    return args->token_count * args->head_count * (KERNEL_PARTIAL_HEAD + args->head_dim);
+    return args->token_count * args->head_count * (KERNEL_PARTIAL_HEAD + args->value_dim);
 }
 
-size_t kernel_table_attend_bytes(size_t token_count, size_t head_count, size_t head_dim)
+size_t kernel_table_attend_bytes(size_t token_count, size_t head_count, size_t value_dim)
 {
-    const size_t floats = token_count * head_count * (KERNEL_PARTIAL_HEAD + head_dim);
+    const size_t floats = token_count * head_count * (KERNEL_PARTIAL_HEAD + value_dim);
     return 2 * activation_plane(floats * sizeof(float));
+}
+
+size_t kernel_table_span_first(const struct kernel_attend_args *args)
+{
+    return attend_span_first(args, 0) / KERNEL_SPAN_TOKENS;
 }
 
 size_t kernel_table_span_count(const struct kernel_attend_args *args)
@@ -71,23 +78,69 @@ void kernel_table_attend(const struct kernel_table *table, enum kernel_kv kind,
     const size_t span_count = kernel_table_span_count(args);
     float *state = scratch;
     float *partial = scratch + activation_plane(floats * sizeof(float)) / sizeof(float);
-    table->attend_span[kind](args, 0, state);
-    for (size_t span = 1; span < span_count; span++) {
+    const size_t first = kernel_table_span_first(args);
+    table->attend_span[kind](args, first, state);
+    for (size_t span = first + 1; span < span_count; span++) {
         table->attend_span[kind](args, span, partial);
         table->attend_merge(args, span, partial, state);
     }
     kernel_table_attend_finish(args, state);
 }
 
+static void finish_head(const float *state, size_t value_dim, const float *sink, float *out)
+{
+    const float *mixed = state + KERNEL_PARTIAL_HEAD;
+    const float most = state[ATTEND_SPAN_LARGEST];
+    float sum = state[ATTEND_SPAN_SUM];
+    if (!sink) {
+        for (size_t d = 0; d < value_dim; d++)
+            out[d] = mixed[d] / sum;
+        return;
+    }
+    const float largest = *sink > most ? *sink : most;
+    const float shrink = vector_exp(most - largest);
+    sum = fmaf(sum, shrink, vector_exp(*sink - largest));
+    for (size_t d = 0; d < value_dim; d++)
+        out[d] = mixed[d] * shrink / sum;
+}
+
 void kernel_table_attend_finish(const struct kernel_attend_args *args, const float *state)
 {
+    const size_t n = args->value_dim;
     for (size_t t = 0; t < args->token_count; t++)
         for (size_t h = 0; h < args->head_count; h++) {
-            float *out = args->out + t * args->out_stride + h * args->head_dim;
-            for (size_t d = 0; d < args->head_dim; d++)
-                out[d] = state[KERNEL_PARTIAL_HEAD + d] / state[ATTEND_SPAN_SUM];
-            state += KERNEL_PARTIAL_HEAD + args->head_dim;
+            finish_head(state, n, args->sinks ? &args->sinks[h] : NULL,
+                        args->out + t * args->out_stride + h * n);
+            state += KERNEL_PARTIAL_HEAD + n;
         }
+}
+
+/* ---------------------------------------------------------------- gates */
+
+/* log(1 + exp(x)) without loss where exp(x) is small: log(1 + e) = e - e^2/2 + e^3/3 - ... */
+static double softplus(double x)
+{
+    if (x > 20.0)
+        return x;
+    const double e = exact_math_exp(x);
+    return e < 1e-5 ? e - 0.5 * e * e : exact_math_log(1.0 + e);
+}
+
+void kernel_table_decay_gates(const float *x, const float *bias, const float *a, size_t count,
+                              float *out_step, float *out_decay)
+{
+    for (size_t i = 0; i < count; i++) {
+        const double step = softplus((double)x[i] + (double)bias[i]);
+        out_decay[i] = (float)exact_math_exp(step * (double)a[i]);
+        if (out_step)
+            out_step[i] = (float)step;
+    }
+}
+
+void kernel_table_sigmoid(const float *x, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = (float)(1.0 / (1.0 + exact_math_exp(-(double)x[i])));
 }
 
 /* ---------------------------------------------------------------- positions */

@@ -83,10 +83,20 @@ typedef void(kernel_dequantize_fn)(const void *row, size_t columns, float *out);
 typedef void(kernel_rms_norm_fn)(const float *x, const float *weight, size_t n, float epsilon,
                                  float *out);
 
+/* out[i] = x[i] * (1 / max(sqrt(sum of x^2), epsilon)), with the same care; out may be x. */
+typedef void(kernel_l2_norm_fn)(const float *x, size_t n, float epsilon, float *out);
+
+/* out[i] = fma((x[i] - mean) * (1 / sqrt(variance + epsilon)), weight[i], bias[i]); mean,
+ * differences and their squares (by fma) in f64, each difference and the factor rounded to f32
+ * once. out may be x. */
+typedef void(kernel_layer_norm_fn)(const float *x, const float *weight, const float *bias, size_t n,
+                                   float epsilon, float *out);
+
 /* out[i] = x[i] (op) y[i]; out may be x or y. The gated ones, with gate x (gated_units.h):
  *   swiglu          silu(x) * y, silu(v) = v / (1 + exp(-v))
  *   geglu           gelu(x) * y, gelu in its tanh form
- *   swiglu_clamped  g / (1 + exp(-1.702 g)) * (u + 1), g = min(x, 7), u = y cut to [-7, 7] */
+ *   swiglu_clamped  g / (1 + exp(-1.702 g)) * (u + 1), g = min(x, 7), u = y cut to [-7, 7]
+ *   sigmoid_mul     x / (1 + exp(-y)) */
 typedef void(kernel_binary_fn)(const float *x, const float *y, size_t n, float *out);
 
 /* out[i] = fma(x[i], scale, out[i]); out is not x. */
@@ -119,20 +129,24 @@ enum kernel_kv { KERNEL_KV_F16, KERNEL_KV_F32, KERNEL_KV_COUNT };
  * Attention of one KV head: consecutive tokens of one sequence, all query heads of its group.
  *
  *   queries  [token_count][head_count][head_dim] f32  tokens query_stride floats apart
- *   keys     [page][KERNEL_PAGE_TOKENS][head_dim]     f16 or f32; page p begins at
- *   values   [page][KERNEL_PAGE_TOKENS][head_dim]     keys (values) + pages[p] * page_bytes
- *   out      [token_count][head_count][head_dim] f32  tokens out_stride floats apart
+ *   keys     [page][KERNEL_PAGE_TOKENS][head_dim]      f16 or f32; page p begins at
+ *   values   [page][KERNEL_PAGE_TOKENS][value_dim]     keys (values) + pages[p] * page_bytes;
+ *                                                      value_stride numbers from one to the next
+ *   out      [token_count][head_count][value_dim] f32 tokens out_stride floats apart
  *
- * Token t sees the keys at positions [0, key_count + t); key_count >= 1. head_dim is even;
- * multiples
- * of 16 are fast. One token is the decode case; more tokens share the loads of keys and values.
- * The bits of a (token, head) do not depend on the others of the call.
+ * Token t is at position key_count - 1 + t and sees the keys up to it, with a window only the
+ * newest `window` of them; key_count >= 1. head_dim is even; multiples of 16 of both lengths are
+ * fast. One token is the decode case; more tokens share the loads of keys and values. The bits of a
+ * (token, head) do not depend on the others of the call.
+ *
+ * Values may be the first value_dim numbers of the keys: the same address, value_stride head_dim.
  */
 struct kernel_attend_args {
     const float *queries;
     const void *keys;
     const void *values;
     const uint32_t *pages;
+    const float *sinks; /* [head_count] scores beside those of the keys, without value; or NULL */
     float *out;
     size_t query_stride;
     size_t out_stride;
@@ -141,28 +155,110 @@ struct kernel_attend_args {
     size_t token_count;
     size_t head_count;
     size_t head_dim;
-    float scale; /* multiplies q . k */
+    size_t value_dim;
+    size_t value_stride;
+    size_t window; /* 0: none */
+    float scale;   /* multiplies q . k */
+    float softcap; /* a score s becomes softcap * tanh(s / softcap); 0: stays */
 };
 
 /*
  * Softmax and weighted sum over the keys of span `span`, positions [512 span, 512 span + 512), for
- * every (token, head): partial [token_count][head_count][KERNEL_PARTIAL_HEAD + head_dim]:
+ * every (token, head): partial [token_count][head_count][KERNEL_PARTIAL_HEAD + value_dim]:
  * the largest score, the sum of exp(score - largest), unused, then the weighted sum of values.
  * A token that sees no key of the span gets nothing written.
  *
- * Inside a span, for each block of 64 keys: s = (q . k) * scale; m' = max(m, s...);
- * p = exp(s - m'); sum = fma(sum, exp(m - m'), tree sum of p); o = o * exp(m - m'), then
- * o = fma(p, v, o) in ascending key order.
+ * Inside a span, for each block of 64 keys, of which only the visible ones count:
+ * s = (q . k) * scale; with a softcap c, s = c * (1 - 2 / (exp(s * (2 / c)) + 1));
+ * m' = max(m, s...); p = exp(s - m'); sum = fma(sum, exp(m - m'), tree sum of p, key j of the block
+ * in lane j mod 16); o = o * exp(m - m'), then o = fma(p, v, o) in ascending key order.
  */
 typedef void(kernel_attend_span_fn)(const struct kernel_attend_args *args, size_t span,
                                     float *partial);
 
-/* Folds `partial` of span `span` into `state` (the same layout), in ascending order of spans; span
- * 0 is copied. Tokens that see no key of the span are left alone. */
+/* Folds `partial` of span `span` into `state` (the same layout), in ascending order of spans; the
+ * first span that a token sees is copied. Tokens that see no key of the span are left alone. */
 typedef void(kernel_attend_merge_fn)(const struct kernel_attend_args *args, size_t span,
                                      const float *partial, float *state);
 
 enum { KERNEL_PARTIAL_HEAD = 16 };
+
+/* ---------------------------------------------------------------- recurrences */
+
+enum {
+    KERNEL_CONV_WIDTH_MIN = 2,
+    KERNEL_CONV_WIDTH_MAX = 4,
+    KERNEL_STATE_COLUMNS = 16, /* columns of a recurrent state that lie side by side */
+};
+
+/*
+ * Causal convolution over time, each channel on its own, of consecutive tokens of one sequence:
+ *
+ *   x        [token_count][channels] f32  in place, tokens stride floats apart
+ *   weights  [width][channels] f32        the last row belongs to the token itself
+ *   bias     [channels] f32               or NULL
+ *   state    [width - 1][channels] f32    the inputs before the first token, oldest first; left
+ *                                         with the last ones
+ *
+ * y = weights[0] x[t - width + 1], then fma in ascending order of taps, then + bias; out is y or,
+ * with has_silu, y / (1 + exp(-y)).
+ */
+struct kernel_conv_args {
+    float *x;
+    const float *weights;
+    const float *bias;
+    float *state;
+    size_t stride;
+    size_t channel_count; /* from one row of weights, or of the state, to the next */
+    size_t token_count;
+    size_t width;         /* KERNEL_CONV_WIDTH_MIN to KERNEL_CONV_WIDTH_MAX */
+    size_t channel_begin; /* channels [channel_begin, channel_end) are computed */
+    size_t channel_end;
+    bool has_silu;
+};
+
+typedef void(kernel_conv_fn)(const struct kernel_conv_args *args);
+
+/*
+ * One head of a linear recurrence over consecutive tokens of one sequence. The state is a matrix
+ * S [key_dim][value_dim], kept in blocks of KERNEL_STATE_COLUMNS columns so that a block stays in
+ * the nearest cache over all tokens of a call:
+ *
+ *   state    [value_dim / 16][key_dim][16] f32  read and updated
+ *   queries  [token_count][key_dim] f32         tokens stride floats apart, as keys and values
+ *   keys     [token_count][key_dim] f32
+ *   values   [token_count][value_dim] f32
+ *   decays   [token_count] f32                  tokens gate_stride floats apart, as gains
+ *   gains    [token_count] f32
+ *   out      [token_count][value_dim] f32       tokens out_stride floats apart
+ *
+ * For each token in order, and each column j:
+ *   delta_rule  d = fma(-decay, S_j . k, v_j) * gain      (Yang et al. 2024, gated delta rule)
+ *   ssm_scan    d = v_j * gain                            (Dao and Gu 2024, Mamba-2; k is B, q C)
+ *   then        S_ij = fma(k_i, d, decay * S_ij)
+ *   delta_rule  out_j = (S_j . q) * factor
+ *   ssm_scan    out_j = fma(factor, v_j, S_j . q)
+ * Products with a column put element i into lane i mod 16 by fma, as everywhere (lanes.h).
+ */
+struct kernel_recurrence_args {
+    float *state;
+    const float *queries;
+    const float *keys;
+    const float *values;
+    const float *decays;
+    const float *gains;
+    float *out;
+    size_t stride;
+    size_t gate_stride;
+    size_t out_stride;
+    size_t token_count;
+    size_t key_dim;     /* a multiple of 16 */
+    size_t block_begin; /* blocks [block_begin, block_end) of 16 columns are computed */
+    size_t block_end;
+    float factor;
+};
+
+typedef void(kernel_recurrence_fn)(const struct kernel_recurrence_args *args);
 
 /* ---------------------------------------------------------------- the machine's limits */
 
@@ -183,9 +279,12 @@ struct kernel_table {
     kernel_quantize_fn *quantize[KERNEL_ACTIVATION_COUNT]; /* F32 copies */
 
     kernel_rms_norm_fn *rms_norm;
+    kernel_l2_norm_fn *l2_norm;
+    kernel_layer_norm_fn *layer_norm;
     kernel_binary_fn *add;
     kernel_binary_fn *mul;
     kernel_binary_fn *swiglu;
+    kernel_binary_fn *sigmoid_mul;
     kernel_binary_fn *geglu;
     kernel_binary_fn *swiglu_clamped;
     kernel_add_scaled_fn *add_scaled;
@@ -203,6 +302,10 @@ struct kernel_table {
     kernel_attend_span_fn *attend_span[KERNEL_KV_COUNT];
     kernel_attend_merge_fn *attend_merge;
 
+    kernel_conv_fn *conv;
+    kernel_recurrence_fn *delta_rule;
+    kernel_recurrence_fn *ssm_scan;
+
     kernel_read_fn *read_bytes;
     kernel_int8_peak_fn *int8_peak;
 };
@@ -214,20 +317,33 @@ void kernel_table_init(struct kernel_table *table, unsigned features);
 size_t kernel_table_activation_bytes(enum kernel_activation kind, size_t columns);
 
 /* Bytes of scratch for kernel_table_attend(), a multiple of 64. */
-size_t kernel_table_attend_bytes(size_t token_count, size_t head_count, size_t head_dim);
+size_t kernel_table_attend_bytes(size_t token_count, size_t head_count, size_t value_dim);
 
 /* The whole attention of `args`: every span in ascending order, merged, divided by the sum, into
  * args->out. `scratch` has kernel_table_attend_bytes(). */
 void kernel_table_attend(const struct kernel_table *table, enum kernel_kv kind,
                          const struct kernel_attend_args *args, float *scratch);
 
-/* Number of spans that any token of `args` sees, and of floats in one partial: for callers that
- * give spans to several threads, each with a partial of its own, and merge afterwards. */
+/* The first span that any token of `args` sees, the number of spans up to the last, and of floats
+ * in one partial: for callers that give spans to several threads, each with a partial of its own,
+ * and merge afterwards. */
+size_t kernel_table_span_first(const struct kernel_attend_args *args);
 size_t kernel_table_span_count(const struct kernel_attend_args *args);
 size_t kernel_table_partial_floats(const struct kernel_attend_args *args);
 
-/* Divides the merged `state` by its sums into args->out. */
+/* Divides the merged `state` by its sums, into which a sink z enters as one more score: with
+ * m' = max(m, z), by fma(sum, exp(m - m'), exp(z - m')) after multiplying by exp(m - m'). */
 void kernel_table_attend_finish(const struct kernel_attend_args *args, const float *state);
+
+/* The gates of a recurrence, element by element, the same bits on every machine; in f64:
+ *   out_step = softplus(x + bias), softplus(v) = log(1 + exp(v)), v itself above 20
+ *   out_decay = exp(out_step * a)
+ * x may be out_step or out_decay; out_step may be NULL. */
+void kernel_table_decay_gates(const float *x, const float *bias, const float *a, size_t count,
+                              float *out_step, float *out_decay);
+
+/* out[i] = 1 / (1 + exp(-x[i])); out may be x. */
+void kernel_table_sigmoid(const float *x, size_t count, float *out);
 
 /* Cosines and sines of position * frequencies[j], each multiplied by `magnitude` (1 without YaRN).
  * Angles are computed in f64; |position * frequency| up to 2^27 is exact enough for f32 results.

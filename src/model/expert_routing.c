@@ -28,10 +28,9 @@ static void score_all(const struct experts_shape *shape, const float *products, 
         softmax(products, shape->count, scores);
         return;
     }
+    const bool is_sigmoid = shape->scoring == EXPERT_SCORING_SIGMOID;
     for (uint32_t i = 0; i < shape->count; i++)
-        scores[i] = shape->scoring == EXPERT_SCORING_SIGMOID
-                        ? 1.0f / (1.0f + vector_exp(-products[i]))
-                        : products[i];
+        scores[i] = is_sigmoid ? 1.0f / (1.0f + vector_exp(-products[i])) : products[i];
 }
 
 /* Marks the `wanted` largest of values[n] that are not `gone`; the first of equal ones. */

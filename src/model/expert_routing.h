@@ -2,7 +2,7 @@
  * expert_routing - which experts a token uses, and with what weight.
  *
  * From the router's products p of all experts (models.md 1.0):
- *   score = softmax(p) | sigmoid(p) | p, in ascending expert order
+ *   score = softmax(p) | sigmoid(p) | p for SOFTMAX_OF_SELECTED
  *   choice = score + bias; with groups, a group's choice is the sum of its two best, and only
  *   experts of the best groups stay; then the best used_count experts. Ties: the lower number.
  *   weight = score of the chosen (softmax over the chosen products for SOFTMAX_OF_SELECTED),

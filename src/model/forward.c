@@ -31,9 +31,10 @@ static void carve_attention(struct forward *f, struct carver *carver, const stru
     for (uint32_t i = 0; i < s->block_count; i++)
         if (s->layers[i].mixer == LAYER_MIXER_ATTENTION)
             group = larger(group, s->layers[i].head_count / s->layers[i].kv_head_count);
+    group = group < FORWARD_TILE_HEADS_MAX ? group : FORWARD_TILE_HEADS_MAX;
     const size_t tile_rows = config->rows_max < TILE_ROWS_MAX ? config->rows_max : TILE_ROWS_MAX;
     const struct kernel_attend_args one_token = {
-        .token_count = 1, .head_count = group, .head_dim = s->value_dim, .key_count = 1};
+        .token_count = 1, .head_count = group, .value_dim = s->value_dim, .key_count = 1};
     f->attend_floats = kernel_table_attend_bytes(tile_rows, group, s->value_dim) / sizeof(float);
     f->attend_scratch = carver_rows(carver, config->thread_count, f->attend_floats);
     f->span_partials =
@@ -49,6 +50,22 @@ static void carve_ropes(struct forward *f, struct carver *carver, const struct m
         f->rope[i].sines = carver_rows(carver, f->config.rows_max, half);
         f->rope[i].frequencies = carver_take(carver, half * sizeof(double));
     }
+}
+
+/* One head's part of all rows, for each thread. */
+static void carve_head_scratch(struct forward *f, struct carver *carver,
+                               const struct model_shape *s)
+{
+    const size_t columns =
+        larger(larger(s->latent.kv_rank, s->latent.still_dim), s->latent.value_dim);
+    if (columns == 0)
+        return;
+    size_t row_bytes = 0;
+    for (int kind = 0; kind < KERNEL_ACTIVATION_COUNT; kind++)
+        row_bytes =
+            larger(row_bytes, kernel_table_activation_bytes((enum kernel_activation)kind, columns));
+    f->head_scratch_bytes = f->config.rows_max * row_bytes;
+    f->head_scratch = carver_take(carver, f->config.thread_count * f->head_scratch_bytes);
 }
 
 /* Points every buffer into the block at carver->next, or only counts its bytes. */
@@ -68,6 +85,8 @@ static void carve_all(struct forward *f, struct carver *carver)
     f->up = carver_rows(carver, rows, s->ffn_dim_max);
     for (size_t i = 0; i < MODEL_SCRATCH_MAX; i++)
         f->scratch[i] = carver_rows(carver, rows, s->scratch_columns[i]);
+    f->latent_in = carver_rows(carver, rows, s->experts.latent_dim);
+    f->latent_out = carver_rows(carver, rows, s->experts.latent_dim);
     carve_ropes(f, carver, s);
     for (int kind = 0; kind < KERNEL_ACTIVATION_COUNT; kind++) {
         if (kind == KERNEL_ACTIVATION_F32) /* products read the buffers themselves */
@@ -77,6 +96,7 @@ static void carve_all(struct forward *f, struct carver *carver)
                                                                      f->model->columns_max));
     }
     carve_attention(f, carver, s);
+    carve_head_scratch(f, carver, s);
     f->experts = op_experts_carve(carver, f->model, (uint32_t)rows);
     f->logits_block = carver_rows(carver, f->config.logits_rows_max, s->vocab_size);
 }

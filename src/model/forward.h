@@ -29,8 +29,12 @@ struct forward_row {
     int32_t token;
     uint32_t position;     /* in its sequence, from 0 */
     const uint32_t *pages; /* of its sequence: token t lies in pages[t / KV_PAGE_TOKENS] */
+    float *state;          /* of its sequence: recurrent_shape.h; NULL without recurrent layers */
     bool wants_logits;
 };
+
+/* Query heads of one key head that attend in one call; more are several calls. */
+enum { FORWARD_TILE_HEADS_MAX = 16 };
 
 /* Consecutive tokens of one sequence that attend in one call and share the loads of keys. */
 struct forward_tile {
@@ -75,12 +79,16 @@ struct forward {
     float *up;     /* [row_count][ffn_dim] */
     float *logits; /* [row_count][vocab_size], of the rows that are left at the end */
     float *scratch[MODEL_SCRATCH_MAX]; /* [row_count][shape.scratch_columns[i]], for the family */
-    struct forward_experts *experts;   /* NULL without experts; see op_experts.c */
+    float *latent_in;                  /* [row_count][experts.latent_dim] */
+    float *latent_out;
+    struct forward_experts *experts; /* NULL without experts; see op_experts.c */
     struct forward_rope rope[MODEL_ROPES_MAX];
 
     unsigned char *quantized[KERNEL_ACTIVATION_COUNT]; /* [row_count] rows of the current input */
     float *attend_scratch;                             /* [thread_count][attend_floats] */
     size_t attend_floats;
+    unsigned char *head_scratch; /* [thread_count][head_scratch_bytes], see op_heads.c */
+    size_t head_scratch_bytes;
     float *span_partials; /* [thread_count - 1][spans][one token's partial]; see op_attention.c */
 
     float *logits_block; /* [logits_rows_max] rows: what `logits` points into */

@@ -39,35 +39,83 @@ struct experts_weights {
     struct ffn_weights each;     /* one slice per expert */
     struct ffn_weights shared;   /* of the expert that every token uses; absent without data */
     struct weight shared_gate;   /* [1][embd_dim]; its sigmoid multiplies the shared expert */
+    struct weight latent_down; /* [latent_dim][embd_dim]: what the chosen experts see; or absent */
+    struct weight latent_up;   /* [embd_dim][latent_dim] */
+};
+
+/* A layer that remembers by a state; what of it there is depends on the family. */
+struct recurrent_weights {
+    struct weight in;       /* [columns of the convolution, or more][embd_dim] */
+    struct weight gate;     /* [head_count * value_dim][embd_dim], of the output */
+    struct weight joined;   /* `in` and `gate` in one, per group of heads */
+    struct weight decay;    /* [head_count][embd_dim]; or decay and gain in one, per group */
+    struct weight gain;     /* [head_count][embd_dim] */
+    struct weight out;      /* [embd_dim][head_count * value_dim] */
+    const float *conv;      /* [conv_width][conv_channels] */
+    const float *conv_bias; /* [conv_channels] */
+    const float *step_bias; /* [head_count], inside the softplus of a decay */
+    const float *a;         /* [head_count], negative: the rate of decay */
+    const float *skip;      /* [head_count], share of the input in the output */
+    const float *norm;      /* [value_dim], or [group_count][values of a group] */
+};
+
+/* A block that proposes the token after the next one, behind the layers; absent without data.
+ * From x = project * [norm(embedding of the next token) | norm(hidden state)]. */
+struct draft_weights {
+    struct weight project;    /* [embd_dim][2 * embd_dim] */
+    struct weight token_embd; /* the model's own, unless the file has one for the block */
+    struct weight output;
+    const float *embd_norm; /* [embd_dim] each */
+    const float *hidden_norm;
+    const float *output_norm;
+};
+
+/* Latent attention; wq of the layer is then [head_count * key length][query_rank or embd_dim]. */
+struct latent_weights {
+    struct weight wq_a;   /* [query_rank][embd_dim]; absent without query_rank */
+    const float *q_norm;  /* [query_rank] */
+    struct weight wkv_a;  /* [kv_rank + rope.dim][embd_dim] */
+    const float *kv_norm; /* [kv_rank] */
+    struct weight wk_b;   /* per head [kv_rank][still_dim], or its transpose */
+    struct weight wv_b;   /* per head [value_dim][kv_rank] */
+    bool is_transposed;   /* wk_b is [still_dim][kv_rank] */
 };
 
 /* One block. Vectors a family or file does not have are NULL, matrices zeroed. */
 struct model_layer {
-    const float *attn_norm; /* [embd_dim] */
-    struct weight wq;       /* [head_count * head_dim][embd_dim] */
-    struct weight wk;       /* [kv_head_count * head_dim][embd_dim] */
-    struct weight wv;       /* [kv_head_count * value_dim][embd_dim] */
-    struct weight wo;       /* [embd_dim][head_count * value_dim] */
-    const float *bq;        /* biases, added to the product: [rows of the matrix] */
+    const float *attn_norm;      /* [embd_dim] */
+    const float *attn_norm_bias; /* [embd_dim]; with it attn_norm is a layer norm */
+    const float *attn_post_norm; /* [embd_dim], of what attention adds */
+    struct weight wq;            /* [head_count * head_dim][embd_dim] */
+    struct weight wk;            /* [kv_head_count * head_dim][embd_dim] */
+    struct weight wv;            /* [kv_head_count * value_dim][embd_dim] */
+    struct weight wo;            /* [embd_dim][head_count * value_dim] */
+    const float *bq;             /* biases, added to the product: [rows of the matrix] */
     const float *bk;
     const float *bv;
     const float *bo;
     const float *q_norm; /* [head_dim], one for all heads */
     const float *k_norm;
     const float *sinks;    /* [head_count] scores that take a share of attention and give nothing */
-    const float *ffn_norm; /* [embd_dim] */
+    const float *ffn_norm; /* [embd_dim]; these three as those of attention */
+    const float *ffn_norm_bias;
+    const float *ffn_post_norm;
     struct ffn_weights ffn;
     struct experts_weights experts;
+    struct recurrent_weights recurrent;
+    struct latent_weights latent;
 };
 
 struct model {
     const struct model_arch *arch;
     struct model_shape shape;
     struct model_layer *layers;
-    struct weight token_embd;  /* [vocab_size][embd_dim] */
-    struct weight output;      /* [vocab_size][embd_dim]; token_embd when the file ties them */
-    const float *output_norm;  /* [embd_dim] */
-    const float *rope_factors; /* [rope[0].dim / 2] divisors of the frequencies, or NULL */
+    struct draft_weights draft;    /* of layers[shape.layer_count] */
+    struct weight token_embd;      /* [vocab_size][embd_dim] */
+    struct weight output;          /* [vocab_size][embd_dim]; token_embd when the file ties them */
+    const float *output_norm;      /* [embd_dim] */
+    const float *output_norm_bias; /* [embd_dim], of a layer norm; or NULL */
+    const float *rope_factors;     /* [rope[0].dim / 2] divisors of the frequencies, or NULL */
     bool uses_dtype[DTYPE_ID_MAX + 1]; /* element types of the matrices */
     uint32_t columns_max;              /* of all bound matrices */
     uint64_t weight_bytes;             /* of all bound matrices, in the mapped file */

@@ -22,22 +22,25 @@ static bool has_option(const struct reading *r, enum model_shape_option option)
 static enum status refuse_options(const struct reading *r, uint32_t context_length,
                                   struct error *err)
 {
-    static const char *const real_options[] = {
-        "attention.clamp_kqv",
-        "attention.max_alibi_bias",
-        "attn_logit_softcapping",
-        "final_logit_softcapping",
-        "logit_scale",
-        "residual_scale",
-        "embedding_scale",
-        "attention.temperature_scale",
+    static const struct {
+        const char *name;
+        unsigned option; /* that reads it */
+    } real_options[] = {
+        {"attention.clamp_kqv", 0},
+        {"attention.max_alibi_bias", 0},
+        {"attn_logit_softcapping", 0},
+        {"final_logit_softcapping", 0},
+        {"logit_scale", MODEL_SHAPE_SCALES},
+        {"residual_scale", MODEL_SHAPE_SCALES},
+        {"embedding_scale", MODEL_SHAPE_SCALES},
+        {"attention.temperature_scale", MODEL_SHAPE_TEMPERATURE},
     };
     const struct shape_reader *reader = &r->reader;
     for (size_t i = 0; i < ARRAY_LEN(real_options); i++) {
-        const struct shape_key key = shape_reader_key(reader, real_options[i]);
+        const struct shape_key key = shape_reader_key(reader, real_options[i].name);
         double value = 0;
         TRY(gguf_get_f64_or(reader->file, key.text, 0, &value, err));
-        if (value != 0)
+        if (value != 0 && !(real_options[i].option & r->options))
             return error_set(err, E_UNSUPPORTED, "%s = %g: holt does not do this", key.text, value);
     }
     bool is_causal = true;
@@ -228,7 +231,7 @@ static enum status read_experts(const struct shape_reader *reader, struct expert
     if (scoring > EXPERT_SCORING_SOFTMAX_OF_SELECTED)
         return error_set(err, E_UNSUPPORTED, "%s.expert_gating_func is %" PRIu32 " (0 to %d)",
                          reader->arch, scoring, (int)EXPERT_SCORING_SOFTMAX_OF_SELECTED);
-    e->scoring = scoring ? (enum expert_scoring)scoring : EXPERT_SCORING_SOFTMAX;
+    e->scoring = (enum expert_scoring)scoring;
     double scale = 0;
     TRY(shape_reader_flag(reader, "expert_weights_norm", false, &e->normalizes, err));
     TRY(shape_reader_real(reader, "expert_weights_scale", 0, 0, 1e6, &scale, err));
@@ -309,9 +312,37 @@ static enum status read_sizes(const struct reading *r, struct model_shape *s, st
     return shape_reader_count(reader, "embedding_length", 0, MODEL_EMBD_MAX, &s->embd_dim, err);
 }
 
+/* A factor that is 1 when its key is missing or 0. */
+static enum status read_scale(const struct reading *r, const char *name, float *out,
+                              struct error *err)
+{
+    double value = 0;
+    TRY(shape_reader_real(&r->reader, name, 0, 0, 1e6, &value, err));
+    *out = value != 0 ? (float)value : 1.0f;
+    return OK;
+}
+
+static enum status read_scales(const struct reading *r, struct model_shape *s, struct error *err)
+{
+    s->embedding_scale = s->residual_scale = s->logit_scale = 1.0f;
+    if (has_option(r, MODEL_SHAPE_SCALES)) {
+        TRY(read_scale(r, "embedding_scale", &s->embedding_scale, err));
+        TRY(read_scale(r, "residual_scale", &s->residual_scale, err));
+        TRY(read_scale(r, "logit_scale", &s->logit_scale, err));
+    }
+    if (has_option(r, MODEL_SHAPE_TEMPERATURE)) {
+        TRY(shape_reader_real(&r->reader, "attention.temperature_scale", 0, -1e3, 1e3,
+                              &s->temperature_scale, err));
+        s->temperature_length = s->rope[0].original_context;
+    }
+    return OK;
+}
+
 static enum status read_epsilon(const struct reading *r, struct model_shape *s, struct error *err)
 {
-    const struct shape_key key = shape_reader_key(&r->reader, "attention.layer_norm_rms_epsilon");
+    const struct shape_key key = shape_reader_key(
+        &r->reader, has_option(r, MODEL_SHAPE_LAYER_NORM) ? "attention.layer_norm_epsilon"
+                                                          : "attention.layer_norm_rms_epsilon");
     double epsilon = 0;
     TRY(gguf_get_f64_or(r->reader.file, key.text, 0, &epsilon, err));
     s->norm_epsilon = (float)epsilon;
@@ -331,8 +362,66 @@ enum status model_shape_read(const struct gguf *file, const char *arch, unsigned
     TRY(read_feed_forward(&r, out, err));
     TRY(read_heads(&r, out, err));
     TRY(read_rope(&r, out, err));
+    TRY(read_scales(&r, out, err));
     TRY(read_epsilon(&r, out, err));
     return read_vocab_size(&r.reader, out, err);
+}
+
+/* ---------------------------------------------------------------- what families add */
+
+/* Which layers attend in a window: flags, or a period. */
+static enum status read_window_pattern(const struct shape_reader *reader, uint32_t period,
+                                       uint32_t window, struct model_shape *s, struct error *err)
+{
+    static const char *const name = "attention.sliding_window_pattern";
+    struct gguf_array flags = {0};
+    const struct shape_key key = shape_reader_key(reader, name);
+    const bool has_flags =
+        gguf_has(reader->file, key.text) &&
+        gguf_get_array(reader->file, key.text, GGUF_ARRAY_INT, &flags, NULL) == OK;
+    if (has_flags && flags.count < s->layer_count)
+        return error_set(err, E_FORMAT, "%s has %zu values for %" PRIu32 " layers", key.text,
+                         flags.count, s->layer_count);
+    if (!has_flags)
+        TRY(shape_reader_number(reader, name, period, MODEL_LAYERS_MAX, &period, err));
+    for (uint32_t i = 0; i < s->layer_count; i++) {
+        const bool is_windowed =
+            has_flags ? gguf_array_i64(&flags, i) != 0 : period == 0 || i % period != period - 1;
+        s->layers[i].window = is_windowed ? window : 0;
+    }
+    return OK;
+}
+
+enum status model_shape_windows(const struct gguf *file, const char *arch, uint32_t period,
+                                double window_base, struct model_shape *s, struct error *err)
+{
+    const struct shape_reader reader = {.file = file, .arch = arch};
+    const double base = s->rope[0].base;
+    uint32_t window = 0;
+    TRY(shape_reader_number(&reader, "attention.sliding_window", 0, UINT32_MAX, &window, err));
+    if (window == 0)
+        return OK;
+    TRY(read_window_pattern(&reader, period, window, s, err));
+    struct rope_shape *rope = &s->rope[1];
+    *rope = s->rope[0];
+    TRY(shape_reader_real(&reader, "rope.freq_base_swa", window_base != 0 ? window_base : base, 1.0,
+                          1e15, &rope->base, err));
+    if (window_base != 0)
+        rope->scaling = ROPE_SCALING_NONE;
+    else if (rope->base == base)
+        return OK;
+    s->rope_count = 2;
+    for (uint32_t i = 0; i < s->layer_count; i++)
+        s->layers[i].rope = s->layers[i].window ? 1 : 0;
+    return OK;
+}
+
+enum status model_shape_need_experts(const struct model_shape *s, const char *arch,
+                                     struct error *err)
+{
+    if (s->experts.count == 0)
+        return error_set(err, E_FORMAT, "the model file lacks the number %s.expert_count", arch);
+    return OK;
 }
 
 static uint32_t larger(uint32_t a, uint32_t b)
@@ -343,10 +432,15 @@ static uint32_t larger(uint32_t a, uint32_t b)
 enum status model_shape_finish(struct model_shape *s, const char *arch, struct error *err)
 {
     s->head_count_max = s->kv_head_count_max = s->kv_layer_count = 0;
+    s->recurrent.layer_count = 0;
     s->ffn_dim_max = s->experts.shared_ffn_dim;
+    if (s->experts.scoring == EXPERT_SCORING_UNSET)
+        s->experts.scoring = EXPERT_SCORING_SOFTMAX;
     for (uint32_t i = 0; i < s->block_count; i++) {
         struct layer_shape *layer = &s->layers[i];
         s->ffn_dim_max = larger(s->ffn_dim_max, layer->ffn_dim);
+        if (layer->mixer == LAYER_MIXER_RECURRENT)
+            layer->recurrent_layer = s->recurrent.layer_count++;
         if (layer->mixer != LAYER_MIXER_ATTENTION)
             continue;
         s->head_count_max = larger(s->head_count_max, layer->head_count);

@@ -16,6 +16,8 @@
 #include "base/error.h"
 #include "base/str.h"
 
+#include "model/recurrent_shape.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -63,8 +65,8 @@ struct rope_shape {
 /* What a layer does first: mixes tokens ... */
 enum layer_mixer {
     LAYER_MIXER_ATTENTION, /* the only one with keys and values */
-    LAYER_MIXER_RECURRENT,
-    LAYER_MIXER_LINEAR, /* one matrix (deci) */
+    LAYER_MIXER_RECURRENT, /* by a state of fixed size; see recurrent_shape.h */
+    LAYER_MIXER_LINEAR,    /* one matrix (deci) */
     LAYER_MIXER_NONE,
 };
 
@@ -76,12 +78,13 @@ enum { LAYER_ROPE_NONE = -1 };
 struct layer_shape {
     enum layer_mixer mixer;
     enum layer_ffn ffn;
-    uint32_t head_count;    /* of queries; 0 without attention */
-    uint32_t kv_head_count; /* divides head_count */
-    uint32_t ffn_dim;       /* of a dense feed-forward part */
-    uint32_t window;        /* a token sees the newest `window` ones, itself included; 0: all */
-    int rope;               /* index in model_shape.rope; LAYER_ROPE_NONE: nothing rotates */
-    uint32_t kv_layer;      /* number among the layers with attention; see kv_view.h */
+    uint32_t head_count;      /* of queries; 0 without attention */
+    uint32_t kv_head_count;   /* divides head_count */
+    uint32_t ffn_dim;         /* of a dense feed-forward part */
+    uint32_t window;          /* a token sees the newest `window` ones, itself included; 0: all */
+    int rope;                 /* index in model_shape.rope; LAYER_ROPE_NONE: nothing rotates */
+    uint32_t kv_layer;        /* number among the layers with attention; see kv_view.h */
+    uint32_t recurrent_layer; /* number among the recurrent layers */
 };
 
 /* What a feed-forward part does with gate * x and up * x, element by element. */
@@ -94,7 +97,7 @@ enum ffn_activation {
 
 /* How the products of the router become weights; numbered as in expert_gating_func. */
 enum expert_scoring {
-    EXPERT_SCORING_NONE = 0, /* the products themselves */
+    EXPERT_SCORING_UNSET = 0, /* the file does not say: what the family does, else softmax */
     EXPERT_SCORING_SOFTMAX = 1,
     EXPERT_SCORING_SIGMOID = 2,
     EXPERT_SCORING_SOFTMAX_OF_SELECTED = 3,
@@ -105,11 +108,20 @@ struct experts_shape {
     uint32_t used_count;
     uint32_t ffn_dim;
     uint32_t shared_ffn_dim; /* of the shared expert; 0: none */
+    uint32_t latent_dim;     /* numbers that the chosen experts see; 0: embd_dim */
     uint32_t group_count;    /* at least 1; divides count */
     uint32_t group_used_count;
     enum expert_scoring scoring;
     bool normalizes; /* weights are divided by their sum */
     float scale;     /* then multiplied by this */
+};
+
+/* Latent attention (DeepSeek): what the projections compute before and after absorption. */
+struct latent_shape {
+    uint32_t kv_rank;    /* numbers of a token that keys and values are made of; 0: not latent */
+    uint32_t query_rank; /* 0: queries are made directly */
+    uint32_t still_dim;  /* of a query head that does not rotate */
+    uint32_t value_dim;  /* of a head after wv_b */
 };
 
 struct model_shape {
@@ -122,11 +134,19 @@ struct model_shape {
     uint32_t vocab_size;     /* rows of token_embd.weight */
     uint32_t context_length; /* what the model was trained for */
     float norm_epsilon;
-    float attention_scale; /* multiplies q . k */
+    float attention_scale;       /* multiplies q . k */
+    float attention_softcap;     /* of scores; 0: none */
+    double temperature_scale;    /* of queries by position, see op_temperature(); 0: none */
+    uint32_t temperature_length; /* not 0 with a scale */
+    float embedding_scale;       /* multiplies the embeddings; 1: none */
+    float residual_scale;        /* multiplies what each half of a layer adds; 1: none */
+    float logit_scale;           /* multiplies the logits; 1: none */
     enum ffn_activation activation;
     struct rope_shape rope[MODEL_ROPES_MAX];
     uint32_t rope_count;
     struct experts_shape experts;
+    struct recurrent_shape recurrent;
+    struct latent_shape latent;
     struct layer_shape layers[MODEL_LAYERS_MAX]; /* [block_count] */
     uint32_t scratch_columns[MODEL_SCRATCH_MAX]; /* rows a family asks for; forward.h */
 
@@ -145,6 +165,9 @@ enum model_shape_option {
     MODEL_SHAPE_EXPERTS = 1 << 2,
     MODEL_SHAPE_NEXTN = 1 << 3,     /* blocks for speculation behind the layers */
     MODEL_SHAPE_VALUE_DIM = 1 << 4, /* values need not be as long as keys */
+    MODEL_SHAPE_TEMPERATURE = 1 << 5,
+    MODEL_SHAPE_SCALES = 1 << 6,     /* of embeddings, halves and logits */
+    MODEL_SHAPE_LAYER_NORM = 1 << 7, /* the epsilon is layer_norm_epsilon */
 };
 
 /* Reads the keys that every transformer of the llama kind has; `arch` is the key prefix, `options`
@@ -153,6 +176,18 @@ enum model_shape_option {
  * E_FORMAT: missing or impossible; E_LIMIT: beyond a _MAX; E_UNSUPPORTED: valid, but not done. */
 MUST_USE enum status model_shape_read(const struct gguf *file, const char *arch, unsigned options,
                                       struct model_shape *out, struct error *err);
+
+/* Gives layers their windows: attention.sliding_window_pattern says which have one, as a flag per
+ * layer or as a period n (of n layers the last has none); `period` when the key is missing. Where
+ * rope.freq_base_swa says so they rotate by a base of their own; with `window_base` (its value when
+ * the key is missing; 0: that of the others) also without scaling. */
+MUST_USE enum status model_shape_windows(const struct gguf *file, const char *arch, uint32_t period,
+                                         double window_base, struct model_shape *shape,
+                                         struct error *err);
+
+/* E_FORMAT when a model that cannot do without experts has none. */
+MUST_USE enum status model_shape_need_experts(const struct model_shape *shape, const char *arch,
+                                              struct error *err);
 
 /* Numbers the layers that attend, takes the largest sizes, and checks what every step relies on. */
 MUST_USE enum status model_shape_finish(struct model_shape *shape, const char *arch,

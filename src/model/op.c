@@ -2,6 +2,7 @@
 
 #include "base/attr.h"
 #include "base/check.h"
+#include "kernel/exact_math.h"
 #include "model/model.h"
 #include "model/op_rows.h"
 #include "os/worker_pool.h"
@@ -56,6 +57,7 @@ void op_embed(struct forward *f, const struct weight *table, float *out)
 struct norm_args {
     const float *x;
     const float *weight;
+    const float *bias; /* of a layer norm */
     float *out;
 };
 
@@ -75,9 +77,27 @@ void op_norm(struct forward *f, const float *x, const float *weight, float *out)
     op_rows_run(f, f->model->shape.embd_dim, norm_rows, &args);
 }
 
+static void layer_norm_rows(struct forward *f, uint32_t begin, uint32_t end, const void *args)
+{
+    const struct norm_args *a = args;
+    const struct model_shape *s = &f->model->shape;
+    const size_t stride = forward_stride(s->embd_dim);
+    for (uint32_t i = begin; i < end; i++)
+        f->kernels->layer_norm(a->x + i * stride, a->weight, a->bias, s->embd_dim, s->norm_epsilon,
+                               a->out + i * stride);
+}
+
+void op_layer_norm(struct forward *f, const float *x, const float *weight, const float *bias,
+                   float *out)
+{
+    const struct norm_args args = {.x = x, .weight = weight, .bias = bias, .out = out};
+    op_rows_run(f, f->model->shape.embd_dim, layer_norm_rows, &args);
+}
+
 struct add_args {
     const float *x;
     uint32_t columns;
+    float scale;
     float *sum;
 };
 
@@ -85,14 +105,40 @@ static void add_rows(struct forward *f, uint32_t begin, uint32_t end, const void
 {
     const struct add_args *a = args;
     const size_t stride = forward_stride(a->columns);
-    for (uint32_t i = begin; i < end; i++)
-        f->kernels->add(a->sum + i * stride, a->x + i * stride, a->columns, a->sum + i * stride);
+    for (uint32_t i = begin; i < end; i++) {
+        const float *x = a->x + i * stride;
+        float *sum = a->sum + i * stride;
+        if (a->scale == 1.0f)
+            f->kernels->add(sum, x, a->columns, sum);
+        else
+            f->kernels->add_scaled(x, a->scale, a->columns, sum);
+    }
 }
 
-void op_add(struct forward *f, const float *x, uint32_t columns, float *sum)
+void op_add(struct forward *f, const float *x, uint32_t columns, float scale, float *sum)
 {
-    const struct add_args args = {.x = x, .columns = columns, .sum = sum};
+    const struct add_args args = {.x = x, .columns = columns, .scale = scale, .sum = sum};
     op_rows_run(f, columns, add_rows, &args);
+}
+
+static void scale_values(float *x, size_t n, float scale)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] *= scale;
+}
+
+static void scale_rows(struct forward *f, uint32_t begin, uint32_t end, const void *args)
+{
+    const struct add_args *a = args;
+    (void)f;
+    for (uint32_t i = begin; i < end; i++)
+        scale_values(a->sum + i * forward_stride(a->columns), a->columns, a->scale);
+}
+
+void op_scale(struct forward *f, float *x, uint32_t columns, float scale)
+{
+    const struct add_args args = {.columns = columns, .scale = scale, .sum = x};
+    op_rows_run(f, columns, scale_rows, &args);
 }
 
 /* ---------------------------------------------------------------- heads */
@@ -146,6 +192,25 @@ void op_rope(struct forward *f, uint32_t layer, struct op_heads heads)
                                     .turn = rope->style == ROPE_PAIRS ? f->kernels->rope_pairs
                                                                       : f->kernels->rope_halves};
     op_rows_run(f, (size_t)heads.head_count * heads.head_dim, rope_rows, &args);
+}
+
+static void temperature_rows(struct forward *f, uint32_t begin, uint32_t end, const void *args)
+{
+    const struct op_heads *heads = args;
+    const struct model_shape *s = &f->model->shape;
+    for (uint32_t i = begin; i < end; i++) {
+        const double passed = (double)(f->rows[i].position / s->temperature_length);
+        const double scale = 1.0 + s->temperature_scale * exact_math_log(passed + 1.0);
+        for (uint32_t h = 0; h < heads->head_count; h++)
+            scale_values(heads->x + i * heads->row_stride + (size_t)h * heads->head_stride,
+                         heads->head_dim, (float)scale);
+    }
+}
+
+void op_temperature(struct forward *f, struct op_heads heads)
+{
+    if (f->model->shape.temperature_scale != 0)
+        op_rows_run(f, (size_t)heads.head_count * heads.head_dim, temperature_rows, &heads);
 }
 
 /* ---------------------------------------------------------------- wanted rows */

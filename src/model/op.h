@@ -30,6 +30,10 @@ void op_embed(struct forward *f, const struct weight *table, float *out);
 /* out[row] = RMS norm of x[row], times weight; [rows][embd_dim]. */
 void op_norm(struct forward *f, const float *x, const float *weight, float *out);
 
+/* out[row] = layer norm of x[row], times weight, plus bias; [rows][embd_dim]. */
+void op_layer_norm(struct forward *f, const float *x, const float *weight, const float *bias,
+                   float *out);
+
 /* Heads inside rows: head h of row i is head_dim floats at x + i * row_stride + h * head_stride. */
 struct op_heads {
     float *x;
@@ -49,6 +53,22 @@ static inline struct op_heads op_heads(float *x, uint32_t head_count, uint32_t h
                              .head_dim = head_dim};
 }
 
+/* Numbers [begin, begin + count) of each head. */
+static inline struct op_heads op_heads_part(struct op_heads heads, uint32_t begin, uint32_t count)
+{
+    heads.x += begin;
+    heads.head_dim = count;
+    return heads;
+}
+
+/* to = from, for all rows; as many heads of the same length. */
+void op_heads_copy(struct forward *f, struct op_heads from, struct op_heads to);
+
+/* out = W * in for each head, with a slice of `stack` for each; with `is_transposed` its transpose.
+ * Needs shape.latent; in and out must not overlap. */
+void op_head_products(struct forward *f, const struct weight *stack, bool is_transposed,
+                      struct op_heads in, struct op_heads out);
+
 /* RMS norm of each head on its own, in place, times weight [head_dim] (NULL: 1). */
 void op_norm_heads(struct forward *f, struct op_heads heads, const float *weight);
 
@@ -63,7 +83,7 @@ void op_product_add(struct forward *f, const float *input, const struct weight *
 /* out[row] (+)= down * activation(gate * input[row], up * input[row]), biases included; the
  * activation is the shape's. [rows][w->down.row_count]. With `adds` the result is added to out,
  * after it was multiplied by row_scales[row] (NULL: 1). Uses f->gate, f->up and f->normed, which
- * may be the input, and must not be out. */
+ * may be the input; out may be f->normed unless `adds`. */
 struct op_ffn {
     const float *input;
     const struct ffn_weights *weights;
@@ -73,12 +93,19 @@ struct op_ffn {
 };
 void op_ffn(struct forward *f, const struct op_ffn *args);
 
-/* sum[row] += x[row], [rows][columns]. */
-void op_add(struct forward *f, const float *x, uint32_t columns, float *sum);
+/* sum[row] += scale * x[row], [rows][columns]; by a plain addition when the scale is 1. */
+void op_add(struct forward *f, const float *x, uint32_t columns, float scale, float *sum);
+
+/* x[row] *= scale, [rows][columns]. */
+void op_scale(struct forward *f, float *x, uint32_t columns, float scale);
 
 /* Rotates heads by each row's position, as the layer's shape says; without rotation it does
  * nothing. */
 void op_rope(struct forward *f, uint32_t layer, struct op_heads heads);
+
+/* Multiplies heads by 1 + temperature_scale * log(floor(position / temperature_length) + 1), the
+ * attention temperature of Llama 4; without a scale in the shape it does nothing. */
+void op_temperature(struct forward *f, struct op_heads heads);
 
 /* Writes f->k and f->v (unless values lie in the keys) of every row into the pages of its
  * sequence. */

@@ -1,8 +1,8 @@
 /*
  * The attention of op.h: keys and values go into their pages first and are always read back from
- * there. Work is cut into (tile of rows, key head); when that gives fewer pieces than threads, as
- * in decode of one sequence on many cores, the spans of each piece are computed apart and merged
- * in ascending order, which gives the same bits.
+ * there. Work is cut into (tile of rows, key head, some of its query heads); when that gives fewer
+ * pieces than threads, as in decode of one sequence on many cores, the spans of each piece are
+ * computed apart and merged in ascending order, which gives the same bits.
  */
 #include "base/check.h"
 #include "model/model.h"
@@ -74,6 +74,10 @@ void op_kv_store(struct forward *f, uint32_t layer)
 struct attend_job {
     struct forward *f;
     const struct layer_shape *layer;
+    const float *sinks; /* [head_count] or NULL */
+    uint32_t group;     /* query heads of one key head */
+    uint32_t parts;     /* pieces that a group is cut into */
+    size_t piece_count;
     uint32_t span_count_max; /* spans of the longest row; used when spans are computed apart */
     atomic_size_t next_piece;
 };
@@ -83,33 +87,41 @@ static enum kernel_kv kernel_kind(const struct forward *f)
     return f->kv->kind == KV_KIND_F16 ? KERNEL_KV_F16 : KERNEL_KV_F32;
 }
 
-/* The kernel call of piece `index`: a tile of rows and one key head with its query heads. */
+/* The kernel call of piece `index`. */
 static struct kernel_attend_args attend_args(const struct attend_job *job, size_t index)
 {
     const struct forward *f = job->f;
     const struct model_shape *s = &f->model->shape;
     const struct layer_shape *layer = job->layer;
-    const struct forward_tile *tile = &f->tiles[index / layer->kv_head_count];
+    const size_t heads_index = index / job->parts;
+    const struct forward_tile *tile = &f->tiles[heads_index / layer->kv_head_count];
     const struct forward_row *row = &f->rows[tile->row_first];
-    const uint32_t head = (uint32_t)(index % layer->kv_head_count);
-    const size_t group = layer->head_count / layer->kv_head_count;
+    const uint32_t kv_head = (uint32_t)(heads_index % layer->kv_head_count);
+    const size_t in_group = index % job->parts * FORWARD_TILE_HEADS_MAX;
+    const size_t left = job->group - in_group;
+    const size_t head = kv_head * job->group + in_group;
     const size_t query_stride = forward_stride((size_t)layer->head_count * s->head_dim);
     const size_t out_stride = forward_stride((size_t)layer->head_count * s->value_dim);
     const unsigned char *page = kv_view_page(f->kv, layer->kv_layer, 0);
     return (struct kernel_attend_args){
-        .queries = f->q + tile->row_first * query_stride + head * group * s->head_dim,
-        .keys = page + key_offset(f, head),
-        .values = page + value_offset(f, layer->kv_head_count, head),
+        .queries = f->q + tile->row_first * query_stride + head * s->head_dim,
+        .keys = page + key_offset(f, kv_head),
+        .values = page + value_offset(f, layer->kv_head_count, kv_head),
         .pages = row->pages,
-        .out = f->mixed + tile->row_first * out_stride + head * group * s->value_dim,
+        .sinks = job->sinks ? job->sinks + head : NULL,
+        .out = f->mixed + tile->row_first * out_stride + head * s->value_dim,
         .query_stride = query_stride,
         .out_stride = out_stride,
         .page_bytes = f->kv->layers[layer->kv_layer].page_bytes,
         .key_count = (size_t)row->position + 1,
         .token_count = tile->row_count,
-        .head_count = group,
+        .head_count = left < FORWARD_TILE_HEADS_MAX ? left : FORWARD_TILE_HEADS_MAX,
         .head_dim = s->head_dim,
+        .value_dim = s->value_dim,
+        .value_stride = s->values_in_keys ? s->head_dim : s->value_dim,
+        .window = layer->window,
         .scale = s->attention_scale,
+        .softcap = s->attention_softcap,
     };
 }
 
@@ -119,13 +131,12 @@ static void attend_worker(unsigned index, unsigned count, void *context)
     (void)count;
     struct attend_job *job = context;
     struct forward *f = job->f;
-    const size_t piece_count = (size_t)f->tile_count * job->layer->kv_head_count;
     float *scratch = f->attend_scratch + index * forward_stride(f->attend_floats);
     for (;;) {
         const size_t taken = atomic_fetch_add_explicit(&job->next_piece, 1, memory_order_relaxed);
-        if (taken >= piece_count)
+        if (taken >= job->piece_count)
             return;
-        const struct kernel_attend_args args = attend_args(job, piece_count - 1 - taken);
+        const struct kernel_attend_args args = attend_args(job, job->piece_count - 1 - taken);
         kernel_table_attend(f->kernels, kernel_kind(f), &args, scratch);
     }
 }
@@ -135,9 +146,8 @@ static void attend_spans_worker(unsigned index, unsigned count, void *context)
 {
     const struct attend_job *job = context;
     struct forward *f = job->f;
-    const size_t piece_count = (size_t)f->tile_count * job->layer->kv_head_count;
     const size_t spans_max = job->span_count_max;
-    for (size_t i = index; i < piece_count * spans_max; i += count) {
+    for (size_t i = index; i < job->piece_count * spans_max; i += count) {
         const struct kernel_attend_args args = attend_args(job, i / spans_max);
         const size_t stride = forward_stride(kernel_table_partial_floats(&args));
         if (i % spans_max < kernel_table_span_count(&args))
@@ -145,26 +155,28 @@ static void attend_spans_worker(unsigned index, unsigned count, void *context)
                                                     f->span_partials + i * stride);
     }
     worker_pool_barrier(f->workers);
-    for (size_t i = index; i < piece_count; i += count) {
+    for (size_t i = index; i < job->piece_count; i += count) {
         const struct kernel_attend_args args = attend_args(job, i);
         const size_t stride = forward_stride(kernel_table_partial_floats(&args));
         const float *partials = f->span_partials + i * spans_max * stride;
         float *state = f->attend_scratch + index * forward_stride(f->attend_floats);
-        for (size_t span = 0; span < kernel_table_span_count(&args); span++)
+        size_t span = kernel_table_span_first(&args);
+        for (; span < kernel_table_span_count(&args); span++)
             f->kernels->attend_merge(&args, span, partials + span * stride, state);
         kernel_table_attend_finish(&args, state);
     }
 }
 
 /* Keys all rows see together, and the longest row's; how many rows share a tile in *out_shared. */
-static size_t count_keys(const struct forward *f, uint32_t *out_longest, bool *out_shared)
+static size_t count_keys(const struct forward *f, uint32_t window, uint32_t *out_longest,
+                         bool *out_shared)
 {
     size_t keys = 0;
     *out_longest = 0;
     *out_shared = f->tile_count != f->row_count;
     for (uint32_t i = 0; i < f->row_count; i++) {
         const uint32_t seen = f->rows[i].position + 1;
-        keys += seen;
+        keys += window && window < seen ? window : seen;
         *out_longest = seen > *out_longest ? seen : *out_longest;
     }
     return keys;
@@ -176,16 +188,25 @@ void op_attend(struct forward *f, uint32_t layer)
         return;
     const struct model_shape *s = &f->model->shape;
     const struct layer_shape *shape = &s->layers[layer];
-    struct attend_job job = {.f = f, .layer = shape};
+    const uint32_t group = shape->head_count / shape->kv_head_count;
+    const uint32_t parts = (group + FORWARD_TILE_HEADS_MAX - 1) / FORWARD_TILE_HEADS_MAX;
+    struct attend_job job = {
+        .f = f,
+        .layer = shape,
+        .sinks = f->model->layers[layer].sinks,
+        .group = group,
+        .parts = parts,
+        .piece_count = (size_t)f->tile_count * shape->kv_head_count * parts,
+    };
     uint32_t longest = 0;
     bool tiles_are_shared = false;
-    const size_t keys = count_keys(f, &longest, &tiles_are_shared);
+    const size_t keys = count_keys(f, shape->window, &longest, &tiles_are_shared);
     job.span_count_max = (longest + KERNEL_SPAN_TOKENS - 1) / KERNEL_SPAN_TOKENS;
     DCHECK(job.span_count_max <= forward_spans_max(&f->config));
-    const size_t piece_count = (size_t)f->tile_count * shape->kv_head_count;
     if (keys * shape->head_count * s->head_dim < OP_ROWS_VALUES_MIN)
         attend_worker(0, 1, &job);
-    else if (piece_count < f->config.thread_count && job.span_count_max > 1 && !tiles_are_shared)
+    else if (job.piece_count < f->config.thread_count && job.span_count_max > 1 &&
+             !tiles_are_shared)
         worker_pool_run(f->workers, attend_spans_worker, &job);
     else
         worker_pool_run(f->workers, attend_worker, &job);

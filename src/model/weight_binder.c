@@ -99,8 +99,11 @@ static enum status bind_vector(struct weight_binder *bind, const char *name,
     float *values = arena_alloc_array(&bind->model->memory, count, sizeof(*values));
     if (!values)
         return error_set(err, E_NO_MEMORY, "no memory for the tensor %s", name);
-    for (size_t i = 0; i < count; i++)
-        values[i] = element(tensor, i);
+    for (size_t i = 0; i < count; i++) {
+        const size_t row = i / spec->columns;
+        const size_t column = i % spec->columns;
+        values[spec->is_transposed ? column * rows + row : i] = element(tensor, i);
+    }
     *spec->vector = values;
     return OK;
 }
@@ -126,6 +129,13 @@ static uint64_t multiply_adds_of(const struct weight_binder_spec *spec)
 {
     const uint32_t slices = spec->slices ? spec->slices : 1;
     return (uint64_t)spec->rows * spec->columns * (spec->slices_used ? spec->slices_used : slices);
+}
+
+bool weight_binder_has(const struct weight_binder *bind, uint32_t layer, const char *name)
+{
+    char whole[NAME_LEN_MAX];
+    snprintf(whole, sizeof(whole), "blk.%" PRIu32 ".%s", layer, name);
+    return gguf_find_tensor(bind->file, whole) != NULL;
 }
 
 enum status weight_binder_layer(struct weight_binder *bind, uint32_t layer,
@@ -159,7 +169,7 @@ enum status weight_binder_pair(struct weight_binder *bind, uint32_t layer,
     return OK;
 }
 
-enum status weight_binder_outer(struct weight_binder *bind, struct error *err)
+enum status weight_binder_outer(struct weight_binder *bind, bool has_norm_bias, struct error *err)
 {
     struct model *model = bind->model;
     const struct model_shape *s = &model->shape;
@@ -168,14 +178,18 @@ enum status weight_binder_outer(struct weight_binder *bind, struct error *err)
          .matrix = &model->token_embd,
          .columns = s->embd_dim,
          .rows = s->vocab_size},
-        {.name = "output_norm.weight", .vector = &model->output_norm, .columns = s->embd_dim},
+        {.name = bind->output_norm ? bind->output_norm : "output_norm.weight",
+         .vector = &model->output_norm,
+         .columns = s->embd_dim},
         {.name = "output.weight",
          .matrix = &model->output,
          .columns = s->embd_dim,
          .rows = s->vocab_size,
          .is_optional = true},
+        {.name = "output_norm.bias", .vector = &model->output_norm_bias, .columns = s->embd_dim},
     };
-    for (size_t i = 0; i < ARRAY_LEN(specs); i++)
+    const size_t count = ARRAY_LEN(specs) - (has_norm_bias ? 0 : 1);
+    for (size_t i = 0; i < count; i++)
         TRY(bind_tensor(bind, specs[i].name, &specs[i], err));
     if (!model->output.data)
         model->output = model->token_embd;

@@ -26,9 +26,10 @@ struct weight;
 struct weight_binder {
     const struct gguf *file;
     struct model *model;
-    struct hash_map bound; /* names taken so far */
-    bool counts_only;      /* vectors are checked and counted, not converted: they stay NULL */
-    uint64_t vector_bytes; /* of the vectors bound so far, as floats */
+    struct hash_map bound;   /* names taken so far */
+    const char *output_norm; /* name of that tensor; NULL: output_norm.weight */
+    bool counts_only;        /* vectors are checked and counted, not converted: they stay NULL */
+    uint64_t vector_bytes;   /* of the vectors bound so far, as floats */
 };
 
 /* One tensor: exactly one of `matrix` and `vector` is set. */
@@ -41,16 +42,21 @@ struct weight_binder_spec {
     uint32_t slices;      /* of a matrix with three dimensions; 0: it has two */
     uint32_t slices_used; /* by one token, for counting work; 0: all */
     bool is_optional;     /* stays NULL or zeroed when the file lacks it */
+    bool is_transposed;   /* a vector becomes [columns][rows] */
 };
+
+/* Whether the file has a tensor "blk.<layer>.<name>". */
+bool weight_binder_has(const struct weight_binder *bind, uint32_t layer, const char *name);
 
 /* Binds tensors "blk.<layer>.<name>". */
 MUST_USE enum status weight_binder_layer(struct weight_binder *bind, uint32_t layer,
                                          const struct weight_binder_spec *specs, size_t count,
                                          struct error *err);
 
-/* Binds token_embd, output_norm and output; without output.weight the model is tied and
- * token_embd serves for both. */
-MUST_USE enum status weight_binder_outer(struct weight_binder *bind, struct error *err);
+/* Binds token_embd, output_norm (with its bias, if the family has one) and output; without
+ * output.weight the model is tied and token_embd serves for both. */
+MUST_USE enum status weight_binder_outer(struct weight_binder *bind, bool has_norm_bias,
+                                         struct error *err);
 
 /* Binds two matrices that lie in one tensor of 2 * rows rows, in every slice `first` before
  * `second`; otherwise as weight_binder_layer() with one spec, whose `matrix` is not used. */

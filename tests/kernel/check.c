@@ -115,12 +115,43 @@ size_t check_row_bytes(enum dtype dtype, size_t columns)
     return dtype_row_bytes(dtype_find(dtype), columns);
 }
 
-/* Where the halves of a block are. */
-static size_t scale_offsets(enum dtype dtype, size_t offsets[2])
+/* Where the halves of a block are: up to two, ended by -1. */
+static const struct {
+    enum dtype dtype;
+    int offsets[2];
+} halves[] = {
+    {DTYPE_Q4_0, {offsetof(struct block_q4_0, scale), -1}},
+    {DTYPE_Q4_1, {offsetof(struct block_q4_1, scale), offsetof(struct block_q4_1, min)}},
+    {DTYPE_Q5_0, {offsetof(struct block_q5_0, scale), -1}},
+    {DTYPE_Q5_1, {offsetof(struct block_q5_1, scale), offsetof(struct block_q5_1, min)}},
+    {DTYPE_Q8_0, {offsetof(struct block_q8_0, scale), -1}},
+    {DTYPE_IQ4_NL, {offsetof(struct block_iq4_nl, scale), -1}},
+    {DTYPE_Q2_K, {offsetof(struct block_q2_k, scale), offsetof(struct block_q2_k, min)}},
+    {DTYPE_Q3_K, {offsetof(struct block_q3_k, scale), -1}},
+    {DTYPE_Q4_K, {offsetof(struct block_q4_k, scale), offsetof(struct block_q4_k, min)}},
+    {DTYPE_Q5_K, {offsetof(struct block_q5_k, scale), offsetof(struct block_q5_k, min)}},
+    {DTYPE_Q6_K, {offsetof(struct block_q6_k, scale), -1}},
+    {DTYPE_IQ4_XS, {offsetof(struct block_iq4_xs, scale), -1}},
+    {DTYPE_TQ1_0, {offsetof(struct block_tq1_0, scale), -1}},
+    {DTYPE_TQ2_0, {offsetof(struct block_tq2_0, scale), -1}},
+    {DTYPE_IQ2_XXS, {offsetof(struct block_iq2_xxs, scale), -1}},
+    {DTYPE_IQ2_XS, {offsetof(struct block_iq2_xs, scale), -1}},
+    {DTYPE_IQ2_S, {offsetof(struct block_iq2_s, scale), -1}},
+    {DTYPE_IQ3_XXS, {offsetof(struct block_iq3_xxs, scale), -1}},
+    {DTYPE_IQ3_S, {offsetof(struct block_iq3_s, scale), -1}},
+    {DTYPE_IQ1_S, {offsetof(struct block_iq1_s, scale), -1}},
+    {DTYPE_MXFP4, {-1}}, /* any byte is a scale */
+    {DTYPE_NVFP4, {-1}},
+    {DTYPE_IQ1_M, {-1}}, /* its half is in pieces: infinities and NaNs are welcome */
+};
+
+static const int *half_offsets(enum dtype dtype)
 {
-    offsets[0] = dtype == DTYPE_Q6_K ? offsetof(struct block_q6_k, scale) : 0;
-    offsets[1] = offsetof(struct block_q4_k, min);
-    return dtype == DTYPE_Q4_K ? 2 : 1;
+    for (size_t i = 0; i < ARRAY_LEN(halves); i++)
+        if (halves[i].dtype == dtype)
+            return halves[i].offsets;
+    CHECK(!"a type without a row above");
+    return NULL;
 }
 
 void check_fill_weights(struct check *c, enum check_pattern pattern, enum dtype dtype, void *rows,
@@ -147,15 +178,17 @@ void check_fill_weights(struct check *c, enum check_pattern pattern, enum dtype 
     unsigned char *bytes = rows;
     for (size_t i = 0; i < size; i++)
         bytes[i] = fill_byte(c, pattern);
-    size_t offsets[2];
-    const size_t offset_count = scale_offsets(dtype, offsets);
+    const int *offsets = half_offsets(dtype);
     const size_t block_bytes = dtype_find(dtype)->block_bytes;
     for (size_t at = 0; at < size; at += block_bytes)
-        for (size_t i = 0; i < offset_count; i++) {
+        for (size_t i = 0; i < 2 && offsets[i] >= 0; i++) {
             uint16_t scale = 0;
             check_fill_halves(c, pattern, &scale, 1);
             memcpy(bytes + at + offsets[i], &scale, sizeof(scale));
         }
+    for (size_t at = 0; dtype == DTYPE_MXFP4 && pattern == CHECK_NORMAL && at < size;
+         at += block_bytes)
+        bytes[at] = (unsigned char)check_int(c, 110, 130); /* 2^-18 to 4: no subnormal sums */
 }
 
 /* ---------------------------------------------------------------- memory */

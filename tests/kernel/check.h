@@ -92,7 +92,9 @@ void check_quantize(struct check *c);
 void check_dequantize(struct check *c);
 void check_vector(struct check *c);
 void check_attend(struct check *c);
+void check_recurrent(struct check *c);
 
 void check_matmul_bench(struct check *c);
 void check_vector_bench(struct check *c);
 void check_attend_bench(struct check *c);
+void check_recurrent_bench(struct check *c);

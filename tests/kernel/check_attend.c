@@ -17,10 +17,16 @@ enum { TOKENS_MAX = 7, HEADS_MAX = 9, PAGES_MAX = 24 };
 struct attention {
     enum kernel_kv kind;
     size_t head_dim;
+    size_t value_dim;
+    bool values_in_keys;
+    size_t window;
+    float softcap;
+    bool has_sinks;
     size_t key_count;
     size_t token_count;
     size_t head_count;
     uint32_t *pages;
+    float *sinks;
     unsigned char *keys;
     unsigned char *values;
     float *queries;
@@ -41,11 +47,14 @@ static void attention_init(struct check *c, struct attention *a, enum check_patt
     const size_t element = a->kind == KERNEL_KV_F32 ? 4 : 2;
     const size_t keys = a->key_count + a->token_count - 1;
     const size_t page_count = (keys + KERNEL_PAGE_TOKENS - 1) / KERNEL_PAGE_TOKENS;
-    const size_t n = page_count * KERNEL_PAGE_TOKENS * a->head_dim;
-    a->page_bytes = KERNEL_PAGE_TOKENS * a->head_dim * element;
+    const size_t row = a->head_dim > a->value_dim ? a->head_dim : a->value_dim;
+    const size_t n = page_count * KERNEL_PAGE_TOKENS * row;
+    a->page_bytes = KERNEL_PAGE_TOKENS * row * element;
     a->pages = check_buffer(c, page_count * sizeof(uint32_t), 4);
     a->keys = check_buffer(c, n * element, element);
     a->values = check_buffer(c, n * element, element);
+    a->sinks = check_buffer(c, a->head_count * sizeof(float), 4);
+    check_fill_floats(c, CHECK_NORMAL, a->sinks, a->head_count);
     a->queries = check_buffer(c, a->token_count * a->head_count * a->head_dim * sizeof(float), 4);
     for (size_t i = 0; i < page_count; i++) { /* any order of pages */
         const size_t other = (size_t)check_int(c, 0, (int)i);
@@ -60,6 +69,7 @@ static void attention_init(struct check *c, struct attention *a, enum check_patt
 static void attention_done(struct check *c, struct attention *a)
 {
     check_free(c, a->queries);
+    check_free(c, a->sinks);
     check_free(c, a->values);
     check_free(c, a->keys);
     check_free(c, a->pages);
@@ -70,16 +80,21 @@ static struct kernel_attend_args args_of(const struct attention *a, float *out)
     return (struct kernel_attend_args){
         .queries = a->queries,
         .keys = a->keys,
-        .values = a->values,
+        .values = a->values_in_keys ? a->keys : a->values,
         .pages = a->pages,
+        .sinks = a->has_sinks ? a->sinks : NULL,
         .out = out,
         .query_stride = a->head_count * a->head_dim,
-        .out_stride = a->head_count * a->head_dim,
+        .out_stride = a->head_count * a->value_dim,
         .page_bytes = a->page_bytes,
         .key_count = a->key_count,
         .token_count = a->token_count,
         .head_count = a->head_count,
         .head_dim = a->head_dim,
+        .value_dim = a->value_dim,
+        .value_stride = a->values_in_keys ? a->head_dim : a->value_dim,
+        .window = a->window,
+        .softcap = a->softcap,
         .scale = 1.0f / sqrtf((float)a->head_dim),
     };
 }
@@ -87,23 +102,26 @@ static struct kernel_attend_args args_of(const struct attention *a, float *out)
 static void run(struct check *c, const struct kernel_table *table, const struct attention *a,
                 size_t token_begin, size_t token_end, float *out)
 {
-    struct kernel_attend_args args = args_of(a, out + token_begin * a->head_count * a->head_dim);
+    struct kernel_attend_args args = args_of(a, out + token_begin * a->head_count * a->value_dim);
     args.queries += token_begin * args.query_stride;
     args.key_count += token_begin;
     args.token_count = token_end - token_begin;
     float *scratch = check_buffer(
-        c, kernel_table_attend_bytes(args.token_count, args.head_count, args.head_dim), 64);
+        c, kernel_table_attend_bytes(args.token_count, args.head_count, args.value_dim), 64);
     kernel_table_attend(table, a->kind, &args, scratch);
     check_free(c, scratch);
 }
 
 static void check_one(struct check *c, struct attention *a, enum check_pattern pattern)
 {
-    check_case(c, "attend %s, head_dim %zu, %zu keys, %zu tokens, %zu heads, pattern %d",
-               a->kind == KERNEL_KV_F32 ? "f32" : "f16", a->head_dim, a->key_count, a->token_count,
-               a->head_count, (int)pattern);
+    check_case(c,
+               "attend %s, head_dim %zu, value_dim %zu%s, %zu keys, %zu tokens, %zu heads, window "
+               "%zu, softcap %g%s, pattern %d",
+               a->kind == KERNEL_KV_F32 ? "f32" : "f16", a->head_dim, a->value_dim,
+               a->values_in_keys ? " in keys" : "", a->key_count, a->token_count, a->head_count,
+               a->window, (double)a->softcap, a->has_sinks ? ", sinks" : "", (int)pattern);
     attention_init(c, a, pattern);
-    const size_t n = a->token_count * a->head_count * a->head_dim;
+    const size_t n = a->token_count * a->head_count * a->value_dim;
     float *want = check_buffer(c, n * sizeof(float), 4);
     float *got = check_buffer(c, n * sizeof(float), 4);
     for (size_t t = 0; t < a->token_count; t++) /* the reference one by one */
@@ -118,13 +136,41 @@ static void check_one(struct check *c, struct attention *a, enum check_pattern p
     attention_done(c, a);
 }
 
+/* What families add: windows that begin anywhere, capped scores, sinks, values of another length or
+ * inside the keys. */
+static void check_switches(struct check *c)
+{
+    static const size_t windows[] = {0, 1, 2, 16, 63, 64, 65, 128, 300, 511, 512, 513};
+    static const size_t dims[][2] = {{32, 32}, {48, 16},   {64, 128},
+                                     {18, 16}, {576, 512}, {160, 128}};
+    for (size_t w = 0; w < ARRAY_LEN(windows); w++)
+        for (size_t d = 0; d < ARRAY_LEN(dims); d++)
+            for (size_t k = 0; k < ARRAY_LEN(key_counts); k++) {
+                struct attention a = {.kind = (enum kernel_kv)check_int(c, 0, KERNEL_KV_COUNT - 1),
+                                      .head_dim = dims[d][0],
+                                      .value_dim = dims[d][1],
+                                      .window = windows[w],
+                                      .key_count = key_counts[k],
+                                      .softcap = check_int(c, 0, 1) ? 2.5f : 0.0f,
+                                      .has_sinks = check_int(c, 0, 1) == 1,
+                                      .token_count = (size_t)check_int(c, 1, TOKENS_MAX),
+                                      .head_count = (size_t)check_int(c, 1, 3)};
+                a.values_in_keys = a.value_dim <= a.head_dim && check_int(c, 0, 1) == 1;
+                if (a.head_dim > 200 && (k + w) % 4 != 0) /* the reference is slow */
+                    continue;
+                check_one(c, &a, CHECK_NORMAL);
+            }
+}
+
 void check_attend(struct check *c)
 {
+    check_switches(c);
     for (int kind = 0; kind < KERNEL_KV_COUNT; kind++)
         for (size_t d = 0; d < ARRAY_LEN(head_dims); d++)
             for (size_t k = 0; k < ARRAY_LEN(key_counts); k++) {
                 struct attention a = {.kind = (enum kernel_kv)kind,
                                       .head_dim = head_dims[d],
+                                      .value_dim = head_dims[d],
                                       .key_count = key_counts[k],
                                       .token_count = (size_t)check_int(c, 1, TOKENS_MAX),
                                       .head_count = (size_t)check_int(c, 1, HEADS_MAX)};
@@ -159,6 +205,7 @@ static void bench_one(struct check *c, enum kernel_kv kind, size_t keys, size_t 
 {
     struct attention a = {.kind = kind,
                           .head_dim = 128,
+                          .value_dim = 128,
                           .key_count = keys - tokens + 1,
                           .token_count = tokens,
                           .head_count = 4};

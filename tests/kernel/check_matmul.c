@@ -10,16 +10,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static const enum dtype dtypes[] = {DTYPE_F32,  DTYPE_F16,  DTYPE_BF16, DTYPE_Q8_0,
-                                    DTYPE_Q4_0, DTYPE_Q4_K, DTYPE_Q6_K};
-
 /* In blocks: one, odd numbers, around the lengths kernels are unrolled to, real rows. */
 static const size_t plain_columns[] = {1, 2, 15, 16, 17, 31, 32, 33, 100, 257, 576};
 static const size_t block_counts[] = {1,  2,  3,  4,  5,  7,  8,   9,   15,
                                       16, 17, 22, 31, 33, 90, 128, 129, 270};
 static const size_t super_block_counts[] = {1, 2, 3, 4, 5, 8, 9, 11, 130};
 static const size_t row_counts[] = {1, 2, 3, 7, 16, 17, 33, 70};
-static const size_t token_counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 19, 33};
+
+/* One of each line for a length and pattern: rows, a panel, several tiles. */
+static const size_t token_counts[][4] = {
+    {1, 1, 2, 2}, {3, 4, 5, 6}, {7, 8, 9, 12}, {13, 19, 24, 33}};
 
 enum { LONG_COLUMNS = 4000 };
 
@@ -136,18 +136,18 @@ static size_t pick(struct check *c, const size_t *from, size_t count)
 
 void check_matmul(struct check *c)
 {
-    for (size_t d = 0; d < ARRAY_LEN(dtypes); d++) {
-        const enum dtype dtype = dtypes[d];
-        if (c->candidate->matmul[dtype].run == c->reference->matmul[dtype].run)
-            continue; /* this level does not override the reference */
+    for (size_t id = 0; id <= DTYPE_ID_MAX; id++) {
+        if (c->candidate->matmul[id].run == c->reference->matmul[id].run)
+            continue; /* no kernels, or this level does not override the reference */
+        const enum dtype dtype = (enum dtype)id;
         const size_t block_len = dtype_find(dtype)->block_len;
         if (block_len == 1)
             check_minus_zero(c, dtype);
         const size_t *lengths = block_len == 1    ? plain_columns
-                                : block_len == 32 ? block_counts
+                                : block_len < 256 ? block_counts
                                                   : super_block_counts;
         const size_t length_count = block_len == 1    ? ARRAY_LEN(plain_columns)
-                                    : block_len == 32 ? ARRAY_LEN(block_counts)
+                                    : block_len < 256 ? ARRAY_LEN(block_counts)
                                                       : ARRAY_LEN(super_block_counts);
         for (size_t l = 0; l < length_count; l++)
             for (size_t t = 0; t < ARRAY_LEN(token_counts); t++)
@@ -155,7 +155,7 @@ void check_matmul(struct check *c)
                     struct product p = {.dtype = dtype,
                                         .columns = lengths[l] * block_len,
                                         .row_count = pick(c, row_counts, ARRAY_LEN(row_counts)),
-                                        .token_count = token_counts[t]};
+                                        .token_count = pick(c, token_counts[t], 4)};
                     if (p.columns > LONG_COLUMNS) { /* the reference is slow */
                         p.row_count = (size_t)check_int(c, 1, 9);
                         p.token_count = (size_t)check_int(c, 1, 8);
@@ -204,7 +204,7 @@ static void bench_one(struct check *c, enum dtype dtype, size_t token_count, siz
     const struct check_time time = check_time(run_bench, &bench);
     const double bytes = (double)(rows * row_bytes) * 1e-9;
     const double macs = (double)rows * COLUMNS * (double)token_count * 1e-9;
-    printf("%-9s matmul %-4s %3zu tokens, %5.1f MB: GB/s of weights %5.1f (best %5.1f), "
+    printf("%-9s matmul %-7s %3zu tokens, %5.1f MB: GB/s of weights %5.1f (best %5.1f), "
            "GMAC/s %6.1f (best %6.1f)\n",
            c->level, dtype_name(dtype), token_count, bytes * 1e3, bytes / time.median,
            bytes / time.best, macs / time.median, macs / time.best);
@@ -218,9 +218,11 @@ void check_matmul_bench(struct check *c)
 {
     static const size_t counts[] = {1, 2, 3, 4, 6, 8, 16, 64, 256};
     enum { MEMORY_BYTES = 64 << 20, CACHE_BYTES = 256 << 10 };
-    for (size_t d = 0; d < ARRAY_LEN(dtypes); d++) {
-        bench_one(c, dtypes[d], 1, MEMORY_BYTES);
+    for (size_t id = 0; id <= DTYPE_ID_MAX; id++) {
+        if (!c->candidate->matmul[id].run)
+            continue;
+        bench_one(c, (enum dtype)id, 1, MEMORY_BYTES);
         for (size_t t = 0; t < ARRAY_LEN(counts); t++)
-            bench_one(c, dtypes[d], counts[t], CACHE_BYTES);
+            bench_one(c, (enum dtype)id, counts[t], CACHE_BYTES);
     }
 }

@@ -6,8 +6,6 @@
 #include <string.h>
 
 static const size_t block_counts[] = {1, 2, 3, 4, 5, 7, 8, 9, 22, 33, 90};
-static const enum dtype dtypes[] = {DTYPE_F32,  DTYPE_F16,  DTYPE_BF16, DTYPE_Q8_0,
-                                    DTYPE_Q4_0, DTYPE_Q4_K, DTYPE_Q6_K};
 
 /* As near to halfway between two integers as floats come: with amax 127 the factor is 1, and .5
  * goes
@@ -62,10 +60,10 @@ void check_quantize(struct check *c)
 
 void check_dequantize(struct check *c)
 {
-    for (size_t d = 0; d < ARRAY_LEN(dtypes); d++)
-        for (size_t i = 0; i < ARRAY_LEN(block_counts); i++)
+    for (size_t id = 0; id <= DTYPE_ID_MAX; id++)
+        for (size_t i = 0; i < ARRAY_LEN(block_counts) && c->reference->dequantize_row[id]; i++)
             for (int pattern = 0; pattern < CHECK_PATTERN_COUNT; pattern++) {
-                const enum dtype dtype = dtypes[d];
+                const enum dtype dtype = (enum dtype)id;
                 const size_t columns = block_counts[i] * dtype_find(dtype)->block_len;
                 check_case(c, "dequantize %s, %zu columns, pattern %d", dtype_name(dtype), columns,
                            pattern);

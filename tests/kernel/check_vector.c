@@ -109,6 +109,32 @@ static void check_rms_norm(struct check *c, size_t n, int pattern, bool has_weig
     vectors_free(c, &v);
 }
 
+static void check_l2_norm(struct check *c, size_t n, int pattern)
+{
+    check_case(c, "l2_norm, %zu values, pattern %d", n, pattern);
+    struct vectors v = vectors_new(c, n, pattern);
+    const float epsilon = check_int(c, 0, 1) ? 1e-5f : 1e-6f;
+    c->reference->l2_norm(v.x, n, epsilon, v.want);
+    c->candidate->l2_norm(v.x, n, epsilon, v.got);
+    c->candidate->l2_norm(v.x, n, epsilon, v.x);
+    check_in_place(c, &v);
+    vectors_free(c, &v);
+}
+
+static void check_layer_norm(struct check *c, size_t n, int pattern)
+{
+    check_case(c, "layer_norm, %zu values, pattern %d", n, pattern);
+    struct vectors v = vectors_new(c, n, pattern);
+    float *bias = check_buffer(c, n * sizeof(float), 4);
+    check_fill_floats(c, CHECK_NORMAL, bias, n);
+    c->reference->layer_norm(v.x, v.y, bias, n, 1e-5f, v.want);
+    c->candidate->layer_norm(v.x, v.y, bias, n, 1e-5f, v.got);
+    c->candidate->layer_norm(v.x, v.y, bias, n, 1e-5f, v.x);
+    check_in_place(c, &v);
+    check_free(c, bias);
+    vectors_free(c, &v);
+}
+
 static void check_to_f16(struct check *c, size_t n, int pattern)
 {
     check_case(c, "to_f16, %zu values, pattern %d", n, pattern);
@@ -175,6 +201,7 @@ static void check_length(struct check *c, size_t n, int pattern)
     check_binary(c, "add", ref->add, new->add, n, pattern);
     check_binary(c, "mul", ref->mul, new->mul, n, pattern);
     check_binary(c, "swiglu", ref->swiglu, new->swiglu, n, pattern);
+    check_binary(c, "sigmoid_mul", ref->sigmoid_mul, new->sigmoid_mul, n, pattern);
     check_binary(c, "geglu", ref->geglu, new->geglu, n, pattern);
     check_binary(c, "swiglu_clamped", ref->swiglu_clamped, new->swiglu_clamped, n, pattern);
     check_unary(c, "relu_squared", ref->relu_squared, new->relu_squared, n, pattern);
@@ -182,6 +209,8 @@ static void check_length(struct check *c, size_t n, int pattern)
     check_unary(c, "exp_row", ref->exp_row, new->exp_row, n, pattern);
     check_unary(c, "softmax", ref->softmax, new->softmax, n, pattern);
     check_rms_norm(c, n, pattern, check_int(c, 0, 1) == 1);
+    check_l2_norm(c, n, pattern);
+    check_layer_norm(c, n, pattern);
     if (pattern < CHECK_PATTERN_COUNT)
         check_to_f16(c, n, pattern);
 }

@@ -22,9 +22,12 @@ static const struct {
     void (*check)(struct check *c);
     void (*bench)(struct check *c);
 } families[] = {
-    {"quantize", check_quantize, NULL},           {"dequantize", check_dequantize, NULL},
-    {"vector", check_vector, check_vector_bench}, {"attend", check_attend, check_attend_bench},
+    {"quantize", check_quantize, NULL},
+    {"dequantize", check_dequantize, NULL},
+    {"vector", check_vector, check_vector_bench},
+    {"attend", check_attend, check_attend_bench},
     {"matmul", check_matmul, check_matmul_bench},
+    {"recurrent", check_recurrent, check_recurrent_bench},
 };
 
 struct options {

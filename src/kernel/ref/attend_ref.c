@@ -33,20 +33,37 @@ static float dot(const float *query, const void *key, size_t head_dim, load_fn *
     return lanes_sum(lane);
 }
 
-/* Folds the `count` keys and values of one page into one head's partial. */
-static void attend_page(const struct kernel_attend_args *args, const float *query,
-                        const unsigned char *keys, const unsigned char *values, size_t count,
-                        size_t row_bytes, load_fn *load, float *partial)
+static float cap(float score, float softcap)
+{
+    return softcap * (1.0f - 2.0f / (vector_exp(score * (2.0f / softcap)) + 1.0f));
+}
+
+/* One block of keys and values as a head sees it: those at [begin, end) of the page. */
+struct block {
+    const unsigned char *keys;
+    const unsigned char *values;
+    size_t begin;
+    size_t end;
+    size_t key_bytes;
+    size_t value_bytes;
+};
+
+/* Folds one block into a head's partial. */
+static void attend_block(const struct kernel_attend_args *args, const float *query,
+                         const struct block *block, load_fn *load, float *partial)
 {
     float score[KERNEL_PAGE_TOKENS];
     float largest = partial[ATTEND_SPAN_LARGEST];
-    for (size_t j = 0; j < count; j++) {
-        score[j] = dot(query, keys + j * row_bytes, args->head_dim, load) * args->scale;
+    for (size_t j = block->begin; j < block->end; j++) {
+        score[j] =
+            dot(query, block->keys + j * block->key_bytes, args->head_dim, load) * args->scale;
+        if (args->softcap != 0)
+            score[j] = cap(score[j], args->softcap);
         largest = score[j] > largest ? score[j] : largest;
     }
     const float shrink = vector_exp(partial[ATTEND_SPAN_LARGEST] - largest);
     float lane[LANES] = {0};
-    for (size_t j = 0; j < count; j++) {
+    for (size_t j = block->begin; j < block->end; j++) {
         score[j] = vector_exp(score[j] - largest);
         lane[j % LANES] += score[j];
     }
@@ -54,31 +71,42 @@ static void attend_page(const struct kernel_attend_args *args, const float *quer
     partial[ATTEND_SPAN_LARGEST] = largest;
 
     float *mixed = partial + KERNEL_PARTIAL_HEAD;
-    for (size_t d = 0; d < args->head_dim; d++)
+    for (size_t d = 0; d < args->value_dim; d++)
         mixed[d] *= shrink;
-    for (size_t j = 0; j < count; j++)
-        for (size_t d = 0; d < args->head_dim; d++)
-            mixed[d] = fmaf(score[j], load(values + j * row_bytes, d), mixed[d]);
+    for (size_t j = block->begin; j < block->end; j++)
+        for (size_t d = 0; d < args->value_dim; d++)
+            mixed[d] = fmaf(score[j], load(block->values + j * block->value_bytes, d), mixed[d]);
+}
+
+/* The part of [seen.begin, seen.end) that lies in the page at position `page`, a multiple of 64. */
+static struct block block_at(const struct kernel_attend_args *args, struct attend_span_keys seen,
+                             size_t page, size_t element_bytes)
+{
+    const size_t offset = attend_span_page(args, page);
+    const size_t left = seen.end - page;
+    return (struct block){
+        .keys = (const unsigned char *)args->keys + offset,
+        .values = (const unsigned char *)args->values + offset,
+        .begin = seen.begin > page ? seen.begin - page : 0,
+        .end = left < KERNEL_PAGE_TOKENS ? left : KERNEL_PAGE_TOKENS,
+        .key_bytes = args->head_dim * element_bytes,
+        .value_bytes = args->value_stride * element_bytes,
+    };
 }
 
 static void attend(const struct kernel_attend_args *args, size_t span, float *partial,
                    size_t element_bytes, load_fn *load)
 {
-    const size_t row_bytes = args->head_dim * element_bytes;
     for (size_t t = 0; t < args->token_count; t++) {
         const struct attend_span_keys seen = attend_span_keys(args, span, t);
-        for (size_t h = 0; h < args->head_count; h++) {
+        for (size_t h = 0; h < args->head_count && seen.begin < seen.end; h++) {
             const float *query = args->queries + t * args->query_stride + h * args->head_dim;
             float *state = attend_span_partial(args, t, h, partial);
-            if (seen.begin < seen.end)
-                attend_span_clear(args, state);
-            for (size_t key = seen.begin; key < seen.end; key += KERNEL_PAGE_TOKENS) {
-                const size_t left = seen.end - key;
-                const size_t offset = attend_span_page(args, key);
-                attend_page(args, query, (const unsigned char *)args->keys + offset,
-                            (const unsigned char *)args->values + offset,
-                            left < KERNEL_PAGE_TOKENS ? left : KERNEL_PAGE_TOKENS, row_bytes, load,
-                            state);
+            attend_span_clear(args, state);
+            size_t page = seen.begin / KERNEL_PAGE_TOKENS * KERNEL_PAGE_TOKENS;
+            for (; page < seen.end; page += KERNEL_PAGE_TOKENS) {
+                const struct block block = block_at(args, seen, page, element_bytes);
+                attend_block(args, query, &block, load, state);
             }
         }
     }
@@ -103,7 +131,7 @@ static void merge_one(const struct kernel_attend_args *args, const float *partia
     const float new = vector_exp(partial[ATTEND_SPAN_LARGEST] - largest);
     state[ATTEND_SPAN_LARGEST] = largest;
     state[ATTEND_SPAN_SUM] = fmaf(state[ATTEND_SPAN_SUM], old, partial[ATTEND_SPAN_SUM] * new);
-    for (size_t d = 0; d < args->head_dim; d++) {
+    for (size_t d = 0; d < args->value_dim; d++) {
         float *mixed = &state[KERNEL_PARTIAL_HEAD + d];
         *mixed = fmaf(*mixed, old, partial[KERNEL_PARTIAL_HEAD + d] * new);
     }
@@ -112,12 +140,12 @@ static void merge_one(const struct kernel_attend_args *args, const float *partia
 static void attend_merge(const struct kernel_attend_args *args, size_t span, const float *partial,
                          float *state)
 {
-    const size_t floats = KERNEL_PARTIAL_HEAD + args->head_dim;
+    const size_t floats = KERNEL_PARTIAL_HEAD + args->value_dim;
     for (size_t t = 0; t < args->token_count; t++) {
         const struct attend_span_keys seen = attend_span_keys(args, span, t);
         for (size_t h = 0; h < args->head_count && seen.begin < seen.end; h++) {
             const size_t at = (t * args->head_count + h) * floats;
-            if (span == 0)
+            if (span == attend_span_first(args, t) / KERNEL_SPAN_TOKENS)
                 memcpy(&state[at], &partial[at], floats * sizeof(float));
             else
                 merge_one(args, &partial[at], &state[at]);

@@ -1,17 +1,18 @@
 /*
- * dequantize_ref - rows of packed weights to f32: what a token embedding needs. Also the readable
- * definition of the packed formats; every product is of these values.
+ * dequantize_ref - rows of packed weights to f32: what a token embedding needs. Every
+ * product is of these values; what they are is in unpack.h and the unpack functions.
  *
  * Threads: any; no state.
  */
 #include "kernel/kernel_table.h"
-#include "kernel/q4_k_scales.h"
 #include "kernel/ref/kernel_ref.h"
+#include "kernel/unpack.h"
 #include "tensor/bfloat16.h"
 #include "tensor/block_formats.h"
 #include "tensor/half.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 static void dequantize_f32(const void *row, size_t columns, float *out)
@@ -33,68 +34,54 @@ static void dequantize_bf16(const void *row, size_t columns, float *out)
         out[i] = bfloat16_to_float(w[i]);
 }
 
-static void dequantize_q8_0(const void *row, size_t columns, float *out)
+/* ---------------------------------------------------------------- whole numbers */
+
+static void value_32(const struct unpacked *w, enum unpack_shape shape, size_t i, float *out)
 {
-    const struct block_q8_0 *w = row;
-    for (size_t b = 0; b < columns / Q8_0_BLOCK_LEN; b++) {
-        const float scale = half_to_float(w[b].scale);
-        for (size_t i = 0; i < Q8_0_BLOCK_LEN; i++)
-            *out++ = scale * (float)w[b].q[i];
+    const float q = (float)w->q[i];
+    if (shape == UNPACK_32_MIN)
+        *out = fmaf(w->scale[i / 32], q, w->min[i / 32]);
+    else
+        *out = w->scale[i / (shape == UNPACK_32_TWO ? 16 : 32)] * q;
+}
+
+static void value_256(const struct unpacked *w, enum unpack_shape shape, size_t i, float *out)
+{
+    const bool is_by_16 = unpack_is_by_16(shape);
+    const size_t s = i / (is_by_16 ? 16 : 32);
+    const float scale = w->scale[0] * (float)w->sub_scale[s];
+    if (unpack_has_min(shape))
+        *out = fmaf(scale, (float)w->q[i], -(w->min[0] * (float)w->sub_min[s]));
+    else
+        *out = scale * (float)w->q[i];
+}
+
+static void dequantize(const struct unpack_format *format, const void *row, size_t columns,
+                       float *out)
+{
+    for (size_t b = 0; b < columns / format->block_len; b++) {
+        struct unpacked w;
+        format->unpack((const char *)row + b * format->block_bytes, 1, &w);
+        for (size_t i = 0; i < format->block_len; i++)
+            (unpack_unit_len(format->shape) == 32 ? value_32 : value_256)(&w, format->shape, i,
+                                                                          out++);
     }
 }
 
-static void dequantize_q4_0(const void *row, size_t columns, float *out)
-{
-    const struct block_q4_0 *w = row;
-    for (size_t b = 0; b < columns / Q4_0_BLOCK_LEN; b++) {
-        const float scale = half_to_float(w[b].scale);
-        for (size_t i = 0; i < Q4_0_BLOCK_LEN / 2; i++) {
-            out[i] = scale * (float)((w[b].q[i] & 15) - 8);
-            out[i + Q4_0_BLOCK_LEN / 2] = scale * (float)((w[b].q[i] >> 4) - 8);
-        }
-        out += Q4_0_BLOCK_LEN;
+#define DEQUANTIZE(type, name, len, shape)                                                   \
+    static void dequantize_##name(const void *row, size_t columns, float *out)               \
+    {                                                                                        \
+        static const struct unpack_format format = {len, sizeof(struct block_##name), shape, \
+                                                    unpack_ref_##name};                      \
+        dequantize(&format, row, columns, out);                                              \
     }
-}
-
-static void dequantize_q4_k(const void *row, size_t columns, float *out)
-{
-    const struct block_q4_k *w = row;
-    for (size_t b = 0; b < columns / QK_BLOCK_LEN; b++) {
-        const struct q4_k_scales scales = q4_k_scales_unpack(w[b].sub_scales);
-        for (size_t s = 0; s < 8; s++) {
-            const float scale = half_to_float(w[b].scale) * (float)scales.scale[s];
-            const float min = half_to_float(w[b].min) * (float)scales.min[s];
-            const int shift = s % 2 ? 4 : 0;
-            for (size_t i = 0; i < 32; i++)
-                *out++ = fmaf(scale, (float)(w[b].q[s / 2 * 32 + i] >> shift & 15), -min);
-        }
-    }
-}
-
-static void dequantize_q6_k(const void *row, size_t columns, float *out)
-{
-    const struct block_q6_k *w = row;
-    for (size_t b = 0; b < columns / QK_BLOCK_LEN; b++)
-        for (size_t half = 0; half < 2; half++)
-            for (size_t quarter = 0; quarter < 4; quarter++) {
-                const uint8_t *low = &w[b].q_low[64 * half + 32 * (quarter % 2)];
-                const uint8_t *high = &w[b].q_high[32 * half];
-                for (size_t i = 0; i < 32; i++) {
-                    const int8_t sub_scale = w[b].sub_scales[8 * half + 2 * quarter + i / 16];
-                    const int bits = (low[i] >> (quarter < 2 ? 0 : 4) & 15) |
-                                     (high[i] >> (2 * quarter) & 3) << 4;
-                    *out++ = half_to_float(w[b].scale) * (float)sub_scale * (float)(bits - 32);
-                }
-            }
-}
+UNPACK_TYPES(DEQUANTIZE)
 
 void dequantize_ref_fill(struct kernel_table *table)
 {
     table->dequantize_row[DTYPE_F32] = dequantize_f32;
     table->dequantize_row[DTYPE_F16] = dequantize_f16;
     table->dequantize_row[DTYPE_BF16] = dequantize_bf16;
-    table->dequantize_row[DTYPE_Q8_0] = dequantize_q8_0;
-    table->dequantize_row[DTYPE_Q4_0] = dequantize_q4_0;
-    table->dequantize_row[DTYPE_Q4_K] = dequantize_q4_k;
-    table->dequantize_row[DTYPE_Q6_K] = dequantize_q6_k;
+#define FILL(type, name, len, shape) table->dequantize_row[DTYPE_##type] = dequantize_##name;
+    UNPACK_TYPES(FILL)
 }

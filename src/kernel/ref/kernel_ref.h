@@ -15,6 +15,7 @@ void quantize_ref_fill(struct kernel_table *table);
 void dequantize_ref_fill(struct kernel_table *table);
 void vector_ref_fill(struct kernel_table *table);
 void attend_ref_fill(struct kernel_table *table);
+void recurrent_ref_fill(struct kernel_table *table);
 void speed_ref_fill(struct kernel_table *table);
 
 /* Faster kernels hand shapes over that they are not made for. */

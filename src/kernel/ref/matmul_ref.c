@@ -6,8 +6,8 @@
 #include "kernel/activation.h"
 #include "kernel/kernel_table.h"
 #include "kernel/lanes.h"
-#include "kernel/q4_k_scales.h"
 #include "kernel/ref/kernel_ref.h"
+#include "kernel/unpack.h"
 #include "tensor/bfloat16.h"
 #include "tensor/block_formats.h"
 #include "tensor/half.h"
@@ -48,91 +48,93 @@ static float dot_bf16(const void *weights, const void *activations, size_t colum
     return lanes_sum(lane);
 }
 
-/* ---------------------------------------------------------------- a scale for each 32 */
+/* ---------------------------------------------------------------- whole numbers */
 
-static float dot_q8_0(const void *weights, const void *activations, size_t columns)
+/* Sum of q a of `n` values. At most 256 * 128 * 127: it fits. */
+static int32_t integer_dot(const int8_t *q, const int8_t *a, size_t n)
 {
-    const struct block_q8_0 *w = weights;
-    const struct activation_q8_32 a = activation_q8_32_view(activations, columns);
-    float sum = 0.0f;
-    for (size_t b = 0; b < columns / Q8_0_BLOCK_LEN; b++) {
-        int32_t dot = 0; /* at most 32 * 128 * 127 < 2^19: exact in a float */
-        for (size_t i = 0; i < Q8_0_BLOCK_LEN; i++)
-            dot += w[b].q[i] * a.q[b * Q8_0_BLOCK_LEN + i];
-        sum = fmaf(half_to_float(w[b].scale) * a.scale[b], (float)dot, sum);
-    }
+    int32_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += q[i] * a[i];
     return sum;
 }
 
-static float dot_q4_0(const void *weights, const void *activations, size_t columns)
+/* Adds unit `unit` of `w`, which is unit `index` of the row. */
+static float add_32(const struct unpacked *w, enum unpack_shape shape, size_t unit,
+                    const struct activation_q8_32 *a, size_t index, float sum)
 {
-    const struct block_q4_0 *w = weights;
-    const struct activation_q8_32 a = activation_q8_32_view(activations, columns);
-    float sum = 0.0f;
-    for (size_t b = 0; b < columns / Q4_0_BLOCK_LEN; b++) {
-        const int8_t *q = &a.q[b * Q4_0_BLOCK_LEN];
-        int32_t dot = 0;
-        for (size_t i = 0; i < Q4_0_BLOCK_LEN / 2; i++) {
-            dot += ((w[b].q[i] & 15) - 8) * q[i];
-            dot += ((w[b].q[i] >> 4) - 8) * q[i + Q4_0_BLOCK_LEN / 2];
-        }
-        sum = fmaf(half_to_float(w[b].scale) * a.scale[b], (float)dot, sum);
+    const int8_t *q = &w->q[unit * 32];
+    const int8_t *x = &a->q[index * 32];
+    const float a_scale = a->scale[index];
+    if (shape == UNPACK_32) /* the sum is at most 32 * 128 * 127 < 2^19: exact in a float */
+        return fmaf(w->scale[unit] * a_scale, (float)integer_dot(q, x, 32), sum);
+    if (shape == UNPACK_32_TWO) {
+        const float first = w->scale[unit * 2] * (float)integer_dot(q, x, 16);
+        const float second = (float)integer_dot(q + 16, x + 16, 16);
+        return fmaf(a_scale, fmaf(w->scale[unit * 2 + 1], second, first), sum);
     }
-    return sum;
+    const float u = w->scale[unit] * (float)integer_dot(q, x, 32);
+    return fmaf(a_scale, fmaf(w->min[unit], (float)a->sum[index], u), sum);
 }
 
-/* ---------------------------------------------------------------- a scale for each 256 */
-
-static float dot_q4_k(const void *weights, const void *activations, size_t columns)
+static float add_256(const struct unpacked *w, enum unpack_shape shape, size_t unit,
+                     const struct activation_q8_256 *a, size_t index, float sum)
 {
-    const struct block_q4_k *w = weights;
-    const struct activation_q8_256 a = activation_q8_256_view(activations, columns);
-    float sum = 0.0f;
-    for (size_t b = 0; b < columns / QK_BLOCK_LEN; b++) {
-        const struct q4_k_scales scales = q4_k_scales_unpack(w[b].sub_scales);
-        int32_t dot = 0;  /* sum of scale * q * a, at most 30.8e6 */
-        int32_t mins = 0; /* sum of min * a, at most 2.1e6 */
-        for (size_t s = 0; s < 8; s++) {
-            const uint8_t *packed = &w[b].q[s / 2 * 32];
-            const int8_t *q = &a.q[b * QK_BLOCK_LEN + s * 32];
-            const int shift = s % 2 ? 4 : 0;
-            int32_t part = 0;
-            for (size_t i = 0; i < 32; i++)
-                part += ((packed[i] >> shift) & 15) * q[i];
-            dot += scales.scale[s] * part;
-            mins += scales.min[s] * a.sum32[b * 8 + s];
-        }
-        float u = half_to_float(w[b].scale) * (float)dot;
-        u = fmaf(-half_to_float(w[b].min), (float)mins, u);
-        sum = fmaf(a.scale[b], u, sum);
+    const bool is_by_16 = unpack_is_by_16(shape);
+    const size_t sub_len = is_by_16 ? 16 : 32;
+    const size_t sub_count = 256 / sub_len;
+    const int16_t *sums = is_by_16 ? a->sum16 : a->sum32;
+    int32_t isum = 0; /* of sub_scale * q * a */
+    int32_t msum = 0; /* of sub_min * a */
+    for (size_t s = 0; s < sub_count; s++) {
+        const size_t at = s * sub_len;
+        isum += w->sub_scale[unit * sub_count + s] *
+                integer_dot(&w->q[unit * 256 + at], &a->q[index * 256 + at], sub_len);
+        if (unpack_has_min(shape))
+            msum += w->sub_min[unit * sub_count + s] * sums[index * sub_count + s];
     }
-    return sum;
+    float u = w->scale[unit] * (float)isum;
+    if (unpack_has_min(shape))
+        u = fmaf(-w->min[unit], (float)msum, u);
+    return fmaf(a->scale[index], u, sum);
 }
 
-static float dot_q6_k(const void *weights, const void *activations, size_t columns)
+/* Block by block, so that each is unpacked once; the sums so far are in the output. */
+static void run_unpacked(const struct kernel_matmul_args *args, const struct unpack_format *format)
 {
-    const struct block_q6_k *w = weights;
-    const struct activation_q8_256 a = activation_q8_256_view(activations, columns);
-    float sum = 0.0f;
-    for (size_t b = 0; b < columns / QK_BLOCK_LEN; b++) {
-        int32_t dot = 0; /* at most 256 * 128 * 32 * 127 < 2^27 */
-        for (size_t half = 0; half < 2; half++)
-            for (size_t quarter = 0; quarter < 4; quarter++) {
-                const uint8_t *low = &w[b].q_low[64 * half + 32 * (quarter % 2)];
-                const uint8_t *high = &w[b].q_high[32 * half];
-                const int8_t *scale = &w[b].sub_scales[8 * half + 2 * quarter];
-                const int8_t *q = &a.q[b * QK_BLOCK_LEN + 128 * half + 32 * quarter];
-                for (size_t i = 0; i < 32; i++) {
-                    const int bits = (low[i] >> (quarter < 2 ? 0 : 4) & 15) |
-                                     (high[i] >> (2 * quarter) & 3) << 4;
-                    dot += scale[i / 16] * ((bits - 32) * q[i]);
-                }
+    const size_t block_count = args->columns / format->block_len;
+    const size_t unit_len = unpack_unit_len(format->shape);
+    const size_t units = format->block_len / unit_len; /* of a block */
+    for (size_t row = args->row_begin; row < args->row_end; row++)
+        for (size_t b = 0; b < block_count; b++) {
+            struct unpacked w;
+            const size_t at = (row * block_count + b) * format->block_bytes;
+            format->unpack((const char *)args->weights + at, 1, &w);
+            for (size_t token = 0; token < args->token_count; token++) {
+                const void *activations =
+                    (const char *)args->activations + token * args->activation_stride;
+                const struct activation_q8_32 a32 =
+                    activation_q8_32_view(activations, args->columns);
+                const struct activation_q8_256 a256 =
+                    activation_q8_256_view(activations, args->columns);
+                float *out = &args->out[token * args->out_stride + row];
+                float sum = b == 0 ? 0.0f : *out;
+                for (size_t u = 0; u < units; u++)
+                    sum = unit_len == 32 ? add_32(&w, format->shape, u, &a32, b * units + u, sum)
+                                         : add_256(&w, format->shape, u, &a256, b, sum);
+                *out = sum;
             }
-        const float u = half_to_float(w[b].scale) * (float)dot;
-        sum = fmaf(a.scale[b], u, sum);
-    }
-    return sum;
+        }
 }
+
+#define RUN_UNPACKED(type, name, len, shape)                                                 \
+    static void matmul_##name(const struct kernel_matmul_args *args)                         \
+    {                                                                                        \
+        static const struct unpack_format format = {len, sizeof(struct block_##name), shape, \
+                                                    unpack_ref_##name};                      \
+        run_unpacked(args, &format);                                                         \
+    }
+UNPACK_TYPES(RUN_UNPACKED)
 
 /* ---------------------------------------------------------------- rows and tokens */
 
@@ -163,34 +165,15 @@ static void matmul_bf16(const struct kernel_matmul_args *args)
     run(args, dot_bf16, args->columns * sizeof(uint16_t));
 }
 
-static void matmul_q8_0(const struct kernel_matmul_args *args)
-{
-    run(args, dot_q8_0, args->columns / Q8_0_BLOCK_LEN * sizeof(struct block_q8_0));
-}
-
-static void matmul_q4_0(const struct kernel_matmul_args *args)
-{
-    run(args, dot_q4_0, args->columns / Q4_0_BLOCK_LEN * sizeof(struct block_q4_0));
-}
-
-static void matmul_q4_k(const struct kernel_matmul_args *args)
-{
-    run(args, dot_q4_k, args->columns / QK_BLOCK_LEN * sizeof(struct block_q4_k));
-}
-
-static void matmul_q6_k(const struct kernel_matmul_args *args)
-{
-    run(args, dot_q6_k, args->columns / QK_BLOCK_LEN * sizeof(struct block_q6_k));
-}
-
 void matmul_ref_fill(struct kernel_table *table)
 {
     struct kernel_matmul *matmul = table->matmul;
     matmul[DTYPE_F32] = (struct kernel_matmul){matmul_f32, KERNEL_ACTIVATION_F32};
     matmul[DTYPE_F16] = (struct kernel_matmul){matmul_f16, KERNEL_ACTIVATION_F32};
     matmul[DTYPE_BF16] = (struct kernel_matmul){matmul_bf16, KERNEL_ACTIVATION_F32};
-    matmul[DTYPE_Q8_0] = (struct kernel_matmul){matmul_q8_0, KERNEL_ACTIVATION_Q8_32};
-    matmul[DTYPE_Q4_0] = (struct kernel_matmul){matmul_q4_0, KERNEL_ACTIVATION_Q8_32};
-    matmul[DTYPE_Q4_K] = (struct kernel_matmul){matmul_q4_k, KERNEL_ACTIVATION_Q8_256};
-    matmul[DTYPE_Q6_K] = (struct kernel_matmul){matmul_q6_k, KERNEL_ACTIVATION_Q8_256};
+#define FILL(type, name, len, shape)                                                           \
+    matmul[DTYPE_##type] = (struct kernel_matmul){matmul_##name, unpack_unit_len(shape) == 32  \
+                                                                     ? KERNEL_ACTIVATION_Q8_32 \
+                                                                     : KERNEL_ACTIVATION_Q8_256};
+    UNPACK_TYPES(FILL)
 }

@@ -23,6 +23,35 @@ static void rms_norm(const float *x, const float *weight, size_t n, float epsilo
         out[i] = weight ? x[i] * factor * weight[i] : x[i] * factor;
 }
 
+static void l2_norm(const float *x, size_t n, float epsilon, float *out)
+{
+    double lane[LANES] = {0};
+    for (size_t i = 0; i < n; i++)
+        lane[i % LANES] += (double)x[i] * (double)x[i];
+    const double length = sqrt(lanes_sum_double(lane));
+    const float factor = (float)(1.0 / (length < (double)epsilon ? (double)epsilon : length));
+    for (size_t i = 0; i < n; i++)
+        out[i] = x[i] * factor;
+}
+
+static void layer_norm(const float *x, const float *weight, const float *bias, size_t n,
+                       float epsilon, float *out)
+{
+    double sums[LANES] = {0};
+    double squares[LANES] = {0};
+    for (size_t i = 0; i < n; i++)
+        sums[i % LANES] += (double)x[i];
+    const double mean = lanes_sum_double(sums) / (double)n;
+    for (size_t i = 0; i < n; i++) {
+        const double difference = (double)x[i] - mean;
+        squares[i % LANES] = fma(difference, difference, squares[i % LANES]);
+    }
+    const double variance = lanes_sum_double(squares) / (double)n;
+    const float factor = (float)(1.0 / sqrt(variance + (double)epsilon));
+    for (size_t i = 0; i < n; i++)
+        out[i] = fmaf((float)((double)x[i] - mean) * factor, weight[i], bias[i]);
+}
+
 static void add(const float *x, const float *y, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i++)
@@ -39,6 +68,12 @@ static void swiglu(const float *x, const float *y, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = x[i] / (1.0f + vector_exp(-x[i])) * y[i];
+}
+
+static void sigmoid_mul(const float *x, const float *y, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = x[i] / (1.0f + vector_exp(-y[i]));
 }
 
 static void geglu(const float *x, const float *y, size_t n, float *out)
@@ -129,9 +164,12 @@ static void rope_pairs(float *x, const float *cosines, const float *sines, size_
 void vector_ref_fill(struct kernel_table *table)
 {
     table->rms_norm = rms_norm;
+    table->l2_norm = l2_norm;
+    table->layer_norm = layer_norm;
     table->add = add;
     table->mul = mul;
     table->swiglu = swiglu;
+    table->sigmoid_mul = sigmoid_mul;
     table->geglu = geglu;
     table->swiglu_clamped = swiglu_clamped;
     table->relu_squared = relu_squared;

@@ -38,12 +38,24 @@ static inline __m256 load_f32(const unsigned char *row, size_t i)
 struct page {
     const unsigned char *keys;
     const unsigned char *values;
-    size_t row_bytes;
+    size_t key_bytes;   /* from one key to the next */
+    size_t value_bytes; /* from one value to the next */
     size_t head_dim;
+    size_t value_dim;
     float scale;
+    float softcap;
+    size_t first; /* key that all rows see first */
     const float *query[ROWS];
     float *partial[ROWS];
-    size_t count[ROWS]; /* keys the row sees, 1..KERNEL_PAGE_TOKENS, ascending */
+    size_t count[ROWS]; /* end of the keys the row sees, 1..KERNEL_PAGE_TOKENS, ascending */
+};
+
+/* Rows that share loads, in the order of their tokens. */
+struct tile {
+    const float *query[ROWS];
+    float *partial[ROWS];
+    size_t begin[ROWS]; /* keys of the span that the row sees */
+    size_t end[ROWS];
 };
 
 struct scores {
@@ -68,18 +80,19 @@ TEMPLATE __m128 sum_each(__m256 v[4][2])
     return _mm_unpacklo_ps(_mm256_castps256_ps128(one), _mm256_extractf128_ps(one, 1));
 }
 
-/* Scores of the keys [0, count) rounded up to two: a page has them all, some mean nothing. */
+/* Scores of the keys [first, count) rounded to whole twos: a page has them all, some mean nothing.
+ */
 TEMPLATE void score(const struct page *page, load_fn *load, size_t rows, struct scores *out)
 {
-    for (size_t j = 0; j < page->count[rows - 1]; j += KEYS) {
-        const unsigned char *key = page->keys + j * page->row_bytes;
+    for (size_t j = page->first / KEYS * KEYS; j < page->count[rows - 1]; j += KEYS) {
+        const unsigned char *key = page->keys + j * page->key_bytes;
         __m256 sum[ROWS * KEYS][2];
         UNROLL_FOR (size_t i = 0; i < ROWS * KEYS; i++)
             sum[i][0] = sum[i][1] = _mm256_setzero_ps();
         for (size_t d = 0; d < page->head_dim; d += LANES)
             UNROLL_FOR (size_t half = 0; half < 2; half++)
                 UNROLL_FOR (size_t k = 0; k < KEYS; k++) {
-                    const __m256 value = load(key + k * page->row_bytes, d + half * HALF);
+                    const __m256 value = load(key + k * page->key_bytes, d + half * HALF);
                     UNROLL_FOR (size_t r = 0; r < rows; r++)
                         sum[KEYS * r + k][half] =
                             _mm256_fmadd_ps(_mm256_loadu_ps(page->query[r] + d + half * HALF),
@@ -92,6 +105,22 @@ TEMPLATE void score(const struct page *page, load_fn *load, size_t rows, struct 
     }
 }
 
+/* kernel_table.h: the score after the softcap. */
+TEMPLATE __m256 cap(__m256 score, float softcap)
+{
+    const __m256 one = _mm256_set1_ps(1.0f);
+    const __m256 e = vector_avx2_exp(_mm256_mul_ps(score, _mm256_set1_ps(2.0f / softcap)));
+    const __m256 part = _mm256_div_ps(_mm256_set1_ps(2.0f), _mm256_add_ps(e, one));
+    return _mm256_mul_ps(_mm256_set1_ps(softcap), _mm256_sub_ps(one, part));
+}
+
+/* All bits in the lanes of keys [first, count) among the eight from key j. */
+TEMPLATE __m256 visible(size_t first, size_t count, size_t j)
+{
+    const __m256 hidden = _mm256_castsi256_ps(vector_avx2_first(first > j ? first - j : 0));
+    return _mm256_andnot_ps(hidden, _mm256_castsi256_ps(vector_avx2_first(count - j)));
+}
+
 /* Turns the scores of row r into weights, updates largest and sum, returns what the vector shrinks
  * by. */
 TEMPLATE float weigh(const struct page *page, size_t r, struct scores *scores)
@@ -100,10 +129,13 @@ TEMPLATE float weigh(const struct page *page, size_t r, struct scores *scores)
     float *partial = page->partial[r];
     const size_t count = page->count[r];
     __m256 most = _mm256_set1_ps(partial[ATTEND_SPAN_LARGEST]);
-    for (size_t j = 0; j < count; j += HALF) {
-        const __m256 there = _mm256_castsi256_ps(vector_avx2_first(count - j));
-        const __m256 s = _mm256_loadu_ps(&scores->of[r][j]);
-        most = _mm256_max_ps(_mm256_blendv_ps(most, s, there), most);
+    for (size_t j = page->first / HALF * HALF; j < count; j += HALF) {
+        __m256 s = _mm256_loadu_ps(&scores->of[r][j]);
+        if (page->softcap != 0) {
+            s = cap(s, page->softcap);
+            _mm256_storeu_ps(&scores->of[r][j], s);
+        }
+        most = _mm256_max_ps(_mm256_blendv_ps(most, s, visible(page->first, count, j)), most);
     }
     const float largest = vector_avx2_max(most);
     const float shrink = vector_exp(partial[ATTEND_SPAN_LARGEST] - largest);
@@ -111,10 +143,12 @@ TEMPLATE float weigh(const struct page *page, size_t r, struct scores *scores)
     UNROLL_FOR (size_t v = 0; v < VECTORS; v++) {
         if (v * HALF >= count)
             break;
-        const __m256 there = _mm256_castsi256_ps(vector_avx2_first(count - v * HALF));
+        if ((v + 1) * HALF <= page->first)
+            continue;
         const __m256 s = _mm256_loadu_ps(&scores->of[r][v * HALF]);
         const __m256 p = vector_avx2_exp(_mm256_sub_ps(s, _mm256_set1_ps(largest)));
-        lane[v % 2] = _mm256_add_ps(lane[v % 2], _mm256_and_ps(p, there));
+        lane[v % 2] =
+            _mm256_add_ps(lane[v % 2], _mm256_and_ps(p, visible(page->first, count, v * HALF)));
         _mm256_storeu_ps(&scores->of[r][v * HALF], p);
     }
     partial[ATTEND_SPAN_SUM] =
@@ -136,7 +170,7 @@ TEMPLATE void mix_chunk(const struct page *page, load_fn *load, const struct sco
             sum[r][v] = _mm256_mul_ps(_mm256_loadu_ps(mixed), _mm256_set1_ps(shrink[r]));
         }
     for (size_t j = begin; j < end; j++) {
-        const unsigned char *value = page->values + j * page->row_bytes;
+        const unsigned char *value = page->values + j * page->value_bytes;
         __m256 weight[ROWS];
         UNROLL_FOR (size_t r = 0; r < rows; r++)
             weight[r] = _mm256_set1_ps(p->of[first + r][j]);
@@ -156,9 +190,9 @@ TEMPLATE void mix(const struct page *page, load_fn *load, const struct scores *p
                   const float *shrink, size_t first, size_t rows, size_t begin, size_t end)
 {
     size_t d = 0;
-    for (; d + CHUNKS * HALF <= page->head_dim; d += CHUNKS * HALF)
+    for (; d + CHUNKS * HALF <= page->value_dim; d += CHUNKS * HALF)
         mix_chunk(page, load, p, shrink, first, rows, begin, end, d, CHUNKS);
-    if (d < page->head_dim) /* a multiple of 16 */
+    if (d < page->value_dim) /* a multiple of 16 */
         mix_chunk(page, load, p, shrink, first, rows, begin, end, d, 2);
 }
 
@@ -170,9 +204,36 @@ TEMPLATE void attend_page(const struct page *page, load_fn *load, size_t rows)
     score(page, load, rows, &scores);
     for (size_t r = 0; r < rows; r++)
         shrink[r] = weigh(page, r, &scores);
-    mix(page, load, &scores, shrink, 0, rows, 0, page->count[0]);
+    mix(page, load, &scores, shrink, 0, rows, page->first, page->count[0]);
     if (rows > 1 && page->count[1] > page->count[0]) /* what only the later token sees */
         mix(page, load, &scores, &one, 1, 1, page->count[0], page->count[1]);
+}
+
+TEMPLATE void attend_rows(const struct page *page, load_fn *load, size_t rows)
+{
+    if (rows == 1)
+        attend_page(page, load, 1);
+    else
+        attend_page(page, load, 2);
+}
+
+/* Rows [skipped, stop) of a tile on one page, as one when they see the same key first. */
+TEMPLATE void attend_part(struct page *page, load_fn *load, const struct tile *tile, size_t key,
+                          size_t skipped, size_t stop)
+{
+    const size_t first = tile->begin[skipped] > key ? tile->begin[skipped] - key : 0;
+    const size_t last = tile->begin[stop - 1] > key ? tile->begin[stop - 1] - key : 0;
+    const size_t together = first == last ? stop - skipped : 1;
+    for (size_t row = skipped; row < stop; row += together) {
+        page->first = tile->begin[row] > key ? tile->begin[row] - key : 0;
+        for (size_t r = 0; r < together; r++) {
+            const size_t left = tile->end[row + r] - key;
+            page->query[r] = tile->query[row + r];
+            page->partial[r] = tile->partial[row + r];
+            page->count[r] = left < KERNEL_PAGE_TOKENS ? left : KERNEL_PAGE_TOKENS;
+        }
+        attend_rows(page, load, together);
+    }
 }
 
 /* Rows [first, first + rows) of [token][head], all of which see keys of the span. */
@@ -180,58 +241,60 @@ TEMPLATE void attend_tile(const struct kernel_attend_args *args, load_fn *load,
                           size_t element_bytes, size_t span, size_t first, size_t rows,
                           float *partial)
 {
-    struct page page = {.row_bytes = args->head_dim * element_bytes,
+    struct page page = {.key_bytes = args->head_dim * element_bytes,
+                        .value_bytes = args->value_stride * element_bytes,
                         .head_dim = args->head_dim,
-                        .scale = args->scale};
-    const float *query[ROWS];
-    float *state[ROWS];
-    size_t end[ROWS];
+                        .value_dim = args->value_dim,
+                        .scale = args->scale,
+                        .softcap = args->softcap};
+    struct tile tile;
     for (size_t r = 0; r < rows; r++) {
         const size_t token = (first + r) / args->head_count;
         const size_t head = (first + r) % args->head_count;
-        query[r] = args->queries + token * args->query_stride + head * args->head_dim;
-        state[r] = attend_span_partial(args, token, head, partial);
-        attend_span_clear(args, state[r]);
-        end[r] = attend_span_keys(args, span, token).end;
+        const struct attend_span_keys seen = attend_span_keys(args, span, token);
+        tile.query[r] = args->queries + token * args->query_stride + head * args->head_dim;
+        tile.partial[r] = attend_span_partial(args, token, head, partial);
+        attend_span_clear(args, tile.partial[r]);
+        tile.begin[r] = seen.begin;
+        tile.end[r] = seen.end;
     }
-    /* Tokens come in order: the first row sees the least, perhaps nothing of the last page. */
-    for (size_t key = span * KERNEL_SPAN_TOKENS; key < end[rows - 1]; key += KERNEL_PAGE_TOKENS) {
-        const size_t skipped = end[0] <= key ? 1 : 0;
-        for (size_t r = skipped; r < rows; r++) {
-            const size_t left = end[r] - key;
-            page.query[r - skipped] = query[r];
-            page.partial[r - skipped] = state[r];
-            page.count[r - skipped] = left < KERNEL_PAGE_TOKENS ? left : KERNEL_PAGE_TOKENS;
-        }
+    /* Tokens come in order: the first row sees the oldest keys, the last the newest. */
+    size_t key = tile.begin[0] / KERNEL_PAGE_TOKENS * KERNEL_PAGE_TOKENS;
+    for (; key < tile.end[rows - 1]; key += KERNEL_PAGE_TOKENS) {
+        size_t skipped = 0;
+        size_t stop = rows;
+        while (tile.end[skipped] <= key)
+            skipped++;
+        while (tile.begin[stop - 1] >= key + KERNEL_PAGE_TOKENS)
+            stop--;
         const size_t offset = attend_span_page(args, key);
         page.keys = (const unsigned char *)args->keys + offset;
         page.values = (const unsigned char *)args->values + offset;
-        if (rows - skipped == 1)
-            attend_page(&page, load, 1);
-        else
-            attend_page(&page, load, 2);
+        attend_part(&page, load, &tile, key, skipped, stop);
     }
 }
 
 TEMPLATE void attend(const struct kernel_attend_args *args, load_fn *load, size_t element_bytes,
                      size_t span, float *partial)
 {
-    const size_t row_count = args->token_count * args->head_count;
     size_t row = 0;
+    size_t row_end = 0;
     for (size_t t = 0; t < args->token_count; t++) {
         const struct attend_span_keys seen = attend_span_keys(args, span, t);
-        if (seen.begin < seen.end)
-            break;
-        row += args->head_count;
+        if (seen.begin == seen.end)
+            continue;
+        if (row_end == 0)
+            row = t * args->head_count;
+        row_end = (t + 1) * args->head_count;
     }
-    for (; row < row_count; row += ROWS)
+    for (; row < row_end; row += ROWS)
         attend_tile(args, load, element_bytes, span, row,
-                    row_count - row < ROWS ? row_count - row : ROWS, partial);
+                    row_end - row < ROWS ? row_end - row : ROWS, partial);
 }
 
 static void attend_f16(const struct kernel_attend_args *args, size_t span, float *partial)
 {
-    if (args->head_dim % LANES)
+    if (args->head_dim % LANES || args->value_dim % LANES)
         attend_ref_f16(args, span, partial);
     else
         attend(args, load_f16, sizeof(uint16_t), span, partial);
@@ -239,7 +302,7 @@ static void attend_f16(const struct kernel_attend_args *args, size_t span, float
 
 static void attend_f32(const struct kernel_attend_args *args, size_t span, float *partial)
 {
-    if (args->head_dim % LANES)
+    if (args->head_dim % LANES || args->value_dim % LANES)
         attend_ref_f32(args, span, partial);
     else
         attend(args, load_f32, sizeof(float), span, partial);
@@ -247,7 +310,7 @@ static void attend_f32(const struct kernel_attend_args *args, size_t span, float
 
 /* ---------------------------------------------------------------- merging spans */
 
-static void merge_one(size_t head_dim, const float *partial, float *state)
+static void merge_one(size_t value_dim, const float *partial, float *state)
 {
     const float largest = partial[ATTEND_SPAN_LARGEST] > state[ATTEND_SPAN_LARGEST]
                               ? partial[ATTEND_SPAN_LARGEST]
@@ -256,29 +319,29 @@ static void merge_one(size_t head_dim, const float *partial, float *state)
     const float new = vector_exp(partial[ATTEND_SPAN_LARGEST] - largest);
     state[ATTEND_SPAN_LARGEST] = largest;
     state[ATTEND_SPAN_SUM] = fmaf(state[ATTEND_SPAN_SUM], old, partial[ATTEND_SPAN_SUM] * new);
-    for (size_t d = 0; d < head_dim; d += HALF) {
+    for (size_t d = 0; d < value_dim; d += HALF) {
         const float *from = partial + KERNEL_PARTIAL_HEAD + d;
         float *to = state + KERNEL_PARTIAL_HEAD + d;
         const __m256 part =
-            _mm256_mul_ps(vector_avx2_load(from, head_dim - d), _mm256_set1_ps(new));
+            _mm256_mul_ps(vector_avx2_load(from, value_dim - d), _mm256_set1_ps(new));
         vector_avx2_store(
-            to, head_dim - d,
-            _mm256_fmadd_ps(vector_avx2_load(to, head_dim - d), _mm256_set1_ps(old), part));
+            to, value_dim - d,
+            _mm256_fmadd_ps(vector_avx2_load(to, value_dim - d), _mm256_set1_ps(old), part));
     }
 }
 
 static void attend_merge(const struct kernel_attend_args *args, size_t span, const float *partial,
                          float *state)
 {
-    const size_t floats = KERNEL_PARTIAL_HEAD + args->head_dim;
+    const size_t floats = KERNEL_PARTIAL_HEAD + args->value_dim;
     for (size_t t = 0; t < args->token_count; t++) {
         const struct attend_span_keys seen = attend_span_keys(args, span, t);
         for (size_t h = 0; h < args->head_count && seen.begin < seen.end; h++) {
             const size_t at = (t * args->head_count + h) * floats;
-            if (span == 0)
+            if (span == attend_span_first(args, t) / KERNEL_SPAN_TOKENS)
                 memcpy(&state[at], &partial[at], floats * sizeof(float));
             else
-                merge_one(args->head_dim, &partial[at], &state[at]);
+                merge_one(args->value_dim, &partial[at], &state[at]);
         }
     }
 }

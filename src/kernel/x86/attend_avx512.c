@@ -38,14 +38,24 @@ static inline __m512 load_f32(const unsigned char *row, size_t i)
 struct page {
     const unsigned char *keys;
     const unsigned char *values;
-    size_t row_bytes;
+    size_t key_bytes;   /* from one key to the next */
+    size_t value_bytes; /* from one value to the next */
     size_t head_dim;
+    size_t value_dim;
     float scale;
+    float softcap;
+    size_t first; /* key that all rows see first */
     const float *query[ROWS];
     float *partial[ROWS];
-    size_t count[ROWS]; /* keys the row sees, 1..KERNEL_PAGE_TOKENS */
-    size_t count_max;
-    size_t count_min;
+    size_t count[ROWS]; /* end of the keys the row sees, 1..KERNEL_PAGE_TOKENS, ascending */
+};
+
+/* Rows that share loads, in the order of their tokens. */
+struct tile {
+    const float *query[ROWS];
+    float *partial[ROWS];
+    size_t begin[ROWS]; /* keys of the span that the row sees */
+    size_t end[ROWS];
 };
 
 struct scores {
@@ -72,12 +82,13 @@ TEMPLATE __m512 sum_each(const __m512 v[16])
                          _mm512_shuffle_ps(two[0], two[1], 0xdd));
 }
 
-/* Scores of the keys [0, count_max) rounded up to four: a page has them all, some mean nothing. */
+/* Scores of the keys [first, count) rounded to whole fours: a page has them all, some mean nothing.
+ */
 TEMPLATE void score(const struct page *page, load_fn *load, size_t rows, struct scores *out)
 {
     const __m512 scale = _mm512_set1_ps(page->scale);
-    for (size_t j = 0; j < page->count_max; j += KEYS) {
-        const unsigned char *key = page->keys + j * page->row_bytes;
+    for (size_t j = page->first / KEYS * KEYS; j < page->count[rows - 1]; j += KEYS) {
+        const unsigned char *key = page->keys + j * page->key_bytes;
         __m512 sum[KEYS * ROWS];
         UNROLL_FOR (size_t i = 0; i < KEYS * ROWS; i++)
             sum[i] = _mm512_setzero_ps();
@@ -86,7 +97,7 @@ TEMPLATE void score(const struct page *page, load_fn *load, size_t rows, struct 
             UNROLL_FOR (size_t r = 0; r < rows; r++)
                 query[r] = _mm512_loadu_ps(page->query[r] + d);
             UNROLL_FOR (size_t k = 0; k < KEYS; k++) {
-                const __m512 value = load(key + k * page->row_bytes, d);
+                const __m512 value = load(key + k * page->key_bytes, d);
                 UNROLL_FOR (size_t r = 0; r < rows; r++)
                     sum[ROWS * k + r] = _mm512_fmadd_ps(query[r], value, sum[ROWS * k + r]);
             }
@@ -102,6 +113,15 @@ TEMPLATE void score(const struct page *page, load_fn *load, size_t rows, struct 
     }
 }
 
+/* kernel_table.h: the score after the softcap. */
+TEMPLATE __m512 cap(__m512 score, float softcap)
+{
+    const __m512 one = _mm512_set1_ps(1.0f);
+    const __m512 e = vector_avx512_exp(_mm512_mul_ps(score, _mm512_set1_ps(2.0f / softcap)));
+    const __m512 part = _mm512_div_ps(_mm512_set1_ps(2.0f), _mm512_add_ps(e, one));
+    return _mm512_mul_ps(_mm512_set1_ps(softcap), _mm512_sub_ps(one, part));
+}
+
 /* Turns the scores of row r into weights, updates largest and sum, returns what the vector shrinks
  * by. */
 TEMPLATE float weigh(const struct page *page, size_t r, struct scores *scores)
@@ -113,8 +133,11 @@ TEMPLATE float weigh(const struct page *page, size_t r, struct scores *scores)
     __m512 most = _mm512_set1_ps(partial[ATTEND_SPAN_LARGEST]);
     UNROLL_FOR (size_t v = 0; v < VECTORS; v++) {
         const size_t left = page->count[r] > v * LANES ? page->count[r] - v * LANES : 0;
-        there[v] = vector_avx512_first(left);
+        const size_t hidden = page->first > v * LANES ? page->first - v * LANES : 0;
+        there[v] = vector_avx512_first(left) & (__mmask16)~vector_avx512_first(hidden);
         s[v] = _mm512_loadu_ps(&scores->of[r][v * LANES]);
+        if (page->softcap != 0)
+            s[v] = cap(s[v], page->softcap);
         most = _mm512_mask_max_ps(most, there[v], s[v], most);
     }
     const float largest = _mm512_reduce_max_ps(most);
@@ -143,7 +166,7 @@ TEMPLATE void mix_chunk(const struct page *page, load_fn *load, const struct sco
             sum[r][v] = _mm512_mul_ps(_mm512_loadu_ps(mixed), _mm512_set1_ps(shrink[r]));
         }
     for (size_t j = begin; j < end; j++) {
-        const unsigned char *value = page->values + j * page->row_bytes;
+        const unsigned char *value = page->values + j * page->value_bytes;
         __m512 x[CHUNKS];
         UNROLL_FOR (size_t v = 0; v < chunks; v++)
             x[v] = load(value, d + v * LANES);
@@ -163,11 +186,11 @@ TEMPLATE void mix(const struct page *page, load_fn *load, const struct scores *p
                   const float *shrink, size_t first, size_t rows, size_t begin, size_t end)
 {
     size_t d = 0;
-    for (; d + CHUNKS * LANES <= page->head_dim; d += CHUNKS * LANES)
+    for (; d + CHUNKS * LANES <= page->value_dim; d += CHUNKS * LANES)
         mix_chunk(page, load, p, shrink, first, rows, begin, end, d, CHUNKS);
-    for (; d + 2 * LANES <= page->head_dim; d += 2 * LANES)
+    for (; d + 2 * LANES <= page->value_dim; d += 2 * LANES)
         mix_chunk(page, load, p, shrink, first, rows, begin, end, d, 2);
-    if (d < page->head_dim)
+    if (d < page->value_dim)
         mix_chunk(page, load, p, shrink, first, rows, begin, end, d, 1);
 }
 
@@ -179,11 +202,11 @@ TEMPLATE void attend_page(const struct page *page, load_fn *load, size_t rows)
     score(page, load, rows, &scores);
     for (size_t r = 0; r < rows; r++)
         shrink[r] = weigh(page, r, &scores);
-    mix(page, load, &scores, shrink, 0, rows, 0, page->count_min);
+    mix(page, load, &scores, shrink, 0, rows, page->first, page->count[0]);
     /* What only later tokens of the tile see. */
     for (size_t r = 0; r < rows; r++)
-        if (page->count[r] > page->count_min)
-            mix(page, load, &scores, &one, r, 1, page->count_min, page->count[r]);
+        if (page->count[r] > page->count[0])
+            mix(page, load, &scores, &one, r, 1, page->count[0], page->count[r]);
 }
 
 TEMPLATE void attend_rows(const struct page *page, load_fn *load, size_t rows)
@@ -196,64 +219,84 @@ TEMPLATE void attend_rows(const struct page *page, load_fn *load, size_t rows)
     }
 }
 
+/* Rows [skipped, stop) of a tile on one page, as one when they see the same key first. */
+TEMPLATE void attend_part(struct page *page, load_fn *load, const struct tile *tile, size_t key,
+                          size_t skipped, size_t stop)
+{
+    const size_t first = tile->begin[skipped] > key ? tile->begin[skipped] - key : 0;
+    const size_t last = tile->begin[stop - 1] > key ? tile->begin[stop - 1] - key : 0;
+    const size_t together = first == last ? stop - skipped : 1;
+    for (size_t row = skipped; row < stop; row += together) {
+        page->first = tile->begin[row] > key ? tile->begin[row] - key : 0;
+        for (size_t r = 0; r < together; r++) {
+            const size_t left = tile->end[row + r] - key;
+            page->query[r] = tile->query[row + r];
+            page->partial[r] = tile->partial[row + r];
+            page->count[r] = left < KERNEL_PAGE_TOKENS ? left : KERNEL_PAGE_TOKENS;
+        }
+        attend_rows(page, load, together);
+    }
+}
+
 /* Rows [first, first + rows) of [token][head], all of which see keys of the span. */
 TEMPLATE void attend_tile(const struct kernel_attend_args *args, load_fn *load,
                           size_t element_bytes, size_t span, size_t first, size_t rows,
                           float *partial)
 {
-    struct page page = {.row_bytes = args->head_dim * element_bytes,
+    struct page page = {.key_bytes = args->head_dim * element_bytes,
+                        .value_bytes = args->value_stride * element_bytes,
                         .head_dim = args->head_dim,
-                        .scale = args->scale};
-    size_t end[ROWS];
+                        .value_dim = args->value_dim,
+                        .scale = args->scale,
+                        .softcap = args->softcap};
+    struct tile tile;
     for (size_t r = 0; r < rows; r++) {
         const size_t token = (first + r) / args->head_count;
         const size_t head = (first + r) % args->head_count;
-        page.query[r] = args->queries + token * args->query_stride + head * args->head_dim;
-        page.partial[r] = attend_span_partial(args, token, head, partial);
-        attend_span_clear(args, page.partial[r]);
-        end[r] = attend_span_keys(args, span, token).end;
+        const struct attend_span_keys seen = attend_span_keys(args, span, token);
+        tile.query[r] = args->queries + token * args->query_stride + head * args->head_dim;
+        tile.partial[r] = attend_span_partial(args, token, head, partial);
+        attend_span_clear(args, tile.partial[r]);
+        tile.begin[r] = seen.begin;
+        tile.end[r] = seen.end;
     }
-    size_t key = span * KERNEL_SPAN_TOKENS;
-    /* Tokens come in order: the first row sees the least. */
-    for (; key < end[rows - 1]; key += KERNEL_PAGE_TOKENS) {
-        size_t skipped = 0; /* rows that see nothing of this page */
-        while (end[skipped] <= key)
+    /* Tokens come in order: the first row sees the oldest keys, the last the newest. */
+    size_t key = tile.begin[0] / KERNEL_PAGE_TOKENS * KERNEL_PAGE_TOKENS;
+    for (; key < tile.end[rows - 1]; key += KERNEL_PAGE_TOKENS) {
+        size_t skipped = 0;
+        size_t stop = rows;
+        while (tile.end[skipped] <= key)
             skipped++;
-        struct page seen = page;
-        for (size_t r = skipped; r < rows; r++) {
-            const size_t left = end[r] - key;
-            seen.query[r - skipped] = page.query[r];
-            seen.partial[r - skipped] = page.partial[r];
-            seen.count[r - skipped] = left < KERNEL_PAGE_TOKENS ? left : KERNEL_PAGE_TOKENS;
-        }
-        seen.count_min = seen.count[0];
-        seen.count_max = seen.count[rows - skipped - 1];
+        while (tile.begin[stop - 1] >= key + KERNEL_PAGE_TOKENS)
+            stop--;
         const size_t offset = attend_span_page(args, key);
-        seen.keys = (const unsigned char *)args->keys + offset;
-        seen.values = (const unsigned char *)args->values + offset;
-        attend_rows(&seen, load, rows - skipped);
+        page.keys = (const unsigned char *)args->keys + offset;
+        page.values = (const unsigned char *)args->values + offset;
+        attend_part(&page, load, &tile, key, skipped, stop);
     }
 }
 
 TEMPLATE void attend(const struct kernel_attend_args *args, load_fn *load, size_t element_bytes,
                      size_t span, float *partial)
 {
-    const size_t row_count = args->token_count * args->head_count;
     size_t row = 0;
+    size_t row_end = 0;
     for (size_t t = 0; t < args->token_count; t++) {
         const struct attend_span_keys seen = attend_span_keys(args, span, t);
-        if (seen.begin < seen.end)
-            break;
-        row += args->head_count;
+        if (seen.begin == seen.end)
+            continue;
+        if (row_end == 0)
+            row = t * args->head_count;
+        row_end = (t + 1) * args->head_count;
     }
-    for (; row < row_count; row += ROWS)
+    for (; row < row_end; row += ROWS)
         attend_tile(args, load, element_bytes, span, row,
-                    row_count - row < ROWS ? row_count - row : ROWS, partial);
+                    row_end - row < ROWS ? row_end - row : ROWS, partial);
 }
 
 static void attend_f16(const struct kernel_attend_args *args, size_t span, float *partial)
 {
-    if (args->head_dim % LANES)
+    if (args->head_dim % LANES || args->value_dim % LANES)
         attend_ref_f16(args, span, partial);
     else
         attend(args, load_f16, sizeof(uint16_t), span, partial);
@@ -261,7 +304,7 @@ static void attend_f16(const struct kernel_attend_args *args, size_t span, float
 
 static void attend_f32(const struct kernel_attend_args *args, size_t span, float *partial)
 {
-    if (args->head_dim % LANES)
+    if (args->head_dim % LANES || args->value_dim % LANES)
         attend_ref_f32(args, span, partial);
     else
         attend(args, load_f32, sizeof(float), span, partial);

@@ -5,8 +5,10 @@ void kernel_x86_fill_avx2(struct kernel_table *table)
 {
     attend_avx2_fill(table);
     matmul_plain_avx2_fill(table);
+    matmul_unpacked_fill_avx2(table);
     matmul_rows32_avx2_fill(table);
     matmul_rows256_avx2_fill(table);
+    recurrent_avx2_fill(table);
     speed_avx2_fill(table);
     vector_ops_avx2_fill(table);
 }
@@ -15,8 +17,10 @@ void kernel_x86_fill_avx512(struct kernel_table *table)
 {
     attend_avx512_fill(table);
     matmul_plain_avx512_fill(table);
+    matmul_unpacked_fill_avx512(table);
     matmul_rows32_avx512_fill(table);
     matmul_rows256_avx512_fill(table);
+    recurrent_avx512_fill(table);
     speed_avx512_fill(table);
     vector_ops_avx512_fill(table);
 }

@@ -8,15 +8,21 @@
  */
 #pragma once
 
-struct kernel_table;
+#include "kernel/kernel_table.h"
+#include "kernel/unpack.h"
 
 void kernel_x86_fill_avx2(struct kernel_table *table);
 void kernel_x86_fill_avx512(struct kernel_table *table);
+
+/* Every quantized type, by its unpack function; the files below override some. */
+void matmul_unpacked_fill_avx2(struct kernel_table *table);
+void matmul_unpacked_fill_avx512(struct kernel_table *table);
 
 void attend_avx2_fill(struct kernel_table *table);
 void matmul_plain_avx2_fill(struct kernel_table *table);
 void matmul_rows32_avx2_fill(struct kernel_table *table);
 void matmul_rows256_avx2_fill(struct kernel_table *table);
+void recurrent_avx2_fill(struct kernel_table *table);
 void speed_avx2_fill(struct kernel_table *table);
 void vector_ops_avx2_fill(struct kernel_table *table);
 
@@ -24,5 +30,19 @@ void attend_avx512_fill(struct kernel_table *table);
 void matmul_plain_avx512_fill(struct kernel_table *table);
 void matmul_rows32_avx512_fill(struct kernel_table *table);
 void matmul_rows256_avx512_fill(struct kernel_table *table);
+void recurrent_avx512_fill(struct kernel_table *table);
 void speed_avx512_fill(struct kernel_table *table);
 void vector_ops_avx512_fill(struct kernel_table *table);
+
+/* By enum dtype; NULL: not quantized. */
+extern unpack_fn *const unpack_avx2[KERNEL_DTYPES];
+
+/* Products with any type of the family. */
+void matmul_rows32_avx2_unpacked(const struct kernel_matmul_args *args,
+                                 const struct unpack_format *unpack);
+void matmul_rows256_avx2_unpacked(const struct kernel_matmul_args *args,
+                                  const struct unpack_format *unpack);
+void matmul_rows32_avx512_unpacked(const struct kernel_matmul_args *args,
+                                   const struct unpack_format *unpack);
+void matmul_rows256_avx512_unpacked(const struct kernel_matmul_args *args,
+                                    const struct unpack_format *unpack);

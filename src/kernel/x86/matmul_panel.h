@@ -14,6 +14,7 @@
 #pragma once
 
 #include "kernel/kernel_table.h"
+#include "kernel/unpack.h"
 
 enum {
     MATMUL_PANEL_TOKENS = 3,   /* from this number on a panel is worth its making */
@@ -29,3 +30,13 @@ void matmul_panel32_avx2_q8_0(const struct kernel_matmul_args *args);
 void matmul_panel32_avx2_q4_0(const struct kernel_matmul_args *args);
 void matmul_panel256_avx2_q4_k(const struct kernel_matmul_args *args);
 void matmul_panel256_avx2_q6_k(const struct kernel_matmul_args *args);
+
+/* Any type of the family: rows are unpacked one by one. */
+void matmul_panel32_avx512_unpacked(const struct kernel_matmul_args *args,
+                                    const struct unpack_format *unpack);
+void matmul_panel256_avx512_unpacked(const struct kernel_matmul_args *args,
+                                     const struct unpack_format *unpack);
+void matmul_panel32_avx2_unpacked(const struct kernel_matmul_args *args,
+                                  const struct unpack_format *unpack);
+void matmul_panel256_avx2_unpacked(const struct kernel_matmul_args *args,
+                                   const struct unpack_format *unpack);

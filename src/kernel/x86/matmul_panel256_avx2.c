@@ -1,11 +1,11 @@
 /*
- * matmul_panel256_avx2 - products for many tokens with weights in blocks of 256 (Q4_K, Q6_K), see
+ * matmul_panel256_avx2 - products for many tokens with weights in blocks of 256, see
  * matmul_panel.h.
  *
  * Words of several steps are added before vpmaddwd multiplies them with the scale of the sub-block
  * and widens: eight steps of Q4_K are at most 8 * 2 * 15 * 127 = 30480, two of Q6_K 2 * 2 * 63 *
- * 127
- * = 32004.
+ * 127 = 32004, four of Q5_K 4 * 2 * 31 * 127 = 31496. Signed weights of all eight bits are
+ * multiplied step by step.
  *
  * Threads: any; no state.
  */
@@ -18,12 +18,12 @@
 
 enum { BLOCK = 256, STEPS = BLOCK / 4, BLOCKS_MAX = MATMUL_PANEL_COLUMNS / BLOCK };
 
-/* Sub-blocks: Q4_K has 8 of 32 weights, Q6_K 16 of 16. */
+/* Sub-blocks: 8 of 32 weights (Q4_K) or 16 of 16 (Q6_K). */
 struct panel {
     alignas(64) uint8_t w[BLOCKS_MAX][STEPS][PANEL_GROUPS][PANEL_LANES][4];
     alignas(64) int32_t sub_scale[BLOCKS_MAX][16][PANEL_GROUPS][PANEL_LANES]; /* a word, twice */
     alignas(64) int32_t pair[BLOCKS_MAX][8][PANEL_GROUPS][PANEL_LANES]; /* words of neighbours:
-                                                             mins of Q4_K, scales of Q6_K */
+                                                             mins; scales of Q6_K */
     alignas(64) float scale[BLOCKS_MAX][PANEL_GROUPS][PANEL_LANES];
     alignas(64) float min[BLOCKS_MAX][PANEL_GROUPS][PANEL_LANES];
 };
@@ -75,10 +75,11 @@ TEMPLATE __m256i pair_sum(const struct panel *panel, size_t b, size_t g, const i
     return sum;
 }
 
-/* ---------------------------------------------------------------- Q4_K */
+/* ---------------------------------------------------------------- weights with mins */
 
-TEMPLATE void multiply_q4_k(const struct panel *panel, const struct panel_tile *tile,
-                            unsigned tokens, unsigned groups)
+/* `steps` steps are added as words. */
+TEMPLATE void multiply_min(const struct panel *panel, const struct panel_tile *tile, size_t subs,
+                           size_t steps, unsigned tokens, unsigned groups)
 {
     const unsigned char *q[PANEL_TILE];
     __m256 sum[PANEL_TILE][PANEL_GROUPS];
@@ -93,13 +94,14 @@ TEMPLATE void multiply_q4_k(const struct panel *panel, const struct panel_tile *
         for (size_t t = 0; t < tokens; t++)
             for (size_t g = 0; g < groups; g++)
                 isum[t][g] = _mm256_setzero_si256();
-        for (size_t sub = 0; sub < 8; sub++)
-            add_steps(panel, b, sub * 8, 8, sub, q, isum, tokens, groups);
+        for (size_t step = 0; step < STEPS; step += steps)
+            add_steps(panel, b, step, steps, step * subs / STEPS, q, isum, tokens, groups);
         for (size_t t = 0; t < tokens; t++) {
             const struct activation_q8_256 a =
                 activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
+            const int16_t *sums = (subs == 16 ? a.sum16 : a.sum32) + block * subs;
             UNROLL_FOR (size_t g = 0; g < groups; g++) {
-                const __m256i msum = pair_sum(panel, b, g, a.sum32 + block * 8, 4);
+                const __m256i msum = pair_sum(panel, b, g, sums, subs / 2);
                 __m256 u = _mm256_mul_ps(_mm256_load_ps(panel->scale[b][g]),
                                          _mm256_cvtepi32_ps(isum[t][g]));
                 u = _mm256_fnmadd_ps(_mm256_load_ps(panel->min[b][g]), _mm256_cvtepi32_ps(msum), u);
@@ -112,10 +114,40 @@ TEMPLATE void multiply_q4_k(const struct panel *panel, const struct panel_tile *
             panel_store(tile, t, g, sum[t][g]);
 }
 
+TEMPLATE void multiply_q4_k(const struct panel *panel, const struct panel_tile *tile,
+                            unsigned tokens, unsigned groups)
+{
+    multiply_min(panel, tile, 8, 8, tokens, groups);
+}
+
+TEMPLATE void multiply_by_32_min(const struct panel *panel, const struct panel_tile *tile,
+                                 unsigned tokens, unsigned groups)
+{
+    multiply_min(panel, tile, 8, 4, tokens, groups);
+}
+
+TEMPLATE void multiply_by_16_min(const struct panel *panel, const struct panel_tile *tile,
+                                 unsigned tokens, unsigned groups)
+{
+    multiply_min(panel, tile, 16, 4, tokens, groups);
+}
+
 static void run_tile_q4_k(const void *panel, const struct panel_tile *tile)
 {
     PANEL_CHOOSE(multiply_q4_k, panel, tile);
 }
+
+static void run_tile_by_32_min(const void *panel, const struct panel_tile *tile)
+{
+    PANEL_CHOOSE(multiply_by_32_min, panel, tile);
+}
+
+static void run_tile_by_16_min(const void *panel, const struct panel_tile *tile)
+{
+    PANEL_CHOOSE(multiply_by_16_min, panel, tile);
+}
+
+/* ---------------------------------------------------------------- Q4_K */
 
 /* Byte `index` of each dword. */
 TEMPLATE __m256i byte_of(__m256i words, int index)
@@ -188,7 +220,7 @@ static void decode_q4_k(void *memory, const struct panel_rows *rows, size_t bloc
 void matmul_panel256_avx2_q4_k(const struct kernel_matmul_args *args)
 {
     static const struct panel_format format = {QK_BLOCK_LEN, sizeof(struct block_q4_k), decode_q4_k,
-                                               run_tile_q4_k};
+                                               run_tile_q4_k, NULL};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
@@ -295,7 +327,134 @@ static void decode_q6_k(void *memory, const struct panel_rows *rows, size_t bloc
 void matmul_panel256_avx2_q6_k(const struct kernel_matmul_args *args)
 {
     static const struct panel_format format = {QK_BLOCK_LEN, sizeof(struct block_q6_k), decode_q6_k,
-                                               run_tile_q6_k};
+                                               run_tile_q6_k, NULL};
+    struct panel panel;
+    panel_run(args, &format, &panel);
+}
+
+/* ---------------------------------------------------------------- every type, unpacked */
+
+/* Signed weights: their sign moves to the activation. */
+TEMPLATE void multiply_signed(const struct panel *panel, const struct panel_tile *tile, size_t subs,
+                              unsigned tokens, unsigned groups)
+{
+    for (size_t b = 0; b < tile->block_count; b++) {
+        const size_t block = tile->block_begin + b;
+        const unsigned char *q[PANEL_TILE];
+        __m256i isum[PANEL_TILE][PANEL_GROUPS];
+        UNROLL_FOR (size_t t = 0; t < tokens; t++) {
+            q[t] = panel_activation(tile, t) + block * BLOCK;
+            UNROLL_FOR (size_t g = 0; g < groups; g++)
+                isum[t][g] = _mm256_setzero_si256();
+        }
+        for (size_t step = 0; step < STEPS; step++)
+            UNROLL_FOR (size_t g = 0; g < groups; g++) {
+                const __m256i w = load_vector(panel->w[b][step][g]);
+                const __m256i size = _mm256_abs_epi8(w);
+                const __m256i scale = load_vector(panel->sub_scale[b][step * subs / STEPS][g]);
+                UNROLL_FOR (size_t t = 0; t < tokens; t++) {
+                    const __m256i x = _mm256_sign_epi8(panel_broadcast(q[t] + step * 4), w);
+                    const __m256i pairs = _mm256_maddubs_epi16(size, x);
+                    isum[t][g] = _mm256_add_epi32(isum[t][g], _mm256_madd_epi16(pairs, scale));
+                }
+            }
+        UNROLL_FOR (size_t t = 0; t < tokens; t++) {
+            const struct activation_q8_256 a =
+                activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
+            UNROLL_FOR (size_t g = 0; g < groups; g++) {
+                const __m256 u = _mm256_mul_ps(_mm256_load_ps(panel->scale[b][g]),
+                                               _mm256_cvtepi32_ps(isum[t][g]));
+                const __m256 sum = panel_load(tile, t, g, block == 0);
+                panel_store(tile, t, g, _mm256_fmadd_ps(_mm256_set1_ps(a.scale[block]), u, sum));
+            }
+        }
+    }
+}
+
+TEMPLATE void multiply_by_32(const struct panel *panel, const struct panel_tile *tile,
+                             unsigned tokens, unsigned groups)
+{
+    multiply_signed(panel, tile, 8, tokens, groups);
+}
+
+TEMPLATE void multiply_by_16(const struct panel *panel, const struct panel_tile *tile,
+                             unsigned tokens, unsigned groups)
+{
+    multiply_signed(panel, tile, 16, tokens, groups);
+}
+
+static void run_tile_by_32(const void *panel, const struct panel_tile *tile)
+{
+    PANEL_CHOOSE(multiply_by_32, panel, tile);
+}
+
+static void run_tile_by_16(const void *panel, const struct panel_tile *tile)
+{
+    PANEL_CHOOSE(multiply_by_16, panel, tile);
+}
+
+/* The numbers of one block that are not its weights; rows are unpacked at `row`. */
+static void turn_numbers(struct panel *panel, const unsigned char *const row[PANEL_LANES],
+                         enum unpack_shape shape, size_t b, size_t g)
+{
+    const size_t subs = unpack_is_by_16(shape) ? 16 : 8;
+    const size_t sub_scales = offsetof(struct unpacked, sub_scale) + b * subs * sizeof(int16_t);
+    const size_t sub_mins = offsetof(struct unpacked, sub_min) + b * subs * sizeof(int16_t);
+    const __m256i low_word = _mm256_set1_epi32(0xffff);
+    __m256i w[4];
+    panel_columns(row, offsetof(struct unpacked, scale), w); /* of all blocks of a panel */
+    store_vector(panel->scale[b][g], w[b]);
+    for (size_t s = 0; s < subs; s += 8) {
+        panel_columns(row, sub_scales + s * sizeof(int16_t), w);
+        UNROLL_FOR (size_t d = 0; d < 4; d++) {
+            const __m256i low = _mm256_and_si256(w[d], low_word);
+            const __m256i high = _mm256_srli_epi32(w[d], 16);
+            store_vector(panel->sub_scale[b][s + 2 * d][g], two_words(low, low));
+            store_vector(panel->sub_scale[b][s + 2 * d + 1][g], two_words(high, high));
+        }
+    }
+    if (!unpack_has_min(shape))
+        return;
+    panel_columns(row, offsetof(struct unpacked, min), w);
+    store_vector(panel->min[b][g], w[b]);
+    for (size_t s = 0; s < subs; s += 8) {
+        panel_columns(row, sub_mins + s * sizeof(int16_t), w);
+        UNROLL_FOR (size_t d = 0; d < 4; d++)
+            store_vector(panel->pair[b][s / 2 + d][g], w[d]);
+    }
+}
+
+static void decode_unpacked(void *memory, const struct panel_rows *rows, size_t block_begin,
+                            size_t block_count)
+{
+    struct panel *panel = memory;
+    struct unpacked unpacked[PANEL_LANES];
+    const unsigned char *row[PANEL_LANES];
+    for (size_t g = 0; g < rows->group_count; g++) {
+        panel_unpack(rows, g, block_begin, block_count, unpacked, row);
+        for (size_t b = 0; b < block_count; b++) {
+            turn_numbers(panel, row, rows->unpack->shape, b, g);
+            for (size_t part = 0; part < BLOCK / 16; part++) {
+                __m256i w[4];
+                panel_columns(row, offsetof(struct unpacked, q) + b * BLOCK + 16 * part, w);
+                UNROLL_FOR (size_t d = 0; d < 4; d++)
+                    store_vector(panel->w[b][4 * part + d][g], w[d]);
+            }
+        }
+    }
+}
+
+void matmul_panel256_avx2_unpacked(const struct kernel_matmul_args *args,
+                                   const struct unpack_format *unpack)
+{
+    static panel_tile_fn *const tiles[UNPACK_SHAPE_COUNT] = {
+        [UNPACK_256_BY_32] = run_tile_by_32,
+        [UNPACK_256_BY_16] = run_tile_by_16,
+        [UNPACK_256_BY_32_MIN] = run_tile_by_32_min,
+        [UNPACK_256_BY_16_MIN] = run_tile_by_16_min,
+    };
+    const struct panel_format format = {QK_BLOCK_LEN, unpack->block_bytes, decode_unpacked,
+                                        tiles[unpack->shape], unpack};
     struct panel panel;
     panel_run(args, &format, &panel);
 }

@@ -1,5 +1,5 @@
 /*
- * matmul_panel256_avx512 - products for many tokens with weights in blocks of 256 (Q4_K, Q6_K), see
+ * matmul_panel256_avx512 - products for many tokens with weights in blocks of 256, see
  * matmul_panel.h.
  *
  * Threads: any; no state.
@@ -13,13 +13,14 @@
 
 enum { BLOCK = 256, STEPS = BLOCK / 4, BLOCKS_MAX = MATMUL_PANEL_COLUMNS / BLOCK };
 
-/* Sub-blocks: Q4_K has 8 of 32 weights, Q6_K 16 of 16. */
+/* Sub-blocks: 8 of 32 weights (Q4_K) or 16 of 16 (Q6_K). */
 struct panel {
     alignas(64) uint8_t w[BLOCKS_MAX][STEPS][PANEL_GROUPS][PANEL_LANES][4];
     alignas(64) int32_t sub_scale[BLOCKS_MAX][16][PANEL_GROUPS][PANEL_LANES];
-    alignas(64) int32_t min_pair[BLOCKS_MAX][4][PANEL_GROUPS][PANEL_LANES]; /* two words */
+    alignas(64) int32_t min_pair[BLOCKS_MAX][8][PANEL_GROUPS][PANEL_LANES]; /* two words */
     alignas(64) float scale[BLOCKS_MAX][PANEL_GROUPS][PANEL_LANES];
     alignas(64) float min[BLOCKS_MAX][PANEL_GROUPS][PANEL_LANES];
+    unsigned shift; /* without mins: weights have 2^shift added */
 };
 
 /* The dot products of `steps` steps from `step` on, added to c. */
@@ -39,24 +40,51 @@ TEMPLATE void add_products(const struct panel *panel, size_t b, size_t step, siz
     }
 }
 
-/* ---------------------------------------------------------------- Q4_K */
+/* ---------------------------------------------------------------- one tile of tokens */
+
+/* The sums of sub_scale * (sum of weight * activation); a sub-block's inner sum begins at
+ * `start`. */
+TEMPLATE void add_sub_blocks(const struct panel *panel, size_t b, size_t subs,
+                             int32_t start[PANEL_TILE][16],
+                             const unsigned char *const q[PANEL_TILE],
+                             __m512i isum[PANEL_TILE][PANEL_GROUPS], unsigned tokens,
+                             unsigned groups)
+{
+    UNROLL_FOR (size_t t = 0; t < tokens; t++)
+        UNROLL_FOR (size_t g = 0; g < groups; g++)
+            isum[t][g] = _mm512_setzero_si512();
+    for (size_t sub = 0; sub < subs; sub++) {
+        __m512i c[PANEL_TILE][PANEL_GROUPS];
+        UNROLL_FOR (size_t t = 0; t < tokens; t++)
+            UNROLL_FOR (size_t g = 0; g < groups; g++)
+                c[t][g] = start ? _mm512_set1_epi32(start[t][sub]) : _mm512_setzero_si512();
+        add_products(panel, b, sub * (STEPS / subs), STEPS / subs, q, c, tokens, groups);
+        UNROLL_FOR (size_t g = 0; g < groups; g++) {
+            const __m512i scale = _mm512_load_si512(panel->sub_scale[b][sub][g]);
+            UNROLL_FOR (size_t t = 0; t < tokens; t++)
+                isum[t][g] = _mm512_add_epi32(isum[t][g], _mm512_mullo_epi32(c[t][g], scale));
+        }
+    }
+}
 
 /* acc = fma(da, fma(-dmin, msum, d * isum), acc), in the output array. */
-TEMPLATE void add_q4_k(const struct panel *panel, const struct panel_tile *tile, size_t b,
-                       __m512i isum[PANEL_TILE][PANEL_GROUPS], unsigned tokens, unsigned groups)
+TEMPLATE void add_min(const struct panel *panel, const struct panel_tile *tile, size_t b,
+                      size_t subs, __m512i isum[PANEL_TILE][PANEL_GROUPS], unsigned tokens,
+                      unsigned groups)
 {
     const size_t block = tile->block_begin + b;
     UNROLL_FOR (size_t t = 0; t < tokens; t++) {
         const struct activation_q8_256 a =
             activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
+        const int16_t *sums = subs == 16 ? a.sum16 : a.sum32;
         __m512i msum[PANEL_GROUPS];
         UNROLL_FOR (size_t g = 0; g < groups; g++)
             msum[g] = _mm512_setzero_si512();
-        UNROLL_FOR (size_t pair = 0; pair < 4; pair++) {
-            const __m512i sums = panel_broadcast(a.sum32 + block * 8 + 2 * pair);
+        UNROLL_FOR (size_t pair = 0; pair < subs / 2; pair++) {
+            const __m512i two = panel_broadcast(sums + block * subs + 2 * pair);
             UNROLL_FOR (size_t g = 0; g < groups; g++)
                 msum[g] = _mm512_dpwssd_epi32(msum[g],
-                                              _mm512_load_si512(panel->min_pair[b][pair][g]), sums);
+                                              _mm512_load_si512(panel->min_pair[b][pair][g]), two);
         }
         const __m512 a_scale = _mm512_set1_ps(a.scale[block]);
         UNROLL_FOR (size_t g = 0; g < groups; g++) {
@@ -69,37 +97,108 @@ TEMPLATE void add_q4_k(const struct panel *panel, const struct panel_tile *tile,
     }
 }
 
-TEMPLATE void multiply_q4_k(const struct panel *panel, const struct panel_tile *tile,
-                            unsigned tokens, unsigned groups)
+/* Unsigned weights with mins. */
+TEMPLATE void multiply_min(const struct panel *panel, const struct panel_tile *tile, size_t subs,
+                           unsigned tokens, unsigned groups)
 {
     const unsigned char *q[PANEL_TILE];
     UNROLL_FOR (size_t t = 0; t < tokens; t++)
         q[t] = panel_activation(tile, t) + tile->block_begin * BLOCK;
     for (size_t b = 0; b < tile->block_count; b++) {
         __m512i isum[PANEL_TILE][PANEL_GROUPS];
-        UNROLL_FOR (size_t t = 0; t < tokens; t++)
-            UNROLL_FOR (size_t g = 0; g < groups; g++)
-                isum[t][g] = _mm512_setzero_si512();
-        for (size_t sub = 0; sub < 8; sub++) {
-            __m512i c[PANEL_TILE][PANEL_GROUPS];
-            UNROLL_FOR (size_t t = 0; t < tokens; t++)
-                UNROLL_FOR (size_t g = 0; g < groups; g++)
-                    c[t][g] = _mm512_setzero_si512();
-            add_products(panel, b, sub * 8, 8, q, c, tokens, groups);
-            UNROLL_FOR (size_t g = 0; g < groups; g++) {
-                const __m512i scale = _mm512_load_si512(panel->sub_scale[b][sub][g]);
-                UNROLL_FOR (size_t t = 0; t < tokens; t++)
-                    isum[t][g] = _mm512_add_epi32(isum[t][g], _mm512_mullo_epi32(c[t][g], scale));
-            }
-        }
-        add_q4_k(panel, tile, b, isum, tokens, groups);
+        add_sub_blocks(panel, b, subs, NULL, q, isum, tokens, groups);
+        add_min(panel, tile, b, subs, isum, tokens, groups);
     }
 }
 
-static void run_tile_q4_k(const void *panel, const struct panel_tile *tile)
+/* What the inner sums of a token begin with: -2^shift * (sum of a sub-block's activations). */
+TEMPLATE void find_start(const struct panel *panel, const struct activation_q8_256 *a, size_t block,
+                         size_t subs, int32_t start[16])
 {
-    PANEL_CHOOSE(multiply_q4_k, panel, tile);
+    const __m512i sums =
+        subs == 16
+            ? _mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)(a->sum16 + block * 16)))
+            : _mm512_castsi256_si512(
+                  _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(a->sum32 + block * 8))));
+    const __m512i offset = _mm512_slli_epi32(sums, panel->shift);
+    _mm512_store_si512(start, _mm512_sub_epi32(_mm512_setzero_si512(), offset));
 }
+
+/* Signed weights, with 2^shift added. */
+TEMPLATE void multiply_plain(const struct panel *panel, const struct panel_tile *tile, size_t subs,
+                             unsigned tokens, unsigned groups)
+{
+    const unsigned char *q[PANEL_TILE];
+    UNROLL_FOR (size_t t = 0; t < tokens; t++)
+        q[t] = panel_activation(tile, t) + tile->block_begin * BLOCK;
+    for (size_t b = 0; b < tile->block_count; b++) {
+        const size_t block = tile->block_begin + b;
+        alignas(64) int32_t start[PANEL_TILE][16];
+        __m512i isum[PANEL_TILE][PANEL_GROUPS];
+        UNROLL_FOR (size_t t = 0; t < tokens; t++) {
+            const struct activation_q8_256 a =
+                activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
+            find_start(panel, &a, block, subs, start[t]);
+        }
+        add_sub_blocks(panel, b, subs, start, q, isum, tokens, groups);
+        UNROLL_FOR (size_t t = 0; t < tokens; t++) {
+            const struct activation_q8_256 a =
+                activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
+            UNROLL_FOR (size_t g = 0; g < groups; g++) {
+                const __m512 u = _mm512_mul_ps(_mm512_load_ps(panel->scale[b][g]),
+                                               _mm512_cvtepi32_ps(isum[t][g]));
+                const __m512 sum = panel_load(tile, t, g, block == 0);
+                panel_store(tile, t, g, _mm512_fmadd_ps(_mm512_set1_ps(a.scale[block]), u, sum));
+            }
+        }
+    }
+}
+
+TEMPLATE void multiply_by_32(const struct panel *panel, const struct panel_tile *tile,
+                             unsigned tokens, unsigned groups)
+{
+    multiply_plain(panel, tile, 8, tokens, groups);
+}
+
+static void run_tile_by_32(const void *panel, const struct panel_tile *tile)
+{
+    PANEL_CHOOSE(multiply_by_32, panel, tile);
+}
+
+TEMPLATE void multiply_by_16(const struct panel *panel, const struct panel_tile *tile,
+                             unsigned tokens, unsigned groups)
+{
+    multiply_plain(panel, tile, 16, tokens, groups);
+}
+
+static void run_tile_by_16(const void *panel, const struct panel_tile *tile)
+{
+    PANEL_CHOOSE(multiply_by_16, panel, tile);
+}
+
+TEMPLATE void multiply_by_32_min(const struct panel *panel, const struct panel_tile *tile,
+                                 unsigned tokens, unsigned groups)
+{
+    multiply_min(panel, tile, 8, tokens, groups);
+}
+
+static void run_tile_by_32_min(const void *panel, const struct panel_tile *tile)
+{
+    PANEL_CHOOSE(multiply_by_32_min, panel, tile);
+}
+
+TEMPLATE void multiply_by_16_min(const struct panel *panel, const struct panel_tile *tile,
+                                 unsigned tokens, unsigned groups)
+{
+    multiply_min(panel, tile, 16, tokens, groups);
+}
+
+static void run_tile_by_16_min(const void *panel, const struct panel_tile *tile)
+{
+    PANEL_CHOOSE(multiply_by_16_min, panel, tile);
+}
+
+/* ---------------------------------------------------------------- Q4_K */
 
 /* Byte `index` of each dword. */
 TEMPLATE __m512i byte_of(__m512i words, unsigned index)
@@ -161,63 +260,12 @@ static void decode_q4_k(void *memory, const struct panel_rows *rows, size_t bloc
 void matmul_panel256_avx512_q4_k(const struct kernel_matmul_args *args)
 {
     static const struct panel_format format = {QK_BLOCK_LEN, sizeof(struct block_q4_k), decode_q4_k,
-                                               run_tile_q4_k};
+                                               run_tile_by_32_min, NULL};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
 
 /* ---------------------------------------------------------------- Q6_K */
-
-/* Weights have 32 added: the sum of a sub-block begins at -32 * (sum of its activations). */
-TEMPLATE void multiply_q6_k(const struct panel *panel, const struct panel_tile *tile,
-                            unsigned tokens, unsigned groups)
-{
-    const unsigned char *q[PANEL_TILE];
-    UNROLL_FOR (size_t t = 0; t < tokens; t++)
-        q[t] = panel_activation(tile, t) + tile->block_begin * BLOCK;
-    for (size_t b = 0; b < tile->block_count; b++) {
-        const size_t block = tile->block_begin + b;
-        alignas(64) int32_t start[PANEL_TILE][16];
-        __m512i isum[PANEL_TILE][PANEL_GROUPS];
-        UNROLL_FOR (size_t t = 0; t < tokens; t++) {
-            const struct activation_q8_256 a =
-                activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
-            const __m512i sums =
-                _mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)(a.sum16 + block * 16)));
-            _mm512_store_si512(
-                start[t], _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32(sums, 5)));
-            UNROLL_FOR (size_t g = 0; g < groups; g++)
-                isum[t][g] = _mm512_setzero_si512();
-        }
-        for (size_t sub = 0; sub < 16; sub++) {
-            __m512i c[PANEL_TILE][PANEL_GROUPS];
-            UNROLL_FOR (size_t t = 0; t < tokens; t++)
-                UNROLL_FOR (size_t g = 0; g < groups; g++)
-                    c[t][g] = _mm512_set1_epi32(start[t][sub]);
-            add_products(panel, b, sub * 4, 4, q, c, tokens, groups);
-            UNROLL_FOR (size_t g = 0; g < groups; g++) {
-                const __m512i scale = _mm512_load_si512(panel->sub_scale[b][sub][g]);
-                UNROLL_FOR (size_t t = 0; t < tokens; t++)
-                    isum[t][g] = _mm512_add_epi32(isum[t][g], _mm512_mullo_epi32(c[t][g], scale));
-            }
-        }
-        UNROLL_FOR (size_t t = 0; t < tokens; t++) {
-            const struct activation_q8_256 a =
-                activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
-            UNROLL_FOR (size_t g = 0; g < groups; g++) {
-                const __m512 u = _mm512_mul_ps(_mm512_load_ps(panel->scale[b][g]),
-                                               _mm512_cvtepi32_ps(isum[t][g]));
-                const __m512 sum = panel_load(tile, t, g, block == 0);
-                panel_store(tile, t, g, _mm512_fmadd_ps(_mm512_set1_ps(a.scale[block]), u, sum));
-            }
-        }
-    }
-}
-
-static void run_tile_q6_k(const void *panel, const struct panel_tile *tile)
-{
-    PANEL_CHOOSE(multiply_q6_k, panel, tile);
-}
 
 /* One half of a block: 128 weights. `w` begins at the half's first step. */
 TEMPLATE void decode_q6_k_half(const unsigned char *const row[PANEL_LANES], size_t offset,
@@ -255,6 +303,7 @@ static void decode_q6_k(void *memory, const struct panel_rows *rows, size_t bloc
                         size_t block_count)
 {
     struct panel *panel = memory;
+    panel->shift = 5;
     for (size_t g = 0; g < rows->group_count; g++)
         for (size_t b = 0; b < block_count; b++) {
             const size_t offset = (block_begin + b) * sizeof(struct block_q6_k);
@@ -275,7 +324,76 @@ static void decode_q6_k(void *memory, const struct panel_rows *rows, size_t bloc
 void matmul_panel256_avx512_q6_k(const struct kernel_matmul_args *args)
 {
     static const struct panel_format format = {QK_BLOCK_LEN, sizeof(struct block_q6_k), decode_q6_k,
-                                               run_tile_q6_k};
+                                               run_tile_by_16, NULL};
+    struct panel panel;
+    panel_run(args, &format, &panel);
+}
+
+/* ---------------------------------------------------------------- every type, unpacked */
+
+/* The numbers of one block that are not its weights; rows are unpacked at `row`. */
+static void turn_numbers(struct panel *panel, const unsigned char *const row[PANEL_LANES],
+                         enum unpack_shape shape, size_t b, size_t g)
+{
+    const size_t subs = unpack_is_by_16(shape) ? 16 : 8;
+    const size_t sub_scales = offsetof(struct unpacked, sub_scale) + b * subs * sizeof(int16_t);
+    const size_t sub_mins = offsetof(struct unpacked, sub_min) + b * subs * sizeof(int16_t);
+    __m512i w[4];
+    panel_columns(row, offsetof(struct unpacked, scale), w); /* of all blocks of a panel */
+    _mm512_store_si512(panel->scale[b][g], w[b]);
+    for (size_t s = 0; s < subs; s += 8) {
+        panel_columns(row, sub_scales + s * sizeof(int16_t), w);
+        UNROLL_FOR (size_t d = 0; d < 4; d++) {
+            const __m512i low = _mm512_srai_epi32(_mm512_slli_epi32(w[d], 16), 16);
+            _mm512_store_si512(panel->sub_scale[b][s + 2 * d][g], low);
+            _mm512_store_si512(panel->sub_scale[b][s + 2 * d + 1][g], _mm512_srai_epi32(w[d], 16));
+        }
+    }
+    if (!unpack_has_min(shape))
+        return;
+    panel_columns(row, offsetof(struct unpacked, min), w);
+    _mm512_store_si512(panel->min[b][g], w[b]);
+    for (size_t s = 0; s < subs; s += 8) {
+        panel_columns(row, sub_mins + s * sizeof(int16_t), w);
+        UNROLL_FOR (size_t d = 0; d < 4; d++)
+            _mm512_store_si512(panel->min_pair[b][s / 2 + d][g], w[d]);
+    }
+}
+
+static void decode_unpacked(void *memory, const struct panel_rows *rows, size_t block_begin,
+                            size_t block_count)
+{
+    struct panel *panel = memory;
+    struct unpacked unpacked[PANEL_LANES];
+    const unsigned char *row[PANEL_LANES];
+    const enum unpack_shape shape = rows->unpack->shape;
+    const __m512i flip = _mm512_set1_epi8(unpack_has_min(shape) ? 0 : (char)0x80);
+    panel->shift = 7;
+    for (size_t g = 0; g < rows->group_count; g++) {
+        panel_unpack(rows, g, block_begin, block_count, unpacked, row);
+        for (size_t b = 0; b < block_count; b++) {
+            turn_numbers(panel, row, shape, b, g);
+            for (size_t part = 0; part < BLOCK / 16; part++) {
+                __m512i w[4];
+                panel_columns(row, offsetof(struct unpacked, q) + b * BLOCK + 16 * part, w);
+                UNROLL_FOR (size_t d = 0; d < 4; d++)
+                    _mm512_store_si512(panel->w[b][4 * part + d][g], _mm512_xor_si512(w[d], flip));
+            }
+        }
+    }
+}
+
+void matmul_panel256_avx512_unpacked(const struct kernel_matmul_args *args,
+                                     const struct unpack_format *unpack)
+{
+    static panel_tile_fn *const tiles[UNPACK_SHAPE_COUNT] = {
+        [UNPACK_256_BY_32] = run_tile_by_32,
+        [UNPACK_256_BY_16] = run_tile_by_16,
+        [UNPACK_256_BY_32_MIN] = run_tile_by_32_min,
+        [UNPACK_256_BY_16_MIN] = run_tile_by_16_min,
+    };
+    const struct panel_format format = {QK_BLOCK_LEN, unpack->block_bytes, decode_unpacked,
+                                        tiles[unpack->shape], unpack};
     struct panel panel;
     panel_run(args, &format, &panel);
 }

@@ -1,7 +1,6 @@
 /*
- * matmul_panel32_avx512 - products for many tokens with weights that have a scale for each 32
- * (Q8_0,
- * Q4_0), see matmul_panel.h.
+ * matmul_panel32_avx512 - products for many tokens with weights that have a scale for each 32,
+ * see matmul_panel.h.
  *
  * Weights are made unsigned by adding an offset (128, 8); the integer sum then begins at
  * -offset * (sum of the activations) instead of 0, so that the correction costs nothing.
@@ -20,35 +19,72 @@ enum { BLOCK = 32, STEPS = 8, BLOCKS_MAX = MATMUL_PANEL_COLUMNS / BLOCK };
 struct panel {
     alignas(64) uint8_t w[BLOCKS_MAX][STEPS][PANEL_GROUPS][PANEL_LANES][4];
     alignas(64) float scale[BLOCKS_MAX][PANEL_GROUPS][PANEL_LANES];
-    int shift; /* the offset as a power of two */
+    alignas(64) float min[BLOCKS_MAX][PANEL_GROUPS][PANEL_LANES]; /* _TWO: the second scale */
+    int shift;                                                    /* the offset as a power of two */
 };
 
 /* ---------------------------------------------------------------- one tile of tokens */
 
 /* What a token brings to each block of the panel. */
 struct token_numbers {
-    int32_t start[PANEL_TILE][BLOCKS_MAX]; /* -offset * sum */
+    int32_t start[PANEL_TILE][2][BLOCKS_MAX]; /* -offset * sum; _TWO: of the halves */
+    float sum[PANEL_TILE][BLOCKS_MAX];
     float scale[PANEL_TILE][BLOCKS_MAX];
 };
 
-static void gather_numbers(const struct panel *panel, const struct panel_tile *tile,
-                           struct token_numbers *out)
+/* The sum of 16 bytes. */
+TEMPLATE int32_t sum_16(const int8_t *q)
+{
+    const __m128i positive =
+        _mm_xor_si128(_mm_loadu_si128((const __m128i *)q), _mm_set1_epi8(-128));
+    const __m128i sums = _mm_sad_epu8(positive, _mm_setzero_si128());
+    return _mm_cvtsi128_si32(sums) + _mm_extract_epi32(sums, 2) - 16 * 128;
+}
+
+TEMPLATE void gather_numbers(const struct panel *panel, const struct panel_tile *tile,
+                             enum unpack_shape shape, struct token_numbers *out)
 {
     for (size_t t = 0; t < tile->token_count; t++) {
         const struct activation_q8_32 a =
             activation_q8_32_view(panel_activation(tile, t), tile->args->columns);
         for (size_t b = 0; b < tile->block_count; b++) {
-            out->start[t][b] = -(a.sum[tile->block_begin + b] * (1 << panel->shift));
-            out->scale[t][b] = a.scale[tile->block_begin + b];
+            const size_t block = tile->block_begin + b;
+            const int8_t *q = a.q + block * BLOCK;
+            const int32_t first = shape == UNPACK_32_TWO ? sum_16(q) : a.sum[block];
+            out->start[t][0][b] = -(first * (1 << panel->shift));
+            out->start[t][1][b] = -((a.sum[block] - first) * (1 << panel->shift));
+            out->sum[t][b] = (float)a.sum[block];
+            out->scale[t][b] = a.scale[block];
         }
     }
 }
 
-TEMPLATE void multiply(const struct panel *panel, const struct panel_tile *tile, unsigned tokens,
-                       unsigned groups)
+/* Starts each sum of products with the token's correction, then adds steps [from, to). */
+TEMPLATE void add_steps(const struct panel *panel, size_t b, size_t from, size_t to,
+                        const struct token_numbers *numbers, int half,
+                        const unsigned char *const q[PANEL_TILE],
+                        __m512i c[PANEL_TILE][PANEL_GROUPS], unsigned tokens, unsigned groups)
+{
+    UNROLL_FOR (size_t t = 0; t < tokens; t++)
+        UNROLL_FOR (size_t g = 0; g < groups; g++)
+            c[t][g] = _mm512_set1_epi32(numbers->start[t][half][b]);
+    for (size_t step = from; step < to; step++) {
+        __m512i w[PANEL_GROUPS];
+        UNROLL_FOR (size_t g = 0; g < groups; g++)
+            w[g] = _mm512_load_si512(panel->w[b][step][g]);
+        UNROLL_FOR (size_t t = 0; t < tokens; t++) {
+            const __m512i x = panel_broadcast(q[t] + b * BLOCK + step * 4);
+            UNROLL_FOR (size_t g = 0; g < groups; g++)
+                c[t][g] = panel_dot(c[t][g], w[g], x);
+        }
+    }
+}
+
+TEMPLATE void multiply(const struct panel *panel, const struct panel_tile *tile,
+                       enum unpack_shape shape, unsigned tokens, unsigned groups)
 {
     struct token_numbers numbers;
-    gather_numbers(panel, tile, &numbers);
+    gather_numbers(panel, tile, shape, &numbers);
     const unsigned char *q[PANEL_TILE];
     __m512 sum[PANEL_TILE][PANEL_GROUPS];
     UNROLL_FOR (size_t t = 0; t < tokens; t++) {
@@ -58,24 +94,32 @@ TEMPLATE void multiply(const struct panel *panel, const struct panel_tile *tile,
     }
     for (size_t b = 0; b < tile->block_count; b++) {
         __m512i c[PANEL_TILE][PANEL_GROUPS];
-        UNROLL_FOR (size_t t = 0; t < tokens; t++)
-            UNROLL_FOR (size_t g = 0; g < groups; g++)
-                c[t][g] = _mm512_set1_epi32(numbers.start[t][b]);
-        for (size_t step = 0; step < STEPS; step++) {
-            __m512i w[PANEL_GROUPS];
-            UNROLL_FOR (size_t g = 0; g < groups; g++)
-                w[g] = _mm512_load_si512(panel->w[b][step][g]);
-            UNROLL_FOR (size_t t = 0; t < tokens; t++) {
-                const __m512i x = panel_broadcast(q[t] + b * BLOCK + step * 4);
+        __m512 u[PANEL_TILE][PANEL_GROUPS];
+        if (shape == UNPACK_32_TWO) {
+            add_steps(panel, b, 0, STEPS / 2, &numbers, 0, q, c, tokens, groups);
+            UNROLL_FOR (size_t t = 0; t < tokens; t++)
                 UNROLL_FOR (size_t g = 0; g < groups; g++)
-                    c[t][g] = panel_dot(c[t][g], w[g], x);
-            }
+                    u[t][g] = _mm512_mul_ps(_mm512_load_ps(panel->scale[b][g]),
+                                            _mm512_cvtepi32_ps(c[t][g]));
+            add_steps(panel, b, STEPS / 2, STEPS, &numbers, 1, q, c, tokens, groups);
+        } else {
+            add_steps(panel, b, 0, STEPS, &numbers, 0, q, c, tokens, groups);
         }
         UNROLL_FOR (size_t t = 0; t < tokens; t++)
             UNROLL_FOR (size_t g = 0; g < groups; g++) {
-                const __m512 scale = _mm512_mul_ps(_mm512_load_ps(panel->scale[b][g]),
-                                                   _mm512_set1_ps(numbers.scale[t][b]));
-                sum[t][g] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(c[t][g]), sum[t][g]);
+                const __m512 dot = _mm512_cvtepi32_ps(c[t][g]);
+                const __m512 scale = _mm512_load_ps(panel->scale[b][g]);
+                const __m512 a_scale = _mm512_set1_ps(numbers.scale[t][b]);
+                if (shape == UNPACK_32) {
+                    sum[t][g] = _mm512_fmadd_ps(_mm512_mul_ps(scale, a_scale), dot, sum[t][g]);
+                    continue;
+                }
+                const __m512 min = _mm512_load_ps(panel->min[b][g]);
+                u[t][g] = shape == UNPACK_32_TWO
+                              ? _mm512_fmadd_ps(min, dot, u[t][g])
+                              : _mm512_fmadd_ps(min, _mm512_set1_ps(numbers.sum[t][b]),
+                                                _mm512_mul_ps(scale, dot));
+                sum[t][g] = _mm512_fmadd_ps(a_scale, u[t][g], sum[t][g]);
             }
     }
     UNROLL_FOR (size_t t = 0; t < tokens; t++)
@@ -83,9 +127,37 @@ TEMPLATE void multiply(const struct panel *panel, const struct panel_tile *tile,
             panel_store(tile, t, g, sum[t][g]);
 }
 
+TEMPLATE void multiply_plain(const struct panel *panel, const struct panel_tile *tile,
+                             unsigned tokens, unsigned groups)
+{
+    multiply(panel, tile, UNPACK_32, tokens, groups);
+}
+
+TEMPLATE void multiply_min(const struct panel *panel, const struct panel_tile *tile,
+                           unsigned tokens, unsigned groups)
+{
+    multiply(panel, tile, UNPACK_32_MIN, tokens, groups);
+}
+
+TEMPLATE void multiply_two(const struct panel *panel, const struct panel_tile *tile,
+                           unsigned tokens, unsigned groups)
+{
+    multiply(panel, tile, UNPACK_32_TWO, tokens, groups);
+}
+
 static void run_tile(const void *panel, const struct panel_tile *tile)
 {
-    PANEL_CHOOSE(multiply, panel, tile);
+    PANEL_CHOOSE(multiply_plain, panel, tile);
+}
+
+static void run_tile_min(const void *panel, const struct panel_tile *tile)
+{
+    PANEL_CHOOSE(multiply_min, panel, tile);
+}
+
+static void run_tile_two(const void *panel, const struct panel_tile *tile)
+{
+    PANEL_CHOOSE(multiply_two, panel, tile);
 }
 
 /* ---------------------------------------------------------------- unpacking */
@@ -129,10 +201,51 @@ static void decode_q4_0(void *memory, const struct panel_rows *rows, size_t bloc
         }
 }
 
+/* Floats of the unpacked rows from `offset` on, `step` of them for each block. */
+TEMPLATE void turn_floats(const unsigned char *const row[PANEL_LANES], size_t offset, size_t step,
+                          size_t block_count, size_t g, float (*out)[PANEL_GROUPS][PANEL_LANES])
+{
+    for (size_t b = 0; b < block_count; b += 4 / step) {
+        __m512i w[4];
+        panel_columns(row, offset + b * step * sizeof(float), w);
+        UNROLL_FOR (size_t d = 0; d < 4; d += step)
+            _mm512_store_si512(out[b + d / step][g], w[d]);
+    }
+}
+
+static void decode_unpacked(void *memory, const struct panel_rows *rows, size_t block_begin,
+                            size_t block_count)
+{
+    struct panel *panel = memory;
+    struct unpacked unpacked[PANEL_LANES];
+    const unsigned char *row[PANEL_LANES];
+    const size_t scales = offsetof(struct unpacked, scale);
+    const __m512i flip = _mm512_set1_epi8((char)0x80);
+    panel->shift = 7;
+    for (size_t g = 0; g < rows->group_count; g++) {
+        panel_unpack(rows, g, block_begin, block_count, unpacked, row);
+        for (size_t b = 0; b < block_count; b++)
+            UNROLL_FOR (size_t part = 0; part < 2; part++) {
+                __m512i w[4];
+                panel_columns(row, offsetof(struct unpacked, q) + b * BLOCK + 16 * part, w);
+                UNROLL_FOR (size_t d = 0; d < 4; d++)
+                    _mm512_store_si512(panel->w[b][4 * part + d][g], _mm512_xor_si512(w[d], flip));
+            }
+        if (rows->unpack->shape == UNPACK_32_TWO) {
+            turn_floats(row, scales, 2, block_count, g, panel->scale);
+            turn_floats(row, scales + sizeof(float), 2, block_count, g, panel->min);
+            continue;
+        }
+        turn_floats(row, scales, 1, block_count, g, panel->scale);
+        if (rows->unpack->shape == UNPACK_32_MIN)
+            turn_floats(row, offsetof(struct unpacked, min), 1, block_count, g, panel->min);
+    }
+}
+
 void matmul_panel32_avx512_q8_0(const struct kernel_matmul_args *args)
 {
     static const struct panel_format format = {Q8_0_BLOCK_LEN, sizeof(struct block_q8_0),
-                                               decode_q8_0, run_tile};
+                                               decode_q8_0, run_tile, NULL};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
@@ -140,7 +253,18 @@ void matmul_panel32_avx512_q8_0(const struct kernel_matmul_args *args)
 void matmul_panel32_avx512_q4_0(const struct kernel_matmul_args *args)
 {
     static const struct panel_format format = {Q4_0_BLOCK_LEN, sizeof(struct block_q4_0),
-                                               decode_q4_0, run_tile};
+                                               decode_q4_0, run_tile, NULL};
+    struct panel panel;
+    panel_run(args, &format, &panel);
+}
+
+void matmul_panel32_avx512_unpacked(const struct kernel_matmul_args *args,
+                                    const struct unpack_format *unpack)
+{
+    static panel_tile_fn *const tiles[] = {
+        [UNPACK_32] = run_tile, [UNPACK_32_MIN] = run_tile_min, [UNPACK_32_TWO] = run_tile_two};
+    const struct panel_format format = {BLOCK, unpack->block_bytes * BLOCK / unpack->block_len,
+                                        decode_unpacked, tiles[unpack->shape], unpack};
     struct panel panel;
     panel_run(args, &format, &panel);
 }

@@ -1,18 +1,19 @@
 /*
  * matmul_rows - how the kernels for few tokens walk a matrix that lies as in the file: one row
- * after
- * another, so that memory sees one ascending stream, each row multiplied with up to four tokens.
+ * after another, so that memory sees one ascending stream, each row multiplied with up to four
+ * tokens.
  *
  * What differs by format and instruction set is one function: it turns a stretch of one row into
- * two numbers per block and token, `factor` and `value`. What is left is the definition of the
- * result, acc = fma(factor, value, acc) in ascending block order; a chain of dependent operations,
- * so eight of them (rows times tokens) run side by side.
+ * two numbers per unit (a block, or a part of one) and token, `factor` and `value`. What is left is
+ * the definition of the result, acc = fma(factor, value, acc) in ascending order; a chain of
+ * dependent operations, so eight of them (rows times tokens) run side by side.
  *
  * Only for files built for AVX2 or above. Threads: any; no state.
  */
 #pragma once
 
 #include "kernel/kernel_table.h"
+#include "kernel/unpack.h"
 #include "kernel/x86/unroll.h"
 
 #include <immintrin.h>
@@ -22,17 +23,18 @@
 enum {
     MATMUL_ROWS_TOKENS = 2, /* tokens that share one pass over a row */
     MATMUL_ROWS_CHAINS = 8,
-    MATMUL_ROWS_BLOCKS = 128, /* blocks of a row between two runs of the chains */
+    MATMUL_ROWS_BLOCKS = 128, /* units of a row between two runs of the chains */
     MATMUL_ROWS_PADDING = 16, /* kernels may write this many numbers too many */
 };
 
 /* A stretch of one row, and the activations it meets. */
 struct matmul_rows_part {
     const void *blocks; /* the first block of the stretch */
-    size_t block_begin; /* its index in the row */
-    size_t block_count;
-    size_t columns; /* of the whole row: where the activation's planes are */
+    size_t block_begin; /* its first unit in the row */
+    size_t block_count; /* of units */
+    size_t columns;     /* of the whole row: where the activation's planes are */
     const void *activations[MATMUL_ROWS_TOKENS];
+    const struct unpack_format *unpack; /* NULL where `run` reads the blocks itself */
 };
 
 /* One for each (row, token). */
@@ -46,9 +48,10 @@ struct matmul_rows_chain {
 typedef void(matmul_rows_fn)(const struct matmul_rows_part *part, struct matmul_rows_chain *chain);
 
 struct matmul_rows_format {
-    size_t block_len;
-    size_t block_bytes;
+    size_t unit_len;
+    size_t unit_bytes;
     matmul_rows_fn *run[MATMUL_ROWS_TOKENS]; /* for 1, 2 tokens */
+    const struct unpack_format *unpack;
 };
 
 /* Turns eight rows of eight numbers around: element j of out[i] is element i of rows[j]. */
@@ -108,17 +111,32 @@ static inline void matmul_rows_chains(const struct matmul_rows_chain *chain, siz
             sums[i] = fmaf(chain[i].factor[b], chain[i].value[b], sums[i]);
 }
 
+/* Number of blocks that `units` units fill. */
+static inline size_t matmul_rows_blocks(const struct unpack_format *unpack, size_t units)
+{
+    return units * unpack_unit_len(unpack->shape) / unpack->block_len;
+}
+
+/* Unpacks units [at, at + units) of the stretch: whole blocks. */
+static inline void matmul_rows_unpack(const struct matmul_rows_part *part, size_t at, size_t units,
+                                      struct unpacked *out)
+{
+    const struct unpack_format *unpack = part->unpack;
+    const size_t first = matmul_rows_blocks(unpack, at) * unpack->block_bytes;
+    unpack->unpack((const char *)part->blocks + first, matmul_rows_blocks(unpack, units), out);
+}
+
 /* Rows [row, row + row_count) with tokens [token, token + token_count); row_count * token_count is
  * at most MATMUL_ROWS_CHAINS. */
 static inline void matmul_rows_tile(const struct kernel_matmul_args *args,
                                     const struct matmul_rows_format *format, size_t row,
                                     size_t row_count, size_t token, size_t token_count)
 {
-    const size_t blocks = args->columns / format->block_len;
-    const size_t row_bytes = blocks * format->block_bytes;
+    const size_t blocks = args->columns / format->unit_len;
+    const size_t row_bytes = blocks * format->unit_bytes;
     struct matmul_rows_chain chain[MATMUL_ROWS_CHAINS];
     float sums[MATMUL_ROWS_CHAINS] = {0};
-    struct matmul_rows_part part = {.columns = args->columns};
+    struct matmul_rows_part part = {.columns = args->columns, .unpack = format->unpack};
     for (size_t t = 0; t < token_count; t++)
         part.activations[t] =
             (const char *)args->activations + (token + t) * args->activation_stride;
@@ -129,7 +147,7 @@ static inline void matmul_rows_tile(const struct kernel_matmul_args *args,
         part.block_count = left < MATMUL_ROWS_BLOCKS ? left : MATMUL_ROWS_BLOCKS;
         for (size_t r = 0; r < row_count; r++) {
             part.blocks =
-                (const char *)args->weights + (row + r) * row_bytes + b * format->block_bytes;
+                (const char *)args->weights + (row + r) * row_bytes + b * format->unit_bytes;
             format->run[token_count - 1](&part, &chain[r * token_count]);
         }
         matmul_rows_chains(chain, row_count * token_count, part.block_count, sums);

@@ -1,6 +1,6 @@
 /*
- * matmul_rows256_avx2 - products for few tokens with weights in blocks of 256 (Q4_K, Q6_K), as they
- * lie in the file (matmul_rows.h).
+ * matmul_rows256_avx2 - products for few tokens with weights in blocks of 256: Q4_K and Q6_K as
+ * they lie in the file, all types unpacked (matmul_rows.h).
  *
  * vpmaddubsw leaves words of at most 2 * 63 * 127: vpmaddwd with the sub-block's scale as words
  * multiplies and widens at once.
@@ -225,12 +225,123 @@ static void q6_k_2(const struct matmul_rows_part *part, struct matmul_rows_chain
     q6_k_part(part, 2, chain);
 }
 
+/* ---------------------------------------------------------------- every type, unpacked */
+
+/* Signed weights: their sign moves to the activation, as in matmul_rows32_avx2.c. */
+TEMPLATE __m256i block_dot(const struct unpacked *u, size_t b, bool is_by_16, const int8_t *q)
+{
+    __m256i sum = _mm256_setzero_si256();
+    UNROLL_FOR (size_t i = 0; i < PARTS; i++) {
+        const __m256i w = _mm256_load_si256((const __m256i *)(u->q + b * 256 + 32 * i));
+        const __m256i a = _mm256_loadu_si256((const __m256i *)(q + 32 * i));
+        const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(a, w));
+        const int16_t *sub = u->sub_scale + (is_by_16 ? b * 16 + 2 * i : b * 8 + i);
+        const __m256i scale = is_by_16
+                                  ? _mm256_set_m128i(_mm_set1_epi16(sub[1]), _mm_set1_epi16(sub[0]))
+                                  : _mm256_set1_epi16(sub[0]);
+        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, scale));
+    }
+    return sum;
+}
+
+/* The sub_mins of block b with the sums of the activations of block `block`, in 4 parts. */
+TEMPLATE __m128i mins_dot(const struct unpacked *u, size_t b, bool is_by_16,
+                          const struct activation_q8_256 *a, size_t block)
+{
+    if (!is_by_16)
+        return _mm_madd_epi16(_mm_load_si128((const __m128i *)(u->sub_min + b * 8)),
+                              _mm_loadu_si128((const __m128i *)(a->sum32 + block * 8)));
+    const __m256i products =
+        _mm256_madd_epi16(_mm256_load_si256((const __m256i *)(u->sub_min + b * 16)),
+                          _mm256_loadu_si256((const __m256i *)(a->sum16 + block * 16)));
+    return _mm_add_epi32(_mm256_castsi256_si128(products), _mm256_extracti128_si256(products, 1));
+}
+
+/* Blocks [at, at + count) of the part, which `u` holds. */
+TEMPLATE void unpacked_stretch(const struct matmul_rows_part *part, int tokens, size_t at,
+                               size_t count, const struct unpacked *u, bool is_by_16, bool has_min,
+                               struct matmul_rows_chain *chain)
+{
+    const size_t first = part->block_begin + at;
+    UNROLL_FOR (int t = 0; t < tokens; t++) {
+        const struct activation_q8_256 a =
+            activation_q8_256_view(part->activations[t], part->columns);
+        __m256i dot[BLOCKS];
+        __m128i mins[BLOCKS];
+        UNROLL_FOR (size_t b = 0; b < BLOCKS; b++) {
+            const bool is_there = b < count;
+            dot[b] = is_there ? block_dot(u, b, is_by_16, a.q + (first + b) * 256)
+                              : _mm256_setzero_si256();
+            mins[b] =
+                is_there && has_min ? mins_dot(u, b, is_by_16, &a, first + b) : _mm_setzero_si128();
+        }
+        __m128 value = _mm_mul_ps(_mm_load_ps(u->scale), _mm_cvtepi32_ps(sum_all_4(dot)));
+        if (has_min) {
+            const __m128i msum =
+                _mm_hadd_epi32(_mm_hadd_epi32(mins[0], mins[1]), _mm_hadd_epi32(mins[2], mins[3]));
+            value = _mm_fnmadd_ps(_mm_load_ps(u->min), _mm_cvtepi32_ps(msum), value);
+        }
+        _mm_storeu_ps(chain[t].value + at, value);
+    }
+}
+
+TEMPLATE void unpacked_blocks(const struct matmul_rows_part *part, int tokens, size_t at,
+                              size_t count, const struct unpacked *u,
+                              struct matmul_rows_chain *chain)
+{
+    const bool has_min = unpack_has_min(part->unpack->shape);
+    if (unpack_is_by_16(part->unpack->shape) && has_min)
+        unpacked_stretch(part, tokens, at, count, u, true, true, chain);
+    else if (unpack_is_by_16(part->unpack->shape))
+        unpacked_stretch(part, tokens, at, count, u, true, false, chain);
+    else if (has_min)
+        unpacked_stretch(part, tokens, at, count, u, false, true, chain);
+    else
+        unpacked_stretch(part, tokens, at, count, u, false, false, chain);
+}
+
+TEMPLATE void unpacked_part(const struct matmul_rows_part *part, int tokens,
+                            struct matmul_rows_chain *chain)
+{
+    struct unpacked u; /* numbers of blocks that are not there go into the padding of the chain */
+    point_factors(part, tokens, chain);
+    for (size_t at = 0; at < part->block_count; at += BLOCKS) {
+        const size_t left = part->block_count - at;
+        matmul_rows_unpack(part, at, left < BLOCKS ? left : BLOCKS, &u);
+        if (left >= BLOCKS)
+            unpacked_blocks(part, tokens, at, BLOCKS, &u, chain);
+        else
+            unpacked_blocks(part, tokens, at, left, &u, chain);
+    }
+}
+
+static void unpacked_1(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    unpacked_part(part, 1, chain);
+}
+
+static void unpacked_2(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    unpacked_part(part, 2, chain);
+}
+
+void matmul_rows256_avx2_unpacked(const struct kernel_matmul_args *args,
+                                  const struct unpack_format *unpack)
+{
+    const struct matmul_rows_format format = {
+        QK_BLOCK_LEN, unpack->block_bytes, {unpacked_1, unpacked_2}, unpack};
+    if (args->token_count >= MATMUL_PANEL_TOKENS)
+        matmul_panel256_avx2_unpacked(args, unpack);
+    else
+        matmul_rows_run(args, &format);
+}
+
 /* ---------------------------------------------------------------- the table */
 
 static const struct matmul_rows_format q4_k = {
-    QK_BLOCK_LEN, sizeof(struct block_q4_k), {q4_k_1, q4_k_2}};
+    QK_BLOCK_LEN, sizeof(struct block_q4_k), {q4_k_1, q4_k_2}, NULL};
 static const struct matmul_rows_format q6_k = {
-    QK_BLOCK_LEN, sizeof(struct block_q6_k), {q6_k_1, q6_k_2}};
+    QK_BLOCK_LEN, sizeof(struct block_q6_k), {q6_k_1, q6_k_2}, NULL};
 
 static void run_q4_k(const struct kernel_matmul_args *args)
 {

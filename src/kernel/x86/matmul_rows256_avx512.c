@@ -1,6 +1,6 @@
 /*
- * matmul_rows256_avx512 - products for few tokens with weights in blocks of 256 (Q4_K, Q6_K), as
- * they lie in the file (matmul_rows.h).
+ * matmul_rows256_avx512 - products for few tokens with weights in blocks of 256: Q4_K and Q6_K as
+ * they lie in the file, all types unpacked (matmul_rows.h).
  *
  * Threads: any; no state.
  */
@@ -247,12 +247,170 @@ static void q6_k_2(const struct matmul_rows_part *part, struct matmul_rows_chain
     q6_k_part(part, 2, chain);
 }
 
+/* ---------------------------------------------------------------- every type, unpacked */
+
+enum { SIGN_SHIFT = 7 }; /* signed weights have 128 added */
+
+/* One block: four vectors of 64 unsigned weights, with a scale for each dword of them; the numbers
+ * that meet the sums of the activations: sub_mins, or the sub_scales for the correction. */
+struct unpacked_block {
+    __m512i w[4];
+    __m512i scale[4];
+    __m256i with_sums; /* 16 words, or 8 */
+};
+
+TEMPLATE struct unpacked_block load_block(const struct unpacked *u, size_t b, bool is_by_16,
+                                          bool has_min)
+{
+    const size_t subs = is_by_16 ? 16 : 8;
+    const __m512i flip = _mm512_set1_epi8(has_min ? 0 : (char)0x80);
+    const int16_t *with_sums = has_min ? u->sub_min : u->sub_scale;
+    const __m512i lane = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    /* Dword j of vector i is of sub-block 4i + j / 4, or 2i + j / 8. */
+    const __m512i place = is_by_16 ? lane : _mm512_srli_epi32(lane, 1);
+    struct unpacked_block out;
+    __m512i scales;
+    if (is_by_16) {
+        scales =
+            _mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)(u->sub_scale + b * subs)));
+        out.with_sums = _mm256_loadu_si256((const __m256i *)(with_sums + b * subs));
+    } else {
+        scales = _mm512_castsi256_si512(
+            _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(u->sub_scale + b * subs))));
+        out.with_sums =
+            _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(with_sums + b * subs)));
+    }
+    UNROLL_FOR (size_t i = 0; i < 4; i++) {
+        const __m512i at = _mm512_add_epi32(place, _mm512_set1_epi32((int)(i * subs / 4)));
+        out.w[i] = _mm512_xor_si512(_mm512_load_si512(u->q + b * 256 + 64 * i), flip);
+        out.scale[i] = _mm512_permutexvar_epi32(at, scales);
+    }
+    return out;
+}
+
+/* Sum of sub_scale * weight * activation of one block, in 16 parts. */
+TEMPLATE __m512i block_dot(const struct unpacked_block *w, const int8_t *q)
+{
+    __m512i sum = _mm512_setzero_si512();
+    UNROLL_FOR (size_t i = 0; i < 4; i++) {
+        const __m512i c =
+            _mm512_dpbusd_epi32(_mm512_setzero_si512(), w->w[i], _mm512_loadu_si512(q + 64 * i));
+        sum = _mm512_add_epi32(sum, _mm512_mullo_epi32(c, w->scale[i]));
+    }
+    return sum;
+}
+
+/* Words of the weights with the sums of the activations, in 4 parts. */
+TEMPLATE __m128i sums_dot(const struct unpacked_block *w, const struct activation_q8_256 *a,
+                          size_t b, bool is_by_16)
+{
+    if (!is_by_16)
+        return _mm_madd_epi16(_mm256_castsi256_si128(w->with_sums),
+                              _mm_loadu_si128((const __m128i *)(a->sum32 + b * 8)));
+    const __m256i sums = _mm256_loadu_si256((const __m256i *)(a->sum16 + b * 16));
+    const __m256i products = _mm256_madd_epi16(w->with_sums, sums);
+    return _mm_add_epi32(_mm256_castsi256_si128(products), _mm256_extracti128_si256(products, 1));
+}
+
+/* Blocks [at, at + count) of the part, which `u` holds. */
+TEMPLATE void unpacked_stretch(const struct matmul_rows_part *part, int tokens, size_t at,
+                               size_t count, const struct unpacked *u, bool is_by_16, bool has_min,
+                               struct matmul_rows_chain *chain)
+{
+    const size_t first = part->block_begin + at;
+    __m512i dot[MATMUL_ROWS_TOKENS][BLOCKS];
+    __m128i sums[MATMUL_ROWS_TOKENS][BLOCKS];
+    UNROLL_FOR (size_t b = 0; b < BLOCKS; b++) {
+        if (b >= count) {
+            UNROLL_FOR (int t = 0; t < tokens; t++) {
+                dot[t][b] = _mm512_setzero_si512();
+                sums[t][b] = _mm_setzero_si128();
+            }
+            continue;
+        }
+        const struct unpacked_block w = load_block(u, b, is_by_16, has_min);
+        UNROLL_FOR (int t = 0; t < tokens; t++) {
+            const struct activation_q8_256 a =
+                activation_q8_256_view(part->activations[t], part->columns);
+            dot[t][b] = block_dot(&w, a.q + (first + b) * 256);
+            sums[t][b] = sums_dot(&w, &a, first + b, is_by_16);
+        }
+    }
+    const __m128 scale = _mm_load_ps(u->scale);
+    UNROLL_FOR (int t = 0; t < tokens; t++) {
+        const __m128i sum = _mm_hadd_epi32(_mm_hadd_epi32(sums[t][0], sums[t][1]),
+                                           _mm_hadd_epi32(sums[t][2], sums[t][3]));
+        const __m128i isum = sum_all(dot[t]);
+        __m128 value;
+        if (has_min)
+            value = _mm_fnmadd_ps(_mm_load_ps(u->min), _mm_cvtepi32_ps(sum),
+                                  _mm_mul_ps(scale, _mm_cvtepi32_ps(isum)));
+        else
+            value = _mm_mul_ps(
+                scale, _mm_cvtepi32_ps(_mm_sub_epi32(isum, _mm_slli_epi32(sum, SIGN_SHIFT))));
+        _mm_storeu_ps(chain[t].value + at, value);
+    }
+}
+
+TEMPLATE void unpacked_blocks(const struct matmul_rows_part *part, int tokens, size_t at,
+                              size_t count, const struct unpacked *u,
+                              struct matmul_rows_chain *chain)
+{
+    const bool has_min = unpack_has_min(part->unpack->shape);
+    if (unpack_is_by_16(part->unpack->shape) && has_min)
+        unpacked_stretch(part, tokens, at, count, u, true, true, chain);
+    else if (unpack_is_by_16(part->unpack->shape))
+        unpacked_stretch(part, tokens, at, count, u, true, false, chain);
+    else if (has_min)
+        unpacked_stretch(part, tokens, at, count, u, false, true, chain);
+    else
+        unpacked_stretch(part, tokens, at, count, u, false, false, chain);
+}
+
+TEMPLATE void unpacked_part(const struct matmul_rows_part *part, int tokens,
+                            struct matmul_rows_chain *chain)
+{
+    struct unpacked u; /* numbers of blocks that are not there go into the padding of the chain */
+    UNROLL_FOR (int t = 0; t < tokens; t++)
+        chain[t].factor =
+            activation_q8_256_view(part->activations[t], part->columns).scale + part->block_begin;
+    for (size_t at = 0; at < part->block_count; at += BLOCKS) {
+        const size_t left = part->block_count - at;
+        matmul_rows_unpack(part, at, left < BLOCKS ? left : BLOCKS, &u);
+        if (left >= BLOCKS)
+            unpacked_blocks(part, tokens, at, BLOCKS, &u, chain);
+        else
+            unpacked_blocks(part, tokens, at, left, &u, chain);
+    }
+}
+
+static void unpacked_1(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    unpacked_part(part, 1, chain);
+}
+
+static void unpacked_2(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    unpacked_part(part, 2, chain);
+}
+
+void matmul_rows256_avx512_unpacked(const struct kernel_matmul_args *args,
+                                    const struct unpack_format *unpack)
+{
+    const struct matmul_rows_format format = {
+        QK_BLOCK_LEN, unpack->block_bytes, {unpacked_1, unpacked_2}, unpack};
+    if (args->token_count >= MATMUL_PANEL_TOKENS)
+        matmul_panel256_avx512_unpacked(args, unpack);
+    else
+        matmul_rows_run(args, &format);
+}
+
 /* ---------------------------------------------------------------- the table */
 
 static const struct matmul_rows_format q4_k = {
-    QK_BLOCK_LEN, sizeof(struct block_q4_k), {q4_k_1, q4_k_2}};
+    QK_BLOCK_LEN, sizeof(struct block_q4_k), {q4_k_1, q4_k_2}, NULL};
 static const struct matmul_rows_format q6_k = {
-    QK_BLOCK_LEN, sizeof(struct block_q6_k), {q6_k_1, q6_k_2}};
+    QK_BLOCK_LEN, sizeof(struct block_q6_k), {q6_k_1, q6_k_2}, NULL};
 
 static void run_q4_k(const struct kernel_matmul_args *args)
 {

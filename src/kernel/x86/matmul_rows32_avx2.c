@@ -1,6 +1,6 @@
 /*
- * matmul_rows32_avx2 - products for few tokens with weights that have a scale for each 32 (Q8_0,
- * Q4_0), as they lie in the file (matmul_rows.h).
+ * matmul_rows32_avx2 - products for few tokens with weights that have a scale for each 32: Q8_0 and
+ * Q4_0 as they lie in the file, all types unpacked (matmul_rows.h).
  *
  * vpmaddubsw multiplies unsigned with signed bytes and adds pairs as words, saturating. Q8_0: the
  * sign of a weight moves to its activation; 128 * 127 * 2 fits a word, and -128 becomes an unsigned
@@ -147,10 +147,108 @@ static void q4_0_2(const struct matmul_rows_part *part, struct matmul_rows_chain
     q4_0_part(part, 2, chain);
 }
 
+/* ---------------------------------------------------------------- every type, unpacked */
+
+/* The products of blocks [from, from + s.count) of `u` with one token: eight vectors. */
+TEMPLATE void products_of(const struct matmul_rows_part *part, int t, struct stretch s,
+                          const struct unpacked *u, size_t from, __m256i c[BLOCKS])
+{
+    const struct activation_q8_32 a = activation_q8_32_view(part->activations[t], part->columns);
+    const int8_t *q = a.q + (part->block_begin + s.at) * 32;
+    UNROLL_FOR (size_t i = 0; i < BLOCKS; i++)
+        c[i] = i < s.count ? dot_q8_0(load_activations(u->q + (from + i) * 32),
+                                      load_activations(q + i * 32))
+                           : _mm256_setzero_si256();
+}
+
+/* fma(scale1, dot1, scale0 * dot0) of the halves of eight blocks. */
+TEMPLATE __m256 two_halves(const float *scale, const __m256i c[BLOCKS])
+{
+    const __m256i low = sum_quads(c);
+    const __m256i high = sum_quads(c + 4);
+    const __m256 dot0 = _mm256_cvtepi32_ps(_mm256_permute2x128_si256(low, high, 0x20));
+    const __m256 dot1 = _mm256_cvtepi32_ps(_mm256_permute2x128_si256(low, high, 0x31));
+    const __m256 first = _mm256_loadu_ps(scale);
+    const __m256 second = _mm256_loadu_ps(scale + 8);
+    const __m256i order = _mm256_setr_epi32(0, 1, 4, 5, 2, 3, 6, 7);
+    const __m256 scale0 = _mm256_permutevar8x32_ps(_mm256_shuffle_ps(first, second, 0x88), order);
+    const __m256 scale1 = _mm256_permutevar8x32_ps(_mm256_shuffle_ps(first, second, 0xdd), order);
+    return _mm256_fmadd_ps(scale1, dot1, _mm256_mul_ps(scale0, dot0));
+}
+
+TEMPLATE void unpacked_stretch(const struct matmul_rows_part *part, int tokens, struct stretch s,
+                               const struct unpacked *u, size_t from,
+                               struct matmul_rows_chain *chain)
+{
+    const enum unpack_shape shape = part->unpack->shape;
+    const size_t b = part->block_begin + s.at;
+    UNROLL_FOR (int t = 0; t < tokens; t++) {
+        const struct activation_q8_32 a =
+            activation_q8_32_view(part->activations[t], part->columns);
+        __m256i c[BLOCKS];
+        products_of(part, t, s, u, from, c);
+        const __m256 scale = _mm256_loadu_ps(u->scale + from);
+        const __m256 dot = _mm256_cvtepi32_ps(sum_all_8(c));
+        chain[t].factor = a.scale + part->block_begin;
+        if (shape == UNPACK_32) {
+            chain[t].factor = chain[t].factor_memory;
+            _mm256_storeu_ps(chain[t].factor_memory + s.at,
+                             _mm256_mul_ps(scale, _mm256_loadu_ps(a.scale + b)));
+            _mm256_storeu_ps(chain[t].value + s.at, dot);
+        } else if (shape == UNPACK_32_MIN) {
+            const __m256i sum = _mm256_loadu_si256((const __m256i *)(a.sum + b));
+            const __m256 value = _mm256_fmadd_ps(
+                _mm256_loadu_ps(u->min + from), _mm256_cvtepi32_ps(sum), _mm256_mul_ps(scale, dot));
+            _mm256_storeu_ps(chain[t].value + s.at, value);
+        } else {
+            _mm256_storeu_ps(chain[t].value + s.at, two_halves(u->scale + 2 * from, c));
+        }
+    }
+}
+
+TEMPLATE void unpacked_part(const struct matmul_rows_part *part, int tokens,
+                            struct matmul_rows_chain *chain)
+{
+    enum { UNITS = UNPACK_COLUMNS / 32 };
+    struct unpacked u; /* numbers of blocks that are not there go into the padding of the chain */
+    for (size_t at = 0; at < part->block_count; at += BLOCKS) {
+        const size_t left = part->block_count - at;
+        if (at % UNITS == 0)
+            matmul_rows_unpack(part, at, left < UNITS ? left : UNITS, &u);
+        if (left >= BLOCKS)
+            unpacked_stretch(part, tokens, (struct stretch){at, BLOCKS}, &u, at % UNITS, chain);
+        else
+            unpacked_stretch(part, tokens, (struct stretch){at, left}, &u, at % UNITS, chain);
+    }
+}
+
+static void unpacked_1(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    unpacked_part(part, 1, chain);
+}
+
+static void unpacked_2(const struct matmul_rows_part *part, struct matmul_rows_chain *chain)
+{
+    unpacked_part(part, 2, chain);
+}
+
+void matmul_rows32_avx2_unpacked(const struct kernel_matmul_args *args,
+                                 const struct unpack_format *unpack)
+{
+    const struct matmul_rows_format format = {
+        32, unpack->block_bytes * 32 / unpack->block_len, {unpacked_1, unpacked_2}, unpack};
+    if (args->token_count >= MATMUL_PANEL_TOKENS)
+        matmul_panel32_avx2_unpacked(args, unpack);
+    else
+        matmul_rows_run(args, &format);
+}
+
+/* ---------------------------------------------------------------- the table */
+
 static const struct matmul_rows_format q8_0 = {
-    Q8_0_BLOCK_LEN, sizeof(struct block_q8_0), {q8_0_1, q8_0_2}};
+    Q8_0_BLOCK_LEN, sizeof(struct block_q8_0), {q8_0_1, q8_0_2}, NULL};
 static const struct matmul_rows_format q4_0 = {
-    Q4_0_BLOCK_LEN, sizeof(struct block_q4_0), {q4_0_1, q4_0_2}};
+    Q4_0_BLOCK_LEN, sizeof(struct block_q4_0), {q4_0_1, q4_0_2}, NULL};
 
 static void run_q8_0(const struct kernel_matmul_args *args)
 {

@@ -23,6 +23,7 @@ enum {
 struct panel_rows {
     const unsigned char *row[PANEL_GROUPS][PANEL_LANES]; /* first byte */
     size_t first;                                        /* index of row [0][0] */
+    const struct unpack_format *unpack;
     unsigned group_count;
     __mmask16 there[PANEL_GROUPS];
 };
@@ -42,11 +43,13 @@ typedef void(panel_decode_fn)(void *panel, const struct panel_rows *rows, size_t
                               size_t block_count);
 typedef void(panel_tile_fn)(const void *panel, const struct panel_tile *tile);
 
+/* Units are what a chain adds up one by one; see matmul_rows.h. */
 struct panel_format {
-    size_t block_len;
-    size_t block_bytes;
+    size_t unit_len;
+    size_t unit_bytes;
     panel_decode_fn *decode;
     panel_tile_fn *tile;
+    const struct unpack_format *unpack; /* NULL where `decode` reads the blocks itself */
 };
 
 TEMPLATE const unsigned char *panel_activation(const struct panel_tile *tile, size_t t)
@@ -116,6 +119,22 @@ TEMPLATE __m512 panel_halves(const unsigned char *const row[PANEL_LANES], size_t
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)half));
 }
 
+/* Unpacks units [begin, begin + count) of the rows of a group; `row` is then where each of them has
+ * its struct unpacked, for panel_columns(). */
+static inline void panel_unpack(const struct panel_rows *rows, size_t group, size_t begin,
+                                size_t count, struct unpacked memory[PANEL_LANES],
+                                const unsigned char *row[PANEL_LANES])
+{
+    const struct unpack_format *unpack = rows->unpack;
+    const size_t unit_len = unpack_unit_len(unpack->shape);
+    const size_t first = begin * unit_len / unpack->block_len * unpack->block_bytes;
+    const size_t blocks = count * unit_len / unpack->block_len;
+    for (size_t r = 0; r < PANEL_LANES; r++) {
+        unpack->unpack(rows->row[group][r] + first, blocks, &memory[r]);
+        row[r] = (const unsigned char *)&memory[r];
+    }
+}
+
 static inline struct panel_rows panel_rows_at(const struct kernel_matmul_args *args,
                                               size_t row_bytes, size_t first)
 {
@@ -150,10 +169,11 @@ static inline void panel_tokens(const struct panel_format *format, const void *p
 static inline void panel_run(const struct kernel_matmul_args *args,
                              const struct panel_format *format, void *panel)
 {
-    const size_t blocks = args->columns / format->block_len;
-    const size_t step = MATMUL_PANEL_COLUMNS / format->block_len;
+    const size_t blocks = args->columns / format->unit_len;
+    const size_t step = MATMUL_PANEL_COLUMNS / format->unit_len;
     for (size_t row = args->row_begin; row < args->row_end; row += PANEL_GROUPS * PANEL_LANES) {
-        const struct panel_rows rows = panel_rows_at(args, blocks * format->block_bytes, row);
+        struct panel_rows rows = panel_rows_at(args, blocks * format->unit_bytes, row);
+        rows.unpack = format->unpack;
         struct panel_tile tile = {.args = args, .rows = &rows};
         for (size_t b = 0; b < blocks; b += step) {
             tile.block_begin = b;

@@ -52,6 +52,13 @@ TEMPLATE __m256 gated(__m256 v, __m256 slope)
     return _mm256_div_ps(v, _mm256_add_ps(_mm256_set1_ps(1.0f), e));
 }
 
+static void sigmoid_mul(const float *x, const float *y, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i += LANES)
+        vector_avx2_store(out + i, n - i,
+                          gated(vector_avx2_load(x + i, n - i), vector_avx2_load(y + i, n - i)));
+}
+
 static void geglu(const float *x, const float *y, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i += LANES) {
@@ -130,6 +137,15 @@ TEMPLATE void add_squares(const float *x, size_t count, __m256d lane[2])
     lane[1] = _mm256_fmadd_pd(b, b, lane[1]);
 }
 
+/* The tree of lanes.h on lanes 0..3, 4..7, 8..11 and 12..15. */
+TEMPLATE double sum_double(const __m256d lane[4])
+{
+    const __m256d s4 =
+        _mm256_add_pd(_mm256_add_pd(lane[0], lane[2]), _mm256_add_pd(lane[1], lane[3]));
+    const __m128d s2 = _mm_add_pd(_mm256_castpd256_pd128(s4), _mm256_extractf128_pd(s4, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2)));
+}
+
 static double sum_squares(const float *x, size_t n)
 {
     __m256d lane[4]; /* lanes 0..3, 4..7, 8..11, 12..15 */
@@ -140,10 +156,16 @@ static double sum_squares(const float *x, size_t n)
         if (n - i > LANES)
             add_squares(x + i + LANES, n - i - LANES, &lane[2]);
     }
-    const __m256d s4 =
-        _mm256_add_pd(_mm256_add_pd(lane[0], lane[2]), _mm256_add_pd(lane[1], lane[3]));
-    const __m128d s2 = _mm_add_pd(_mm256_castpd256_pd128(s4), _mm256_extractf128_pd(s4, 1));
-    return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2)));
+    return sum_double(lane);
+}
+
+static void l2_norm(const float *x, size_t n, float epsilon, float *out)
+{
+    const double length = sqrt(sum_squares(x, n));
+    const double divisor = length < (double)epsilon ? (double)epsilon : length;
+    const __m256 factor = _mm256_set1_ps((float)(1.0 / divisor));
+    for (size_t i = 0; i < n; i += LANES)
+        vector_avx2_store(out + i, n - i, _mm256_mul_ps(vector_avx2_load(x + i, n - i), factor));
 }
 
 static void rms_norm(const float *x, const float *weight, size_t n, float epsilon, float *out)
@@ -155,6 +177,45 @@ static void rms_norm(const float *x, const float *weight, size_t n, float epsilo
         if (weight)
             v = _mm256_mul_ps(v, vector_avx2_load(weight + i, n - i));
         vector_avx2_store(out + i, n - i, v);
+    }
+}
+
+/* The differences of four floats from `mean`; lanes that are not there give 0. */
+TEMPLATE __m256d differences(const float *x, size_t i, size_t n, __m256d mean)
+{
+    const size_t count = n > i ? n - i : 0;
+    const __m256i there = vector_avx2_first(count < 4 ? count : 4);
+    const __m128 v = _mm_maskload_ps(x + i, _mm256_castsi256_si128(there));
+    const __m256d mask = _mm256_castsi256_pd(_mm256_cvtepi32_epi64(_mm256_castsi256_si128(there)));
+    return _mm256_and_pd(_mm256_sub_pd(_mm256_cvtps_pd(v), mean), mask);
+}
+
+static void layer_norm(const float *x, const float *weight, const float *bias, size_t n,
+                       float epsilon, float *out)
+{
+    __m256d lane[4];
+    UNROLL_FOR (size_t v = 0; v < 4; v++)
+        lane[v] = _mm256_setzero_pd();
+    for (size_t i = 0; i < n; i += 16)
+        UNROLL_FOR (size_t v = 0; v < 4; v++)
+            lane[v] = _mm256_add_pd(lane[v], differences(x, i + 4 * v, n, _mm256_setzero_pd()));
+    const __m256d mean = _mm256_set1_pd(sum_double(lane) / (double)n);
+    UNROLL_FOR (size_t v = 0; v < 4; v++)
+        lane[v] = _mm256_setzero_pd();
+    for (size_t i = 0; i < n; i += 16)
+        UNROLL_FOR (size_t v = 0; v < 4; v++) {
+            const __m256d difference = differences(x, i + 4 * v, n, mean);
+            lane[v] = _mm256_fmadd_pd(difference, difference, lane[v]);
+        }
+    const double variance = sum_double(lane) / (double)n;
+    const __m256 factor = _mm256_set1_ps((float)(1.0 / sqrt(variance + (double)epsilon)));
+    for (size_t i = 0; i < n; i += LANES) {
+        const __m128 low = _mm256_cvtpd_ps(differences(x, i, n, mean));
+        const __m128 high = _mm256_cvtpd_ps(differences(x, i + 4, n, mean));
+        const __m256 scaled = _mm256_mul_ps(_mm256_set_m128(high, low), factor);
+        vector_avx2_store(out + i, n - i,
+                          _mm256_fmadd_ps(scaled, vector_avx2_load(weight + i, n - i),
+                                          vector_avx2_load(bias + i, n - i)));
     }
 }
 
@@ -301,6 +362,7 @@ void vector_ops_avx2_fill(struct kernel_table *table)
     table->add = add;
     table->mul = mul;
     table->swiglu = swiglu;
+    table->sigmoid_mul = sigmoid_mul;
     table->geglu = geglu;
     table->swiglu_clamped = swiglu_clamped;
     table->relu_squared = relu_squared;
@@ -308,6 +370,8 @@ void vector_ops_avx2_fill(struct kernel_table *table)
     table->exp_row = exp_row;
     table->to_f16 = to_f16;
     table->rms_norm = rms_norm;
+    table->l2_norm = l2_norm;
+    table->layer_norm = layer_norm;
     table->softmax = softmax;
     table->rope_halves = rope_halves;
     table->rope_pairs = rope_pairs;

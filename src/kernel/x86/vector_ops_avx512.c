@@ -58,6 +58,16 @@ TEMPLATE __m512 gated(__m512 v, __m512 slope)
     return _mm512_div_ps(v, _mm512_add_ps(_mm512_set1_ps(1.0f), e));
 }
 
+static void sigmoid_mul(const float *x, const float *y, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i += LANES) {
+        const __mmask16 there = vector_avx512_first(n - i);
+        const __m512 a = _mm512_maskz_loadu_ps(there, x + i);
+        const __m512 b = _mm512_maskz_loadu_ps(there, y + i);
+        _mm512_mask_storeu_ps(out + i, there, gated(a, b));
+    }
+}
+
 static void geglu(const float *x, const float *y, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i += LANES) {
@@ -136,7 +146,7 @@ static double sum_double(__m512d low, __m512d high)
     return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2)));
 }
 
-static void rms_norm(const float *x, const float *weight, size_t n, float epsilon, float *out)
+static double sum_squares(const float *x, size_t n)
 {
     __m512d low = _mm512_setzero_pd();
     __m512d high = _mm512_setzero_pd();
@@ -147,7 +157,24 @@ static void rms_norm(const float *x, const float *weight, size_t n, float epsilo
         low = _mm512_fmadd_pd(a, a, low);
         high = _mm512_fmadd_pd(b, b, high);
     }
-    const double mean = sum_double(low, high) / (double)n;
+    return sum_double(low, high);
+}
+
+static void l2_norm(const float *x, size_t n, float epsilon, float *out)
+{
+    const double length = sqrt(sum_squares(x, n));
+    const double divisor = length < (double)epsilon ? (double)epsilon : length;
+    const __m512 factor = _mm512_set1_ps((float)(1.0 / divisor));
+    for (size_t i = 0; i < n; i += LANES) {
+        const __mmask16 there = vector_avx512_first(n - i);
+        const __m512 v = _mm512_maskz_loadu_ps(there, x + i);
+        _mm512_mask_storeu_ps(out + i, there, _mm512_mul_ps(v, factor));
+    }
+}
+
+static void rms_norm(const float *x, const float *weight, size_t n, float epsilon, float *out)
+{
+    const double mean = sum_squares(x, n) / (double)n;
     const __m512 factor = _mm512_set1_ps((float)(1.0 / sqrt(mean + (double)epsilon)));
     for (size_t i = 0; i < n; i += LANES) {
         const __mmask16 there = vector_avx512_first(n - i);
@@ -289,6 +316,7 @@ void vector_ops_avx512_fill(struct kernel_table *table)
     table->add = add;
     table->mul = mul;
     table->swiglu = swiglu;
+    table->sigmoid_mul = sigmoid_mul;
     table->geglu = geglu;
     table->swiglu_clamped = swiglu_clamped;
     table->relu_squared = relu_squared;
@@ -296,6 +324,7 @@ void vector_ops_avx512_fill(struct kernel_table *table)
     table->exp_row = exp_row;
     table->to_f16 = to_f16;
     table->rms_norm = rms_norm;
+    table->l2_norm = l2_norm;
     table->softmax = softmax;
     table->rope_halves = rope_halves;
     table->rope_pairs = rope_pairs;

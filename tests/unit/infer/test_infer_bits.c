@@ -193,6 +193,65 @@ static void check_history(const struct bits_case *c)
     infer_free(infer);
 }
 
+enum { KEPT = 4 };
+
+static const uint32_t kept_at[KEPT] = {5, 30, 31, 64};
+
+/* Computes the tokens up to `end`, keeping the recurrent state (if any) at the boundaries. */
+static void step_to(const struct bits_case *c, struct infer *infer, struct infer_seq *seq,
+                    uint32_t end)
+{
+    uint32_t at = infer_seq_token_count(seq);
+    for (int i = 0; i < KEPT && at < end; i++) {
+        if (kept_at[i] <= at || kept_at[i] > end)
+            continue;
+        loaded_model_step(infer, seq, c->tokens + at, kept_at[i] - at, c->got);
+        infer_seq_keep_state(seq);
+        at = kept_at[i];
+    }
+    if (at < end)
+        loaded_model_step(infer, seq, c->tokens + at, end - at, c->got);
+}
+
+/* From 72 tokens back to `target` - once the sequence itself, once a fork of it - and on. */
+static void check_rewind(const struct bits_case *c, const struct infer_config *config,
+                         uint32_t target)
+{
+    struct infer *infer = loaded_model_infer(&c->loaded, config);
+    struct infer_seq *seq = NULL;
+    struct infer_seq *fork = NULL;
+    assert_ok(infer_seq_new(infer, &seq, err));
+    step_to(c, infer, seq, 72);
+    assert_ok(infer_seq_fork(seq, target, &fork, err));
+    loaded_model_step(infer, seq, c->tokens + 72, 4, c->got);
+    assert_bits(c, "forked from, then on", c->got, 72, 4);
+
+    infer_seq_truncate(seq, target);
+    assert_int_equal(infer_seq_token_count(seq), target);
+    loaded_model_step(infer, fork, c->tokens + target, 3, c->got);
+    assert_bits(c, "forked in the past", c->got, target, 3);
+    loaded_model_step(infer, seq, c->tokens + target, 3, c->got);
+    assert_bits(c, "rewound", c->got, target, 3);
+    assert_int_equal(infer_seq_ready_count(seq), target + 3);
+    infer_seq_truncate(seq, target + 2); /* behind the last kept state, by one */
+    loaded_model_step(infer, seq, c->tokens + target + 2, 2, c->got);
+    assert_bits(c, "rewound by one", c->got, target + 2, 2);
+    infer_seq_free(seq);
+    infer_seq_free(fork);
+    infer_free(infer);
+}
+
+static void check_rewinds(const struct bits_case *c)
+{
+    static const uint32_t targets[] = {71, 65, 64, 63, 31, 30, 29, 17, 5, 4, 1, 0};
+    struct infer_config config = c->config;
+    config.batch_rows_max = 16;
+    for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+        config.state_count = i % 2 ? 0 : 2; /* many kept states, or not even one */
+        check_rewind(c, &config, targets[i]);
+    }
+}
+
 static struct bits_case begin(struct loaded_model loaded, enum kv_kind kind, size_t token_count)
 {
     struct bits_case c = {
@@ -220,8 +279,8 @@ static void end(struct bits_case *c)
 
 typedef void(check_fn)(const struct bits_case *c);
 
-static check_fn *const checks[] = {check_cuts,       check_threads,     check_levels,
-                                   check_neighbours, check_wanted_rows, check_history};
+static check_fn *const checks[] = {check_cuts,        check_threads, check_levels, check_neighbours,
+                                   check_wanted_rows, check_history, check_rewinds};
 
 static void check_all(struct bits_case *c)
 {
@@ -273,10 +332,13 @@ static void the_kv_kind_does_change_the_bits(void **state)
 static void recorded_models_depend_only_on_the_tokens(void **state)
 {
     (void)state;
-    static const char *const files[] = {"arch/llama.gguf",       "arch/qwen2.gguf",
-                                        "arch/qwen3.gguf",       "quant/llama-Q4_K.gguf",
-                                        "quant/llama-Q6_K.gguf", "quant/llama-Q4_0.gguf",
-                                        "quant/llama-Q8_0.gguf", "quant/llama-BF16.gguf"};
+    static const char *const files[] = {
+        "arch/llama.gguf",       "arch/qwen2.gguf",          "arch/qwen3.gguf",
+        "arch/qwen35.gguf",      "arch/qwen35moe.gguf",      "arch/qwen3next.gguf",
+        "arch/nemotron_h.gguf",  "arch/nemotron_h_moe.gguf", "arch/qwen3moe.gguf",
+        "arch/deepseek2.gguf",   "arch/gpt-oss.gguf",        "arch/gemma3.gguf",
+        "quant/llama-Q4_K.gguf", "quant/llama-Q6_K.gguf",    "quant/llama-Q4_0.gguf",
+        "quant/llama-Q8_0.gguf", "quant/llama-BF16.gguf"};
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         const char *path = test_fixture(files[i]);
         if (!path) {
@@ -289,6 +351,7 @@ static void recorded_models_depend_only_on_the_tokens(void **state)
         check_threads(&c);
         check_levels(&c);
         check_history(&c);
+        check_rewinds(&c);
         end(&c);
     }
 }

@@ -99,7 +99,9 @@ static double *read_recording(const char *relative_path, size_t count)
 static void families_agree_with_the_recorded_logits(void **state)
 {
     (void)state;
-    static const char *const names[] = {"llama", "qwen2", "qwen3"};
+    static const char *const names[] = {"llama",     "qwen2",     "qwen3",      "qwen3moe",
+                                        "deepseek2", "gpt-oss",   "gemma3",     "qwen35",
+                                        "qwen35moe", "qwen3next", "nemotron_h", "nemotron_h_moe"};
     int32_t *tokens = fixture_tokens();
     if (!tokens) {
         print_message("not run: the fixtures are absent\n");
@@ -145,7 +147,7 @@ static void check_dtype(const char *type, const int32_t *tokens)
         peer_floats[i] = (float)peer[i];
     const double ours = naive_model_nmse(got, exact, count);
     const double theirs = naive_model_nmse(peer_floats, exact, count);
-    print_message("%-5s: NMSE from exact %.3e, the recorded program's own %.3e: ratio %.3f "
+    print_message("%-7s: NMSE from exact %.3e, the recorded program's own %.3e: ratio %.3f "
                   "(at most 1.25)\n",
                   type, ours, theirs, ours / theirs);
     assert_true(ours <= 1.25 * theirs);
@@ -159,7 +161,9 @@ static void check_dtype(const char *type, const int32_t *tokens)
 static void element_types_are_as_exact_as_the_recorded_program(void **state)
 {
     (void)state;
-    static const char *const types[] = {"F16", "BF16", "Q8_0", "Q4_0", "Q4_K", "Q6_K"};
+    static const char *const types[] = {"F16",    "BF16",   "Q8_0",  "Q4_0",  "Q4_1", "Q5_0",
+                                        "Q5_1",   "Q2_K",   "Q3_K",  "Q4_K",  "Q5_K", "Q6_K",
+                                        "IQ4_NL", "IQ4_XS", "IQ3_S", "MXFP4", "TQ2_0"};
     int32_t *tokens = fixture_tokens();
     if (!tokens) {
         print_message("not run: the fixtures are absent\n");

@@ -323,6 +323,8 @@ static void attention_is_softmax_of_scores_times_values(void **state)
                                             .token_count = 1,
                                             .head_count = HEADS,
                                             .head_dim = DIM,
+                                            .value_dim = DIM,
+                                            .value_stride = DIM,
                                             .scale = 0.3f};
     CLEANUP(mem_freep)
     float *scratch = mem_try_aligned(64, kernel_table_attend_bytes(1, HEADS, DIM));
@@ -440,6 +442,8 @@ static uint64_t fold_attention(const struct kernel_table *table, uint64_t digest
         .token_count = TOKENS,
         .head_count = 1,
         .head_dim = DIM,
+        .value_dim = DIM,
+        .value_stride = DIM,
         .scale = 0.25f,
     };
     CLEANUP(mem_freep)

@@ -48,7 +48,7 @@ static const struct change_case key_cases[] = {
      LLAMA,
      {"general.architecture", TINY_MODEL_STR, .text = "zebra"},
      E_UNSUPPORTED,
-     "'zebra' is not supported (holt knows: llama, qwen2, qwen3)"},
+     "'zebra' is not supported (holt knows: llama, qwen2, "},
     {"no family", LLAMA, {.name = "general.architecture"}, E_FORMAT, "general.architecture"},
     {"no layer count",
      LLAMA,

@@ -1,0 +1,424 @@
+#include "engine/scheduler.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "chat/chat_spans.h"
+#include "engine/engine_internal.h"
+#include "engine/generation.h"
+#include "engine/session_internal.h"
+#include "engine/session_pool.h"
+#include "infer/infer.h"
+#include "infer/token_mask.h"
+#include "os/clock.h"
+
+enum {
+    PROMPT_ROWS_MAX = 256, /* of one step: what a person who hangs up waits for at most */
+    PROMPT_ROWS_MIN = 8,   /* beside running streams, however slow the machine */
+    FORCED_ROWS_MAX = 64,  /* pending tokens that still count as the next of a stream */
+};
+
+/* How much a new measurement counts in a running mean. */
+static const double MEAN_SHARE = 0.2;
+
+struct scheduler_task {
+    struct scheduler_task *next;
+    struct chat_spans prompt; /* until the session has it */
+    struct token_mask *mask;
+    struct sampler_options sampler;
+    struct session_limits limits;
+    struct scheduler_sink sink;
+    struct session *session; /* NULL until the task is first worked on */
+    struct generation generation;
+    double began, answered;  /* clock_seconds() of admission and of the first token; 0: not yet */
+    uint32_t prompt_pending; /* tokens to compute when it began */
+    uint32_t row_count;      /* its rows of the current step */
+    bool is_cancelled;
+    bool is_out_of_room;
+};
+
+struct scheduler {
+    struct engine *engine;
+    struct session_pool *pool;
+    struct scheduler_config config;                      /* every 0 replaced */
+    struct scheduler_task *waiting;                      /* a list, first come first */
+    struct scheduler_task *active[SCHEDULER_ACTIVE_MAX]; /* in the order they began */
+    struct infer_row rows[SCHEDULER_ACTIVE_MAX * FORCED_ROWS_MAX + PROMPT_ROWS_MAX];
+    struct scheduler_facts facts;
+    double stream_step_seconds; /* running mean of steps without prompts; 0: unknown */
+    double prompt_row_seconds;  /* running mean of what one row of a prompt adds; 0: unknown */
+    uint32_t turn;              /* which task's prompt goes first */
+};
+
+/* ---------------------------------------------------------------- life */
+
+enum status scheduler_new(struct engine *engine, const struct scheduler_config *config,
+                          struct scheduler **out, struct error *err)
+{
+    if (config->active_max > SCHEDULER_ACTIVE_MAX || config->queue_max > SCHEDULER_QUEUE_MAX)
+        return error_set(err, E_INVALID, "%u answers at once and %u waiting (limits %d and %d)",
+                         config->active_max, config->queue_max, SCHEDULER_ACTIVE_MAX,
+                         SCHEDULER_QUEUE_MAX);
+    struct scheduler *scheduler = mem_zalloc(sizeof(*scheduler));
+    scheduler->engine = engine;
+    scheduler->config = *config;
+    if (config->active_max == 0)
+        scheduler->config.active_max = SCHEDULER_ACTIVE_DEFAULT;
+    if (config->queue_max == 0)
+        scheduler->config.queue_max = SCHEDULER_QUEUE_MAX;
+    scheduler->pool = session_pool_new(engine);
+    *out = scheduler;
+    return OK;
+}
+
+/* Tells the task's last word and forgets it. It is in no list any more. */
+static void end_task(struct scheduler *scheduler, struct scheduler_task *task, enum status status,
+                     const struct error *err)
+{
+    struct session_result result = {0};
+    if (task->session) {
+        if (status != OK)
+            task->generation.is_cancelled = true; /* nothing more is handed out */
+        generation_finish(&task->generation);
+        result = task->generation.result;
+        const double now = clock_seconds();
+        result.prompt_seconds = (task->answered ? task->answered : now) - task->began;
+        result.generate_seconds = task->answered ? now - task->answered : 0;
+        generation_done(&task->generation);
+        session_pool_give(scheduler->pool, task->session);
+    }
+    task->sink.finished(task->sink.context, &result, status, err);
+    chat_spans_done(&task->prompt);
+    token_mask_free(task->mask);
+    mem_free(task);
+}
+
+static void cancel_all(struct scheduler *scheduler)
+{
+    struct error err = {0};
+    const enum status status = error_set(&err, E_CANCELLED, "holt is closing");
+    for (uint32_t i = 0; i < scheduler->facts.active_count; i++)
+        end_task(scheduler, scheduler->active[i], status, &err);
+    scheduler->facts.active_count = 0;
+    while (scheduler->waiting) {
+        struct scheduler_task *task = scheduler->waiting;
+        scheduler->waiting = task->next;
+        end_task(scheduler, task, status, &err);
+    }
+}
+
+void scheduler_free(struct scheduler *scheduler)
+{
+    if (!scheduler)
+        return;
+    cancel_all(scheduler);
+    session_pool_free(scheduler->pool);
+    mem_free(scheduler);
+}
+
+/* ---------------------------------------------------------------- the queue */
+
+enum status scheduler_add(struct scheduler *scheduler, struct scheduler_request *request,
+                          struct scheduler_task **out, struct error *err)
+{
+    TRY(sampler_options_check(&request->sampler, err));
+    if (scheduler->facts.waiting_count >= scheduler->config.queue_max)
+        return error_set(err, E_BUSY, "%u requests are waiting already; try again later",
+                         scheduler->facts.waiting_count);
+    struct scheduler_task *task = mem_zalloc(sizeof(*task));
+    task->prompt = *request->prompt;
+    *request->prompt = (struct chat_spans){0};
+    task->mask = request->mask;
+    task->sampler = request->sampler;
+    task->limits = request->limits;
+    task->sink = request->sink;
+    struct scheduler_task **end = &scheduler->waiting;
+    while (*end)
+        end = &(*end)->next;
+    *end = task;
+    scheduler->facts.waiting_count++;
+    *out = task;
+    return OK;
+}
+
+void scheduler_cancel(struct scheduler_task *task)
+{
+    task->is_cancelled = true;
+}
+
+static void end_cancelled_waiting(struct scheduler *scheduler)
+{
+    struct error err = {0};
+    const enum status status = error_set(&err, E_CANCELLED, "the caller went away");
+    struct scheduler_task **link = &scheduler->waiting;
+    while (*link) {
+        struct scheduler_task *task = *link;
+        if (!task->is_cancelled) {
+            link = &task->next;
+            continue;
+        }
+        *link = task->next;
+        scheduler->facts.waiting_count--;
+        end_task(scheduler, task, status, &err);
+    }
+}
+
+/* Forgets idle sessions until `page_count` pages are free. */
+static bool make_free(struct scheduler *scheduler, uint32_t page_count)
+{
+    while (infer_free_page_count(scheduler->engine->infer) < page_count)
+        if (!session_pool_forget_oldest(scheduler->pool))
+            return false;
+    return true;
+}
+
+/* Gives the task a session that holds its prompt. */
+static enum status open_session(struct scheduler *scheduler, struct scheduler_task *task,
+                                struct error *err)
+{
+    uint32_t kept = 0;
+    TRY(session_pool_take(scheduler->pool, &task->prompt, &task->sampler, &task->session, &kept,
+                          err));
+    chat_spans_done(&task->prompt);
+    task->prompt = (struct chat_spans){0};
+    generation_init(&task->generation, &(struct generation_config){
+                                           .session = task->session,
+                                           .limits = &task->limits,
+                                           .mask = task->mask,
+                                           .event = task->sink.event,
+                                           .context = task->sink.context,
+                                       });
+    task->began = clock_seconds();
+    task->prompt_pending = session_pending(task->session);
+    scheduler->facts.cached_tokens += task->generation.result.cached_tokens;
+    return OK;
+}
+
+/* Begins with the first of the queue; false when it has to go on waiting. */
+static bool admit_first(struct scheduler *scheduler)
+{
+    struct scheduler_task *task = scheduler->waiting;
+    struct error err = {0};
+    enum status status = OK;
+    if (!task->session)
+        status = open_session(scheduler, task, &err);
+    if (status == OK && scheduler->facts.active_count > 0) {
+        const uint32_t pending = session_pending(task->session);
+        const uint32_t pages = infer_seq_append_pages(task->session->seq, pending);
+        if (!make_free(scheduler, pages + scheduler->facts.active_count))
+            return false;
+    }
+    scheduler->waiting = task->next;
+    task->next = NULL;
+    scheduler->facts.waiting_count--;
+    if (status == OK)
+        scheduler->active[scheduler->facts.active_count++] = task;
+    else
+        end_task(scheduler, task, status, &err);
+    return true;
+}
+
+/* ---------------------------------------------------------------- one batch */
+
+static bool is_stream(const struct scheduler_task *task)
+{
+    return task->answered > 0 && session_pending(task->session) <= FORCED_ROWS_MAX;
+}
+
+/* Rows of prompts in this step: beside streams, as many as take about as long as the streams'. */
+static uint32_t prompt_budget(const struct scheduler *scheduler, uint32_t stream_count)
+{
+    if (stream_count == 0 || scheduler->stream_step_seconds <= 0 ||
+        scheduler->prompt_row_seconds <= 0)
+        return stream_count == 0 ? PROMPT_ROWS_MAX : PROMPT_ROWS_MIN * 4;
+    const double rows = scheduler->stream_step_seconds / scheduler->prompt_row_seconds;
+    return rows < PROMPT_ROWS_MIN   ? PROMPT_ROWS_MIN
+           : rows > PROMPT_ROWS_MAX ? PROMPT_ROWS_MAX
+                                    : (uint32_t)rows;
+}
+
+/* Decides task->row_count of every active task; returns the rows of prompts. */
+static uint32_t plan_rows(struct scheduler *scheduler)
+{
+    const uint32_t count = scheduler->facts.active_count;
+    uint32_t streams = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct scheduler_task *task = scheduler->active[i];
+        task->row_count = is_stream(task) ? session_pending(task->session) : 0;
+        streams += task->row_count > 0;
+    }
+    const uint32_t budget = prompt_budget(scheduler, streams);
+    uint32_t left = budget;
+    for (uint32_t i = 0; i < count && left > 0; i++) {
+        struct scheduler_task *task = scheduler->active[(scheduler->turn + i) % count];
+        if (task->row_count > 0)
+            continue;
+        const uint32_t pending = session_pending(task->session);
+        task->row_count = pending < left ? pending : left;
+        left -= task->row_count;
+    }
+    scheduler->turn++;
+    return budget - left;
+}
+
+static uint32_t pages_wanted(const struct scheduler *scheduler)
+{
+    uint32_t pages = 0;
+    for (uint32_t i = 0; i < scheduler->facts.active_count; i++)
+        pages += infer_seq_append_pages(scheduler->active[i]->session->seq,
+                                        scheduler->active[i]->row_count);
+    return pages;
+}
+
+/* The task that began last gives its pages back and waits at the head of the queue. */
+static void preempt_last(struct scheduler *scheduler)
+{
+    struct scheduler_task *task = scheduler->active[--scheduler->facts.active_count];
+    session_release_pages(task->session);
+    task->row_count = 0;
+    task->next = scheduler->waiting;
+    scheduler->waiting = task;
+    scheduler->facts.waiting_count++;
+    scheduler->facts.preempted_count++;
+}
+
+/* Makes room for the planned rows; when one task alone has none left, it ends there. */
+static void make_room(struct scheduler *scheduler)
+{
+    while (!make_free(scheduler, pages_wanted(scheduler)) && scheduler->facts.active_count > 1)
+        preempt_last(scheduler);
+    if (scheduler->facts.active_count != 1)
+        return;
+    struct scheduler_task *only = scheduler->active[0];
+    const uint32_t room = infer_seq_room(only->session->seq);
+    if (only->row_count > room)
+        only->row_count = room;
+    only->is_out_of_room = only->row_count == 0;
+}
+
+static void measure(struct scheduler *scheduler, double seconds, uint32_t prompt_rows)
+{
+    double *mean = &scheduler->stream_step_seconds;
+    double value = seconds;
+    if (prompt_rows > 0) {
+        mean = &scheduler->prompt_row_seconds;
+        value = (seconds - scheduler->stream_step_seconds) / prompt_rows;
+        if (value <= 0)
+            return;
+    }
+    *mean = *mean > 0 ? *mean + MEAN_SHARE * (value - *mean) : value;
+}
+
+/* Computes the planned rows of every task. */
+static enum status run_rows(struct scheduler *scheduler, uint32_t prompt_rows, struct error *err)
+{
+    struct engine *engine = scheduler->engine;
+    uint32_t total = 0;
+    for (uint32_t i = 0; i < scheduler->facts.active_count; i++) {
+        const struct scheduler_task *task = scheduler->active[i];
+        session_rows(task->session, task->row_count, scheduler->rows + total);
+        total += task->row_count;
+    }
+    if (total == 0)
+        return OK;
+    const double start = clock_seconds();
+    engine->step_count++;
+    TRY(infer_step(engine->infer, scheduler->rows, total, err));
+    const double seconds = clock_seconds() - start;
+    measure(scheduler, seconds, prompt_rows);
+    scheduler->facts.step_seconds += seconds;
+    scheduler->facts.step_count++;
+    scheduler->facts.prompt_tokens += prompt_rows;
+    uint32_t first = 0;
+    for (uint32_t i = 0; i < scheduler->facts.active_count; i++) {
+        const struct scheduler_task *task = scheduler->active[i];
+        if (task->row_count > 0)
+            session_note_step(task->session, first, task->row_count);
+        first += task->row_count;
+    }
+    return OK;
+}
+
+/* ---------------------------------------------------------------- what a step yields */
+
+/* Goes on with one task; false when it is over, *out_status says how. */
+static bool advance(struct scheduler *scheduler, struct scheduler_task *task,
+                    enum status *out_status, struct error *err)
+{
+    *out_status = OK;
+    if (task->is_cancelled) {
+        *out_status = error_set(err, E_CANCELLED, "the caller went away");
+        return false;
+    }
+    if (task->is_out_of_room)
+        return false;
+    const uint32_t pending = session_pending(task->session);
+    if (pending > 0) {
+        const uint32_t done = task->prompt_pending > pending ? task->prompt_pending - pending : 0;
+        if (task->answered > 0 || !task->sink.progress ||
+            task->sink.progress(task->sink.context, done, task->prompt_pending))
+            return true;
+        *out_status = error_set(err, E_CANCELLED, "stopped while reading the prompt");
+        return false;
+    }
+    if (task->answered <= 0)
+        task->answered = clock_seconds();
+    const uint32_t before = task->generation.result.generated_tokens;
+    *out_status = generation_advance(&task->generation, err);
+    scheduler->facts.generated_tokens += task->generation.result.generated_tokens - before;
+    return *out_status == OK && !generation_is_over(&task->generation);
+}
+
+static void advance_all(struct scheduler *scheduler)
+{
+    const uint32_t count = scheduler->facts.active_count;
+    struct scheduler_task *over[SCHEDULER_ACTIVE_MAX];
+    enum status statuses[SCHEDULER_ACTIVE_MAX];
+    struct error errors[SCHEDULER_ACTIVE_MAX];
+    uint32_t over_count = 0;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct scheduler_task *task = scheduler->active[i];
+        errors[over_count] = (struct error){0};
+        if (advance(scheduler, task, &statuses[over_count], &errors[over_count]))
+            scheduler->active[kept++] = task;
+        else
+            over[over_count++] = task;
+    }
+    scheduler->facts.active_count = kept;
+    for (uint32_t i = 0; i < over_count; i++)
+        end_task(scheduler, over[i], statuses[i], &errors[i]);
+}
+
+/* A step that failed as a whole: what was asked of the model was wrong, for all of them. */
+static void fail_all(struct scheduler *scheduler, enum status status, const struct error *err)
+{
+    const uint32_t count = scheduler->facts.active_count;
+    scheduler->facts.active_count = 0;
+    for (uint32_t i = 0; i < count; i++)
+        end_task(scheduler, scheduler->active[i], status, err);
+}
+
+bool scheduler_step(struct scheduler *scheduler)
+{
+    end_cancelled_waiting(scheduler);
+    while (scheduler->waiting && scheduler->facts.active_count < scheduler->config.active_max)
+        if (!admit_first(scheduler))
+            break;
+    if (scheduler->facts.active_count == 0)
+        return scheduler->waiting != NULL;
+    const uint32_t prompt_rows = plan_rows(scheduler);
+    make_room(scheduler);
+    struct error err = {0};
+    const enum status status = run_rows(scheduler, prompt_rows, &err);
+    if (status == OK)
+        advance_all(scheduler);
+    else
+        fail_all(scheduler, status, &err);
+    return true;
+}
+
+void scheduler_get_facts(const struct scheduler *scheduler, struct scheduler_facts *out)
+{
+    *out = scheduler->facts;
+    out->idle_session_count = session_pool_idle_count(scheduler->pool);
+}

@@ -1,0 +1,86 @@
+/*
+ * scheduler - many answers at once on one engine: one queue, one batch a step.
+ *
+ * A task is a rendered conversation to be continued. Tasks wait in a bounded queue; up to
+ * `active_max` are worked on together, each on a session of the pool (session_pool.h), so that a
+ * conversation that goes on pays only for its new tokens. Every step computes one batch: the next
+ * token of every task that is generating, and a bounded slice of prompts, sized by measured step
+ * times so that no running stream waits more than about twice its idle interval. When pages run
+ * out, idle sessions are forgotten, then the task that began last gives its pages back and waits:
+ * it is computed again later and continues with the same tokens, because logits depend on the
+ * tokens alone (docs/decisions/0001). What a task yields never depends on the tasks beside it.
+ *
+ * Threads: the engine's; nothing here locks. Depends on: session, infer/. Used by: server/.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "engine/session.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct scheduler;
+struct scheduler_task; /* one answer; gone when its `finished` has been called */
+
+enum {
+    SCHEDULER_ACTIVE_MAX = 64, /* tasks in one batch */
+    SCHEDULER_ACTIVE_DEFAULT = 8,
+    SCHEDULER_QUEUE_MAX = 512,
+};
+
+struct scheduler_config {
+    uint32_t active_max; /* 0: SCHEDULER_ACTIVE_DEFAULT */
+    uint32_t queue_max;  /* tasks that wait; 0: SCHEDULER_QUEUE_MAX */
+};
+
+/* What happens to a task is told by these calls, on the engine's thread. */
+struct scheduler_sink {
+    session_event_fn *event;      /* reasoning, text, tool calls; false ends the task */
+    engine_progress_fn *progress; /* of the prompt; false ends the task; may be NULL */
+    /* The last call of a task. `status` other than OK: `err` says why, and `result` what was made
+     * before. */
+    void (*finished)(void *context, const struct session_result *result, enum status status,
+                     const struct error *err);
+    void *context;
+};
+
+struct scheduler_request {
+    struct chat_spans *prompt; /* its content is taken over on OK: zeroed then */
+    struct token_mask *mask;   /* taken over on OK; may be NULL */
+    struct sampler_options sampler;
+    struct session_limits limits;
+    struct scheduler_sink sink;
+};
+
+/* Borrows `engine`. */
+MUST_USE enum status scheduler_new(struct engine *engine, const struct scheduler_config *config,
+                                   struct scheduler **out, struct error *err);
+/* Ends every task with E_CANCELLED. NULL is allowed. */
+void scheduler_free(struct scheduler *scheduler);
+
+/* Puts a task into the queue; *out is valid until `finished`. E_BUSY when the queue is full,
+ * E_INVALID for a sampler option out of range. That a conversation is too long is told by
+ * `finished` (E_LIMIT, both numbers in the text). */
+MUST_USE enum status scheduler_add(struct scheduler *scheduler, struct scheduler_request *request,
+                                   struct scheduler_task **out, struct error *err);
+
+/* Ends a task within one step; its `finished` is called from scheduler_step(). */
+void scheduler_cancel(struct scheduler_task *task);
+
+/* Computes one batch. False when there is nothing to do: then wait for the next task. */
+bool scheduler_step(struct scheduler *scheduler);
+
+struct scheduler_facts {
+    uint32_t active_count;
+    uint32_t waiting_count;
+    uint32_t idle_session_count;
+    uint64_t step_count;
+    uint64_t prompt_tokens; /* computed */
+    uint64_t cached_tokens; /* of prompts, not computed again */
+    uint64_t generated_tokens;
+    uint64_t preempted_count; /* times a task gave its pages back */
+    double step_seconds;      /* spent in the model */
+};
+
+void scheduler_get_facts(const struct scheduler *scheduler, struct scheduler_facts *out);

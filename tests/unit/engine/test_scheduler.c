@@ -1,0 +1,345 @@
+/*
+ * A scheduler promises that what an answer says does not depend on what is computed beside it, that
+ * giving pages back and computing them again changes nothing, and that a conversation that goes on
+ * pays only for its new tokens.
+ */
+#include "base/mem.h"
+#include "chat/chat_event.h"
+#include "chat/chat_template.h"
+#include "engine/scheduler.h"
+#include "tests/holt_test.h"
+
+#include <stdio.h>
+
+enum { TASKS = 10, ANSWER_TOKENS = 160, CONTEXT = 1024 };
+
+static struct engine *engine;
+
+static int open_engine(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    const struct engine_config config = {.context_tokens = CONTEXT, .thread_count = 1};
+    if (engine_open(&config, &engine, &err) != OK) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    return 0;
+}
+
+static int close_engine(void **state)
+{
+    (void)state;
+    engine_close(engine);
+    engine = NULL;
+    return 0;
+}
+
+/* What one task said. */
+struct answer {
+    struct strbuf text;
+    struct session_result result;
+    enum status status;
+    struct error err;
+    int finished;
+    bool is_short;       /* the model's own answer, up to where it ends it */
+    uint32_t events_max; /* returns false after so many; 0: never */
+    uint32_t events;
+};
+
+static bool on_event(void *context, const struct chat_event *event)
+{
+    struct answer *answer = context;
+    if (event->kind == CHAT_EVENT_TEXT || event->kind == CHAT_EVENT_REASONING)
+        strbuf_add_str(&answer->text, event->text);
+    answer->events++;
+    return answer->events_max == 0 || answer->events < answer->events_max;
+}
+
+static void on_finished(void *context, const struct session_result *result, enum status status,
+                        const struct error *err)
+{
+    struct answer *answer = context;
+    answer->result = *result;
+    answer->status = status;
+    answer->err = *err;
+    answer->finished++;
+}
+
+static void render(struct chat_request *request, struct chat_spans *out)
+{
+    request->add_generation_prompt = true;
+    assert_ok(engine_render(engine, request, out, err));
+}
+
+static void begin(struct chat_request *request, const char *question)
+{
+    chat_request_add(request, CHAT_ROLE_SYSTEM, STR("You are holt. Answer in one sentence."));
+    chat_request_add(request, CHAT_ROLE_USER, str_from_c(question));
+}
+
+/* A question like no other, with a beginning that all share. */
+static void render_question(unsigned number, struct chat_spans *out)
+{
+    struct chat_request request = {0};
+    char text[64];
+    snprintf(text, sizeof(text), "what is %u times %u?", number * 37 + 5, number + 2);
+    begin(&request, text);
+    render(&request, out);
+    chat_request_done(&request);
+}
+
+static const struct sampler_options warm = {.temperature = 1.0f, .seed = 3};
+static const struct session_limits long_answer = {.token_count_max = ANSWER_TOKENS,
+                                                  .ignores_end = true};
+
+static struct scheduler_task *add(struct scheduler *scheduler, struct chat_spans *prompt,
+                                  struct answer *answer)
+{
+    struct scheduler_request request = {
+        .prompt = prompt,
+        .sampler = answer->is_short ? (struct sampler_options){0} : warm,
+        .limits = answer->is_short ? (struct session_limits){0} : long_answer,
+        .sink = {.event = on_event, .finished = on_finished, .context = answer},
+    };
+    struct scheduler_task *task = NULL;
+    assert_ok(scheduler_add(scheduler, &request, &task, err));
+    assert_int_equal(prompt->text.len, 0); /* taken over */
+    return task;
+}
+
+static struct scheduler *new_scheduler(const struct scheduler_config *config)
+{
+    struct scheduler *scheduler = NULL;
+    assert_ok(scheduler_new(engine, config, &scheduler, err));
+    return scheduler;
+}
+
+static void run(struct scheduler *scheduler)
+{
+    for (int step = 0; step < 100000; step++)
+        if (!scheduler_step(scheduler))
+            return;
+    fail_msg("the scheduler does not come to an end");
+}
+
+/* The same question in a session of its own. */
+static void answer_alone(unsigned number, struct answer *answer)
+{
+    struct chat_spans prompt = {0};
+    struct session *session = NULL;
+    render_question(number, &prompt);
+    assert_ok(session_new(engine, &warm, &session, err));
+    assert_ok(session_sync(session, &prompt, NULL, err));
+    assert_ok(session_generate(session, &long_answer, NULL, on_event, NULL, answer, &answer->result,
+                               err));
+    session_free(session);
+    chat_spans_done(&prompt);
+}
+
+static void many_answers_at_once_are_those_of_each_alone(void **state)
+{
+    (void)state;
+    struct answer alone[TASKS] = {0};
+    struct answer beside[TASKS] = {0};
+    for (unsigned i = 0; i < TASKS; i++)
+        answer_alone(i, &alone[i]);
+
+    struct scheduler *scheduler = new_scheduler(&(struct scheduler_config){0});
+    for (unsigned i = 0; i < TASKS; i++) {
+        struct chat_spans prompt = {0};
+        render_question(i, &prompt);
+        add(scheduler, &prompt, &beside[i]);
+        if (i % 3 == 0) /* some begin while others are under way */
+            assert_true(scheduler_step(scheduler));
+    }
+    run(scheduler);
+
+    struct scheduler_facts facts;
+    scheduler_get_facts(scheduler, &facts);
+    assert_true(facts.preempted_count > 0); /* the pages do not suffice for eight of them */
+    assert_int_equal(facts.generated_tokens, TASKS * ANSWER_TOKENS);
+    for (unsigned i = 0; i < TASKS; i++) {
+        assert_int_equal(beside[i].finished, 1);
+        assert_int_equal(beside[i].status, OK);
+        assert_int_equal(beside[i].result.generated_tokens, ANSWER_TOKENS);
+        assert_int_equal(beside[i].result.end, SESSION_END_LENGTH);
+        assert_string_equal(strbuf_c(&beside[i].text), strbuf_c(&alone[i].text));
+        strbuf_done(&alone[i].text);
+        strbuf_done(&beside[i].text);
+    }
+    scheduler_free(scheduler);
+}
+
+static void a_conversation_pays_only_for_its_new_tokens(void **state)
+{
+    (void)state;
+    struct scheduler *scheduler = new_scheduler(&(struct scheduler_config){0});
+    struct answer first = {.is_short = true};
+    struct answer second = {.is_short = true};
+    struct chat_spans prompt = {0};
+    struct chat_request request = {0};
+    begin(&request, "hello");
+    render(&request, &prompt);
+    add(scheduler, &prompt, &first);
+    run(scheduler);
+    assert_int_equal(first.result.cached_tokens, 0);
+    assert_int_equal(first.result.end, SESSION_END_STOP);
+    assert_true(first.text.len > 0);
+
+    chat_request_add(&request, CHAT_ROLE_ASSISTANT, strbuf_view(&first.text));
+    chat_request_add(&request, CHAT_ROLE_USER, STR("and now?"));
+    render(&request, &prompt);
+    add(scheduler, &prompt, &second);
+    run(scheduler);
+    assert_true(second.result.prompt_tokens > first.result.prompt_tokens);
+    assert_true(second.result.cached_tokens >=
+                first.result.prompt_tokens + first.result.generated_tokens - 1);
+
+    /* Another question shares the system message, and leaves the first conversation alone. */
+    struct answer third = {.is_short = true};
+    struct scheduler_facts facts;
+    render_question(2, &prompt);
+    add(scheduler, &prompt, &third);
+    run(scheduler);
+    assert_true(third.result.cached_tokens > 0);
+    assert_true(third.result.cached_tokens < first.result.prompt_tokens);
+    scheduler_get_facts(scheduler, &facts);
+    assert_int_equal(facts.idle_session_count, 2);
+
+    strbuf_done(&first.text);
+    strbuf_done(&second.text);
+    strbuf_done(&third.text);
+    chat_request_done(&request);
+    scheduler_free(scheduler);
+}
+
+static void a_cancelled_task_ends_within_a_step(void **state)
+{
+    (void)state;
+    struct answer alone = {0};
+    answer_alone(4, &alone);
+    struct scheduler *scheduler =
+        new_scheduler(&(struct scheduler_config){.active_max = 2, .queue_max = 2});
+    struct answer answers[4] = {0};
+    struct scheduler_task *tasks[4];
+    answers[1].events_max = 3; /* whoever listens goes away */
+    for (unsigned i = 0; i < 4; i++) {
+        struct chat_spans prompt = {0};
+        render_question(i == 0 ? 4 : i, &prompt);
+        tasks[i] = add(scheduler, &prompt, &answers[i]);
+        if (i == 1)
+            assert_true(scheduler_step(scheduler));
+    }
+    scheduler_cancel(tasks[3]); /* still waiting */
+    assert_true(scheduler_step(scheduler));
+    assert_int_equal(answers[3].finished, 1);
+    assert_int_equal(answers[3].status, E_CANCELLED);
+    assert_int_equal(answers[3].result.generated_tokens, 0);
+    scheduler_cancel(tasks[2]);
+    run(scheduler);
+    assert_int_equal(answers[2].status, E_CANCELLED);
+    assert_int_equal(answers[1].result.end, SESSION_END_CANCELLED);
+    assert_int_equal(answers[1].events, 3);
+    assert_string_equal(strbuf_c(&answers[0].text), strbuf_c(&alone.text));
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(answers[i].finished, 1);
+        strbuf_done(&answers[i].text);
+    }
+    strbuf_done(&alone.text);
+    scheduler_free(scheduler);
+}
+
+static void what_cannot_be_taken_is_told(void **state)
+{
+    (void)state;
+    struct scheduler *scheduler =
+        new_scheduler(&(struct scheduler_config){.active_max = 1, .queue_max = 1});
+    struct answer answers[2] = {0};
+    struct chat_request request = {0};
+    struct chat_spans prompt = {0};
+    struct strbuf text = {0};
+    for (int i = 0; i < 2000; i++)
+        strbuf_add_c(&text, "7 ");
+    chat_request_add(&request, CHAT_ROLE_USER, strbuf_view(&text));
+    render(&request, &prompt);
+    add(scheduler, &prompt, &answers[0]);
+
+    struct scheduler_request more = {
+        .prompt = &prompt,
+        .sampler = warm,
+        .limits = long_answer,
+        .sink = {.event = on_event, .finished = on_finished, .context = &answers[1]},
+    };
+    struct scheduler_task *task = NULL;
+    struct error err = {0};
+    render_question(1, &prompt);
+    assert_int_equal(scheduler_add(scheduler, &more, &task, &err), E_BUSY);
+    assert_true(prompt.text.len > 0); /* still the caller's */
+    more.sampler.temperature = -1.0f;
+    assert_int_equal(scheduler_add(scheduler, &more, &task, &err), E_INVALID);
+
+    run(scheduler);
+    assert_int_equal(answers[0].status, E_LIMIT);
+    assert_non_null(strstr(answers[0].err.text, "1024"));
+    assert_int_equal(answers[1].finished, 0);
+    strbuf_done(&text);
+    chat_spans_done(&prompt);
+    chat_request_done(&request);
+    scheduler_free(scheduler);
+}
+
+static void one_alone_ends_where_the_context_is_full(void **state)
+{
+    (void)state;
+    struct scheduler *scheduler = new_scheduler(&(struct scheduler_config){0});
+    struct answer answer = {0};
+    struct chat_spans prompt = {0};
+    render_question(1, &prompt);
+    struct scheduler_request request = {
+        .prompt = &prompt,
+        .sampler = warm,
+        .limits = {.ignores_end = true},
+        .sink = {.event = on_event, .finished = on_finished, .context = &answer},
+    };
+    struct scheduler_task *task = NULL;
+    assert_ok(scheduler_add(scheduler, &request, &task, err));
+    run(scheduler);
+    assert_int_equal(answer.status, OK);
+    assert_int_equal(answer.result.end, SESSION_END_CONTEXT);
+    assert_int_equal(answer.result.prompt_tokens + answer.result.generated_tokens, CONTEXT);
+    strbuf_done(&answer.text);
+    scheduler_free(scheduler);
+}
+
+static void closing_ends_every_task(void **state)
+{
+    (void)state;
+    struct scheduler *scheduler = new_scheduler(&(struct scheduler_config){.active_max = 1});
+    struct answer answers[2] = {0};
+    for (unsigned i = 0; i < 2; i++) {
+        struct chat_spans prompt = {0};
+        render_question(i, &prompt);
+        add(scheduler, &prompt, &answers[i]);
+    }
+    assert_true(scheduler_step(scheduler));
+    scheduler_free(scheduler);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(answers[i].finished, 1);
+        assert_int_equal(answers[i].status, E_CANCELLED);
+        strbuf_done(&answers[i].text);
+    }
+}
+
+int test_scheduler(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_answers_at_once_are_those_of_each_alone),
+        cmocka_unit_test(a_conversation_pays_only_for_its_new_tokens),
+        cmocka_unit_test(a_cancelled_task_ends_within_a_step),
+        cmocka_unit_test(what_cannot_be_taken_is_told),
+        cmocka_unit_test(one_alone_ends_where_the_context_is_full),
+        cmocka_unit_test(closing_ends_every_task),
+    };
+    return cmocka_run_group_tests_name("scheduler", tests, open_engine, close_engine);
+}
