@@ -105,6 +105,19 @@ struct str agent_answer(const struct agent *agent)
 
 /* ---------------------------------------------------------------- one generation */
 
+/* Keeps a call under the id that the model gave it, or one of nine letters: what Mistral's
+ * templates ask for. */
+static void add_call(struct agent *agent, const struct chat_event *event)
+{
+    char made[AGENT_CALL_ID_SIZE];
+    snprintf(made, sizeof(made), "call%05" PRIu32, agent->call_number++ % 100000);
+    const struct str id = event->call_id.len ? event->call_id : str_from_c(made);
+    json_array_append_new(agent->calls,
+                          json_pack("{s:s%, s:s%, s:s%}", "id", id.ptr, id.len, "name",
+                                    event->tool_name.ptr, event->tool_name.len, "arguments",
+                                    event->arguments.ptr, event->arguments.len));
+}
+
 /* Collects what the model makes and shows it. */
 static bool on_event(void *context, const struct chat_event *event)
 {
@@ -118,15 +131,9 @@ static bool on_event(void *context, const struct chat_event *event)
         strbuf_add_str(&agent->answer, event->text);
         return agent_emit(agent,
                           &(struct agent_event){.kind = AGENT_EVENT_TEXT, .text = event->text});
-    case CHAT_EVENT_TOOL_CALL: {
-        char id[AGENT_CALL_ID_SIZE];
-        snprintf(id, sizeof(id), "call%05" PRIu32, agent->call_number++ % 100000);
-        json_array_append_new(agent->calls,
-                              json_pack("{s:s, s:s%, s:s%}", "id", id, "name", event->tool_name.ptr,
-                                        event->tool_name.len, "arguments", event->arguments.ptr,
-                                        event->arguments.len));
-        return true;
-    }
+    case CHAT_EVENT_CALL_BEGIN:
+    case CHAT_EVENT_CALL_ARGUMENTS: return true; /* a call counts when it is complete */
+    case CHAT_EVENT_TOOL_CALL: add_call(agent, event); return true;
     case CHAT_EVENT_BAD_CALL:
         json_array_append_new(agent->calls,
                               json_pack("{s:s%, s:s%}", "bad", event->text.ptr, event->text.len,
@@ -180,6 +187,7 @@ static enum status generate(struct agent *agent, bool last_step, struct session_
     const struct session_limits limits = {
         .token_count_max = agent->config.answer_tokens_max,
         .starts_in_reasoning = engine_prompt_opens_reasoning(agent->config.engine, &agent->spans),
+        .tools = agent->config.tools,
     };
     return session_generate(agent->session, &limits, mask, on_event, on_progress, agent, result,
                             err);

@@ -35,17 +35,33 @@ size_t str_find_char(struct str text, char c, size_t from)
     return hit ? (size_t)(hit - text.ptr) : SIZE_MAX;
 }
 
+size_t str_partial(struct str text, struct str marker)
+{
+    size_t len = marker.len > 0 ? marker.len - 1 : 0;
+    for (len = len < text.len ? len : text.len; len > 0; len--) {
+        if (memcmp(text.ptr + text.len - len, marker.ptr, len) == 0)
+            return len;
+    }
+    return 0;
+}
+
 static bool is_space(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-struct str str_trim(struct str text)
+struct str str_trim_front(struct str text)
 {
     while (text.len && is_space(text.ptr[0])) {
         text.ptr++;
         text.len--;
     }
+    return text;
+}
+
+struct str str_trim(struct str text)
+{
+    text = str_trim_front(text);
     while (text.len && is_space(text.ptr[text.len - 1]))
         text.len--;
     return text;

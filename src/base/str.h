@@ -63,8 +63,12 @@ int str_compare(struct str a, struct str b);
 size_t str_find(struct str text, struct str needle, size_t from);
 size_t str_find_char(struct str text, char c, size_t from);
 
-/* Without ASCII whitespace at both ends. */
+/* The longest end of `text` that is a proper beginning of `marker`. */
+size_t str_partial(struct str text, struct str marker);
+
+/* Without ASCII whitespace at both ends; at the front only. */
 struct str str_trim(struct str text);
+struct str str_trim_front(struct str text);
 
 /* Takes the text before `separator` off the front of *rest and returns it; the separator is
  * dropped. Without one it returns all and leaves *rest empty with ptr NULL. */

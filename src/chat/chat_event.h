@@ -9,18 +9,24 @@
 #include "base/str.h"
 
 enum chat_event_kind {
-    CHAT_EVENT_REASONING, /* text: a piece of thinking, whole UTF-8 characters */
-    CHAT_EVENT_TEXT,      /* text: a piece of the answer, whole UTF-8 characters */
-    CHAT_EVENT_TOOL_CALL, /* one complete call: tool_name and arguments; text: as it was written */
-    CHAT_EVENT_BAD_CALL,  /* something that began as a call and is none: text as it was written,
-                             reason: one sentence that a model can act on */
-    CHAT_EVENT_FINISHED,  /* always last, exactly once */
+    CHAT_EVENT_REASONING,      /* text: a piece of thinking, whole UTF-8 characters */
+    CHAT_EVENT_TEXT,           /* text: a piece of the answer, whole UTF-8 characters */
+    CHAT_EVENT_CALL_BEGIN,     /* a call has begun: tool_name and call_id */
+    CHAT_EVENT_CALL_ARGUMENTS, /* text: a piece of its arguments, whole UTF-8 characters */
+    CHAT_EVENT_TOOL_CALL,      /* the call is complete: tool_name, call_id and arguments, of which
+                                  the pieces were the parts; text: as it was written */
+    CHAT_EVENT_BAD_CALL, /* something that began as a call and is none: text as it was written,
+                                  reason: one sentence that a model can act on. Takes a
+                                  CALL_BEGIN back that went before. */
+    CHAT_EVENT_FINISHED, /* always last, exactly once */
 };
 
+/* Every TOOL_CALL comes behind a CALL_BEGIN; whoever wants whole calls looks only at it. */
 struct chat_event {
     enum chat_event_kind kind;
     struct str text;
-    struct str tool_name; /* TOOL_CALL */
+    struct str tool_name; /* CALL_BEGIN, TOOL_CALL */
+    struct str call_id;   /* the same: as the model wrote it; empty where the format has none */
     struct str arguments; /* TOOL_CALL: one JSON object, the model's own spelling where the format
                              carries JSON */
     struct str reason;    /* BAD_CALL */

@@ -2,25 +2,13 @@
 
 #include "base/check.h"
 #include "chat/jinja_lex.h"
+#include "chat/output_parser_internal.h"
 #include "text/utf8.h"
-
-enum state {
-    STATE_START,     /* nothing but white space so far: reasoning, an answer or a call follows */
-    STATE_REASONING, /* until its closing marker */
-    STATE_ANSWER,
-    STATE_CALL, /* `held` begins with a marker (or with '{') */
-};
-
-/* One call of feed or finish. */
-struct step {
-    struct output_parser *parser;
-    output_parser_fn *fn;
-    void *context;
-    bool is_final;
-};
 
 static const struct output_parser_reasoning reasoning_rows[] = {
     {{"<think>", 7}, {"</think>", 8}},
+    {{"<|channel|>analysis<|message|>", 30}, {"<|end|>", 7}},
+    {{"<|channel>thought", 17}, {"<channel|>", 10}},
     {{"[THINK]", 7}, {"[/THINK]", 8}},
     {{"<|START_THINKING|>", 18}, {"<|END_THINKING|>", 16}},
     {{"<seed:think>", 12}, {"</seed:think>", 13}},
@@ -31,8 +19,15 @@ static const struct output_parser_reasoning reasoning_rows[] = {
 
 static void begin(struct output_parser *parser)
 {
-    parser->state = parser->config.starts_in_reasoning ? STATE_REASONING : STATE_START;
-    parser->scan = (struct tool_format_scan){0};
+    const struct tool_format *format = parser->config.format;
+    parser->state = OUTPUT_PARSER_START;
+    if (format && format->has_channels)
+        parser->state = OUTPUT_PARSER_HEADER;
+    if (parser->config.starts_in_reasoning)
+        parser->state = OUTPUT_PARSER_REASONING;
+    parser->reported_len = 0;
+    parser->has_begun = false;
+    parser->gap_len = 0;
     parser->drops_line_ends = parser->config.starts_in_reasoning;
     parser->is_after_call = false;
     parser->call_was_reasoning = false;
@@ -43,24 +38,25 @@ static void begin(struct output_parser *parser)
 void output_parser_init(struct output_parser *parser, const struct output_parser_config *config)
 {
     *parser = (struct output_parser){.config = *config};
+    tool_reader_init(&parser->reader, config->format, config->tools);
     begin(parser);
 }
 
 void output_parser_done(struct output_parser *parser)
 {
     strbuf_done(&parser->held);
-    tool_format_call_done(&parser->call);
+    tool_reader_done(&parser->reader);
 }
 
 /* ---------------------------------------------------------------- reporting */
 
-static void report(const struct step *step, const struct chat_event *event)
+static void report(const struct output_parser_step *step, const struct chat_event *event)
 {
     if (!step->parser->is_stopped && !step->fn(step->context, event))
         step->parser->is_stopped = true;
 }
 
-static void drop(struct output_parser *parser, size_t len)
+void output_parser_drop(struct output_parser *parser, size_t len)
 {
     DCHECK(len <= parser->held.len);
     if (!len)
@@ -69,59 +65,41 @@ static void drop(struct output_parser *parser, size_t len)
     strbuf_truncate(&parser->held, parser->held.len - len);
 }
 
-/* Reports the first `len` held bytes as reasoning or answer and drops them. */
-static void report_text(const struct step *step, size_t len)
+void output_parser_report_text(const struct output_parser_step *step, size_t len)
 {
     struct output_parser *parser = step->parser;
     struct str text = str_slice(strbuf_view(&parser->held), 0, len);
     if (parser->is_after_call) { /* white space between calls is nobody's */
-        text = jinja_lex_strip_front(text);
+        text = str_trim_front(text);
         parser->is_after_call = text.len == 0;
     }
     while (parser->drops_line_ends && text.len && text.ptr[0] == '\n')
         text = str_slice(text, 1, text.len);
     if (text.len) {
         parser->drops_line_ends = false;
-        const struct chat_event event = {
-            .kind = parser->state == STATE_REASONING ? CHAT_EVENT_REASONING : CHAT_EVENT_TEXT,
-            .text = text};
+        const struct chat_event event = {.kind = parser->state == OUTPUT_PARSER_REASONING
+                                                     ? CHAT_EVENT_REASONING
+                                                     : CHAT_EVENT_TEXT,
+                                         .text = text};
         report(step, &event);
     }
-    drop(parser, len);
+    output_parser_drop(parser, len);
 }
 
 /* ---------------------------------------------------------------- markers */
 
-/* The longest end of `text` that is a proper beginning of `marker`. */
-static size_t partial_len(struct str text, struct str marker)
-{
-    size_t len = marker.len > 0 ? marker.len - 1 : 0;
-    for (len = len < text.len ? len : text.len; len > 0; len--) {
-        if (memcmp(text.ptr + text.len - len, marker.ptr, len) == 0)
-            return len;
-    }
-    return 0;
-}
-
-/* A search for several markers at once. */
-struct search {
-    struct str text;
-    size_t first;       /* where the earliest begins, or SIZE_MAX */
-    size_t partial_max; /* bytes at the end that may become one */
-};
-
-static void search_for(struct search *search, struct str marker)
+void output_parser_search(struct output_parser_hits *search, struct str marker)
 {
     const size_t hit = marker.len ? str_find(search->text, marker, 0) : SIZE_MAX;
-    const size_t partial = partial_len(search->text, marker);
+    const size_t partial = str_partial(search->text, marker);
     search->first = hit < search->first ? hit : search->first;
     search->partial_max = partial > search->partial_max ? partial : search->partial_max;
 }
 
-static void search_for_calls(struct search *search, const struct tool_format *format)
+static void search_for_calls(struct output_parser_hits *search, const struct tool_format *format)
 {
     for (size_t i = 0; format && format->markers[i]; i++)
-        search_for(search, str_from_c(format->markers[i]));
+        output_parser_search(search, str_from_c(format->markers[i]));
 }
 
 static size_t without_line_ends(struct str text, size_t len)
@@ -131,9 +109,8 @@ static size_t without_line_ends(struct str text, size_t len)
     return len;
 }
 
-/* How many held bytes can be reported when no marker was found: not what may become a marker, not
- * line ends that may stand in front of one, no half character. */
-static size_t safe_len(const struct step *step, const struct search *search)
+size_t output_parser_safe_len(const struct output_parser_step *step,
+                              const struct output_parser_hits *search)
 {
     if (step->is_final)
         return search->text.len;
@@ -144,139 +121,198 @@ static size_t safe_len(const struct step *step, const struct search *search)
     return without_line_ends(rest, len);
 }
 
-static void enter(struct output_parser *parser, enum state state)
+static void enter(struct output_parser *parser, enum output_parser_state state)
 {
     parser->state = (int)state;
-    parser->scan = (struct tool_format_scan){0};
+}
+
+static void enter_call(struct output_parser *parser)
+{
+    enter(parser, OUTPUT_PARSER_CALL);
+    parser->reported_len = 0;
+    parser->has_begun = false;
 }
 
 /* ---------------------------------------------------------------- states */
 
-/* Each looks at what is held and returns true when another look may find more. */
-
-static bool step_start(const struct step *step)
+static bool step_start(const struct output_parser_step *step)
 {
     struct output_parser *parser = step->parser;
-    const struct str text = jinja_lex_strip_front(strbuf_view(&parser->held));
+    const struct str text = str_trim_front(strbuf_view(&parser->held));
     const struct str open = parser->config.reasoning.open;
     const struct tool_format *format = parser->config.format;
     if (!text.len && !step->is_final)
         return false;
     if (open.len && str_starts_with(text, open)) {
-        drop(parser, parser->held.len - text.len + open.len);
-        enter(parser, STATE_REASONING);
+        output_parser_drop(parser, parser->held.len - text.len + open.len);
+        enter(parser, OUTPUT_PARSER_REASONING);
         parser->drops_line_ends = true;
         return true;
     }
     if (open.len && text.len && !step->is_final && str_starts_with(open, text))
         return false;
     if (format && format->starts_reply && text.len && text.ptr[0] == '{') {
-        drop(parser, parser->held.len - text.len);
-        enter(parser, STATE_CALL);
+        output_parser_drop(parser, parser->held.len - text.len);
+        parser->gap_len = 0;
+        parser->call_was_reasoning = false;
+        tool_reader_begin(&parser->reader);
+        enter_call(parser);
         return true;
     }
-    enter(parser, STATE_ANSWER);
+    enter(parser, OUTPUT_PARSER_ANSWER);
     return true;
 }
 
-static bool step_text(const struct step *step)
+static bool step_text(const struct output_parser_step *step)
 {
     struct output_parser *parser = step->parser;
-    const bool is_reasoning = parser->state == STATE_REASONING;
+    const bool is_reasoning = parser->state == OUTPUT_PARSER_REASONING;
     const struct str close = is_reasoning ? parser->config.reasoning.close : (struct str){0};
-    struct search search = {.text = strbuf_view(&parser->held), .first = SIZE_MAX};
-    search_for(&search, close);
+    struct output_parser_hits search = {.text = strbuf_view(&parser->held), .first = SIZE_MAX};
+    output_parser_search(&search, close);
     const size_t close_at = search.first;
     search_for_calls(&search, parser->config.format);
     if (search.first == SIZE_MAX) {
-        report_text(step, safe_len(step, &search));
+        output_parser_report_text(step, output_parser_safe_len(step, &search));
         return false;
     }
 
     const size_t text_len = without_line_ends(search.text, search.first);
     const size_t gap = search.first - text_len; /* line ends in front of the marker */
-    report_text(step, text_len);
-    drop(parser, gap);
+    output_parser_report_text(step, text_len);
+    output_parser_drop(parser, gap);
     if (search.first == close_at) {
-        drop(parser, close.len);
+        output_parser_drop(parser, close.len);
         /* What follows reasoning is at the start of a reply again. */
-        enter(parser, parser->config.format && parser->config.format->starts_reply ? STATE_START
-                                                                                   : STATE_ANSWER);
+        enter(parser, parser->config.format && parser->config.format->starts_reply
+                          ? OUTPUT_PARSER_START
+                          : OUTPUT_PARSER_ANSWER);
         parser->drops_line_ends = true;
         return true;
     }
     parser->gap_len = gap;
     parser->call_was_reasoning = is_reasoning;
-    enter(parser, STATE_CALL);
+    tool_reader_begin(&parser->reader);
+    enter_call(parser);
     return true;
 }
 
 /* Line ends that were taken for the format's and are text after all. */
-static void give_back_gap(const struct step *step)
+static void give_back_gap(const struct output_parser_step *step)
 {
     struct output_parser *parser = step->parser;
     const struct str newline = STR("\n");
     for (; parser->gap_len > 0; parser->gap_len--) {
-        const struct chat_event event = {
-            .kind = parser->state == STATE_REASONING ? CHAT_EVENT_REASONING : CHAT_EVENT_TEXT,
-            .text = newline};
+        const struct chat_event event = {.kind = parser->state == OUTPUT_PARSER_REASONING
+                                                     ? CHAT_EVENT_REASONING
+                                                     : CHAT_EVENT_TEXT,
+                                         .text = newline};
         if (!parser->drops_line_ends && !parser->is_after_call)
             report(step, &event);
     }
 }
 
-static void end_call(const struct step *step, enum tool_format_found found)
+/* Shows what is known of the call that is being read. Inside reasoning only whole calls count. */
+static void report_progress(const struct output_parser_step *step, bool is_complete)
 {
     struct output_parser *parser = step->parser;
-    const struct tool_format_call *call = &parser->call;
-    const struct str raw = str_slice(strbuf_view(&parser->held), 0, call->consumed);
-    const bool is_text =
-        found == TOOL_FORMAT_TEXT || (found == TOOL_FORMAT_BAD && parser->call_was_reasoning);
-    const size_t consumed = call->consumed;
-    if (is_text) { /* whoever only thinks of a call makes none */
-        enter(parser, parser->call_was_reasoning ? STATE_REASONING : STATE_ANSWER);
-        give_back_gap(step);
-        report_text(step, consumed);
+    const struct tool_reader *reader = &parser->reader;
+    if (!is_complete && (!reader->is_sure || parser->call_was_reasoning))
         return;
-    }
-    struct chat_event event = {
-        .kind = CHAT_EVENT_BAD_CALL, .text = raw, .reason = str_from_c(call->reason.text)};
-    if (found == TOOL_FORMAT_CALL)
-        event = (struct chat_event){.kind = CHAT_EVENT_TOOL_CALL,
-                                    .text = raw,
-                                    .tool_name = call->name,
-                                    .arguments = call->arguments};
-    report(step, &event);
-    drop(parser, consumed);
-    enter(parser, STATE_ANSWER);
-    parser->gap_len = 0;
-    parser->is_after_call = true;
+    const struct str name = strbuf_view(&reader->name);
+    if (!parser->has_begun)
+        report(step, &(struct chat_event){.kind = CHAT_EVENT_CALL_BEGIN,
+                                          .tool_name = name,
+                                          .call_id = strbuf_view(&reader->id)});
+    parser->has_begun = true;
+    struct str piece =
+        str_slice(strbuf_view(&reader->arguments), parser->reported_len, reader->arguments.len);
+    if (!is_complete)
+        piece.len -= utf8_incomplete_tail(piece);
+    parser->reported_len += piece.len;
+    if (piece.len)
+        report(step, &(struct chat_event){.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = piece});
 }
 
-static bool step_call(const struct step *step)
+/* What was taken for a call is text. */
+static void end_as_text(const struct output_parser_step *step, size_t consumed)
 {
     struct output_parser *parser = step->parser;
-    const struct tool_format *format = parser->config.format;
+    enter(parser, parser->call_was_reasoning ? OUTPUT_PARSER_REASONING : OUTPUT_PARSER_ANSWER);
+    give_back_gap(step);
+    output_parser_report_text(step, consumed);
+}
+
+/* Behind a call or its section. */
+static void leave_call(struct output_parser *parser, size_t consumed, bool may_go_on)
+{
+    const bool has_channels = parser->config.format->has_channels;
+    output_parser_drop(parser, consumed);
+    parser->gap_len = 0;
+    parser->call_was_reasoning = false;
+    parser->is_after_call = true;
+    if (may_go_on && parser->reader.in_section) {
+        tool_reader_next(&parser->reader);
+        enter_call(parser);
+    } else {
+        enter(parser, has_channels ? OUTPUT_PARSER_HEADER : OUTPUT_PARSER_ANSWER);
+    }
+}
+
+static void end_call(const struct output_parser_step *step, enum tool_reader_found found)
+{
+    struct output_parser *parser = step->parser;
+    const struct tool_reader *reader = &parser->reader;
+    const size_t consumed = reader->consumed;
+    const struct str raw = str_slice(strbuf_view(&parser->held), 0, consumed);
+    if (found == TOOL_READER_TEXT || (found == TOOL_READER_BAD && parser->call_was_reasoning)) {
+        end_as_text(step, consumed); /* whoever only thinks of a call makes none */
+        return;
+    }
+    if (found == TOOL_READER_CALL) {
+        report_progress(step, true);
+        report(step, &(struct chat_event){.kind = CHAT_EVENT_TOOL_CALL,
+                                          .text = raw,
+                                          .tool_name = strbuf_view(&reader->name),
+                                          .call_id = strbuf_view(&reader->id),
+                                          .arguments = strbuf_view(&reader->arguments)});
+    } else if (found == TOOL_READER_BAD) {
+        report(step, &(struct chat_event){.kind = CHAT_EVENT_BAD_CALL,
+                                          .text = raw,
+                                          .reason = str_from_c(reader->reason.text)});
+    }
+    leave_call(parser, consumed, found != TOOL_READER_OUTSIDE);
+}
+
+static bool step_call(const struct output_parser_step *step)
+{
+    struct output_parser *parser = step->parser;
     const struct str raw = strbuf_view(&parser->held);
-    enum tool_format_found found =
-        format->scan(&parser->scan, raw, step->is_final, parser->config.tools, &parser->call);
-    if (found == TOOL_FORMAT_MORE && raw.len > OUTPUT_PARSER_CALL_BYTES_MAX)
-        found = tool_format_bad(&parser->call, raw.len, "the call is too long");
-    if (found == TOOL_FORMAT_MORE)
+    enum tool_reader_found found = tool_reader_read(&parser->reader, raw, step->is_final);
+    if (found == TOOL_READER_MORE && raw.len > OUTPUT_PARSER_CALL_BYTES_MAX)
+        found = tool_reader_bad(&parser->reader, raw.len, "the call is too long");
+    if (found != TOOL_READER_TEXT && found != TOOL_READER_OUTSIDE)
+        report_progress(step, false);
+    if (found == TOOL_READER_MORE)
         return false;
     end_call(step, found);
     return true;
 }
 
-static void run(const struct step *step)
+static void run(const struct output_parser_step *step)
 {
+    const struct tool_format *format = step->parser->config.format;
+    const bool has_channels = format && format->has_channels;
     bool goes_on = true;
     while (goes_on && !step->parser->is_stopped) {
-        switch ((enum state)step->parser->state) {
-        case STATE_START: goes_on = step_start(step); break;
-        case STATE_REASONING:
-        case STATE_ANSWER: goes_on = step_text(step); break;
-        case STATE_CALL: goes_on = step_call(step); break;
+        switch ((enum output_parser_state)step->parser->state) {
+        case OUTPUT_PARSER_START: goes_on = step_start(step); break;
+        case OUTPUT_PARSER_HEADER: goes_on = output_channels_header(step); break;
+        case OUTPUT_PARSER_REASONING:
+        case OUTPUT_PARSER_ANSWER:
+            goes_on = has_channels ? output_channels_content(step) : step_text(step);
+            break;
+        case OUTPUT_PARSER_CALL: goes_on = step_call(step); break;
         }
     }
 }
@@ -284,7 +320,7 @@ static void run(const struct step *step)
 bool output_parser_feed(struct output_parser *parser, struct str bytes, output_parser_fn *fn,
                         void *context)
 {
-    const struct step step = {.parser = parser, .fn = fn, .context = context};
+    const struct output_parser_step step = {.parser = parser, .fn = fn, .context = context};
     if (parser->is_stopped)
         return false;
     strbuf_add_str(&parser->held, bytes);
@@ -294,7 +330,8 @@ bool output_parser_feed(struct output_parser *parser, struct str bytes, output_p
 
 bool output_parser_finish(struct output_parser *parser, output_parser_fn *fn, void *context)
 {
-    const struct step step = {.parser = parser, .fn = fn, .context = context, .is_final = true};
+    const struct output_parser_step step = {
+        .parser = parser, .fn = fn, .context = context, .is_final = true};
     run(&step);
     const struct chat_event event = {.kind = CHAT_EVENT_FINISHED};
     report(&step, &event);

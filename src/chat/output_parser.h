@@ -15,6 +15,7 @@
 #include "base/strbuf.h"
 #include "chat/chat_event.h"
 #include "chat/tool_format.h"
+#include "chat/tool_reader.h"
 
 #include <jansson.h>
 
@@ -40,10 +41,11 @@ struct output_parser_config {
 struct output_parser {
     struct output_parser_config config;
     struct strbuf held; /* bytes not yet reported */
-    struct tool_format_scan scan;
-    struct tool_format_call call;
+    struct tool_reader reader;
+    size_t reported_len;     /* bytes of the call's arguments that were reported */
+    bool has_begun;          /* CALL_BEGIN was reported */
     size_t gap_len;          /* line ends in front of the call that is being read */
-    int state;               /* enum state of output_parser.c */
+    int state;               /* enum output_parser_state */
     bool drops_line_ends;    /* at the beginning of a part that the format sets apart */
     bool is_after_call;      /* only white space since a call */
     bool call_was_reasoning; /* the call began inside reasoning */

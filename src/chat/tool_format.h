@@ -1,91 +1,105 @@
 /*
  * tool_format - how models write tool calls. One file and one row for each way.
  *
- * A row says how a call looks (for masks, which force these bytes), how it is recognised in a
- * rendered conversation (that is how a template's format is found), and how it is read back.
+ * A row describes the form once, as texts around a name and its arguments. From that description
+ * follow how a template's format is found (a probe call is rendered and compared), how calls are
+ * read (tool_reader.h) and what a token mask forces (engine/tool_mask.c). What is forced is the
+ * text exactly as the template writes it; what is read may differ in white space and may lack the
+ * tags that models leave out.
  *
  * Threads: the table is constant.
- * Used by: output_parser.c (reading), engine/ (which format a model has; masks).
+ * Used by: tool_reader.c, output_parser.c, engine/ (which format a model has; masks).
  */
 #pragma once
 
-#include "base/attr.h"
-#include "base/error.h"
 #include "base/str.h"
-#include "base/strbuf.h"
 
-#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 struct chat_template;
 
 enum {
-    TOOL_FORMAT_MARKERS_MAX = 3,
-    TOOL_FORMAT_MENTION_BYTES = 256, /* how far a closing tag is waited for when no call begins */
+    TOOL_FORMAT_MARKERS_MAX = 4,
+    TOOL_FORMAT_ID_LETTERS_LEN = 9, /* what Mistral's templates demand */
 };
 
-/* One call is: open, name_prefix, NAME, name_suffix, ARGUMENTS as a JSON object, close. Several
- * calls stand behind each other with `between`. The first bytes of `open` (or, when it is empty,
- * of `name_prefix`) are what begins a call. */
+/* How a name and its arguments stand. */
+enum tool_format_shape {
+    TOOL_FORMAT_OBJECT, /* members of one JSON object */
+    TOOL_FORMAT_NAMED,  /* the name as text, then the arguments */
+};
+
+enum tool_format_arguments {
+    TOOL_FORMAT_JSON,   /* one JSON object */
+    TOOL_FORMAT_TAGS,   /* each between tags: texts as they are, everything else as JSON */
+    TOOL_FORMAT_PYTHON, /* keyword arguments of a Python call */
+    TOOL_FORMAT_BRACES, /* {key:value,...} with bare keys and texts between `quote` marks */
+};
+
+enum tool_format_id {
+    TOOL_FORMAT_NO_ID,
+    TOOL_FORMAT_ID_LETTERS, /* nine letters and digits */
+    TOOL_FORMAT_ID_INDEX,   /* a count from 0 */
+};
+
+enum tool_format_place {
+    TOOL_FORMAT_BEFORE_NAME,
+    TOOL_FORMAT_BEHIND_NAME,
+    TOOL_FORMAT_BEHIND_ARGUMENTS,
+};
+
+/*
+ *   answer = section_open call { between call } section_close
+ *   call   = open name_open NAME name_close ARGUMENTS close
+ *
+ * with an id (behind `id_open`) in one of three places. In an OBJECT `name_open` holds the opening
+ * brace; the closing one stands in front of `close` and is not part of it. Between two calls that
+ * are no section stands `between`, too. Every text may be empty.
+ */
 struct tool_format_syntax {
+    struct str section_open;
     struct str open;
-    struct str name_prefix;
-    struct str name_suffix;
+    struct str name_open;
+    struct str name_close;
     struct str close;
     struct str between;
-};
-
-/* Where a scan of a call stands; zeroed at its beginning. The meaning belongs to the row. */
-struct tool_format_scan {
-    size_t position; /* bytes looked at */
-    size_t mark;     /* a place the row remembers */
-    uint32_t depth;  /* open brackets */
-    uint32_t stage;
-    bool in_string;
-    bool is_escaped;
-};
-
-enum tool_format_found {
-    TOOL_FORMAT_MORE, /* the call goes on */
-    TOOL_FORMAT_CALL, /* complete: name, arguments and consumed are set */
-    TOOL_FORMAT_BAD,  /* cannot become a call: reason and consumed are set */
-    TOOL_FORMAT_TEXT, /* never was one (formats without markers): ordinary text */
-};
-
-struct tool_format_call {
-    struct str name;         /* views into the raw text, or into the two buffers */
-    struct str arguments;    /* one JSON object */
-    size_t consumed;         /* bytes of the raw text that belong to the call */
-    struct error reason;     /* of BAD; text: one sentence */
-    struct strbuf buffer;    /* owned scratch of the row: rebuilt arguments */
-    struct strbuf name_text; /* owned scratch of the row: unescaped name */
+    struct str section_close;
+    struct str id_open;
+    struct str key_open;        /* TAGS: key_open KEY key_close VALUE value_close */
+    struct str key_close;       /* TAGS: in front of a text, or of any value */
+    struct str key_close_other; /* TAGS: in front of a value that is no text, where that differs */
+    struct str value_close;     /* TAGS */
+    struct str quote;           /* BRACES: around a text */
+    enum tool_format_shape shape;
+    enum tool_format_arguments arguments;
+    enum tool_format_id id;
+    enum tool_format_place id_place;
 };
 
 struct tool_format {
     const char *name;
     struct tool_format_syntax syntax;
-    bool arguments_are_json; /* masks can force the arguments as one JSON object */
-    bool starts_reply;       /* a call has no marker: it is the whole reply, beginning with '{' */
-    /* Texts that begin a call in the model's output; ends with NULL. */
+    /* Texts that begin a call in the model's output; ends with NULL. The first is what a mask waits
+     * for where the form begins with more than one word. */
     const char *markers[TOOL_FORMAT_MARKERS_MAX + 1];
-
-    /* Does `rendered` hold the probe call (TOOL_FORMAT_PROBE_*) in this format? */
-    bool (*matches)(struct str rendered);
-
-    /* Looks at `raw`, which begins with a marker and has grown since the last time. `is_final`: no
-     * more will come. `tools`: as in chat_request, may be NULL. */
-    enum tool_format_found (*scan)(struct tool_format_scan *scan, struct str raw, bool is_final,
-                                   const json_t *tools, struct tool_format_call *out);
+    const char *hint;  /* NULL, or what a template of this format has in its source */
+    bool starts_reply; /* a call needs no marker: it is the whole reply, beginning with '{' */
+    bool has_channels; /* the output is a row of messages with headers: output_channels.h */
+    bool is_single;    /* one call in an answer */
+    /* Read where `markers[0]` is not followed by an object: another way to write a call. */
+    const struct tool_format_syntax *otherwise;
 };
 
-/* The call that chat_template.c renders to find the format. */
+/* The call that is rendered to find the format. */
 #define TOOL_FORMAT_PROBE_NAME     "probe_tool"
 #define TOOL_FORMAT_PROBE_ARGUMENT "probe_argument"
 #define TOOL_FORMAT_PROBE_VALUE    "probe_value"
 
 /* The rows; the first is the default for templates that know no calls. */
-const struct tool_format *tool_format_list(size_t *out_count);
+const struct tool_format *const *tool_format_list(size_t *out_count);
 
-/* By name ("hermes", "qwen3_coder", "llama3"), or NULL. */
+/* By name ("hermes", "qwen3_coder", ...), or NULL. */
 const struct tool_format *tool_format_find(struct str name);
 
 /* How this template writes calls; the default row when it writes none or in an unknown way
@@ -93,14 +107,9 @@ const struct tool_format *tool_format_find(struct str name);
 const struct tool_format *tool_format_detect(const struct chat_template *chat_template,
                                              bool *out_known);
 
-void tool_format_call_done(struct tool_format_call *call);
+/* The next word of a text of the syntax: white space and the beginnings of tags part words, since
+ * models are free with the space between them. Empty at the end. */
+struct str tool_format_next_word(struct str *rest);
 
-/* For rows: `raw` begins with an opening tag behind which no call begins. A bad call when the
- * closing tag follows soon, else the tag was only mentioned and is text. */
-enum tool_format_found tool_format_mention(struct str raw, struct str open_tag,
-                                           struct str close_tag, bool is_final, const char *reason,
-                                           struct tool_format_call *out);
-
-/* For rows: says that the first `consumed` bytes are a bad call; returns TOOL_FORMAT_BAD. */
-enum tool_format_found tool_format_bad(struct tool_format_call *out, size_t consumed,
-                                       const char *reason);
+/* The last word, empty if there is none. */
+struct str tool_format_last_word(struct str text);

@@ -150,12 +150,14 @@ static enum status measure_model(struct bench *bench, uint32_t prompt, uint32_t 
     CLEANUP(infer_seq_freep) struct infer_seq *seq = NULL;
     TRY(infer_seq_new(bench->infer, &seq, err));
     for (uint32_t i = 0; i < prompt; i++)
-        bench->rows[i] = (struct infer_row){seq, token_at(bench, i), i + 1 == prompt};
+        bench->rows[i] = (struct infer_row){
+            .seq = seq, .token = token_at(bench, i), .wants_logits = i + 1 == prompt};
     const double begin = clock_seconds();
     TRY(infer_step(bench->infer, bench->rows, prompt, err));
     const double middle = clock_seconds();
     for (uint32_t i = 0; i < decode; i++) {
-        const struct infer_row row = {seq, token_at(bench, prompt + i), true};
+        const struct infer_row row = {
+            .seq = seq, .token = token_at(bench, prompt + i), .wants_logits = true};
         TRY(infer_step(bench->infer, &row, 1, err));
     }
     const double end = clock_seconds();

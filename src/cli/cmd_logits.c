@@ -77,7 +77,8 @@ static enum status compute(struct work *work, struct infer *infer, struct error 
         const size_t left = work->token_count - begin;
         const size_t count = left < batch ? left : batch;
         for (size_t i = 0; i < count; i++)
-            rows[i] = (struct infer_row){seq, work->tokens[begin + i], true};
+            rows[i] = (struct infer_row){
+                .seq = seq, .token = work->tokens[begin + i], .wants_logits = true};
         TRY(infer_step(infer, rows, count, err));
         for (size_t i = 0; i < count; i++)
             TRY(file_writer_add(&work->out, infer_logits(infer, i), row_bytes, err));

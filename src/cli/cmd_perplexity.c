@@ -180,7 +180,9 @@ static enum status read_chunk(struct work *work, uint32_t chunk, struct error *e
         for (uint32_t i = 0; i < count; i++) {
             const bool is_first = begin + i == 0 && work->bos >= 0;
             work->rows[i] =
-                (struct infer_row){seq, is_first ? work->bos : tokens[begin + i], counts};
+                (struct infer_row){.seq = seq,
+                                   .token = is_first ? work->bos : tokens[begin + i],
+                                   .wants_logits = counts};
         }
         TRY(infer_step(work->infer, work->rows, count, err));
         for (uint32_t i = 0; counts && i < count; i++)

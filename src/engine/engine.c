@@ -52,7 +52,7 @@ static enum status read_template(struct engine *engine, struct error *err)
 {
     struct str source = {0};
     TRY(template_source(engine->gguf, &source, err));
-    engine->tool_format = &tool_format_list(&(size_t){0})[0];
+    engine->tool_format = tool_format_list(&(size_t){0})[0];
     engine->reasoning = output_parser_reasoning_of(source);
     TRY(engine_open_template(engine->gguf, engine->tokenizer, &engine->chat_template, err));
     if (!engine->chat_template)

@@ -28,5 +28,4 @@ struct engine {
     struct engine_info info;
     struct memory_plan memory_plan;
     unsigned char fingerprint[GGUF_FINGERPRINT_BYTES];
-    uint64_t step_count; /* steps run so far; logits live until the next one */
 };

@@ -321,20 +321,12 @@ static enum status run_rows(struct scheduler *scheduler, uint32_t prompt_rows, s
     if (total == 0)
         return OK;
     const double start = clock_seconds();
-    engine->step_count++;
     TRY(infer_step(engine->infer, scheduler->rows, total, err));
     const double seconds = clock_seconds() - start;
     measure(scheduler, seconds, prompt_rows);
     scheduler->facts.step_seconds += seconds;
     scheduler->facts.step_count++;
     scheduler->facts.prompt_tokens += prompt_rows;
-    uint32_t first = 0;
-    for (uint32_t i = 0; i < scheduler->facts.active_count; i++) {
-        const struct scheduler_task *task = scheduler->active[i];
-        if (task->row_count > 0)
-            session_note_step(task->session, first, task->row_count);
-        first += task->row_count;
-    }
     return OK;
 }
 

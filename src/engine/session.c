@@ -11,6 +11,9 @@
 
 #include <inttypes.h>
 
+/* A recurrent state this close before a place is as good as one at it. */
+enum { STATE_REACH_TOKENS = 16 };
+
 /* ---------------------------------------------------------------- the log */
 
 static bool is_control(const struct tokenizer *tokenizer, int32_t id)
@@ -45,7 +48,6 @@ static void cut(struct session *session, uint32_t token_count)
         return;
     session->count = token_count;
     infer_seq_truncate(session->seq, token_count);
-    session->logits_step = 0;
 }
 
 /*
@@ -119,6 +121,23 @@ static enum status check_room(const struct session *session, uint32_t kept, size
     return OK;
 }
 
+/*
+ * Where to keep a recurrent state of the tokens behind `begin`: near their end, where a next turn
+ * goes on from or, when its rendering differs from what was generated, comes back to. Behind the
+ * first control token of the last few, or else so that the last token can be computed again.
+ */
+static void mark_state(struct session *session, uint32_t begin)
+{
+    const uint32_t count = session->count;
+    if (count < begin + 2)
+        return;
+    const uint32_t reach = begin + STATE_REACH_TOKENS < count ? count - STATE_REACH_TOKENS : begin;
+    uint32_t at = reach;
+    while (at < count && !is_control(session->engine->tokenizer, session->log[at].id))
+        at++;
+    session->log[at + 1 < count ? at : count - 2].keeps_state = true;
+}
+
 /* Replaces everything behind the first `kept` tokens by the segments. */
 static enum status replace_tail(struct session *session, uint32_t kept,
                                 const struct session_segment *segments, size_t count,
@@ -131,6 +150,8 @@ static enum status replace_tail(struct session *session, uint32_t kept,
     if (bos)
         session_push(session, tokenizer_bos(session->engine->tokenizer), SEGMENT_TEMPLATE, 0);
     push_scratch(session, segments, strbuf_view(&session->text));
+    infer_seq_keep_state(session->seq);
+    mark_state(session, kept);
     return OK;
 }
 
@@ -278,7 +299,8 @@ enum status session_set_sampler(struct session *session, const struct sampler_op
     return OK;
 }
 
-enum status session_fork(struct session *session, struct session **out, struct error *err)
+static enum status branch_off(const struct session *session, struct session **out,
+                              struct error *err)
 {
     CLEANUP(session_freep) struct session *fork = NULL;
     TRY(session_new(session->engine, &session->sampler, &fork, err));
@@ -291,6 +313,12 @@ enum status session_fork(struct session *session, struct session **out, struct e
     *out = fork;
     fork = NULL; /* ownership moves to the caller */
     return OK;
+}
+
+enum status session_fork(struct session *session, struct session **out, struct error *err)
+{
+    infer_seq_keep_state(session->seq);
+    return branch_off(session, out, err);
 }
 
 enum status session_rewind(struct session *session, uint32_t token_count, struct error *err)
@@ -325,7 +353,7 @@ enum segment_origin session_token_origin(const struct session *session, uint32_t
 /* The logits of the log's last token are there. */
 static bool has_logits(const struct session *session)
 {
-    return session->logits_step != 0 && session->logits_step == session->engine->step_count;
+    return infer_seq_logits(session->seq) != NULL;
 }
 
 void session_rows(struct session *session, uint32_t count, struct infer_row *rows)
@@ -337,25 +365,15 @@ void session_rows(struct session *session, uint32_t count, struct infer_row *row
     for (uint32_t i = 0; i < count; i++)
         rows[i] = (struct infer_row){.seq = session->seq,
                                      .token = session->log[from + i].id,
-                                     .wants_logits = from + i + 1 == session->count};
-}
-
-void session_note_step(struct session *session, size_t first_row, uint32_t count)
-{
-    session->last_row = first_row + count - 1;
-    session->logits_step =
-        session_cached_tokens(session) == session->count ? session->engine->step_count : 0;
+                                     .wants_logits = from + i + 1 == session->count,
+                                     .keeps_state = session->log[from + i].keeps_state};
 }
 
 /* Computes the next `count` pending tokens. */
 static enum status run_slice(struct session *session, uint32_t count, struct error *err)
 {
-    struct engine *engine = session->engine;
     session_rows(session, count, session->rows);
-    engine->step_count++;
-    TRY(infer_step(engine->infer, session->rows, count, err));
-    session_note_step(session, 0, count);
-    return OK;
+    return infer_step(session->engine->infer, session->rows, count, err);
 }
 
 enum status session_compute(struct session *session, engine_progress_fn *progress, void *context,
@@ -389,12 +407,11 @@ uint32_t session_pending(const struct session *session)
 void session_release_pages(struct session *session)
 {
     infer_seq_truncate(session->seq, 0);
-    session->logits_step = 0;
 }
 
 const float *session_last_logits(const struct session *session)
 {
-    return infer_logits(session->engine->infer, session->last_row);
+    return infer_seq_logits(session->seq);
 }
 
 enum status session_logits(struct session *session, const float **out, struct error *err)
@@ -436,7 +453,7 @@ enum status session_probe(struct session *session, const struct session_segment 
     TRY(first_tokens(session, choices, choice_count, ids, err));
 
     CLEANUP(session_freep) struct session *branch = NULL;
-    TRY(session_fork(session, &branch, err));
+    TRY(branch_off(session, &branch, err));
     TRY(session_append(branch, question, segment_count, err));
     const float *logits = NULL;
     TRY(session_logits(branch, &logits, err));

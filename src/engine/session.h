@@ -22,6 +22,7 @@
 #include "engine/engine.h"
 #include "infer/sampler.h"
 
+#include <jansson.h>
 #include <stdint.h>
 
 struct session;
@@ -48,6 +49,8 @@ struct session_limits {
     uint32_t token_count_max; /* tokens to make at most; 0: as many as there is room for */
     bool starts_in_reasoning; /* the generation prompt ended inside an open reasoning block */
     bool ignores_end;         /* benchmarks: end-of-generation tokens do not end it */
+    const json_t *tools;      /* what may be called, as in chat_request: types of arguments, which
+                                 some tool formats do not write; may be NULL; borrowed */
 };
 
 enum session_end {

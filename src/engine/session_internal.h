@@ -19,8 +19,9 @@ enum { SESSION_SLICE_ROWS = 256 }; /* a prompt is computed in slices, so that it
 /* One token of the log. */
 struct log_token {
     int32_t id;
-    uint32_t bytes; /* of the source text it stands for; 0 for a BOS that was added */
-    uint8_t origin; /* enum segment_origin */
+    uint32_t bytes;   /* of the source text it stands for; 0 for a BOS that was added */
+    uint8_t origin;   /* enum segment_origin */
+    bool keeps_state; /* of a recurrent model, behind this token: a rewind may come here */
 };
 
 struct session {
@@ -32,8 +33,6 @@ struct session {
     struct sampler_options sampler;
     int32_t *history;       /* [capacity] the ids of the log, for the repetition penalty */
     struct infer_row *rows; /* [SESSION_SLICE_ROWS] */
-    uint64_t logits_step;   /* the step that left the log's next-token logits; 0: none */
-    size_t last_row;        /* the row of that step */
     bool gets_pages;        /* who drives it frees pages before each step: only `capacity` bounds */
     struct token_list scratch;
     struct strbuf text; /* of the segments being added */
@@ -60,8 +59,8 @@ uint32_t session_common_tokens(const struct session *session, const struct chat_
 void session_release_pages(struct session *session);
 
 /* Rows that compute the next `count` pending tokens, for infer_step(); the last one wants logits if
- * it is the last pending one. session_note_step() afterwards: `first_row` is where they stood. */
+ * it is the last pending one. */
 void session_rows(struct session *session, uint32_t count, struct infer_row *rows);
-void session_note_step(struct session *session, size_t first_row, uint32_t count);
 
+/* Of the log's next token, when nothing is pending. */
 const float *session_last_logits(const struct session *session);

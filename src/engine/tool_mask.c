@@ -1,6 +1,7 @@
 #include "engine/tool_mask.h"
 
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "chat/tool_format.h"
 #include "engine/engine.h"
 #include "infer/token_mask.h"
@@ -37,7 +38,10 @@ enum status tool_mask_new(struct engine *engine, const json_t *tools, enum tool_
                           struct token_mask **out, struct error *err)
 {
     const struct tool_format *format = engine_tool_format(engine);
-    if (!format->arguments_are_json)
+    const struct tool_format_syntax *form = &format->syntax;
+    const bool is_object = form->shape == TOOL_FORMAT_OBJECT;
+    if (form->arguments != TOOL_FORMAT_JSON || form->section_open.len || form->id ||
+        form->name_close.len == 0 || format->has_channels)
         return error_set(err, E_UNSUPPORTED,
                          "calls in the form \"%s\" cannot be held to a schema yet", format->name);
     if (json_array_size(tools) > TOKEN_MASK_TOOLS_MAX)
@@ -50,12 +54,15 @@ enum status tool_mask_new(struct engine *engine, const json_t *tools, enum tool_
     size_t count = 0;
     TRY(read_tools(tools, rows, &count, err));
 
+    CLEANUP(strbuf_done) struct strbuf close = {0};
+    strbuf_add_c(&close, is_object ? "}" : "");
+    strbuf_add_str(&close, form->close);
     const struct token_mask_syntax syntax = {
-        .open = format->syntax.open,
-        .name_prefix = format->syntax.name_prefix,
-        .name_suffix = format->syntax.name_suffix,
-        .close = format->syntax.close,
-        .between = format->syntax.between,
+        .open = form->open,
+        .name_prefix = form->name_open,
+        .name_suffix = form->name_close,
+        .close = strbuf_view(&close),
+        .between = form->between,
         .only_at_start = format->starts_reply,
     };
     const struct token_mask_options options = {

@@ -24,7 +24,9 @@ struct infer {
     struct recurrent_state_store *states; /* NULL: the model has no recurrent layers */
     struct forward *forward;
     size_t *logits_rows; /* [logits_rows_max] indices of the rows that have logits, ascending */
+    struct infer_seq **logits_seqs; /* [logits_rows_max] whose newest they are; NULL: it is gone */
     uint32_t logits_row_count;
+    uint64_t step_count; /* steps run so far */
 };
 
 struct infer_seq {
@@ -32,8 +34,12 @@ struct infer_seq {
     struct kv_cache_seq *pages;
     struct recurrent_state *state; /* NULL as infer->states; may be behind, see catch_up() */
     int32_t *tokens;               /* [token capacity] with `state`: what catch_up() computes */
-    uint32_t pending;              /* rows of the current step that are not appended yet */
-    uint32_t added;                /* tokens appended by the current step */
+    float *kept_logits;            /* [vocab_size] or NULL; see keep_logits() */
+    uint64_t logits_step;          /* the step that left logits of the newest token; 0: none did */
+    uint32_t logits_index;         /* their place among those of that step */
+    bool has_kept_logits;
+    uint32_t pending; /* rows of the current step that are not appended yet */
+    uint32_t added;   /* tokens appended by the current step */
 };
 
 /* ---------------------------------------------------------------- configuration */
@@ -140,7 +146,7 @@ enum status infer_memory(const struct model *model, const struct infer_config *c
         .kv_bytes = kv_cache_bytes(&cache),
         .state_bytes = states.float_count ? recurrent_state_store_bytes(&states) : 0,
         .scratch_bytes = forward_bytes(model, &forward) + sizeof(struct infer) +
-                         c.logits_rows_max * sizeof(size_t),
+                         c.logits_rows_max * (sizeof(size_t) + sizeof(struct infer_seq *)),
     };
     return OK;
 }
@@ -172,7 +178,8 @@ enum status infer_new(const struct model *model, const struct infer_config *conf
     if (states.float_count)
         TRY(recurrent_state_store_new(&states, &infer->states, err));
     infer->logits_rows = mem_try_zalloc(infer->config.logits_rows_max, sizeof(size_t));
-    if (!infer->logits_rows)
+    infer->logits_seqs = mem_try_zalloc(infer->config.logits_rows_max, sizeof(struct infer_seq *));
+    if (!infer->logits_rows || !infer->logits_seqs)
         return error_set(err, E_NO_MEMORY, "no memory for the list of logits");
     TRY(worker_pool_new(infer->config.thread_count, &infer->workers, err));
     TRY(forward_new(model, &forward, &infer->kernels, infer->workers, kv_cache_view(infer->cache),
@@ -191,10 +198,33 @@ void infer_free(struct infer *infer)
     kv_cache_free(infer->cache);
     recurrent_state_store_free(infer->states);
     mem_free(infer->logits_rows);
+    mem_free(infer->logits_seqs);
     mem_free(infer);
 }
 
 /* ---------------------------------------------------------------- sequences */
+
+/* The sequence has other tokens now, or ends. */
+static void forget_logits(struct infer_seq *seq)
+{
+    struct infer *infer = seq->infer;
+    if (seq->logits_step != 0 && seq->logits_step == infer->step_count)
+        infer->logits_seqs[seq->logits_index] = NULL;
+    seq->logits_step = 0;
+    seq->has_kept_logits = false;
+}
+
+/* A recurrent state cannot go back by one token to compute logits again: they are kept instead.
+ * Without memory for them they are not, and a rewind finds an older state. */
+static void keep_logits(struct infer_seq *seq, const float *logits)
+{
+    const uint32_t vocab_size = seq->infer->model->shape.vocab_size;
+    if (!seq->kept_logits)
+        seq->kept_logits = mem_try_zalloc(vocab_size, sizeof(*seq->kept_logits));
+    seq->has_kept_logits = seq->kept_logits != NULL;
+    if (seq->has_kept_logits)
+        memcpy(seq->kept_logits, logits, vocab_size * sizeof(*logits));
+}
 
 enum status infer_seq_new(struct infer *infer, struct infer_seq **out, struct error *err)
 {
@@ -216,6 +246,8 @@ void infer_seq_free(struct infer_seq *seq)
 {
     if (!seq)
         return;
+    forget_logits(seq);
+    mem_free(seq->kept_logits);
     kv_cache_seq_free(seq->pages);
     recurrent_state_free(seq->state);
     mem_free(seq->tokens);
@@ -234,6 +266,8 @@ enum status infer_seq_fork(const struct infer_seq *seq, uint32_t token_count,
         if (!fork->tokens)
             return error_set(err, E_NO_MEMORY, "no memory for one more sequence");
         memcpy(fork->tokens, seq->tokens, token_count * sizeof(*fork->tokens));
+        if (token_count == infer_seq_token_count(seq) && infer_seq_logits(seq))
+            keep_logits(fork, infer_seq_logits(seq));
     }
     *out = fork;
     fork = NULL;
@@ -242,6 +276,8 @@ enum status infer_seq_fork(const struct infer_seq *seq, uint32_t token_count,
 
 void infer_seq_truncate(struct infer_seq *seq, uint32_t token_count)
 {
+    if (token_count < infer_seq_token_count(seq))
+        forget_logits(seq);
     kv_cache_seq_truncate(seq->pages, token_count);
     if (seq->state)
         recurrent_state_rewind(seq->state, token_count);
@@ -328,6 +364,9 @@ static void set_row(struct forward_row *row, struct infer_seq *seq, int32_t toke
     row->state = NULL;
     if (!seq->state)
         return;
+    struct error err;
+    /* Cannot fail: append_rows() took a slot, and what was kept of it since can be given up. */
+    CHECK(recurrent_state_reserve(seq->state, &err) == OK);
     seq->tokens[position] = token;
     row->state = recurrent_state_values(seq->state);
     recurrent_state_advance(seq->state, 1);
@@ -357,6 +396,18 @@ static void catch_up(struct infer *infer, struct infer_seq *seq)
     }
 }
 
+/* Row `row` of the step will have logits; of a sequence's last one they are the newest. */
+static void note_logits(struct infer *infer, struct infer_seq *seq, size_t row)
+{
+    const uint32_t index = infer->logits_row_count++;
+    infer->logits_rows[index] = row;
+    infer->logits_seqs[index] = seq->added == 0 ? seq : NULL;
+    if (seq->added != 0)
+        return;
+    seq->logits_step = infer->step_count;
+    seq->logits_index = index;
+}
+
 /* Computes rows [begin, end), which are in their sequences already; `added` counts down what is
  * left of each. */
 static void run_slice(struct infer *infer, const struct infer_row *rows, size_t begin, size_t end)
@@ -371,9 +422,39 @@ static void run_slice(struct infer *infer, const struct infer_row *rows, size_t 
         f->rows[i - begin].wants_logits = rows[i].wants_logits;
         seq->added--;
         if (rows[i].wants_logits)
-            infer->logits_rows[infer->logits_row_count++] = i;
+            note_logits(infer, seq, i);
     }
     run_model(infer);
+}
+
+/* A slice ends where a recurrent state is to be kept: it can be seen only between two slices. */
+static size_t slice_end(const struct infer *infer, const struct infer_row *rows, size_t begin,
+                        size_t row_count)
+{
+    const size_t slice = infer->config.batch_rows_max;
+    const size_t end = row_count - begin < slice ? row_count : begin + slice;
+    for (size_t i = begin; infer->states && i < end; i++)
+        if (rows[i].keeps_state)
+            return i + 1;
+    return end;
+}
+
+static const float *logits_at(const struct infer *infer, size_t index)
+{
+    return infer->forward->logits_block + index * forward_stride(infer->model->shape.vocab_size);
+}
+
+/* Before the logits of the last step are overwritten: those of recurrent sequences that are not in
+ * this one are kept. */
+static void begin_step(struct infer *infer, const struct infer_row *rows, size_t row_count)
+{
+    for (size_t i = 0; i < row_count; i++)
+        forget_logits(rows[i].seq);
+    for (uint32_t i = 0; i < infer->logits_row_count; i++)
+        if (infer->logits_seqs[i] && infer->logits_seqs[i]->state)
+            keep_logits(infer->logits_seqs[i], logits_at(infer, i));
+    infer->logits_row_count = 0;
+    infer->step_count++;
 }
 
 enum status infer_step(struct infer *infer, const struct infer_row *rows, size_t row_count,
@@ -381,19 +462,21 @@ enum status infer_step(struct infer *infer, const struct infer_row *rows, size_t
 {
     TRY(check_rows(infer, rows, row_count, err));
     TRY(append_rows(rows, row_count, err));
-    infer->logits_row_count = 0;
+    begin_step(infer, rows, row_count);
     thread_reset_float_state(); /* what runs on this thread rounds as on the others */
     for (size_t i = 0; i < row_count; i++)
         catch_up(infer, rows[i].seq);
-    const size_t slice = infer->config.batch_rows_max;
-    for (size_t begin = 0; begin < row_count; begin += slice)
-        run_slice(infer, rows, begin, row_count - begin < slice ? row_count : begin + slice);
+    for (size_t begin = 0, end = 0; begin < row_count; begin = end) {
+        end = slice_end(infer, rows, begin, row_count);
+        run_slice(infer, rows, begin, end);
+        if (rows[end - 1].keeps_state)
+            infer_seq_keep_state(rows[end - 1].seq);
+    }
     return OK;
 }
 
 const float *infer_logits(const struct infer *infer, size_t row_index)
 {
-    const struct forward *f = infer->forward;
     size_t low = 0;
     size_t high = infer->logits_row_count;
     while (low < high) {
@@ -405,7 +488,14 @@ const float *infer_logits(const struct infer *infer, size_t row_index)
     }
     if (low == infer->logits_row_count || infer->logits_rows[low] != row_index)
         return NULL;
-    return f->logits_block + low * forward_stride(infer->model->shape.vocab_size);
+    return logits_at(infer, low);
+}
+
+const float *infer_seq_logits(const struct infer_seq *seq)
+{
+    if (seq->logits_step != 0 && seq->logits_step == seq->infer->step_count)
+        return logits_at(seq->infer, seq->logits_index);
+    return seq->has_kept_logits ? seq->kept_logits : NULL;
 }
 
 /* ---------------------------------------------------------------- facts */

@@ -112,6 +112,7 @@ struct infer_row {
     struct infer_seq *seq;
     int32_t token;
     bool wants_logits;
+    bool keeps_state; /* infer_seq_keep_state() behind this token; no effect on results */
 };
 
 /*
@@ -131,6 +132,10 @@ MUST_USE enum status infer_step(struct infer *infer, const struct infer_row *row
 /* The logits of row `row_index` of the last step, [vocab_size]; NULL when that row did not want
  * them. Valid until the next step. */
 const float *infer_logits(const struct infer *infer, size_t row_index);
+
+/* The logits of the sequence's newest token, [vocab_size]; NULL when they are gone. Of a recurrent
+ * model they last as long as the token, also in a fork; of others until the next step. */
+const float *infer_seq_logits(const struct infer_seq *seq);
 
 /* ---------------------------------------------------------------- facts */
 

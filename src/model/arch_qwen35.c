@@ -7,6 +7,7 @@
 static const struct delta_hybrid_kind kind = {
     .arch = "qwen35",
     .has_experts = false,
+    .has_sections = true,
     .groups_repeat = true,
     .has_paired_gates = false,
 };

@@ -8,6 +8,7 @@
 static const struct delta_hybrid_kind kind = {
     .arch = "qwen35moe",
     .has_experts = true,
+    .has_sections = true,
     .groups_repeat = true,
     .has_paired_gates = false,
 };

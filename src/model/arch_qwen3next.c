@@ -8,6 +8,7 @@
 static const struct delta_hybrid_kind kind = {
     .arch = "qwen3next",
     .has_experts = true,
+    .has_sections = false,
     .groups_repeat = false,
     .has_paired_gates = true,
 };

@@ -48,6 +48,26 @@ static enum status read_mixers(const struct shape_reader *reader, struct model_s
     return OK;
 }
 
+/* Interleaved sections, of time, height, width and a rest: in text the first three have the token's
+ * position, the rest has none. */
+static enum status read_sections(const struct shape_reader *reader, struct rope_shape *rope,
+                                 struct error *err)
+{
+    const struct shape_key key = shape_reader_key(reader, "rope.dimension_sections");
+    struct gguf_array sections = {0};
+    if (!gguf_has(reader->file, key.text))
+        return OK;
+    TRY(gguf_get_array(reader->file, key.text, GGUF_ARRAY_INT, &sections, err));
+    for (size_t i = 0; i < sections.count && i < ARRAY_LEN(rope->sections); i++) {
+        const int64_t size = gguf_array_i64(&sections, i);
+        if (size < 0 || size > MODEL_HEAD_DIM_MAX)
+            return error_set(err, E_FORMAT, "value %zu of %s is %" PRId64 " (0 to %d)", i, key.text,
+                             size, MODEL_HEAD_DIM_MAX);
+        rope->sections[i] = (uint32_t)size;
+    }
+    return OK;
+}
+
 enum status delta_hybrid_read_shape(const struct delta_hybrid_kind *kind, const struct gguf *file,
                                     struct model_shape *s, struct error *err)
 {
@@ -57,6 +77,8 @@ enum status delta_hybrid_read_shape(const struct delta_hybrid_kind *kind, const 
     TRY(model_shape_read(file, kind->arch, options, s, err));
     TRY(recurrent_shape_read_ssm(&reader, &s->recurrent, err));
     TRY(read_mixers(&reader, s, err));
+    if (kind->has_sections)
+        TRY(read_sections(&reader, &s->rope[0], err));
     struct recurrent_shape *r = &s->recurrent;
     r->groups_repeat = kind->groups_repeat;
     if (kind->has_experts)

@@ -30,6 +30,7 @@ struct weight_binder;
 struct delta_hybrid_kind {
     const char *arch;
     bool has_experts;
+    bool has_sections;     /* of rotation: rope_shape.sections */
     bool groups_repeat;    /* recurrent_shape.groups_repeat */
     bool has_paired_gates; /* both gates in one matrix, per group of heads: [gain | decay]; older
                               files also have q, k, v and gate in one, per group */

@@ -50,7 +50,9 @@ enum rope_style {
 struct rope_shape {
     uint32_t dim; /* leading values of a head that rotate; even, at most head_dim */
     enum rope_style style;
-    bool uses_factors; /* divided by rope_freqs.weight when the file has it */
+    uint32_t sections[4]; /* interleaved: pair j is of section j mod 3 while that has some left,
+                             else of the last, which stands still in text; all 0: none */
+    bool uses_factors;    /* divided by rope_freqs.weight when the file has it */
     double base;
     enum rope_scaling scaling;
     double factor; /* at least 1 in practice; linear and yarn divide the angle by it */

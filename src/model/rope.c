@@ -23,6 +23,17 @@ static double yarn_share(const struct rope_shape *rope, uint32_t pair)
     return (1.0 - fmin(1.0, fmax(0.0, ramp))) * rope->extrapolation;
 }
 
+/* Whether pair j belongs to the section that has no position in text. */
+static bool stands_still(const struct rope_shape *rope, uint32_t pair)
+{
+    const uint32_t *sections = rope->sections;
+    const uint32_t sum = sections[0] + sections[1] + sections[2] + sections[3];
+    if (sum == 0)
+        return false;
+    const uint32_t place = pair % sum;
+    return place >= 3 * sections[place % 3];
+}
+
 void rope_frequencies(const struct rope_shape *rope, const float *factors, double *out)
 {
     for (uint32_t j = 0; j < rope->dim / 2; j++) {
@@ -36,7 +47,7 @@ void rope_frequencies(const struct rope_shape *rope, const float *factors, doubl
             const double share = yarn_share(rope, j);
             frequency = slowed * (1.0 - share) + frequency * share;
         }
-        out[j] = frequency;
+        out[j] = stands_still(rope, j) ? 0.0 : frequency;
     }
 }
 

@@ -10,7 +10,8 @@
 
 #include "model/model_shape.h"
 
-/* Writes out[rope->dim / 2]. `factors` [rope->dim / 2] divides the frequencies; NULL: all 1. */
+/* Writes out[rope->dim / 2], for text: a pair of the last section has 0. `factors` [rope->dim / 2]
+ * divides the frequencies; NULL: all 1. */
 void rope_frequencies(const struct rope_shape *rope, const float *factors, double *out);
 
 /* What cosines and sines are multiplied with: 1 unless the scaling is YaRN. */

@@ -51,9 +51,30 @@ static void numbers_are_whole_or_refused(void **state)
     assert_false(str_to_double(STR("1e999"), &number));
 }
 
+static void the_end_that_may_become_a_marker_is_measured(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *marker;
+        size_t len;
+    } rows[] = {{"abc<to", "<tool>", 3},
+                {"<", "<tool>", 1},
+                {"<tool>", "<tool>", 0},
+                {"", "<tool>", 0},
+                {"<<to", "<tool>", 3},
+                {"aaa", "aab", 2},
+                {"x", "", 0}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_int_equal(str_partial(str_from_c(rows[i].text), str_from_c(rows[i].marker)),
+                         rows[i].len);
+    assert_true(str_equal_c(str_trim_front(STR("\n\t a ")), "a "));
+}
+
 int test_str(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_end_that_may_become_a_marker_is_measured),
         cmocka_unit_test(find_stays_inside),
         cmocka_unit_test(slice_is_cut_to_the_text),
         cmocka_unit_test(split_takes_all_pieces_in_order),

@@ -3,14 +3,17 @@
  * from an earlier conversation must not change a bit, or caching and replay would silently change
  * answers. And it promises that text from outside never becomes a control token.
  *
- * All of it runs on the built-in model, the one every user has.
+ * All of it runs on the built-in model, the one every user has, and on a random model with
+ * recurrent layers and the same vocabulary, whose states cannot be cut back.
  */
 #include "base/mem.h"
 #include "chat/chat_event.h"
 #include "chat/chat_template.h"
-#include "engine/session.h"
+#include "engine/session_internal.h"
 #include "engine/tool_mask.h"
+#include "infer/infer.h"
 #include "tests/holt_test.h"
+#include "tests/tiny_hybrid.h"
 #include "tokenizer/tokenizer.h"
 
 #include <jansson.h>
@@ -25,6 +28,70 @@ static int open_engine(void **state)
     const struct engine_config config = {.context_tokens = 1024, .thread_count = 1};
     if (engine_open(&config, &engine, &err) != OK) {
         fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    return 0;
+}
+
+/* The vocabulary and template of the built-in model. */
+static void add_builtin_tokenizer(struct gguf_writer *writer)
+{
+    static const char *const numbers[] = {"tokenizer.ggml.eos_token_id",
+                                          "tokenizer.ggml.padding_token_id"};
+    static const char *const texts[] = {"tokenizer.ggml.model", "tokenizer.ggml.pre",
+                                        "tokenizer.chat_template"};
+    static const char *const lists[] = {"tokenizer.ggml.tokens", "tokenizer.ggml.merges"};
+    const struct gguf *file = engine_gguf(engine);
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        uint64_t value = 0;
+        assert_ok(gguf_get_u64(file, numbers[i], &value, err));
+        gguf_writer_add_u32(writer, numbers[i], (uint32_t)value);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct str value;
+        assert_ok(gguf_get_str(file, texts[i], &value, err));
+        gguf_writer_add_str(writer, texts[i], value);
+    }
+    struct gguf_array array;
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        assert_ok(gguf_get_array(file, lists[i], GGUF_ARRAY_STR, &array, err));
+        struct str *values = mem_alloc(array.count * sizeof(*values));
+        for (size_t k = 0; k < array.count; k++)
+            values[k] = gguf_array_str(&array, k);
+        gguf_writer_add_strs(writer, lists[i], values, array.count);
+        mem_free(values);
+    }
+    assert_ok(gguf_get_array(file, "tokenizer.ggml.token_type", GGUF_ARRAY_INT, &array, err));
+    int32_t *kinds = mem_alloc(array.count * sizeof(*kinds));
+    for (size_t k = 0; k < array.count; k++)
+        kinds[k] = (int32_t)gguf_array_i64(&array, k);
+    gguf_writer_add_numbers(writer, "tokenizer.ggml.token_type", GGUF_TYPE_I32, kinds, array.count);
+    gguf_writer_add_bool(writer, "tokenizer.ggml.add_bos_token", false);
+    mem_free(kinds);
+}
+
+static int open_recurrent_engine(void **state)
+{
+    char path[512];
+    struct error err = {0};
+    if (open_engine(state) != 0)
+        return 1;
+    struct tiny_hybrid_spec spec = tiny_hybrids[0];
+    spec.vocab_size = engine_get_info(engine)->vocab_size;
+    spec.add_tokenizer = add_builtin_tokenizer;
+    struct strbuf bytes = tiny_hybrid_bytes(&spec);
+    snprintf(path, sizeof(path), "%s/recurrent.gguf", test_folder());
+    FILE *file = fopen(path, "wb");
+    const bool is_written = file && fwrite(bytes.ptr, 1, bytes.len, file) == bytes.len;
+    if (file)
+        (void)fclose(file);
+    strbuf_done(&bytes);
+    engine_close(engine);
+    engine = NULL;
+    const struct engine_config config = {
+        .model_path = path, .context_tokens = 1024, .thread_count = 1};
+    if (!is_written || engine_open(&config, &engine, &err) != OK) {
+        fprintf(stderr, "%s: %s\n", path, err.text);
         return 1;
     }
     return 0;
@@ -137,6 +204,25 @@ static void rewinding_to_where_logits_were_gives_them_again(void **state)
     assert_int_equal(session_rewind(session, mark + 1, &err), E_INVALID);
     mem_free(before);
     mem_free(after);
+    session_free(session);
+}
+
+static void a_rewind_computes_little_again(void **state)
+{
+    (void)state;
+    enum { TURNS = 6, REACH = 16 };
+    struct session *session = new_session();
+    uint32_t ends[TURNS];
+    for (int i = 0; i < TURNS; i++) {
+        append(session, SEGMENT_TEMPLATE, opening);
+        append(session, SEGMENT_TEMPLATE, i % 2 ? answer : other);
+        mem_free(logits_of(session));
+        ends[i] = session_token_count(session);
+    }
+    for (int i = TURNS - 1; i >= 0; i--) {
+        assert_ok(session_rewind(session, ends[i], err));
+        assert_in_range(infer_seq_ready_count(session->seq), ends[i] - REACH, ends[i]);
+    }
     session_free(session);
 }
 
@@ -436,6 +522,7 @@ int test_session(void)
         cmocka_unit_test(fork_and_continue_equals_a_fresh_prefill),
         cmocka_unit_test(rewind_and_another_way_equals_a_fresh_prefill),
         cmocka_unit_test(rewinding_to_where_logits_were_gives_them_again),
+        cmocka_unit_test(a_rewind_computes_little_again),
         cmocka_unit_test(foreign_text_never_becomes_a_control_token),
         cmocka_unit_test(a_marker_split_between_origins_stays_text),
         cmocka_unit_test(what_does_not_fit_is_refused_with_both_numbers),
@@ -446,5 +533,7 @@ int test_session(void)
         cmocka_unit_test(a_required_call_fits_its_schema),
         cmocka_unit_test(steady_decode_allocates_nothing),
     };
-    return cmocka_run_group_tests_name("session", tests, open_engine, close_engine);
+    return cmocka_run_group_tests_name("session", tests, open_engine, close_engine) +
+           cmocka_run_group_tests_name("session, recurrent", tests, open_recurrent_engine,
+                                       close_engine);
 }

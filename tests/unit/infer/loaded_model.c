@@ -6,7 +6,12 @@
 
 struct loaded_model loaded_model_from_spec(const struct tiny_model_spec *spec)
 {
-    struct loaded_model loaded = {.bytes = tiny_model_bytes(spec)};
+    return loaded_model_from_bytes(tiny_model_bytes(spec));
+}
+
+struct loaded_model loaded_model_from_bytes(struct strbuf bytes)
+{
+    struct loaded_model loaded = {.bytes = bytes};
     assert_ok(gguf_open_memory(loaded.bytes.ptr, loaded.bytes.len, &loaded.file, err));
     assert_ok(model_open(loaded.file, &loaded.model, err));
     return loaded;

@@ -17,6 +17,7 @@ struct loaded_model {
 
 /* Fail the test when they cannot. */
 struct loaded_model loaded_model_from_spec(const struct tiny_model_spec *spec);
+struct loaded_model loaded_model_from_bytes(struct strbuf bytes); /* takes ownership */
 struct loaded_model loaded_model_from_file(const char *path);
 void loaded_model_close(struct loaded_model *loaded);
 

@@ -8,9 +8,10 @@
 #include "kernel/kernel_table.h"
 #include "model/model.h"
 #include "os/cpu.h"
+#include "tests/tiny_hybrid.h"
 #include "tests/unit/infer/loaded_model.h"
 
-enum { TOKENS = 150, LONG_TOKENS = KERNEL_SPAN_TOKENS + 90, FORK_AT = 70 };
+enum { TOKENS = 150, SHORT_TOKENS = 96, LONG_TOKENS = KERNEL_SPAN_TOKENS + 90, FORK_AT = 70 };
 
 struct bits_case {
     struct loaded_model loaded;
@@ -197,7 +198,23 @@ enum { KEPT = 4 };
 
 static const uint32_t kept_at[KEPT] = {5, 30, 31, 64};
 
-/* Computes the tokens up to `end`, keeping the recurrent state (if any) at the boundaries. */
+/* The tokens up to `end` in one step that keeps the recurrent state (if any) at the boundaries. */
+static void step_once(const struct bits_case *c, struct infer *infer, struct infer_seq *seq,
+                      uint32_t end)
+{
+    struct infer_row *rows = mem_zalloc(end * sizeof(*rows));
+    for (uint32_t i = 0; i < end; i++) {
+        rows[i] = (struct infer_row){.seq = seq, .token = c->tokens[i], .wants_logits = true};
+        for (int k = 0; k < KEPT; k++)
+            rows[i].keeps_state |= i + 1 == kept_at[k];
+    }
+    assert_ok(infer_step(infer, rows, end, err));
+    for (uint32_t i = 0; i < end; i++)
+        assert_bits(c, "one step that keeps states", infer_logits(infer, i), i, 1);
+    mem_free(rows);
+}
+
+/* The same in a step for each boundary. */
 static void step_to(const struct bits_case *c, struct infer *infer, struct infer_seq *seq,
                     uint32_t end)
 {
@@ -221,7 +238,10 @@ static void check_rewind(const struct bits_case *c, const struct infer_config *c
     struct infer_seq *seq = NULL;
     struct infer_seq *fork = NULL;
     assert_ok(infer_seq_new(infer, &seq, err));
-    step_to(c, infer, seq, 72);
+    if (target % 2)
+        step_to(c, infer, seq, 72);
+    else
+        step_once(c, infer, seq, 72);
     assert_ok(infer_seq_fork(seq, target, &fork, err));
     loaded_model_step(infer, seq, c->tokens + 72, 4, c->got);
     assert_bits(c, "forked from, then on", c->got, 72, 4);
@@ -304,6 +324,17 @@ static void logits_depend_only_on_the_tokens(void **state)
     }
 }
 
+static void logits_of_recurrent_models_depend_only_on_the_tokens(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(tiny_hybrids); i++) {
+        test_case(tiny_hybrids[i].name);
+        struct loaded_model loaded = loaded_model_from_bytes(tiny_hybrid_bytes(&tiny_hybrids[i]));
+        struct bits_case c = begin(loaded, i % 2 ? KV_KIND_F32 : KV_KIND_F16, SHORT_TOKENS);
+        check_all(&c);
+    }
+}
+
 static void logits_of_a_long_text_depend_only_on_the_tokens(void **state)
 {
     (void)state;
@@ -360,6 +391,7 @@ int test_infer_bits(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logits_depend_only_on_the_tokens),
+        cmocka_unit_test(logits_of_recurrent_models_depend_only_on_the_tokens),
         cmocka_unit_test(logits_of_a_long_text_depend_only_on_the_tokens),
         cmocka_unit_test(the_kv_kind_does_change_the_bits),
         cmocka_unit_test(recorded_models_depend_only_on_the_tokens),

@@ -1,0 +1,21 @@
+/*
+ * tool_format_generic - for templates that know no calls: JSON between tags, as most models have
+ * seen it.
+ *
+ *     <tool_call>
+ *     {"name": NAME, "arguments": {...}}
+ *     </tool_call>
+ */
+#include "chat/tool_format_rows.h"
+
+const struct tool_format tool_format_generic = {
+    .name = "generic",
+    .syntax = {.open = TOOL_FORMAT_TEXT("<tool_call>\n"),
+               .name_open = TOOL_FORMAT_TEXT("{\"name\": \""),
+               .name_close = TOOL_FORMAT_TEXT("\", \"arguments\": "),
+               .close = TOOL_FORMAT_TEXT("\n</tool_call>"),
+               .between = TOOL_FORMAT_TEXT("\n"),
+               .shape = TOOL_FORMAT_OBJECT,
+               .arguments = TOOL_FORMAT_JSON},
+    .markers = {"<tool_call>"},
+};

@@ -1,0 +1,21 @@
+/*
+ * tool_schema - which arguments of a tool are texts.
+ *
+ * Formats that write arguments between tags write texts as they stand and everything else as JSON.
+ * Readers and masks must agree on which is which: both ask here.
+ *
+ * Threads: any; pure functions. Used by: tool_reader_tags.c, engine/tool_mask.c.
+ */
+#pragma once
+
+#include "base/str.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* The schema of an argument, or NULL. `tools`: an array in OpenAI form, or NULL. */
+const json_t *tool_schema_of(const json_t *tools, struct str tool_name, struct str key);
+
+/* Is a value with this schema (NULL: anything) written as a text? True when a text is one of the
+ * types it allows. */
+bool tool_schema_is_text(const json_t *schema);
