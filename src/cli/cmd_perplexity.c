@@ -179,10 +179,9 @@ static enum status read_chunk(struct work *work, uint32_t chunk, struct error *e
         const uint32_t count = end - begin < LOGITS_ROWS ? end - begin : LOGITS_ROWS;
         for (uint32_t i = 0; i < count; i++) {
             const bool is_first = begin + i == 0 && work->bos >= 0;
-            work->rows[i] =
-                (struct infer_row){.seq = seq,
-                                   .token = is_first ? work->bos : tokens[begin + i],
-                                   .wants_logits = counts};
+            work->rows[i] = (struct infer_row){.seq = seq,
+                                               .token = is_first ? work->bos : tokens[begin + i],
+                                               .wants_logits = counts};
         }
         TRY(infer_step(work->infer, work->rows, count, err));
         for (uint32_t i = 0; counts && i < count; i++)
