@@ -93,7 +93,7 @@ static struct measure measure_linked(const struct grammar *grammar, const struct
     for (uint32_t i = 0; i < rule->count; i++) {
         const struct measure this = of_rule(grammar, grammar->links[rule->first + i]);
         if (!is_choice)
-            all = join(all, this, 1);
+            all = join(all, this, i + 1 < rule->count); /* the last takes the sequence's place */
         else if (this.shortest < all.shortest)
             all = this;
     }
@@ -233,6 +233,9 @@ static struct measure measure_rule(struct grammar *grammar, const struct grammar
     case GRAMMAR_OBJECT: return measure_object(grammar, rule);
     case GRAMMAR_ARRAY: return measure_array(grammar, rule);
     case GRAMMAR_NETWORK: return measure_network(grammar, rule);
+    case GRAMMAR_TEXT:
+        return rule->len_min > rule->len_max ? no_text : (struct measure){rule->len_min, 0};
+    case GRAMMAR_FREE: return of_rule(grammar, rule->rule);
     case GRAMMAR_REPEAT:
     case GRAMMAR_MARK: {
         struct measure inside = of_rule(grammar, rule->rule);
@@ -346,6 +349,19 @@ static void flatten(struct grammar *grammar, uint32_t choice)
     grammar->rules[choice].count = flat.found_count;
 }
 
+static void note_longest_rests(struct grammar *grammar)
+{
+    for (uint32_t i = 0; i < grammar->network_count; i++) {
+        struct grammar_network *network = &grammar->networks[i];
+        network->rest_max = 0;
+        for (uint32_t k = 0; k < network->state_count; k++) {
+            const uint32_t rest = grammar->states[network->first_state + k].rest;
+            if (rest != GRAMMAR_ENDLESS && rest > network->rest_max)
+                network->rest_max = rest;
+        }
+    }
+}
+
 enum status grammar_finish(struct grammar *grammar, uint32_t depth_max, struct error *err)
 {
     enum { ROUNDS_MAX = 8 };
@@ -363,8 +379,10 @@ enum status grammar_finish(struct grammar *grammar, uint32_t depth_max, struct e
     CLEANUP(mem_freep) bool *banned = mem_zalloc(grammar->rule_count + 1);
     for (int round = 0; round < ROUNDS_MAX; round++) {
         measure_lengths(grammar, banned);
-        if (!measure_depths(grammar, banned))
-            return OK;
+        if (measure_depths(grammar, banned))
+            continue;
+        note_longest_rests(grammar);
+        return OK;
     }
     return error_set(err, E_LIMIT, "too deep to enforce (limit %u values inside values)",
                      grammar->node_depth_max);

@@ -12,6 +12,7 @@ struct step {
     struct grammar_layer *to;
     unsigned char byte;
     int32_t token; /* a special token instead of the byte, or -1 */
+    bool is_aside; /* not by the byte's own way in the network on top */
 };
 
 enum { NESTING_MAX = GRAMMAR_BEGINNINGS_MAX + 16 }; /* rules that begin with one another */
@@ -94,6 +95,18 @@ static struct grammar_node child_of(const struct step *step, const struct gramma
     return node_for(rule, push(step, *below), tail, below->depth + 1u);
 }
 
+/* A node for a part of a sequence. Behind the last part nothing is left of the sequence: it need
+ * not stay on the stack, and lists written as right recursion do not grow it. */
+static struct grammar_node part_of(const struct step *step, const struct grammar_node *sequence,
+                                   uint32_t index)
+{
+    const struct grammar_rule *rule = rule_of(step, sequence);
+    const uint32_t part = step->grammar->links[rule->first + index];
+    if (index + 1 < rule->count)
+        return child_of(step, sequence, part);
+    return node_for(part, sequence->parent, sequence->tail, sequence->depth);
+}
+
 /* The text under a mark begins: which exclusions may it become? */
 static void open_mark(const struct step *step, uint32_t tag)
 {
@@ -125,9 +138,7 @@ static struct grammar_node enter(const struct step *step, struct grammar_node no
     for (;;) {
         const struct grammar_rule *rule = rule_of(step, &node);
         switch (rule->kind) {
-        case GRAMMAR_SEQUENCE:
-            node = child_of(step, &node, step->grammar->links[rule->first]);
-            break;
+        case GRAMMAR_SEQUENCE: node = part_of(step, &node, 0); break;
         case GRAMMAR_MARK:
             open_mark(step, rule->tag);
             node = child_of(step, &node, rule->rule);
@@ -146,6 +157,8 @@ static struct grammar_node enter(const struct step *step, struct grammar_node no
         case GRAMMAR_NUMBER:
         case GRAMMAR_OBJECT:
         case GRAMMAR_ARRAY:
+        case GRAMMAR_TEXT:
+        case GRAMMAR_FREE:
         case GRAMMAR_NETWORK: return node;
         }
     }
@@ -178,8 +191,7 @@ static bool leave(const struct step *step, struct grammar_node *node)
                 return false;
         } else if (rule->kind == GRAMMAR_SEQUENCE) {
             if (++below.count < rule->count) {
-                const uint32_t next = step->grammar->links[rule->first + below.count];
-                *node = enter(step, child_of(step, &below, next));
+                *node = enter(step, part_of(step, &below, below.count));
                 return true;
             }
         } else if (rule->kind == GRAMMAR_NETWORK) {
@@ -452,6 +464,12 @@ static void read_string(const struct step *step, struct grammar_node node)
         emit(step, node);
 }
 
+static void read_text(const struct step *step, struct grammar_node node)
+{
+    if (grammar_frame_text(step->grammar, rule_of(step, &node), &node, step->byte))
+        emit(step, node);
+}
+
 static void read_choice(const struct step *step, const struct grammar_node *node, int nesting)
 {
     const struct grammar_rule *rule = rule_of(step, node);
@@ -514,7 +532,7 @@ static void read_network(const struct step *step, struct grammar_node node, int 
     const struct grammar_network_state *at = grammar_network_at(grammar, rule, node.count);
     if (nesting > NESTING_MAX)
         return;
-    if (step->token < 0) {
+    if (step->token < 0 && !(step->is_aside && nesting == 0)) {
         const uint32_t next = grammar_network_next(grammar, rule, node.count, step->byte);
         if (next != GRAMMAR_NO_STATE && may_stand(step, &node, next)) {
             struct grammar_node moved = node;
@@ -562,6 +580,8 @@ static void read_byte(const struct step *step, struct grammar_node node, int nes
     case GRAMMAR_CHOICE: read_choice(step, &node, nesting); break;
     case GRAMMAR_REPEAT: read_more(step, node, nesting); break;
     case GRAMMAR_NETWORK: read_network(step, node, nesting); break;
+    case GRAMMAR_TEXT: read_text(step, node); break;
+    case GRAMMAR_FREE:
     case GRAMMAR_NEVER:
     case GRAMMAR_SPECIAL:
     case GRAMMAR_SEQUENCE:
@@ -579,6 +599,8 @@ static bool may_leave(const struct step *step, const struct grammar_node *node)
         return whole_word(step, node) != NULL;
     if (rule->kind == GRAMMAR_NETWORK)
         return grammar_network_at(step->grammar, rule, node->count)->is_accepting;
+    if (rule->kind == GRAMMAR_TEXT)
+        return grammar_frame_text_may_end(rule, node);
     return rule->kind == GRAMMAR_REPEAT;
 }
 
@@ -599,6 +621,7 @@ static void step_config(const struct step *step, struct grammar_node node, int n
             read_byte(step, node, nesting);
         if (!may_leave(step, &node) || !leave_early(step, &node))
             return;
+        nesting += nesting == 0; /* what is below is not the top any more */
     }
 }
 
@@ -635,14 +658,39 @@ static bool step_layer(struct step *step, const struct grammar_layer *from)
 bool grammar_state_step(struct grammar_state *state, const struct grammar_layer *from,
                         unsigned char byte, struct grammar_layer *to)
 {
-    struct step step = {state, state->grammar, to, byte, -1};
+    struct step step = {state, state->grammar, to, byte, -1, false};
     return step_layer(&step, from);
+}
+
+bool grammar_state_step_aside(struct grammar_state *state, const struct grammar_layer *from,
+                              unsigned char byte, struct grammar_layer *to)
+{
+    struct step step = {state, state->grammar, to, byte, -1, true};
+    return step_layer(&step, from);
+}
+
+struct grammar_layer grammar_state_put(struct grammar_state *state,
+                                       const struct grammar_layer *below,
+                                       const struct grammar_node *node)
+{
+    struct grammar_layer to = *below;
+    to.first = below->first + below->count;
+    to.count = 0;
+    grammar_state_add(state, &to, node);
+    return to;
+}
+
+void grammar_state_add(struct grammar_state *state, struct grammar_layer *layer,
+                       const struct grammar_node *node)
+{
+    const struct step step = {state, state->grammar, layer, 0, -1, false};
+    emit(&step, *node);
 }
 
 bool grammar_state_step_special(struct grammar_state *state, const struct grammar_layer *from,
                                 int32_t token, struct grammar_layer *to)
 {
-    struct step step = {state, state->grammar, to, 0, token};
+    struct step step = {state, state->grammar, to, 0, token, false};
     return token >= 0 && step_layer(&step, from);
 }
 
@@ -650,7 +698,7 @@ bool grammar_state_is_complete(struct grammar_state *state, const struct grammar
 {
     for (uint32_t i = 0; i < layer->count; i++) {
         struct grammar_layer scratch = *layer; /* leaving may push nodes: they are given up */
-        const struct step step = {state, state->grammar, &scratch, 0, -1};
+        const struct step step = {state, state->grammar, &scratch, 0, -1, false};
         struct grammar_node node = state->configs[layer->first + i];
         while (node.rule != GRAMMAR_NONE && may_leave(&step, &node)) {
             if (!leave_early(&step, &node))
@@ -662,13 +710,23 @@ bool grammar_state_is_complete(struct grammar_state *state, const struct grammar
     return false;
 }
 
+bool grammar_state_is_free(const struct grammar_state *state, const struct grammar_layer *layer)
+{
+    for (uint32_t i = 0; i < layer->count; i++) {
+        const struct grammar_node *node = &state->configs[layer->first + i];
+        if (node->rule != GRAMMAR_NONE && state->grammar->rules[node->rule].kind == GRAMMAR_FREE)
+            return true;
+    }
+    return false;
+}
+
 struct grammar_layer grammar_state_select(struct grammar_state *state,
                                           const struct grammar_layer *from, const bool *keeps)
 {
     struct grammar_layer to = *from;
     to.first = from->first + from->count;
     to.count = 0;
-    const struct step step = {state, state->grammar, &to, 0, -1};
+    const struct step step = {state, state->grammar, &to, 0, -1, false};
     for (uint32_t i = 0; i < from->count; i++) {
         if (keeps[i])
             emit(&step, state->configs[from->first + i]);
@@ -685,7 +743,7 @@ void grammar_state_start(struct grammar_state *state, const struct grammar *gram
     state->grammar = grammar;
     state->exclusions = exclusions;
     state->base = (struct grammar_layer){0};
-    const struct step step = {state, grammar, &state->base, 0, -1};
+    const struct step step = {state, grammar, &state->base, 0, -1, false};
     emit(&step, enter(&step, node_for(rule, GRAMMAR_NONE, 0, depth)));
 }
 
