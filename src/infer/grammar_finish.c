@@ -354,10 +354,15 @@ static void note_longest_rests(struct grammar *grammar)
     for (uint32_t i = 0; i < grammar->network_count; i++) {
         struct grammar_network *network = &grammar->networks[i];
         network->rest_max = 0;
+        network->depth_max = 0;
         for (uint32_t k = 0; k < network->state_count; k++) {
-            const uint32_t rest = grammar->states[network->first_state + k].rest;
-            if (rest != GRAMMAR_ENDLESS && rest > network->rest_max)
-                network->rest_max = rest;
+            const struct grammar_network_state *state = &grammar->states[network->first_state + k];
+            if (state->rest == GRAMMAR_ENDLESS)
+                continue;
+            if (state->rest > network->rest_max)
+                network->rest_max = state->rest;
+            if (state->depth > network->depth_max)
+                network->depth_max = state->depth;
         }
     }
 }

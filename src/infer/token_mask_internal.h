@@ -20,6 +20,7 @@
 enum {
     TOKEN_MASK_INTERNAL_TAIL_MAX = 64, /* bytes of the text so far that are remembered */
     TOKEN_MASK_INTERNAL_MEMO = 256,
+    TOKEN_MASK_INTERNAL_SETS = 24, /* states of networks whose sets are kept, 20 to 100 KB each */
     TOKEN_MASK_INTERNAL_TRIGGERS_MAX = 8,
 };
 
@@ -67,6 +68,21 @@ struct token_mask_internal_memo {
     uint32_t tokens; /* fewest that spell them */
 };
 
+/* What token_mask_walk.c knows about a state of a network. */
+struct token_mask_internal_set {
+    uint32_t network;
+    uint32_t state;
+    uint64_t last_used; /* 0: unused */
+    uint64_t *tokens;   /* those that stay in the network; [vocab->word_count] */
+    struct token_mask_internal_exit {
+        uint32_t node; /* of the trie: its byte may lead out */
+        uint16_t state;
+        bool is_end; /* by its own way, which ends the network; otherwise aside */
+    } * exits;
+    uint32_t exit_count;
+    uint32_t exit_capacity;
+};
+
 struct token_mask {
     struct token_mask_internal_program *program;
     struct grammar *grammar; /* the program's, or a narrowed copy */
@@ -82,10 +98,12 @@ struct token_mask {
     uint32_t tail_len;
     char tail[TOKEN_MASK_INTERNAL_TAIL_MAX]; /* the last bytes of the text */
 
-    uint64_t *allowed;            /* [vocab->word_count] */
-    struct grammar_layer *layers; /* [depth_max + 2] */
-    uint16_t *network_states;     /* [depth_max + 2] of token_mask_walk.c */
-    bool *keeps;                  /* [GRAMMAR_STATE_CONFIGS_MAX] */
+    uint64_t *allowed;                    /* [vocab->word_count] */
+    struct grammar_layer *layers;         /* [depth_max + 2] */
+    uint16_t *network_states;             /* [depth_max + 2] of token_mask_walk.c */
+    struct token_mask_internal_set *sets; /* [TOKEN_MASK_INTERNAL_SETS] */
+    uint64_t set_uses;
+    bool *keeps; /* [GRAMMAR_STATE_CONFIGS_MAX] */
     struct grammar_rest_text rest;
     struct grammar_rest_text scratch;
     uint32_t *costs; /* of token_mask_need.c */
