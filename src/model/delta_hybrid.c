@@ -19,7 +19,7 @@ enum {
     SCRATCH_DECAY,  /* [head_count] */
     SCRATCH_GAIN,   /* [head_count] */
     SCRATCH_OUT,    /* what the recurrence gives */
-    SCRATCH_JOINED, /* one product that older files have for the first two */
+    SCRATCH_JOINED, /* one product that older files have for the first two; inputs of a draft */
 };
 
 /* ---------------------------------------------------------------- shape */
@@ -75,6 +75,10 @@ enum status delta_hybrid_read_shape(const struct delta_hybrid_kind *kind, const 
     const unsigned options =
         MODEL_SHAPE_NEXTN | (kind->has_experts ? (unsigned)MODEL_SHAPE_EXPERTS : 0);
     TRY(model_shape_read(file, kind->arch, options, s, err));
+    if (s->block_count - s->layer_count > 1)
+        return error_set(err, E_UNSUPPORTED,
+                         "%s.nextn_predict_layers is %" PRIu32 ": holt knows one such block",
+                         kind->arch, s->block_count - s->layer_count);
     TRY(recurrent_shape_read_ssm(&reader, &s->recurrent, err));
     TRY(read_mixers(&reader, s, err));
     if (kind->has_sections)
@@ -98,6 +102,8 @@ enum status delta_hybrid_read_shape(const struct delta_hybrid_kind *kind, const 
     s->scratch_columns[SCRATCH_OUT] = inner;
     if (kind->has_paired_gates)
         s->scratch_columns[SCRATCH_JOINED] = r->conv_channels + inner;
+    if (s->block_count > s->layer_count && s->scratch_columns[SCRATCH_JOINED] < 2 * s->embd_dim)
+        s->scratch_columns[SCRATCH_JOINED] = 2 * s->embd_dim;
     return OK;
 }
 
@@ -388,4 +394,28 @@ void delta_hybrid_run(const struct delta_hybrid_kind *kind, const struct model *
         decoder_run_ffn(model, f, layer);
     }
     decoder_finish(model, f);
+    const struct op_heads normed = op_heads(f->normed, 1, s->embd_dim);
+    if (f->hidden)
+        op_heads_copy(f, normed, op_heads(f->hidden, 1, s->embd_dim));
+}
+
+void delta_hybrid_run_draft(const struct model *model, struct forward *f)
+{
+    const uint32_t layer = model->shape.layer_count;
+    const uint32_t d = model->shape.embd_dim;
+    const struct draft_weights *w = &model->draft;
+    const struct op_heads normed = op_heads(f->normed, 1, d);
+    const struct op_heads joined = op_heads(f->scratch[SCRATCH_JOINED], 1, 2 * d);
+    op_embed(f, &w->token_embd, f->x);
+    op_norm(f, f->x, w->embd_norm, f->normed);
+    op_heads_copy(f, normed, op_heads_part(joined, 0, d));
+    op_norm(f, f->hidden, w->hidden_norm, f->normed);
+    op_heads_copy(f, normed, op_heads_part(joined, d, d));
+    op_products(f, joined.x, &(struct op_product){&w->project, NULL, f->x}, 1);
+
+    op_norm(f, f->x, model->layers[layer].attn_norm, f->normed);
+    attend(f, layer);
+    decoder_run_ffn(model, f, layer);
+    op_norm(f, f->x, w->output_norm, f->hidden);
+    op_products(f, f->hidden, &(struct op_product){&w->output, NULL, f->logits}, 1);
 }
