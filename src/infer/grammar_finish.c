@@ -239,8 +239,8 @@ static struct measure measure_rule(struct grammar *grammar, const struct grammar
     case GRAMMAR_REPEAT:
     case GRAMMAR_MARK: {
         struct measure inside = of_rule(grammar, rule->rule);
-        if (rule->kind == GRAMMAR_MARK && rule->count)
-            inside.shortest = rule->count;
+        if (rule->kind == GRAMMAR_MARK && rule->more != GRAMMAR_NONE)
+            inside.shortest = grammar->rules[rule->more].shortest;
         return join((struct measure){0, 0}, inside, 1);
     }
     }

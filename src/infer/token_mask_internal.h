@@ -51,7 +51,10 @@ struct token_mask_internal_program {
     uint32_t start; /* of the whole; GRAMMAR_NONE: it begins with free text */
     uint32_t exit;  /* what must come in the end of free text; GRAMMAR_NONE: it may end anywhere */
     bool has_calls;
-    uint32_t words; /* of the tools' names */
+    bool arguments_are_json;
+    struct str name_before; /* owned: what stands in front of a name ... */
+    struct str name_suffix; /* ... and between it and the arguments */
+    uint32_t words;         /* of the tools' names */
     struct token_mask_internal_tool *tools;
     uint32_t tool_count;
     int32_t *specials; /* tokens the grammar may ask for */
@@ -172,6 +175,9 @@ uint32_t token_mask_internal_text(struct token_mask_internal_form *form, struct 
 /* One rule behind the other; either may be GRAMMAR_NONE. */
 uint32_t token_mask_internal_join(struct token_mask_internal_form *form, uint32_t first,
                                   uint32_t second);
+
+/* The longest special token that `text` begins with; -1: none. */
+int32_t token_mask_internal_special_at(const struct token_mask_vocab *vocab, struct str text);
 
 /* The beginning of `text` that is written behind a name as text: up to a special token. */
 struct str token_mask_internal_plain(const struct token_mask_internal_form *form, struct str text);
