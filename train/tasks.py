@@ -4,6 +4,7 @@ Each kind is a function of a `World`; calls are carried out by emulate.Folder wh
 written, so every result text is the real one.
 """
 import collections
+import json
 import random
 import re
 import string
@@ -47,6 +48,8 @@ class World:
         return self.pick(LISTS[self.split][items])
 
     def letters(self):
+        if self.split == "train" and self.chance(0.2):  # any word, also those that requests are made of
+            return self.pick(VOCABULARY)
         rng, how = self.rng, self.rng.random()
         size = rng.randint(3, 7)
         if how < 0.45:
@@ -323,6 +326,10 @@ class World:
         self.steps.append(("say", text))
         self.check.update(check)
 
+
+with open(profile.HERE + "/tokenizer.json", encoding="utf-8") as _file:
+    _joined = {left + right for left, right in json.load(_file)["merges"]}
+VOCABULARY = sorted(word for word in _joined if word.isascii() and word.isalpha() and len(word) > 2)
 
 LISTS = {split: {"nouns": words.split_of(words.NOUNS, split), "things": words.split_of(words.THINGS, split),
                  "keys": words.split_of(words.KEYS, split), "folders": words.split_of(words.FOLDERS, split),
