@@ -211,6 +211,42 @@ enum status tokenizer_encode(const struct tokenizer *tokenizer, struct str text,
     return status;
 }
 
+/* Adds a token, if the model has it. */
+static void add_id(struct token_list *list, int32_t id, uint32_t span)
+{
+    if (id >= 0)
+        token_list_add(list, id, span);
+}
+
+enum status tokenizer_encode_pair(const struct tokenizer *tokenizer, struct str first,
+                                  struct str second, struct token_list *list, struct error *err)
+{
+    const struct vocab *vocab = &tokenizer->vocab;
+    const int32_t end = vocab->eos >= 0 ? vocab->eos : vocab->separator;
+    const bool is_wordpiece = vocab->kind == VOCAB_WORDPIECE;
+    const bool adds_ends = !is_wordpiece && vocab->adds_eos;
+    const size_t before = list->count;
+    if (vocab->adds_bos)
+        add_id(list, vocab->bos, 0);
+    enum status status = tokenizer_encode(tokenizer, first, TOKENIZER_PLAIN, list, err);
+    if (status == OK && adds_ends)
+        add_id(list, end, 0);
+    if (status == OK && (is_wordpiece || vocab->adds_separator))
+        add_id(list, vocab->separator, 0);
+    const size_t middle = list->count;
+    if (status == OK)
+        status = tokenizer_encode(tokenizer, second, TOKENIZER_PLAIN, list, err);
+    if (status != OK) {
+        token_list_truncate(list, before);
+        return status;
+    }
+    for (size_t i = middle; i < list->count; i++)
+        list->spans[i] = 1;
+    if (is_wordpiece || adds_ends)
+        add_id(list, is_wordpiece ? vocab->separator : end, 1);
+    return OK;
+}
+
 /* The spans as one text, with what is allowed where. */
 struct joined_spans {
     char *text;

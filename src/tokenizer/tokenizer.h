@@ -83,6 +83,15 @@ MUST_USE enum status tokenizer_encode_spans(const struct tokenizer *tokenizer,
                                             const struct text_span *spans, size_t span_count,
                                             struct token_list *list, struct error *err);
 
+/*
+ * Appends the tokens of a pair of texts, as models that compare two read them: both with the tokens
+ * the model wants at the ends and between them; neither may hold special tokens. list->spans says
+ * which of the two a token belongs to. Fails as tokenizer_encode().
+ */
+MUST_USE enum status tokenizer_encode_pair(const struct tokenizer *tokenizer, struct str first,
+                                           struct str second, struct token_list *list,
+                                           struct error *err);
+
 uint32_t tokenizer_vocab_size(const struct tokenizer *tokenizer);
 
 /* The bytes token `id` stands for: normal tokens decoded, byte tokens one byte, control and
