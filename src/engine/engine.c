@@ -5,14 +5,15 @@
 #include "chat/tool_format.h"
 #include "engine/builtin_model.h"
 #include "engine/engine_internal.h"
+#include "engine/memory_budget.h"
 #include "gguf/gguf.h"
 #include "infer/infer.h"
 #include "infer/sampler.h"
 #include "infer/token_mask.h"
 #include "model/arithmetic_version.h"
 #include "model/model.h"
+#include "model/model_arch.h"
 #include "os/cpu.h"
-#include "os/memory.h"
 #include "tokenizer/tokenizer.h"
 
 #include <inttypes.h>
@@ -22,9 +23,6 @@ enum {
     CONTEXT_MIN = 64,
     FORK_PAGES = 4, /* pages beyond the context, for the copies that forks and probes make */
 };
-
-/* Memory that is left to the rest of the machine: an eighth, and at least this. */
-static const uint64_t RESERVE_BYTES_MIN = 256u << 20;
 
 static enum status open_file(struct engine *engine, const struct engine_config *config,
                              struct error *err)
@@ -60,20 +58,6 @@ static enum status read_template(struct engine *engine, struct error *err)
     return OK;
 }
 
-/* Bytes that KV, recurrent states and scratch may take. */
-static uint64_t memory_budget(const struct engine_config *config)
-{
-    if (config->memory_bytes_max)
-        return config->memory_bytes_max;
-    const uint64_t available = memory_available_bytes();
-    if (available == 0)
-        return UINT64_MAX; /* unknown: the allocator decides */
-    uint64_t reserve = memory_total_bytes() / 8;
-    if (reserve < RESERVE_BYTES_MIN)
-        reserve = RESERVE_BYTES_MIN;
-    return available > reserve ? available - reserve : 0;
-}
-
 static enum status memory_for(const struct engine *engine, struct infer_config *infer,
                               uint32_t context, uint64_t *out, struct error *err)
 {
@@ -89,7 +73,7 @@ static enum status choose_context(struct engine *engine, const struct engine_con
                                   struct infer_config *infer, struct error *err)
 {
     const uint32_t trained = engine->model->shape.context_length;
-    const uint64_t budget = memory_budget(config);
+    const uint64_t budget = memory_budget_bytes(config->memory_bytes_max);
     uint32_t context = config->context_tokens;
     if (context == 0)
         context = trained < CONTEXT_DEFAULT_MAX ? trained : CONTEXT_DEFAULT_MAX;
@@ -162,11 +146,22 @@ static enum status check_vocabulary(const struct engine *engine, struct error *e
     return OK;
 }
 
+static enum status check_writes_text(const struct model *model, struct error *err)
+{
+    if (!model->shape.sees_all)
+        return OK;
+    return error_set(err, E_UNSUPPORTED,
+                     "this is an encoder (%s): it cannot write text; use it with holt embed or "
+                     "holt rerank",
+                     model->arch->name);
+}
+
 enum status engine_open(const struct engine_config *config, struct engine **out, struct error *err)
 {
     CLEANUP(engine_closep) struct engine *engine = mem_zalloc(sizeof(*engine));
     TRY(open_file(engine, config, err));
     TRY(model_open(engine->gguf, &engine->model, err));
+    TRY(check_writes_text(engine->model, err));
     TRY(tokenizer_new(engine->gguf, &engine->tokenizer, err));
     TRY(check_vocabulary(engine, err));
     TRY(describe(engine, config, err));
