@@ -25,7 +25,7 @@ FLAGS_fuzz    := -O1 -DHOLT_DEBUG -fsanitize=fuzzer-no-link,address,undefined \
     -fno-sanitize-recover=all -fPIE
 LINK_release  := -pie -Wl,-z,relro,-z,now
 LINK_dev      := -pie -fsanitize=address,undefined
-PKGS := jansson libpcre2-8 libutf8proc libsodium sqlite3 libseccomp libedit yaml-0.1
+PKGS := jansson libpcre2-8 libutf8proc libsodium sqlite3 libseccomp libedit yaml-0.1 libmicrohttpd
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lmd4c
 HOLT_CFLAGS := -std=c17 -D_GNU_SOURCE -g -fno-common -fno-strict-aliasing -ffp-contract=off \
@@ -44,7 +44,7 @@ sources = $(wildcard src/$(1)/*.c src/$(1)/*/*.c)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
 HOLT_OBJECTS := $(foreach f,$(FOLDERS),$(call objects,$(f))) $(BUILD)/src/main.o
 
-.PHONY: all dev run test check lint fmt bench fuzz soak builtin install uninstall clean help setup
+.PHONY: all dev run test test-clients check lint fmt bench fuzz soak builtin install uninstall clean help setup
 all: $(BUILD)/holt
 	$(Q)$(if $(filter release,$(CONFIG)),ln -f $(BUILD)/holt build/holt)
 
@@ -132,6 +132,9 @@ test: setup-test
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/tests/checkkernel
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) CONFIG=dev test-programs
 	$(Q)dev/test.sh
+# Published clients of other projects, from their registries, on the built program.
+test-clients: all
+	$(Q)tests/clients/run.sh
 check: setup-test lint
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/tests/checkkernel
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) CONFIG=dev test-programs
@@ -142,7 +145,7 @@ lint:
 fmt:
 	$(Q)git ls-files -co --exclude-standard -- '*.c' '*.h' | xargs clang-format -i
 soak: test
-	$(Q)$(MAKE) --no-print-directory $(BUILD)/tests/test_infer
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/tests/test_infer $(BUILD)/tests/test_engine
 	$(Q)$(MAKE) --no-print-directory CONFIG=fuzz CC=clang fuzz-programs
 	$(Q)dev/soak.sh
 bench: all $(BUILD)/tests/checkkernel
@@ -189,6 +192,7 @@ uninstall:
 #> make              build build/holt
 #> make run          build it and watch the agent work in a folder
 #> make test         all tests (make check: the quick ones, and lint)
+#> make test-clients published SDKs drive the server (PyPI, npm)
 #> make install      into PREFIX (/usr/local), below DESTDIR; make uninstall takes it away
 #> make docs         man page and shell completions, in build/docs
 #> make dev          build with sanitizers, in build/dev

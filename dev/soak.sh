@@ -23,6 +23,7 @@ row() { # row NAME COMMAND...
     echo "| $name | $([ $code = 0 ] && echo ok || echo "FAILED ($code)"): ${last:-no totals} | $((SECONDS - start)) |" | tee -a "$report"
 }
 row "10,000 masked generations" env HOLT_SOAK=1 build/release/tests/test_infer
+row "10,000 masked generations of each tool-call format" env HOLT_SOAK=1 build/release/tests/test_engine
 row "200 kills" python3 tests/e2e/kill9.py build/holt 200
 row "all held-out tasks" build/holt eval builtin
 row "all unseen wordings" build/holt eval wordings

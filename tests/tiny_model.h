@@ -68,6 +68,8 @@ struct tiny_model_spec {
     const char *rope_scaling;
     const struct tiny_model_change *changes;
     size_t change_count;
+    /* NULL: the model has no vocabulary. Else adds one (tiny_vocab.h), a template and the like. */
+    void (*add_vocabulary)(struct gguf_writer *writer);
 };
 
 struct tiny_model {
@@ -236,7 +238,10 @@ static inline void tiny_model_add_keys(struct tiny_model *m)
     const struct tiny_model_spec *s = m->spec;
     if (!tiny_model_is_changed(m, "general.architecture"))
         gguf_writer_add_str(m->writer, "general.architecture", str_from_c(s->arch));
-    gguf_writer_add_str(m->writer, "tokenizer.ggml.model", STR("no_vocab"));
+    if (s->add_vocabulary)
+        s->add_vocabulary(m->writer);
+    else
+        gguf_writer_add_str(m->writer, "tokenizer.ggml.model", STR("no_vocab"));
     tiny_model_key(m, "block_count", s->layer_count);
     tiny_model_key(m, "context_length", 4096);
     tiny_model_key(m, "embedding_length", s->embd_dim);

@@ -9,6 +9,24 @@ void chat_spans_done(struct chat_spans *spans)
     *spans = (struct chat_spans){0};
 }
 
+void chat_spans_add(struct chat_spans *spans, struct str text, enum segment_origin origin)
+{
+    if (text.len == 0)
+        return;
+    struct segment_run *last = spans->run_count ? &spans->runs[spans->run_count - 1] : NULL;
+    if (last && last->origin == origin) {
+        last->length += text.len;
+    } else {
+        if (spans->run_count == spans->run_capacity) {
+            spans->run_capacity = spans->run_capacity ? 2 * spans->run_capacity : 8;
+            spans->runs = mem_realloc(spans->runs, spans->run_capacity * sizeof(*spans->runs));
+        }
+        spans->runs[spans->run_count++] =
+            (struct segment_run){.offset = spans->text.len, .length = text.len, .origin = origin};
+    }
+    strbuf_add_str(&spans->text, text);
+}
+
 size_t chat_spans_common(const struct chat_spans *a, const struct chat_spans *b)
 {
     size_t at = 0;

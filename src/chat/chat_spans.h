@@ -20,5 +20,8 @@ struct chat_spans {
 
 void chat_spans_done(struct chat_spans *spans);
 
+/* Appends text of one origin. */
+void chat_spans_add(struct chat_spans *spans, struct str text, enum segment_origin origin);
+
 /* Bytes at the beginning that both have, with the same right to become control tokens. */
 size_t chat_spans_common(const struct chat_spans *a, const struct chat_spans *b);

@@ -9,8 +9,8 @@
  */
 #include "chat/tool_reader_internal.h"
 
-#include "chat/tool_schema.h"
 #include "text/json.h"
+#include "text/tool_schema.h"
 #include "text/utf8.h"
 
 /* ---------------------------------------------------------------- keys */

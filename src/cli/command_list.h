@@ -24,6 +24,7 @@ extern const struct command cmd_man;
 extern const struct command cmd_rerank;
 extern const struct command cmd_resume;
 extern const struct command cmd_run;
+extern const struct command cmd_serve;
 extern const struct command cmd_sessions;
 extern const struct command cmd_show;
 extern const struct command cmd_tokenize;

@@ -175,8 +175,6 @@ static enum status next_message(struct front *front, const struct front_view *vi
         const int approval = front->warden.approval.is_open ? front->warden.approval.fd : -1;
         const int fds[] = {front->core.fd, approval, front->interrupt_fd, front->core_errors_fd};
         const uint32_t ready = readable_wait(fds, ARRAY_LEN(fds), view->tick ? TICK_MS : -1);
-        if (ready & 2)
-            TRY(answer_warden(front, view, err));
         if (ready & 4 && interrupt_take(front->interrupt_fd))
             TRY(stop_turn(front, err));
         if (ready & 8)
@@ -191,6 +189,8 @@ static enum status next_message(struct front *front, const struct front_view *vi
                 return error_set(err, E_IO, "%.*s", STR_ARG(out->text));
             return OK;
         }
+        if (ready & 2) /* after the core: when it fails the warden ends too, and it says why */
+            TRY(answer_warden(front, view, err));
         if (ready == 0 && view->tick)
             view->tick(view->context);
     }

@@ -21,7 +21,8 @@ static char *parent_of(const char *path)
     return parent;
 }
 
-enum status model_lock_enter(const char *state_folder, const char *model_path, struct error *err)
+static enum status enter(const char *state_folder, const char *model_path, bool accepts,
+                         struct error *err)
 {
     CLEANUP(mem_freep) char *parent = NULL;
     const char *readable[1] = {model_path};
@@ -35,6 +36,17 @@ enum status model_lock_enter(const char *state_folder, const char *model_path, s
         .write_path_count = state_folder ? 1 : 0,
         .read_paths = readable,
         .read_path_count = model_path ? 1 : 0,
+        .accepts_connections = accepts,
     };
     return core_lock_enter(&config, NULL, err);
+}
+
+enum status model_lock_enter(const char *state_folder, const char *model_path, struct error *err)
+{
+    return enter(state_folder, model_path, false, err);
+}
+
+enum status model_lock_enter_serving(const char *model_path, struct error *err)
+{
+    return enter(NULL, model_path, true, err);
 }

@@ -12,3 +12,7 @@
  * model), with the other parts of a split file. */
 MUST_USE enum status model_lock_enter(const char *state_folder, const char *model_path,
                                       struct error *err);
+
+/* The same without a state folder for a process that accepts connections on a socket that listens
+ * already. */
+MUST_USE enum status model_lock_enter_serving(const char *model_path, struct error *err);

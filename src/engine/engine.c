@@ -180,6 +180,7 @@ void engine_close(struct engine *engine)
     if (!engine)
         return;
     sampler_free(engine->sampler);
+    tool_mask_cache_done(&engine->tool_masks);
     token_mask_vocab_free(engine->mask_vocab);
     chat_template_free(engine->chat_template);
     infer_free(engine->infer);
@@ -241,6 +242,28 @@ enum status engine_render(struct engine *engine, const struct chat_request *requ
         return error_set(err, E_UNSUPPORTED,
                          "this model has no chat template; use it with `holt run --raw`");
     return chat_template_render(engine->chat_template, request, out, err);
+}
+
+enum status engine_encode(const struct engine *engine, const struct chat_spans *spans,
+                          struct token_list *list, struct error *err)
+{
+    CLEANUP(mem_freep)
+    struct text_span *parts = mem_try_zalloc(spans->run_count + 1, sizeof(*parts));
+    if (!parts)
+        return error_set(err, E_NO_MEMORY, "a conversation of %zu pieces", spans->run_count);
+    for (size_t i = 0; i < spans->run_count; i++) {
+        const struct segment_run *run = &spans->runs[i];
+        parts[i] = (struct text_span){
+            .text = str_slice(strbuf_view(&spans->text), run->offset, run->offset + run->length),
+            .may_be_special = run->origin == SEGMENT_TEMPLATE,
+        };
+    }
+    return tokenizer_encode_spans(engine->tokenizer, parts, spans->run_count, list, err);
+}
+
+const struct chat_template_caps *engine_template_caps(const struct engine *engine)
+{
+    return engine->chat_template ? chat_template_get_caps(engine->chat_template) : NULL;
 }
 
 bool engine_prompt_opens_reasoning(const struct engine *engine, const struct chat_spans *prompt)

@@ -18,11 +18,13 @@
 
 struct engine; /* opaque: see engine_internal.h */
 struct chat_template;
+struct chat_template_caps;
 struct chat_spans;
 struct chat_request;
 struct infer;
 struct model;
 struct gguf;
+struct token_list;
 struct tokenizer;
 struct tool_format;
 struct token_mask_vocab;
@@ -101,6 +103,14 @@ MUST_USE enum status engine_mask_vocab(struct engine *engine, const struct token
  */
 MUST_USE enum status engine_render(struct engine *engine, const struct chat_request *request,
                                    struct chat_spans *out, struct error *err);
+
+/* The tokens of a rendered conversation, control tokens only from the template's own bytes; no
+ * beginning-of-text token is added. Appends to `list`. Any thread. */
+MUST_USE enum status engine_encode(const struct engine *engine, const struct chat_spans *spans,
+                                   struct token_list *list, struct error *err);
+
+/* What the chat template can do, or NULL when the model has none. */
+const struct chat_template_caps *engine_template_caps(const struct engine *engine);
 
 /* True if the rendered prompt ends inside reasoning that the template opened: then what the model
  * writes first is thinking (session_limits.starts_in_reasoning). */

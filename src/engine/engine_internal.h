@@ -7,6 +7,7 @@
 
 #include "chat/output_parser.h"
 #include "engine/engine.h"
+#include "engine/tool_mask.h"
 #include "gguf/gguf.h"
 
 struct model;
@@ -21,8 +22,9 @@ struct engine {
     const struct tool_format *tool_format;
     struct output_parser_reasoning reasoning;
     struct token_mask_vocab *mask_vocab; /* NULL until a mask is made */
-    struct sampler *sampler;             /* scratch of every pick */
-    uint32_t pick_count; /* tokens that can be sampled: the vocabulary, no padding rows */
+    struct tool_mask_cache tool_masks;
+    struct sampler *sampler; /* scratch of every pick */
+    uint32_t pick_count;     /* tokens that can be sampled: the vocabulary, no padding rows */
     char *path;
     struct engine_info info;
     unsigned char fingerprint[GGUF_FINGERPRINT_BYTES];

@@ -31,13 +31,14 @@ void generation_init(struct generation *g, const struct generation_config *confi
                    .cached_tokens = session_cached_tokens(session)},
     };
     detokenizer_init(&g->detokenizer, engine->tokenizer, DETOKENIZER_SHOW_SPECIAL);
+    const struct output_parser_config plain = {0};
     const struct output_parser_config parser = {
         .format = engine->tool_format,
         .tools = g->limits.tools,
         .reasoning = engine->reasoning,
         .starts_in_reasoning = g->limits.starts_in_reasoning,
     };
-    output_parser_init(&g->parser, &parser);
+    output_parser_init(&g->parser, g->limits.is_plain ? &plain : &parser);
 }
 
 void generation_done(struct generation *g)
@@ -74,6 +75,7 @@ static enum status start_mask(struct generation *g, struct error *err)
     for (; from < session->count; from++)
         strbuf_add_str(&session->text,
                        tokenizer_piece(session->engine->tokenizer, session->log[from].id));
+    token_mask_set_reasoning(g->mask, g->limits.starts_in_reasoning);
     return token_mask_start(g->mask, mask_budget(g), strbuf_view(&session->text), err);
 }
 

@@ -190,6 +190,8 @@ static enum status open_session(struct scheduler *scheduler, struct scheduler_ta
     task->began = clock_seconds();
     task->prompt_pending = session_pending(task->session);
     scheduler->facts.cached_tokens += task->generation.result.cached_tokens;
+    if (task->sink.began)
+        task->sink.began(task->sink.context, &task->generation.result);
     return OK;
 }
 

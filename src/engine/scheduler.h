@@ -36,6 +36,8 @@ struct scheduler_config {
 
 /* What happens to a task is told by these calls, on the engine's thread. */
 struct scheduler_sink {
+    /* Work begins: `result` has the prompt's counts. May be NULL. */
+    void (*began)(void *context, const struct session_result *result);
     session_event_fn *event;      /* reasoning, text, tool calls; false ends the task */
     engine_progress_fn *progress; /* of the prompt; false ends the task; may be NULL */
     /* The last call of a task. `status` other than OK: `err` says why, and `result` what was made

@@ -49,6 +49,7 @@ struct session_limits {
     uint32_t token_count_max; /* tokens to make at most; 0: as many as there is room for */
     bool starts_in_reasoning; /* the generation prompt ended inside an open reasoning block */
     bool ignores_end;         /* benchmarks: end-of-generation tokens do not end it */
+    bool is_plain;            /* neither reasoning nor calls are looked for: all is text */
     const json_t *tools;      /* what may be called, as in chat_request: types of arguments, which
                                  some tool formats do not write; may be NULL; borrowed */
 };

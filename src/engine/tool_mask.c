@@ -2,12 +2,11 @@
 
 #include "base/mem.h"
 #include "base/strbuf.h"
-#include "chat/tool_format.h"
-#include "engine/engine.h"
+#include "chat/chat_template.h"
+#include "engine/engine_internal.h"
+#include "engine/tool_mask_syntax.h"
 #include "infer/token_mask.h"
 #include "text/json.h"
-
-enum { CALLS_PER_ANSWER = 8 };
 
 static enum token_mask_mode mode_of(enum tool_choice choice)
 {
@@ -19,57 +18,201 @@ static enum token_mask_mode mode_of(enum tool_choice choice)
     return TOKEN_MASK_NONE;
 }
 
-/* Name and schema of every tool; views into `tools`. */
-static enum status read_tools(const json_t *tools, struct token_mask_tool *out, size_t *out_count,
-                              struct error *err)
+/* Name and schema of every tool that may be called; views into the tools. */
+static enum status read_tools(const struct tool_mask_options *options, struct token_mask_tool *out,
+                              size_t *out_count, struct error *err)
 {
-    const size_t count = json_array_size(tools);
-    for (size_t i = 0; i < count; i++) {
-        const json_t *function = json_object_get(json_array_get(tools, i), "function");
-        if (!json_member_str(function, "name", &out[i].name))
+    size_t count = 0;
+    for (size_t i = 0; i < json_array_size(options->tools); i++) {
+        const json_t *tool = json_array_get(options->tools, i);
+        const json_t *inner = json_object_get(tool, "function");
+        const json_t *function = inner ? inner : tool;
+        struct str name;
+        if (!json_member_str(function, "name", &name))
             return error_set(err, E_INVALID, "tool %zu has no name", i + 1);
-        out[i].parameters = json_object_get(function, "parameters");
+        if (options->name.len && !str_equal(name, options->name))
+            continue;
+        out[count++] = (struct token_mask_tool){name, json_object_get(function, "parameters")};
     }
+    if (options->name.len && count == 0)
+        return error_set(err, E_NOT_FOUND, "there is no tool '%.*s' to be called",
+                         STR_ARG(str_slice(options->name, 0, TOKEN_MASK_NAME_MAX)));
     *out_count = count;
+    return OK;
+}
+
+/* ---------------------------------------------------------------- the form */
+
+static enum token_mask_id id_of(const struct tool_format_syntax *form)
+{
+    switch (form->id) {
+    case TOOL_FORMAT_NO_ID: break;
+    case TOOL_FORMAT_ID_LETTERS: return TOKEN_MASK_ID_LETTERS;
+    case TOOL_FORMAT_ID_INDEX: return TOKEN_MASK_ID_INDEX;
+    }
+    return TOKEN_MASK_NO_ID;
+}
+
+static enum token_mask_place place_of(const struct tool_format_syntax *form)
+{
+    switch (form->id_place) {
+    case TOOL_FORMAT_BEFORE_NAME: return TOKEN_MASK_BEFORE_NAME;
+    case TOOL_FORMAT_BEHIND_NAME: return TOKEN_MASK_BEHIND_NAME;
+    case TOOL_FORMAT_BEHIND_ARGUMENTS: break;
+    }
+    return TOKEN_MASK_BEHIND_ARGUMENTS;
+}
+
+static enum token_mask_arguments arguments_of(const struct tool_format_syntax *form)
+{
+    switch (form->arguments) {
+    case TOOL_FORMAT_JSON: break;
+    case TOOL_FORMAT_TAGS: return TOKEN_MASK_TAGS;
+    case TOOL_FORMAT_PYTHON: return TOKEN_MASK_PYTHON;
+    case TOOL_FORMAT_BRACES: return TOKEN_MASK_BRACES;
+    }
+    return TOKEN_MASK_JSON;
+}
+
+/* What opens a call in free text, and what must not, since the parser would take it for one. */
+static void set_openings(const struct tool_format *format, struct token_mask_syntax *out)
+{
+    out->only_at_start = format->starts_reply;
+    if (format->starts_reply) {
+        out->trigger = STR("{");
+        out->also = str_from_c(format->markers[0]);
+        return;
+    }
+    out->trigger = str_from_c(format->markers[0]);
+    for (size_t i = 1; format->markers[i] && i <= TOKEN_MASK_REFUSED_MAX; i++)
+        out->refused[i - 1] = str_from_c(format->markers[i]);
+}
+
+void tool_mask_syntax(const struct tool_format *format,
+                      const struct output_parser_reasoning *reasoning, struct strbuf *close,
+                      struct token_mask_syntax *out)
+{
+    const struct tool_format_syntax *form = &format->syntax;
+    const bool is_object = form->shape == TOOL_FORMAT_OBJECT;
+    /* the bracket that the arguments of Python end with is the form's */
+    strbuf_add_c(close, is_object ? "}" : "");
+    strbuf_add_str(close, form->close);
+    *out = (struct token_mask_syntax){
+        .section_open = form->section_open,
+        .open = form->open,
+        .name_prefix = form->name_open,
+        .name_suffix = form->name_close,
+        .close = strbuf_view(close),
+        .between = form->between,
+        .section_close = form->section_close,
+        .id_open = form->id_open,
+        .id_close = is_object && form->id_place == TOOL_FORMAT_BEHIND_ARGUMENTS ? STR("\"")
+                                                                                : (struct str){0},
+        .id = id_of(form),
+        .id_place = place_of(form),
+        .has_plain_names = !is_object,
+        .arguments = arguments_of(form),
+        .key_open = form->key_open,
+        .key_close = form->key_close,
+        .key_close_other = form->key_close_other,
+        .value_close = form->value_close,
+        .quote = form->quote,
+        .reasoning_open = reasoning->open,
+        .reasoning_close = reasoning->close,
+        .has_channels = format->has_channels,
+    };
+    set_openings(format, out);
+}
+
+/* The reasoning that the model's template knows; empty when it knows none. */
+static struct output_parser_reasoning reasoning_of(const struct engine *engine)
+{
+    const struct str source =
+        engine->chat_template ? chat_template_source(engine->chat_template) : (struct str){0};
+    if (str_find(source, engine->reasoning.close, 0) == SIZE_MAX)
+        return (struct output_parser_reasoning){0};
+    return engine->reasoning;
+}
+
+/* ---------------------------------------------------------------- compiling once */
+
+void tool_mask_cache_done(struct tool_mask_cache *cache)
+{
+    for (size_t i = 0; i < TOOL_MASK_CACHE_SIZE; i++) {
+        mem_free(cache->rows[i].key);
+        token_mask_free(cache->rows[i].mask);
+    }
+    *cache = (struct tool_mask_cache){0};
+}
+
+/* What tells one mask of an engine from another, as text. */
+static void write_key(const struct tool_mask_options *options, uint32_t calls, struct strbuf *out)
+{
+    strbuf_addf(out, "%d %u %zu:", (int)options->choice, calls, options->name.len);
+    strbuf_add_str(out, options->name);
+    if (options->tools)
+        json_write_python(options->tools, out);
+}
+
+static enum status compile(struct engine *engine, const struct tool_mask_options *options,
+                           uint32_t calls, struct token_mask **out, struct error *err)
+{
+    const size_t size = json_array_size(options->tools);
+    if (size > TOKEN_MASK_TOOLS_MAX)
+        return error_set(err, E_LIMIT, "%zu tools (limit %d)", size, TOKEN_MASK_TOOLS_MAX);
+    const struct token_mask_vocab *vocab = NULL;
+    TRY(engine_mask_vocab(engine, &vocab, err));
+    CLEANUP(mem_freep) struct token_mask_tool *rows = mem_zalloc((size + 1) * sizeof(*rows));
+    size_t count = 0;
+    TRY(read_tools(options, rows, &count, err));
+    const struct output_parser_reasoning reasoning = reasoning_of(engine);
+    CLEANUP(strbuf_done) struct strbuf close = {0};
+    struct token_mask_syntax syntax;
+    tool_mask_syntax(engine_tool_format(engine), &reasoning, &close, &syntax);
+    const struct token_mask_options mask_options = {
+        .mode = mode_of(options->choice),
+        .call_count_max = calls,
+    };
+    return token_mask_new_tools(vocab, &syntax, rows, count, &mask_options, out, err);
+}
+
+/* Puts a compiled mask in front; the last one makes room. */
+static void remember(struct tool_mask_cache *cache, struct strbuf *key, struct token_mask *mask)
+{
+    const size_t last = TOOL_MASK_CACHE_SIZE - 1;
+    mem_free(cache->rows[last].key);
+    token_mask_free(cache->rows[last].mask);
+    memmove(cache->rows + 1, cache->rows, last * sizeof(cache->rows[0]));
+    cache->rows[0].key = strbuf_take(key);
+    cache->rows[0].mask = mask;
+}
+
+enum status tool_mask_make(struct engine *engine, const struct tool_mask_options *options,
+                           struct token_mask **out, struct error *err)
+{
+    struct tool_mask_cache *cache = &engine->tool_masks;
+    uint32_t calls = options->call_count_max ? options->call_count_max : TOOL_MASK_CALLS_DEFAULT;
+    if (engine_tool_format(engine)->is_single)
+        calls = 1;
+    CLEANUP(strbuf_done) struct strbuf key = {0};
+    write_key(options, calls, &key);
+    for (size_t i = 0; i < TOOL_MASK_CACHE_SIZE && cache->rows[i].key; i++) {
+        if (str_equal_c(strbuf_view(&key), cache->rows[i].key))
+            return token_mask_fork(cache->rows[i].mask, out, err);
+    }
+    CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
+    TRY(compile(engine, options, calls, &mask, err));
+    TRY(token_mask_fork(mask, out, err));
+    remember(cache, &key, mask);
+    mask = NULL; /* ownership moves to the cache */
     return OK;
 }
 
 enum status tool_mask_new(struct engine *engine, const json_t *tools, enum tool_choice choice,
                           struct token_mask **out, struct error *err)
 {
-    const struct tool_format *format = engine_tool_format(engine);
-    const struct tool_format_syntax *form = &format->syntax;
-    const bool is_object = form->shape == TOOL_FORMAT_OBJECT;
-    if (form->arguments != TOOL_FORMAT_JSON || form->section_open.len || form->id ||
-        form->name_close.len == 0 || format->has_channels)
-        return error_set(err, E_UNSUPPORTED,
-                         "calls in the form \"%s\" cannot be held to a schema yet", format->name);
-    if (json_array_size(tools) > TOKEN_MASK_TOOLS_MAX)
-        return error_set(err, E_LIMIT, "%zu tools (limit %d)", json_array_size(tools),
-                         TOKEN_MASK_TOOLS_MAX);
-    const struct token_mask_vocab *vocab = NULL;
-    TRY(engine_mask_vocab(engine, &vocab, err));
-    CLEANUP(mem_freep)
-    struct token_mask_tool *rows = mem_zalloc((json_array_size(tools) + 1) * sizeof(*rows));
-    size_t count = 0;
-    TRY(read_tools(tools, rows, &count, err));
-
-    CLEANUP(strbuf_done) struct strbuf close = {0};
-    strbuf_add_c(&close, is_object ? "}" : "");
-    strbuf_add_str(&close, form->close);
-    const struct token_mask_syntax syntax = {
-        .open = form->open,
-        .name_prefix = form->name_open,
-        .name_suffix = form->name_close,
-        .close = strbuf_view(&close),
-        .between = form->between,
-        .only_at_start = format->starts_reply,
-    };
-    const struct token_mask_options options = {
-        .mode = mode_of(choice),
-        .call_count_max = CALLS_PER_ANSWER,
-    };
-    return token_mask_new_tools(vocab, &syntax, rows, count, &options, out, err);
+    const struct tool_mask_options options = {.tools = tools, .choice = choice};
+    return tool_mask_make(engine, &options, out, err);
 }
 
 void tool_mask_free(struct token_mask *mask)

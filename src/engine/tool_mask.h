@@ -2,8 +2,10 @@
  * tool_mask - the token mask for tool calls, in the words of the layers above: tools and a choice.
  *
  * A mask made here lets a model write text, or calls in its own format that name one of the tools
- * and fit that tool's schema; nothing else that begins like a call can be produced. It is moved
- * along by session_generate() and serves one generation.
+ * and fit that tool's schema; nothing else that begins like a call can be produced. Inside
+ * reasoning everything is free until it ends, or until a call opens in it. A mask is moved along by
+ * session_generate() and serves one generation; what it was compiled to is kept by the engine, so
+ * that the next one with the same tools costs next to nothing.
  *
  * Threads: the engine's. Depends on: chat/tool_format, infer/token_mask. Used by: agent/, cli/.
  */
@@ -13,9 +15,12 @@
 #include "base/str.h"
 
 #include <jansson.h>
+#include <stdint.h>
 
 struct engine;
 struct token_mask;
+
+enum { TOOL_MASK_CALLS_DEFAULT = 8 };
 
 enum tool_choice {
     TOOL_CHOICE_AUTO,     /* text, calls, or both */
@@ -23,8 +28,20 @@ enum tool_choice {
     TOOL_CHOICE_NONE,     /* text only: no call can begin */
 };
 
-/* `tools`: an array in OpenAI form. E_UNSUPPORTED names a schema keyword that cannot be enforced.
- * On success *out owns the mask; release it with tool_mask_free(). */
+struct tool_mask_options {
+    const json_t *tools; /* an array in OpenAI form */
+    enum tool_choice choice;
+    struct str name;         /* only this tool may be called; empty: any. E_NOT_FOUND: no such */
+    uint32_t call_count_max; /* calls in one answer, 1: no parallel ones; 0: the default. Formats
+                                that know one call only have one whatever this says */
+};
+
+/* E_UNSUPPORTED names a schema keyword that cannot be enforced. On success *out owns the mask;
+ * release it with tool_mask_free(). */
+MUST_USE enum status tool_mask_make(struct engine *engine, const struct tool_mask_options *options,
+                                    struct token_mask **out, struct error *err);
+
+/* The same with defaults for all but these. */
 MUST_USE enum status tool_mask_new(struct engine *engine, const json_t *tools,
                                    enum tool_choice choice, struct token_mask **out,
                                    struct error *err);
@@ -38,3 +55,15 @@ static inline void tool_mask_freep(struct token_mask **mask)
  * the mask is used. */
 MUST_USE enum status tool_mask_forbid(struct token_mask *mask, struct str tool_name,
                                       struct str arguments, struct error *err);
+
+/* ---------------------------------------------------------------- for engine.c */
+
+/* Masks that were compiled, the latest first; zeroed is empty. */
+enum { TOOL_MASK_CACHE_SIZE = 8 };
+struct tool_mask_cache {
+    struct {
+        char *key; /* owned: tools and options as text */
+        struct token_mask *mask;
+    } rows[TOOL_MASK_CACHE_SIZE];
+};
+void tool_mask_cache_done(struct tool_mask_cache *cache);

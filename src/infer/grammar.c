@@ -162,6 +162,24 @@ uint32_t grammar_add_string(struct grammar *grammar, uint32_t len_min, uint32_t 
                                  .kind = GRAMMAR_STRING, .len_min = len_min, .len_max = len_max});
 }
 
+uint32_t grammar_add_text(struct grammar *grammar, struct str without, uint32_t len_min,
+                          uint32_t len_max)
+{
+    CHECK(without.len == 0 ||
+          (without.ptr[0] == '<' && str_find_char(without, '<', 1) == SIZE_MAX));
+    const uint32_t first = add_text(grammar, without);
+    return add_rule(grammar, (struct grammar_rule){.kind = GRAMMAR_TEXT,
+                                                   .first = first,
+                                                   .count = (uint32_t)without.len,
+                                                   .len_min = len_min,
+                                                   .len_max = len_max});
+}
+
+uint32_t grammar_add_free(struct grammar *grammar, uint32_t then)
+{
+    return add_rule(grammar, (struct grammar_rule){.kind = GRAMMAR_FREE, .rule = then});
+}
+
 uint32_t grammar_add_number(struct grammar *grammar, const struct grammar_number *number)
 {
     void *numbers = grammar->numbers;

@@ -83,6 +83,8 @@ enum grammar_kind {
     GRAMMAR_REPEAT,   /* a rule, then another up to so many times */
     GRAMMAR_MARK,     /* a rule whose text can be excluded (grammar_exclusions.h) */
     GRAMMAR_NETWORK,  /* what an automaton with states reads (grammar_network.h) */
+    GRAMMAR_TEXT,     /* any characters, without quotes, in which one text does not occur */
+    GRAMMAR_FREE,     /* anything: from here on another judge decides, see token_mask.h */
 };
 
 /* The shape of a rule; which fields count depends on the kind. */
@@ -92,13 +94,14 @@ struct grammar_rule {
     uint32_t depth;    /* stack nodes that text needs */
     uint32_t first;    /* LITERAL: in texts. SEQUENCE, CHOICE, ARRAY: in links. WORDS: in words.
                           OBJECT: in properties. NUMBER: in numbers. NETWORK: in networks. MARK:
-                          see count */
+                          see count. TEXT: the text that must not occur, in texts */
     uint32_t count;   /* how many of them; ARRAY: items with a rule of their own. MARK: bytes of the
                           shortest text if that was set, 0 otherwise */
     uint32_t rule;    /* MARK, REPEAT: the rule. ARRAY: of further items. OBJECT: of the values of
-                          further keys. GRAMMAR_NONE: no further ones */
+                          further keys. GRAMMAR_NONE: no further ones. FREE: what must come in the
+                          end, or GRAMMAR_NONE */
     uint32_t more;    /* REPEAT: the rule from the second time on. OBJECT: the KEY rule */
-    uint32_t len_min; /* STRING, KEY: characters. ARRAY: items */
+    uint32_t len_min; /* STRING, KEY, TEXT: characters. ARRAY: items */
     uint32_t len_max; /* and: OBJECT: further keys. REPEAT: times */
     int32_t token;    /* SPECIAL */
     uint32_t tag;     /* MARK: which */
@@ -176,6 +179,12 @@ uint32_t grammar_add_special(struct grammar *grammar, int32_t token);
 uint32_t grammar_add_sequence(struct grammar *grammar, const uint32_t *rules, uint32_t count);
 uint32_t grammar_add_choice(struct grammar *grammar, const uint32_t *rules, uint32_t count);
 uint32_t grammar_add_string(struct grammar *grammar, uint32_t len_min, uint32_t len_max);
+/* Characters as they stand: UTF-8 without control characters other than tab and line feed.
+ * `without` (may be empty) begins with '<', which is nowhere else in it: it does not occur. */
+uint32_t grammar_add_text(struct grammar *grammar, struct str without, uint32_t len_min,
+                          uint32_t len_max);
+/* Where free text begins; `then` (may be GRAMMAR_NONE) is what must come in the end. */
+uint32_t grammar_add_free(struct grammar *grammar, uint32_t then);
 uint32_t grammar_add_number(struct grammar *grammar, const struct grammar_number *number);
 uint32_t grammar_add_repeat(struct grammar *grammar, uint32_t rule, uint32_t more,
                             uint32_t count_max);

@@ -93,7 +93,7 @@ static struct measure measure_linked(const struct grammar *grammar, const struct
     for (uint32_t i = 0; i < rule->count; i++) {
         const struct measure this = of_rule(grammar, grammar->links[rule->first + i]);
         if (!is_choice)
-            all = join(all, this, 1);
+            all = join(all, this, i + 1 < rule->count); /* the last takes the sequence's place */
         else if (this.shortest < all.shortest)
             all = this;
     }
@@ -233,6 +233,9 @@ static struct measure measure_rule(struct grammar *grammar, const struct grammar
     case GRAMMAR_OBJECT: return measure_object(grammar, rule);
     case GRAMMAR_ARRAY: return measure_array(grammar, rule);
     case GRAMMAR_NETWORK: return measure_network(grammar, rule);
+    case GRAMMAR_TEXT:
+        return rule->len_min > rule->len_max ? no_text : (struct measure){rule->len_min, 0};
+    case GRAMMAR_FREE: return of_rule(grammar, rule->rule);
     case GRAMMAR_REPEAT:
     case GRAMMAR_MARK: {
         struct measure inside = of_rule(grammar, rule->rule);

@@ -102,6 +102,37 @@ enum grammar_frame_move grammar_frame_string(const struct grammar_rule *rule,
     return GRAMMAR_FRAME_STAYS;
 }
 
+bool grammar_frame_text(const struct grammar *grammar, const struct grammar_rule *rule,
+                        struct grammar_node *node, unsigned char byte)
+{
+    const char *without = grammar->texts + rule->first;
+    unsigned next = GRAMMAR_AT_START;
+    if (node->phase <= GRAMMAR_IN_STRING) {
+        const bool is_plain = byte == '\\' || byte == '\n' || byte == '\t';
+        next = is_plain ? GRAMMAR_IN_STRING : begin_character(byte);
+        if (node->count >= rule->len_max)
+            return false;
+    } else {
+        next = go_on_in_utf8(node->phase, byte);
+    }
+    if (next == GRAMMAR_AT_START)
+        return false;
+    if (rule->count && (unsigned char)without[node->index] == byte)
+        node->index++;
+    else
+        node->index = rule->count && (unsigned char)without[0] == byte;
+    if (rule->count && node->index == rule->count)
+        return false;
+    node->count += node->phase <= GRAMMAR_IN_STRING;
+    node->phase = (uint16_t)next;
+    return true;
+}
+
+bool grammar_frame_text_may_end(const struct grammar_rule *rule, const struct grammar_node *node)
+{
+    return node->phase <= GRAMMAR_IN_STRING && node->count >= rule->len_min;
+}
+
 unsigned char grammar_frame_string_next(unsigned phase)
 {
     static const unsigned char next[] = {
@@ -232,6 +263,8 @@ uint32_t grammar_frame_behind(const struct grammar *grammar, const struct gramma
     case GRAMMAR_KEY:
     case GRAMMAR_NUMBER:
     case GRAMMAR_REPEAT:
+    case GRAMMAR_TEXT:
+    case GRAMMAR_FREE:
     case GRAMMAR_MARK: break;
     }
     return 0;

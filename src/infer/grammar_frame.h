@@ -18,6 +18,13 @@ enum grammar_frame_move {
 enum grammar_frame_move grammar_frame_string(const struct grammar_rule *rule,
                                              struct grammar_node *node, unsigned char byte);
 
+/* The same for a TEXT node, which nothing closes: false when the byte does not fit. */
+bool grammar_frame_text(const struct grammar *grammar, const struct grammar_rule *rule,
+                        struct grammar_node *node, unsigned char byte);
+
+/* May the text of a TEXT node end here? */
+bool grammar_frame_text_may_end(const struct grammar_rule *rule, const struct grammar_node *node);
+
 /* The smallest byte that goes on inside a character or escape (phases behind IN_STRING). */
 unsigned char grammar_frame_string_next(unsigned phase);
 

@@ -33,6 +33,12 @@ static uint32_t rest_of_string(const struct grammar_rule *rule, const struct gra
     return pending_bytes(node->phase) + missing + 1;
 }
 
+static uint32_t rest_of_text(const struct grammar_rule *rule, const struct grammar_node *node)
+{
+    const uint32_t missing = node->count < rule->len_min ? rule->len_min - node->count : 0;
+    return pending_bytes(node->phase) + missing;
+}
+
 /* The key with its pending bytes added, as grammar_rest_write() adds them. */
 static struct grammar_node finished_key(const struct grammar_rule *rule, struct grammar_node key)
 {
@@ -181,6 +187,8 @@ uint32_t grammar_rest_node(const struct grammar_state *state, const struct gramm
     case GRAMMAR_ARRAY: return rest_of_array(state, node);
     case GRAMMAR_REPEAT: return 0;
     case GRAMMAR_NETWORK: return grammar_network_at(state->grammar, rule, node->count)->rest;
+    case GRAMMAR_TEXT: return rest_of_text(rule, node);
+    case GRAMMAR_FREE:
     case GRAMMAR_NEVER:
     case GRAMMAR_SPECIAL:
     case GRAMMAR_CHOICE:
@@ -344,7 +352,7 @@ static void write_rule(const struct writer *w, uint32_t id, uint32_t depth)
     case GRAMMAR_SPECIAL: add_symbol(w->out, GRAMMAR_REST_SPECIAL + (uint32_t)rule->token); break;
     case GRAMMAR_SEQUENCE:
         for (uint32_t i = 0; i < rule->count; i++)
-            write_rule(w, w->grammar->links[rule->first + i], depth + 1);
+            write_rule(w, w->grammar->links[rule->first + i], depth + (i + 1 < rule->count));
         break;
     case GRAMMAR_CHOICE: write_best_choice(w, rule, depth); break;
     case GRAMMAR_WORDS:
@@ -373,6 +381,11 @@ static void write_rule(const struct writer *w, uint32_t id, uint32_t depth)
         break;
     case GRAMMAR_REPEAT: write_rule(w, rule->rule, depth + 1); break;
     case GRAMMAR_NETWORK: write_network(w, rule, 0, depth); break;
+    case GRAMMAR_TEXT: add_fill(w, rule->len_min); break;
+    case GRAMMAR_FREE:
+        if (rule->rule != GRAMMAR_NONE)
+            write_rule(w, rule->rule, depth);
+        break;
     case GRAMMAR_NEVER:
     case GRAMMAR_KEY: CHECK(false);
     }
@@ -395,6 +408,18 @@ static void write_string_rest(const struct writer *w, const struct grammar_node 
     }
     add_fill(w, now.count < rule->len_min ? rule->len_min - now.count : 0);
     add_bytes(w, "\"", 1);
+}
+
+static void write_text_rest(const struct writer *w, const struct grammar_node *node)
+{
+    const struct grammar_rule *rule = rule_of(w->state, node);
+    struct grammar_node now = *node;
+    while (now.phase > GRAMMAR_IN_STRING) {
+        const unsigned char byte = grammar_frame_string_next(now.phase);
+        (void)grammar_frame_text(w->grammar, rule, &now, byte);
+        add_symbol(w->out, byte);
+    }
+    add_fill(w, now.count < rule->len_min ? rule->len_min - now.count : 0);
 }
 
 /* Makes a used key a new one: at most as many are used as leaves a character over. */
@@ -516,6 +541,8 @@ static void write_top(const struct writer *w, const struct grammar_node *node)
     case GRAMMAR_ARRAY: write_array_rest(w, node); break;
     case GRAMMAR_REPEAT: break;
     case GRAMMAR_NETWORK: write_network(w, rule, node->count, node->depth); break;
+    case GRAMMAR_TEXT: write_text_rest(w, node); break;
+    case GRAMMAR_FREE:
     case GRAMMAR_NEVER:
     case GRAMMAR_SPECIAL:
     case GRAMMAR_CHOICE:
@@ -530,7 +557,8 @@ static void write_behind(const struct writer *w, const struct grammar_node *node
     const struct grammar_rule *rule = rule_of(w->state, node);
     if (rule->kind == GRAMMAR_SEQUENCE) {
         for (uint32_t i = node->count + 1; i < rule->count; i++)
-            write_rule(w, w->grammar->links[rule->first + i], node->depth + 1u);
+            write_rule(w, w->grammar->links[rule->first + i],
+                       node->depth + (i + 1 < rule->count ? 1u : 0u));
     } else if (rule->kind == GRAMMAR_OBJECT) {
         write_members(w, rule, node->index, false, node->depth);
     } else if (rule->kind == GRAMMAR_ARRAY) {

@@ -94,6 +94,18 @@ static struct grammar_node child_of(const struct step *step, const struct gramma
     return node_for(rule, push(step, *below), tail, below->depth + 1u);
 }
 
+/* A node for a part of a sequence. Behind the last part nothing is left of the sequence: it need
+ * not stay on the stack, and lists written as right recursion do not grow it. */
+static struct grammar_node part_of(const struct step *step, const struct grammar_node *sequence,
+                                   uint32_t index)
+{
+    const struct grammar_rule *rule = rule_of(step, sequence);
+    const uint32_t part = step->grammar->links[rule->first + index];
+    if (index + 1 < rule->count)
+        return child_of(step, sequence, part);
+    return node_for(part, sequence->parent, sequence->tail, sequence->depth);
+}
+
 /* The text under a mark begins: which exclusions may it become? */
 static void open_mark(const struct step *step, uint32_t tag)
 {
@@ -125,9 +137,7 @@ static struct grammar_node enter(const struct step *step, struct grammar_node no
     for (;;) {
         const struct grammar_rule *rule = rule_of(step, &node);
         switch (rule->kind) {
-        case GRAMMAR_SEQUENCE:
-            node = child_of(step, &node, step->grammar->links[rule->first]);
-            break;
+        case GRAMMAR_SEQUENCE: node = part_of(step, &node, 0); break;
         case GRAMMAR_MARK:
             open_mark(step, rule->tag);
             node = child_of(step, &node, rule->rule);
@@ -146,6 +156,8 @@ static struct grammar_node enter(const struct step *step, struct grammar_node no
         case GRAMMAR_NUMBER:
         case GRAMMAR_OBJECT:
         case GRAMMAR_ARRAY:
+        case GRAMMAR_TEXT:
+        case GRAMMAR_FREE:
         case GRAMMAR_NETWORK: return node;
         }
     }
@@ -178,8 +190,7 @@ static bool leave(const struct step *step, struct grammar_node *node)
                 return false;
         } else if (rule->kind == GRAMMAR_SEQUENCE) {
             if (++below.count < rule->count) {
-                const uint32_t next = step->grammar->links[rule->first + below.count];
-                *node = enter(step, child_of(step, &below, next));
+                *node = enter(step, part_of(step, &below, below.count));
                 return true;
             }
         } else if (rule->kind == GRAMMAR_NETWORK) {
@@ -452,6 +463,12 @@ static void read_string(const struct step *step, struct grammar_node node)
         emit(step, node);
 }
 
+static void read_text(const struct step *step, struct grammar_node node)
+{
+    if (grammar_frame_text(step->grammar, rule_of(step, &node), &node, step->byte))
+        emit(step, node);
+}
+
 static void read_choice(const struct step *step, const struct grammar_node *node, int nesting)
 {
     const struct grammar_rule *rule = rule_of(step, node);
@@ -562,6 +579,8 @@ static void read_byte(const struct step *step, struct grammar_node node, int nes
     case GRAMMAR_CHOICE: read_choice(step, &node, nesting); break;
     case GRAMMAR_REPEAT: read_more(step, node, nesting); break;
     case GRAMMAR_NETWORK: read_network(step, node, nesting); break;
+    case GRAMMAR_TEXT: read_text(step, node); break;
+    case GRAMMAR_FREE:
     case GRAMMAR_NEVER:
     case GRAMMAR_SPECIAL:
     case GRAMMAR_SEQUENCE:
@@ -579,6 +598,8 @@ static bool may_leave(const struct step *step, const struct grammar_node *node)
         return whole_word(step, node) != NULL;
     if (rule->kind == GRAMMAR_NETWORK)
         return grammar_network_at(step->grammar, rule, node->count)->is_accepting;
+    if (rule->kind == GRAMMAR_TEXT)
+        return grammar_frame_text_may_end(rule, node);
     return rule->kind == GRAMMAR_REPEAT;
 }
 
@@ -657,6 +678,16 @@ bool grammar_state_is_complete(struct grammar_state *state, const struct grammar
                 break;
         }
         if (node.rule == GRAMMAR_NONE)
+            return true;
+    }
+    return false;
+}
+
+bool grammar_state_is_free(const struct grammar_state *state, const struct grammar_layer *layer)
+{
+    for (uint32_t i = 0; i < layer->count; i++) {
+        const struct grammar_node *node = &state->configs[layer->first + i];
+        if (node->rule != GRAMMAR_NONE && state->grammar->rules[node->rule].kind == GRAMMAR_FREE)
             return true;
     }
     return false;

@@ -25,7 +25,7 @@ enum { GRAMMAR_STATE_CONFIGS_MAX = 128 };
 enum grammar_phase {
     GRAMMAR_AT_START, /* nothing read; the phase of kinds that have no other */
 
-    GRAMMAR_IN_STRING, /* STRING and KEY: between characters */
+    GRAMMAR_IN_STRING, /* STRING, KEY and TEXT: between characters */
     GRAMMAR_IN_ESCAPE,
     GRAMMAR_IN_U,      /* behind \u */
     GRAMMAR_IN_U0,     /* behind \u0 */
@@ -60,10 +60,12 @@ struct grammar_node {
     uint16_t phase;  /* enum grammar_phase */
     union {
         struct {
-            uint32_t count; /* LITERAL, WORDS, IN_NAME: bytes read. STRING, KEY: characters begun.
+            uint32_t
+                count; /* LITERAL, WORDS, IN_NAME: bytes read. STRING, KEY, TEXT: characters begun.
                                SEQUENCE: index of the part. ARRAY: items begun. REPEAT: times begun.
                                OBJECT: further keys. NETWORK: state */
-            uint32_t index; /* OBJECT: of the next property. WORDS, IN_NAME: first still possible */
+            uint32_t index; /* OBJECT: of the next property. WORDS, IN_NAME: first still possible.
+                               TEXT: bytes read of what must not occur */
             uint64_t extra; /* WORDS, IN_NAME: behind the last possible. KEY: hash so far. OBJECT:
                                node index + 1 of the last further key's hash */
         };
@@ -119,6 +121,9 @@ struct grammar_layer grammar_state_select(struct grammar_state *state,
 
 /* True if the text may end here. */
 bool grammar_state_is_complete(struct grammar_state *state, const struct grammar_layer *layer);
+
+/* Does free text begin here? */
+bool grammar_state_is_free(const struct grammar_state *state, const struct grammar_layer *layer);
 
 /* The layer becomes the state; all others are given up. */
 void grammar_state_commit(struct grammar_state *state, const struct grammar_layer *layer);

@@ -18,9 +18,11 @@ void token_mask_internal_unref(struct token_mask_internal_program *program)
     }
     mem_free(program->tools);
     mem_free(program->specials);
-    mem_free(program->trigger);
-    mem_free(program->borders);
-    mem_free(program->containing);
+    for (uint32_t i = 0; i < program->trigger_count; i++) {
+        mem_free(program->triggers[i].text);
+        mem_free(program->triggers[i].borders);
+        mem_free(program->triggers[i].containing);
+    }
     grammar_unref(program->grammar);
     mem_free(program);
 }
@@ -82,7 +84,9 @@ static void copy_place(struct token_mask *mask, const struct token_mask *from)
 {
     mask->is_free = from->is_free;
     mask->is_past_start = from->is_past_start;
-    mask->trigger_read = from->trigger_read;
+    mask->starts_in_reasoning = from->starts_in_reasoning;
+    mask->exit_need = from->exit_need;
+    memcpy(mask->read, from->read, sizeof(mask->read));
     mask->last_special = from->last_special;
     mask->tail_len = from->tail_len;
     memcpy(mask->tail, from->tail, sizeof(mask->tail));
@@ -117,16 +121,31 @@ void token_mask_assign(struct token_mask *mask, const struct token_mask *from)
 
 /* ---------------------------------------------------------------- places */
 
-bool token_mask_internal_can_open(const struct token_mask *mask)
+bool token_mask_internal_enter(struct token_mask *mask, uint32_t rule)
 {
-    const struct token_mask_internal_program *program = mask->program;
-    return program->mode == TOKEN_MASK_AUTO && program->rule != GRAMMAR_NONE &&
-           mask->grammar->rules[program->rule].shortest != GRAMMAR_ENDLESS;
+    if (rule == GRAMMAR_NONE || mask->grammar->rules[rule].shortest == GRAMMAR_ENDLESS)
+        return false;
+    grammar_state_start(&mask->state, mask->grammar, &mask->exclusions, rule, 0);
+    return true;
 }
 
-void token_mask_internal_enter(struct token_mask *mask)
+void token_mask_internal_free(struct token_mask *mask, bool is_past_start)
 {
-    grammar_state_start(&mask->state, mask->grammar, &mask->exclusions, mask->program->rule, 0);
+    mask->is_free = true;
+    mask->is_past_start = is_past_start;
+    memset(mask->read, 0, sizeof(mask->read));
+}
+
+/* How much must come in the end, with the calls that are left. */
+static void measure_exit(struct token_mask *mask)
+{
+    mask->exit_need = 0;
+    if (mask->program->exit == GRAMMAR_NONE)
+        return;
+    mask->exit_need = UINT32_MAX;
+    if (token_mask_internal_enter(mask, mask->program->exit))
+        mask->exit_need = token_mask_internal_fewest(mask, &mask->state.base);
+    grammar_state_forget(&mask->state);
 }
 
 static void remember(struct token_mask *mask, struct str text)
@@ -145,22 +164,24 @@ static void remember(struct token_mask *mask, struct str text)
 static bool begin(struct token_mask *mask, struct str text_before)
 {
     const struct token_mask_internal_program *program = mask->program;
-    mask->is_free = program->mode != TOKEN_MASK_REQUIRED;
-    mask->is_past_start = false;
-    mask->trigger_read = 0;
+    const bool is_reasoning = mask->starts_in_reasoning;
+    const bool is_free = program->start == GRAMMAR_NONE || is_reasoning;
+    mask->is_free = false;
     mask->last_special = -1;
     mask->tail_len = 0;
     remember(mask, text_before);
     grammar_state_forget(&mask->state);
-    if (mask->is_free) {
-        if (token_mask_internal_can_open(mask))
-            token_mask_internal_enter(mask);
-        return true;
-    }
-    if (mask->grammar->rules[program->rule].shortest == GRAMMAR_ENDLESS)
-        return false;
-    token_mask_internal_enter(mask);
-    return true;
+    measure_exit(mask);
+    if (!is_free)
+        return token_mask_internal_enter(mask, program->start);
+    token_mask_internal_free(mask, is_reasoning);
+    return program->exit == GRAMMAR_NONE ||
+           mask->grammar->rules[program->exit].shortest != GRAMMAR_ENDLESS;
+}
+
+void token_mask_set_reasoning(struct token_mask *mask, bool starts_in_reasoning)
+{
+    mask->starts_in_reasoning = starts_in_reasoning;
 }
 
 enum status token_mask_start(struct token_mask *mask, uint32_t budget, struct str text_before,
@@ -191,7 +212,7 @@ bool token_mask_is_complete(struct token_mask *mask)
 
 uint32_t token_mask_fewest_tokens(struct token_mask *mask)
 {
-    return mask->is_free ? 0 : token_mask_internal_fewest(mask, &mask->state.base);
+    return mask->is_free ? mask->exit_need : token_mask_internal_fewest(mask, &mask->state.base);
 }
 
 /* ---------------------------------------------------------------- moving along */
@@ -202,8 +223,8 @@ static bool is_ordinary(const struct tokenizer *tokenizer, int32_t token)
     return (kind == TOKEN_NORMAL || kind == TOKEN_BYTE) && !tokenizer_is_eog(tokenizer, token);
 }
 
-static bool step_text(struct token_mask *mask, const struct grammar_layer *from, struct str text,
-                      struct grammar_layer *to)
+bool token_mask_internal_step_text(struct token_mask *mask, const struct grammar_layer *from,
+                                   struct str text, struct grammar_layer *to)
 {
     *to = *from;
     for (size_t i = 0; i < text.len; i++) {
@@ -220,47 +241,8 @@ bool token_mask_internal_step(struct token_mask *mask, const struct grammar_laye
     if (!is_ordinary(tokenizer, token))
         return grammar_state_step_special(&mask->state, from, token, to);
     const struct str piece = tokenizer_piece(tokenizer, token);
-    return piece.len <= TOKEN_MASK_VOCAB_PIECE_MAX && step_text(mask, from, piece, to);
-}
-
-/* Moves the count of trigger bytes read on by one byte; true when the trigger is complete. */
-static bool read_trigger(const struct token_mask *mask, unsigned char byte, uint32_t *read,
-                         bool *is_past_start)
-{
-    const struct token_mask_internal_program *program = mask->program;
-    if (*is_past_start)
-        return false;
-    while (*read > 0 && (unsigned char)program->trigger[*read] != byte) {
-        *read = program->borders[*read];
-        *is_past_start = program->only_at_start;
-    }
-    if ((unsigned char)program->trigger[*read] == byte)
-        ++*read;
-    else
-        *is_past_start = program->only_at_start;
-    return !*is_past_start && *read == program->trigger_len;
-}
-
-enum token_mask_internal_opening token_mask_internal_open(struct token_mask *mask, int32_t token,
-                                                          struct grammar_layer *to)
-{
-    const struct token_mask_internal_program *program = mask->program;
-    const bool can_open = token_mask_internal_can_open(mask);
-    uint32_t read = mask->trigger_read;
-    bool is_past_start = mask->is_past_start;
-    *to = mask->state.base;
-    if (token == program->trigger_token && !is_past_start)
-        return can_open ? TOKEN_MASK_INTERNAL_OPENS : TOKEN_MASK_INTERNAL_REFUSED;
-    const struct str piece = tokenizer_piece(program->vocab->tokenizer, token);
-    for (size_t i = 0; i < piece.len; i++) {
-        if (!read_trigger(mask, (unsigned char)piece.ptr[i], &read, &is_past_start))
-            continue;
-        const struct str behind = str_slice(piece, i + 1, piece.len);
-        if (!can_open || (behind.len && !step_text(mask, &mask->state.base, behind, to)))
-            return TOKEN_MASK_INTERNAL_REFUSED;
-        return TOKEN_MASK_INTERNAL_OPENS;
-    }
-    return TOKEN_MASK_INTERNAL_STAYS_FREE;
+    return piece.len <= TOKEN_MASK_VOCAB_PIECE_MAX &&
+           token_mask_internal_step_text(mask, from, piece, to);
 }
 
 static void note_token(struct token_mask *mask, int32_t token)
@@ -274,30 +256,11 @@ static void note_token(struct token_mask *mask, int32_t token)
     mask->tail_len = 0;
 }
 
-static enum status refuse(const struct token_mask *mask, int32_t token, struct error *err)
+enum status token_mask_internal_refuse(const struct token_mask *mask, int32_t token,
+                                       struct error *err)
 {
     const struct str piece = tokenizer_piece(mask->program->vocab->tokenizer, token);
     return error_set(err, E_INVALID, "token %d (%zu bytes) is not allowed here", token, piece.len);
-}
-
-static enum status accept_free(struct token_mask *mask, int32_t token, struct error *err)
-{
-    struct grammar_layer to;
-    const struct str piece = tokenizer_piece(mask->program->vocab->tokenizer, token);
-    switch (token_mask_internal_open(mask, token, &to)) {
-    case TOKEN_MASK_INTERNAL_REFUSED: return refuse(mask, token, err);
-    case TOKEN_MASK_INTERNAL_OPENS:
-        mask->is_free = false;
-        grammar_state_commit(&mask->state, &to);
-        break;
-    case TOKEN_MASK_INTERNAL_STAYS_FREE:
-        for (size_t i = 0; i < piece.len; i++)
-            (void)read_trigger(mask, (unsigned char)piece.ptr[i], &mask->trigger_read,
-                               &mask->is_past_start);
-        break;
-    }
-    note_token(mask, token);
-    return OK;
 }
 
 enum status token_mask_accept(struct token_mask *mask, int32_t token, struct error *err)
@@ -305,17 +268,24 @@ enum status token_mask_accept(struct token_mask *mask, int32_t token, struct err
     const struct tokenizer *tokenizer = mask->program->vocab->tokenizer;
     if (token < 0 || (uint32_t)token >= mask->program->vocab->size)
         return error_set(err, E_INVALID, "token %d is not in the vocabulary", token);
-    if (mask->is_free)
-        return accept_free(mask, token, err);
+    if (mask->is_free) {
+        TRY(token_mask_internal_accept_free(mask, token, err));
+        note_token(mask, token);
+        return OK;
+    }
     if (tokenizer_is_eog(tokenizer, token) && token_mask_is_complete(mask))
         return OK;
     struct grammar_layer to;
     if (!token_mask_internal_step(mask, &mask->state.base, token, &to))
-        return refuse(mask, token, err);
+        return token_mask_internal_refuse(mask, token, err);
     if (to.matching && grammar_rest_layer(&mask->state, &to, &mask->scratch) == GRAMMAR_ENDLESS)
-        return refuse(mask, token, err);
+        return token_mask_internal_refuse(mask, token, err);
     grammar_state_commit(&mask->state, &to);
     note_token(mask, token);
+    if (grammar_state_is_free(&mask->state, &mask->state.base)) {
+        grammar_state_forget(&mask->state);
+        token_mask_internal_free(mask, true);
+    }
     return OK;
 }
 
@@ -406,8 +376,6 @@ enum status token_mask_forbid(struct token_mask *mask, struct str tool_name, str
         (void)begin(mask, (struct str){0});
         return OK;
     }
-    grammar_state_forget(&mask->state); /* the place in the text stays */
-    if (token_mask_internal_can_open(mask))
-        token_mask_internal_enter(mask);
+    measure_exit(mask); /* the place in the text stays */
     return OK;
 }

@@ -40,25 +40,78 @@ struct token_mask; /* opaque: see token_mask_internal.h */
 
 enum {
     TOKEN_MASK_TOOLS_MAX = 512,
-    TOKEN_MASK_NAME_MAX = 256,                /* bytes of a tool's name */
-    TOKEN_MASK_SYNTAX_MAX = 1024,             /* bytes of one part of the tool-call form */
-    TOKEN_MASK_CALLS_MAX = 64,                /* calls in one answer */
+    TOKEN_MASK_NAME_MAX = 256,    /* bytes of a tool's name */
+    TOKEN_MASK_SYNTAX_MAX = 1024, /* bytes of one part of the tool-call form */
+    TOKEN_MASK_CALLS_MAX = 64,    /* calls in one answer */
+    TOKEN_MASK_REFUSED_MAX = 4,
     TOKEN_MASK_FORCED_MAX = 4096,             /* bytes token_mask_forced() looks ahead */
     TOKEN_MASK_FORBIDDEN_MAX = 64,            /* calls forbidden at a time */
     TOKEN_MASK_FORBIDDEN_LEN_MAX = 64 * 1024, /* bytes of one forbidden call's arguments */
 };
 
-/* How a model writes calls:  open NAME-PART... close [between open ... close]
- * with NAME-PART = name_prefix NAME name_suffix ARGUMENTS, and ARGUMENTS one JSON object. Wherever
- * `open`, `close` or `between` spell a control or user-defined token of the vocabulary, exactly
- * that token is meant; everything else is text. NAME is written as in a JSON string. */
+/* What a tool's arguments are. */
+enum token_mask_arguments {
+    TOKEN_MASK_JSON,   /* one JSON object */
+    TOKEN_MASK_TAGS,   /* members between tags, see grammar_members.h */
+    TOKEN_MASK_PYTHON, /* keyword arguments */
+    TOKEN_MASK_BRACES, /* {key:value} */
+};
+
+enum token_mask_id {
+    TOKEN_MASK_NO_ID,
+    TOKEN_MASK_ID_LETTERS, /* nine letters and digits */
+    TOKEN_MASK_ID_INDEX,   /* 0 to TOKEN_MASK_CALLS_MAX - 1 */
+};
+
+enum token_mask_place {
+    TOKEN_MASK_BEFORE_NAME,
+    TOKEN_MASK_BEHIND_NAME,
+    TOKEN_MASK_BEHIND_ARGUMENTS,
+};
+
+/*
+ * How a model writes calls:
+ *
+ *   answer = section_open call { between call } section_close
+ *   call   = open name_prefix NAME name_suffix ARGUMENTS close
+ *
+ * with `id_open ID id_close` in front of name_prefix, behind NAME or behind ARGUMENTS. Wherever a
+ * text spells a control or user-defined token of the vocabulary, exactly that token is meant. NAME
+ * is written as in a JSON string unless `has_plain_names`.
+ *
+ * Free text (AUTO) becomes a call where `trigger` appears, a beginning of the first call; when it
+ * is empty, the first part of that up to white space or a special token. The texts `refused` cannot
+ * appear: they would be taken for calls. Behind `also` (may be empty) a call follows, too, from
+ * name_prefix on.
+ */
 struct token_mask_syntax {
+    struct str section_open;
     struct str open;
     struct str name_prefix;
     struct str name_suffix;
     struct str close;
-    struct str between; /* between two calls of one answer */
-    bool only_at_start; /* in `auto`: only an answer that begins with `open` is a call */
+    struct str between;
+    struct str section_close;
+    struct str id_open;
+    struct str id_close;
+    enum token_mask_id id;
+    enum token_mask_place id_place;
+    bool has_plain_names;
+    enum token_mask_arguments arguments;
+    struct str key_open; /* TAGS; all of these as in grammar_members.h */
+    struct str key_close;
+    struct str key_close_other;
+    struct str value_close;
+    struct str quote; /* BRACES */
+    struct str trigger;
+    struct str refused[TOKEN_MASK_REFUSED_MAX];
+    struct str also;
+    bool only_at_start; /* in AUTO: only an answer (or what follows reasoning) that begins with the
+                           trigger is a call */
+    struct str reasoning_open; /* around reasoning, in which everything is free; may be empty */
+    struct str reasoning_close;
+    bool has_channels; /* the output is a row of messages with headers, as gpt-oss writes it; what
+                          is in front of a name stands in token_mask_form.c */
 };
 
 struct token_mask_tool {
@@ -67,7 +120,7 @@ struct token_mask_tool {
 };
 
 enum token_mask_mode {
-    TOKEN_MASK_REQUIRED, /* a call, from the first token on */
+    TOKEN_MASK_REQUIRED, /* a call, from the first token on or behind reasoning */
     TOKEN_MASK_AUTO,     /* free text; constrained as soon as `open` appears, as its token or as
                             text over any number of tokens */
     TOKEN_MASK_NONE,     /* free text in which `open` cannot appear */
@@ -120,12 +173,17 @@ void token_mask_assign(struct token_mask *mask, const struct token_mask *from);
  * From now on this complete call cannot be produced; every other still can. `arguments` is the
  * canonical text (json_write_python() of the arguments object). A tool of which no call is left is
  * no longer offered; when no tool is left, REQUIRED refuses to start (E_INVALID) and AUTO and NONE
- * keep `open` from appearing. Forbidding a call twice, or one that the schema would not allow
- * anyway, changes nothing. Before token_mask_start() or while the state is free only.
+ * keep calls from opening. Forbidding a call twice, or one that the schema would not allow anyway,
+ * changes nothing; nor does it in forms whose arguments are not JSON. Before token_mask_start() or
+ * while the state is free only.
  * E_NOT_FOUND: no such tool. E_LIMIT.
  */
 MUST_USE enum status token_mask_forbid(struct token_mask *mask, struct str tool_name,
                                        struct str arguments, struct error *err);
+
+/* Whether the answer begins inside reasoning (the prompt opened it): then it is free until its end,
+ * or until a call opens in it. At the beginning it does not. For the next token_mask_start(). */
+void token_mask_set_reasoning(struct token_mask *mask, bool starts_in_reasoning);
 
 /*
  * Goes to the beginning, forbidden calls stay. `budget`: tokens that may be generated (the token
@@ -150,13 +208,14 @@ const uint64_t *token_mask_allowed(struct token_mask *mask, uint32_t budget);
  * nothing. */
 MUST_USE enum status token_mask_accept(struct token_mask *mask, int32_t token, struct error *err);
 
-bool token_mask_is_free(const struct token_mask *mask); /* in free text (AUTO, NONE) */
+bool token_mask_is_free(const struct token_mask *mask); /* in free text */
 
 /* True when what was accepted is a whole answer: a call (or value) just ended and none is open.
  * Free text is never complete: it ends when the model says so. */
 bool token_mask_is_complete(struct token_mask *mask);
 
-/* Tokens still needed for a valid end (see above); 0 in free text and once complete. */
+/* Tokens still needed for a valid end (see above); 0 once complete and in free text that may end
+ * anywhere. */
 uint32_t token_mask_fewest_tokens(struct token_mask *mask);
 
 /* Appends the text that must come next because the automaton allows nothing else, up to the first

@@ -10,6 +10,7 @@
  */
 #include "infer/token_mask.h"
 
+#include "base/check.h"
 #include "infer/grammar_frame.h"
 #include "infer/token_mask_internal.h"
 #include "tokenizer/tokenizer.h"
@@ -75,12 +76,18 @@ static void walk(const struct request *request, const struct token_mask_vocab_tr
 
 /* ---------------------------------------------------------------- inside strings */
 
-/* Characters that the string may still get from plain tokens; 0: treat it like anything else. */
+/* Characters that the text may still get from plain tokens; 0: treat it like anything else. */
 static uint32_t room_in_string(const struct request *request, const struct grammar_node *node)
 {
-    if (node->rule == GRAMMAR_NONE || node->phase != GRAMMAR_IN_STRING)
+    if (node->rule == GRAMMAR_NONE)
         return 0;
     const struct grammar_rule *rule = &request->mask->grammar->rules[node->rule];
+    if (rule->kind == GRAMMAR_TEXT) /* within the tag's beginning some tokens would complete it */
+        return node->phase <= GRAMMAR_IN_STRING && node->index == 0 && node->count < rule->len_max
+                   ? rule->len_max - node->count
+                   : 0;
+    if (node->phase != GRAMMAR_IN_STRING)
+        return 0;
     if (rule->kind == GRAMMAR_STRING && node->count < rule->len_max)
         return rule->len_max - node->count;
     if (rule->kind == GRAMMAR_KEY && node->count + 1 < rule->len_max)
@@ -88,16 +95,16 @@ static uint32_t room_in_string(const struct request *request, const struct gramm
     return 0;
 }
 
-/* Adds the plain tokens that leave `pending` bytes open and begin at most `room` characters. */
-static void add_plain(const struct request *request, uint32_t pending, uint32_t room)
+/* Adds the tokens of a set that begin at most `room` characters. */
+static void add_plain(const struct request *request, const uint64_t *set, uint32_t room)
 {
     const struct token_mask_vocab *vocab = request->vocab;
     if (room >= vocab->characters_max) {
-        add_set(request, vocab->plain[pending]);
+        add_set(request, set);
         return;
     }
     for (uint32_t word = 0; word < vocab->word_count; word++) {
-        for (uint64_t bits = vocab->plain[pending][word]; bits; bits &= bits - 1) {
+        for (uint64_t bits = set[word]; bits; bits &= bits - 1) {
             const uint32_t id = word * 64 + (uint32_t)__builtin_ctzll(bits);
             if (vocab->characters[id] <= room)
                 put_bit(request->mask->allowed, (int32_t)id, true);
@@ -113,11 +120,15 @@ static bool allow_plain(const struct request *request, const struct grammar_node
     struct token_mask *mask = request->mask;
     const struct grammar_rule *rule = &mask->grammar->rules[node->rule];
     const uint32_t rest = grammar_rest_config(&mask->state, node);
+    uint64_t *const *sets =
+        rule->kind == GRAMMAR_TEXT ? request->vocab->bare : request->vocab->plain;
     if (rest <= request->left && request->left - rest >= TOKEN_MASK_VOCAB_PENDING_MAX + 1) {
         for (uint32_t pending = 0; pending <= TOKEN_MASK_VOCAB_PENDING_MAX; pending++)
-            add_plain(request, pending, room);
+            add_plain(request, sets[pending], room);
         return true;
     }
+    if (rule->kind == GRAMMAR_TEXT) /* what leaves the text may be allowed where it cannot go on */
+        return false;
     /* The rest is the same text behind any plain token: count its tokens once. A key that happens
      * to
      * be used then needs one character more. */
@@ -132,7 +143,7 @@ static bool allow_plain(const struct request *request, const struct grammar_node
     const uint32_t fewest = token_mask_internal_fewest_for(mask, node);
     for (uint32_t pending = 0; pending <= TOKEN_MASK_VOCAB_PENDING_MAX; pending++) {
         if (fewest <= request->left && request->left - fewest >= pending + more)
-            add_plain(request, pending, room);
+            add_plain(request, sets[pending], room);
     }
     return true;
 }
@@ -164,31 +175,48 @@ static void check_excluded(const struct request *request)
 
 /* ---------------------------------------------------------------- constrained text */
 
+/* How a reading is looked at. */
+enum group { GROUP_OTHER, GROUP_STRING, GROUP_TEXT };
+
+/* Adds what the readings of one group accept of the trie's tokens. */
+static void walk_group(const struct request *request, const struct grammar_layer *base,
+                       const uint8_t *groups, enum group group,
+                       const struct token_mask_vocab_trie *trie)
+{
+    struct token_mask *mask = request->mask;
+    bool is_any = false;
+    for (uint32_t i = 0; i < base->count; i++) {
+        mask->keeps[i] = groups[i] == group;
+        is_any |= mask->keeps[i];
+    }
+    if (!is_any)
+        return;
+    const struct grammar_layer some = grammar_state_select(&mask->state, base, mask->keeps);
+    walk(request, trie, &some);
+}
+
 static void allow_bytes(const struct request *request)
 {
     struct token_mask *mask = request->mask;
-    struct grammar_state *state = &mask->state;
-    const struct grammar_layer base = state->base;
-    bool *in_string = mask->keeps;
-    uint32_t string_count = 0;
+    const struct grammar_layer base = mask->state.base;
+    uint8_t groups[GRAMMAR_STATE_CONFIGS_MAX];
+    bool is_plain = true;
+    CHECK(base.count <= GRAMMAR_STATE_CONFIGS_MAX);
     for (uint32_t i = 0; i < base.count; i++) {
-        const struct grammar_node node = state->configs[base.first + i];
+        const struct grammar_node node = mask->state.configs[base.first + i];
         const uint32_t room = room_in_string(request, &node);
-        in_string[i] = room > 0 && allow_plain(request, &node, room);
-        string_count += in_string[i];
+        const bool is_fast = room > 0 && allow_plain(request, &node, room);
+        const bool is_text = is_fast && mask->grammar->rules[node.rule].kind == GRAMMAR_TEXT;
+        groups[i] = is_text ? GROUP_TEXT : is_fast ? GROUP_STRING : GROUP_OTHER;
+        is_plain &= !is_fast;
     }
-    if (string_count == 0) {
+    if (is_plain) {
         walk(request, &request->vocab->all, &base);
         return;
     }
-    const struct grammar_layer strings = grammar_state_select(state, &base, in_string);
-    walk(request, &request->vocab->quoted, &strings);
-    if (string_count < base.count) {
-        for (uint32_t i = 0; i < base.count; i++)
-            in_string[i] = !in_string[i];
-        const struct grammar_layer others = grammar_state_select(state, &base, in_string);
-        walk(request, &request->vocab->all, &others);
-    }
+    walk_group(request, &base, groups, GROUP_STRING, &request->vocab->quoted);
+    walk_group(request, &base, groups, GROUP_TEXT, &request->vocab->tagged);
+    walk_group(request, &base, groups, GROUP_OTHER, &request->vocab->all);
     check_excluded(request);
 }
 
@@ -209,67 +237,14 @@ static void allow_constrained(const struct request *request)
     allow_bytes(request);
 }
 
-/* ---------------------------------------------------------------- free text */
-
-/* Forbids the token if it would open a call that must not begin; true if it did. */
-static bool forbid_opening(const struct request *request, int32_t token)
-{
-    struct token_mask *mask = request->mask;
-    struct grammar_layer layer;
-    const enum token_mask_internal_opening opening = token_mask_internal_open(mask, token, &layer);
-    if (opening == TOKEN_MASK_INTERNAL_STAYS_FREE ||
-        (opening == TOKEN_MASK_INTERNAL_OPENS &&
-         token_mask_internal_fits(mask, &layer, request->left)))
-        return false;
-    put_bit(mask->allowed, token, false);
-    return true;
-}
-
-/* Looks at the tokens that would complete the trigger of which `read` bytes are there. */
-static bool forbid_completing(const struct request *request, uint32_t read)
-{
-    const struct token_mask_internal_program *program = request->mask->program;
-    const struct token_mask_vocab_trie *trie = &request->vocab->all;
-    bool has_forbidden = false;
-    uint32_t node = UINT32_MAX;
-    for (uint32_t at = read; at < program->trigger_len; at++) {
-        node = token_mask_vocab_child(trie, node, (unsigned char)program->trigger[at]);
-        if (node == UINT32_MAX)
-            return false;
-    }
-    for (uint32_t i = trie->first_tokens[node]; i < trie->first_tokens[trie->ends[node]]; i++)
-        has_forbidden |= forbid_opening(request, trie->tokens[i]);
-    return has_forbidden;
-}
-
-static const uint64_t *allow_free(const struct request *request)
-{
-    struct token_mask *mask = request->mask;
-    const struct token_mask_internal_program *program = mask->program;
-    if (mask->is_past_start)
-        return NULL;
-    memset(mask->allowed, 0xff, request->vocab->word_count * sizeof(*mask->allowed));
-    bool has_forbidden = false;
-    if (program->trigger_token >= 0)
-        has_forbidden |= forbid_opening(request, program->trigger_token);
-    for (uint32_t i = 0; i < program->containing_count; i++)
-        has_forbidden |= forbid_opening(request, program->containing[i]);
-    if (mask->trigger_read > 0) {
-        uint32_t read = mask->trigger_read;
-        for (; read > 0; read = program->borders[read])
-            has_forbidden |= forbid_completing(request, read);
-        for (uint32_t i = 0; i < request->vocab->special_count; i++)
-            has_forbidden |= forbid_opening(request, request->vocab->specials[i]);
-    }
-    return has_forbidden ? mask->allowed : NULL;
-}
-
 const uint64_t *token_mask_allowed(struct token_mask *mask, uint32_t budget)
 {
     const struct request request = {
         .mask = mask, .vocab = mask->program->vocab, .left = budget ? budget - 1 : 0};
     if (mask->is_free)
-        return allow_free(&request);
+        token_mask_internal_hurry(mask, budget);
+    if (mask->is_free)
+        return token_mask_internal_allowed_free(mask, budget);
     allow_constrained(&request);
     return mask->allowed;
 }

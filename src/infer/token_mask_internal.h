@@ -2,7 +2,9 @@
  * token_mask_internal - the inside of a token mask, shared by the token_mask*.c files only.
  *
  *   token_mask.c          lifetime, moving along, forbidden calls
- *   token_mask_compile.c  tool-call form and schemas -> grammar
+ *   token_mask_free.c     free text, and what opens a call in it
+ *   token_mask_compile.c  tools and schemas -> grammar
+ *   token_mask_form.c     tool-call form -> grammar
  *   token_mask_allowed.c  the set of allowed tokens
  *   token_mask_need.c     fewest tokens to the end
  *   token_mask_forced.c   text that must come, and its tokens
@@ -18,6 +20,7 @@
 enum {
     TOKEN_MASK_INTERNAL_TAIL_MAX = 64, /* bytes of the text so far that are remembered */
     TOKEN_MASK_INTERNAL_MEMO = 256,
+    TOKEN_MASK_INTERNAL_TRIGGERS_MAX = 8,
 };
 
 struct token_mask_internal_tool {
@@ -26,26 +29,35 @@ struct token_mask_internal_tool {
     uint32_t then;   /* the rule behind its name */
 };
 
+/* A text on which free text ends. */
+struct token_mask_internal_trigger {
+    int32_t token; /* the same as one token; -1: none is */
+    char *text;
+    uint32_t len;
+    uint32_t *borders;   /* [len + 1] longest proper border of each beginning */
+    int32_t *containing; /* tokens whose text holds the whole of it, `token` left out */
+    uint32_t containing_count;
+    uint32_t rule;      /* what follows; GRAMMAR_NONE: the text must not appear */
+    bool only_at_start; /* of the answer */
+    bool restarts;      /* what follows is free, and the start of an answer again */
+};
+
 /* What is compiled once and shared by a mask and its forks. */
 struct token_mask_internal_program {
     const struct token_mask_vocab *vocab;
     struct grammar *grammar;
     enum token_mask_mode mode;
-    uint32_t rule;  /* REQUIRED: of the whole; AUTO: of what follows the trigger; else NONE */
+    uint32_t start; /* of the whole; GRAMMAR_NONE: it begins with free text */
+    uint32_t exit;  /* what must come in the end of free text; GRAMMAR_NONE: it may end anywhere */
+    bool has_calls;
     uint32_t words; /* of the tools' names */
     struct token_mask_internal_tool *tools;
     uint32_t tool_count;
     int32_t *specials; /* tokens the grammar may ask for */
     uint32_t special_count;
 
-    /* What begins a call in free text. */
-    int32_t trigger_token; /* -1: none */
-    char *trigger;         /* the same as text */
-    uint32_t trigger_len;
-    uint32_t *borders;   /* [trigger_len + 1] longest proper border of each beginning */
-    int32_t *containing; /* tokens whose text holds the whole trigger, the trigger token left out */
-    uint32_t containing_count;
-    bool only_at_start;
+    struct token_mask_internal_trigger triggers[TOKEN_MASK_INTERNAL_TRIGGERS_MAX];
+    uint32_t trigger_count;
     int reference_count; /* atomic */
 };
 
@@ -61,9 +73,12 @@ struct token_mask {
     struct grammar_exclusions exclusions;
     struct grammar_state state;
     bool is_free;
-    bool is_past_start;    /* free, only_at_start: `open` can no longer come */
-    uint32_t trigger_read; /* free: bytes of the trigger the text ends with */
-    int32_t last_special;  /* the special token before the tail, or -1 */
+    bool is_past_start;       /* free: more than white space, and no beginning of a trigger */
+    bool starts_in_reasoning; /* for token_mask_start() */
+    uint32_t exit_need;       /* fewest tokens of program->exit, as the grammar is now */
+    uint32_t read[TOKEN_MASK_INTERNAL_TRIGGERS_MAX]; /* free: bytes of each trigger that the text
+                                                        ends with */
+    int32_t last_special;                            /* the special token before the tail, or -1 */
     uint32_t tail_len;
     char tail[TOKEN_MASK_INTERNAL_TAIL_MAX]; /* the last bytes of the text */
 
@@ -82,25 +97,33 @@ MUST_USE enum status token_mask_internal_new(struct token_mask_internal_program 
                                              struct token_mask **out, struct error *err);
 void token_mask_internal_unref(struct token_mask_internal_program *program);
 
-/* Can a call begin (AUTO), as far as tools and forbidden calls go? */
-bool token_mask_internal_can_open(const struct token_mask *mask);
+/* Puts the state in front of a rule; false when it cannot be. */
+bool token_mask_internal_enter(struct token_mask *mask, uint32_t rule);
 
-/* Puts the state where the grammar begins; its rule must not be ENDLESS. */
-void token_mask_internal_enter(struct token_mask *mask);
+/* Free text begins. */
+void token_mask_internal_free(struct token_mask *mask, bool is_past_start);
+
+/* Free text ends while there is still room for what must come: goes over to that when `budget`
+ * tokens, the next one included, allow nothing else. */
+void token_mask_internal_hurry(struct token_mask *mask, uint32_t budget);
+
+/* Moves along with a token in free text. */
+MUST_USE enum status token_mask_internal_accept_free(struct token_mask *mask, int32_t token,
+                                                     struct error *err);
+
+/* The set of tokens for free text, `budget` as in token_mask_allowed(); NULL: all. */
+const uint64_t *token_mask_internal_allowed_free(struct token_mask *mask, uint32_t budget);
+
+/* Says that a token does not fit. */
+enum status token_mask_internal_refuse(const struct token_mask *mask, int32_t token,
+                                       struct error *err);
+bool token_mask_internal_step_text(struct token_mask *mask, const struct grammar_layer *from,
+                                   struct str text, struct grammar_layer *to);
 
 /* The layer behind an ordinary or special token; false when the grammar refuses it. `*to` may not
  * be viable yet: see token_mask_internal_is_viable(). */
 bool token_mask_internal_step(struct token_mask *mask, const struct grammar_layer *from,
                               int32_t token, struct grammar_layer *to);
-
-/* Free text: what the token makes of it. */
-enum token_mask_internal_opening {
-    TOKEN_MASK_INTERNAL_STAYS_FREE,
-    TOKEN_MASK_INTERNAL_OPENS,  /* a call has begun: *to is the layer behind the token */
-    TOKEN_MASK_INTERNAL_REFUSED /* a call would begin that must not, or wrongly */
-};
-enum token_mask_internal_opening token_mask_internal_open(struct token_mask *mask, int32_t token,
-                                                          struct grammar_layer *to);
 
 /* Fewest tokens to the end; UINT32_MAX: no end. */
 uint32_t token_mask_internal_fewest(struct token_mask *mask, const struct grammar_layer *layer);
@@ -111,3 +134,28 @@ uint32_t token_mask_internal_fewest_for(struct token_mask *mask, const struct gr
 /* Is the end within `budget` tokens? As fewest() <= budget, but mostly without counting them. */
 bool token_mask_internal_fits(struct token_mask *mask, const struct grammar_layer *layer,
                               uint32_t budget);
+
+/* ---------------------------------------------------------------- compiling */
+
+/* A tool-call form on its way into a grammar. */
+struct token_mask_internal_form {
+    struct token_mask_internal_program *program;
+    const struct token_mask_syntax *syntax;
+    struct grammar_limits limits;
+    uint32_t call_count_max;
+    uint32_t id; /* the rule of an id */
+    struct error *err;
+};
+
+/* A literal text, in which special tokens may be spelled. GRAMMAR_NONE for an empty one. */
+uint32_t token_mask_internal_text(struct token_mask_internal_form *form, struct str text);
+
+/* One rule behind the other; either may be GRAMMAR_NONE. */
+uint32_t token_mask_internal_join(struct token_mask_internal_form *form, uint32_t first,
+                                  uint32_t second);
+
+/* The beginning of `text` that is written behind a name as text: up to a special token. */
+struct str token_mask_internal_plain(const struct token_mask_internal_form *form, struct str text);
+
+/* Fills start, exit and triggers of the program; its words are there. */
+MUST_USE enum status token_mask_internal_add_form(struct token_mask_internal_form *form);

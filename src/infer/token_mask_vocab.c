@@ -143,6 +143,30 @@ static enum piece_class classify(struct str piece, unsigned *out_pending, uint16
     return PIECE_PLAIN;
 }
 
+/* The same for a piece between two characters of a text without quotes; QUOTED: with a '<'. */
+static enum piece_class classify_bare(struct str piece, unsigned *out_pending,
+                                      uint16_t *out_characters)
+{
+    const struct grammar none = {.texts = NULL};
+    const struct grammar_rule endless = {.kind = GRAMMAR_TEXT, .len_max = UINT32_MAX};
+    struct grammar_node node = {.phase = GRAMMAR_IN_STRING};
+    for (size_t i = 0; i < piece.len; i++) {
+        const unsigned char byte = (unsigned char)piece.ptr[i];
+        if (node.phase == GRAMMAR_IN_STRING && byte == '<')
+            return PIECE_QUOTED;
+        if (!grammar_frame_text(&none, &endless, &node, byte))
+            return PIECE_OTHER;
+    }
+    unsigned pending = 0;
+    while (node.phase != GRAMMAR_IN_STRING) {
+        (void)grammar_frame_text(&none, &endless, &node, grammar_frame_string_next(node.phase));
+        pending++;
+    }
+    *out_pending = pending;
+    *out_characters = (uint16_t)node.count;
+    return PIECE_PLAIN;
+}
+
 /* ---------------------------------------------------------------- building */
 
 static bool is_ordinary(const struct tokenizer *tokenizer, int32_t id)
@@ -158,8 +182,26 @@ static void set_bit(uint64_t *set, int32_t id)
     set[id / 64] |= (uint64_t)1 << (id % 64);
 }
 
-static void sort_in(struct token_mask_vocab *vocab, int32_t id, struct entries *all,
-                    struct entries *quoted)
+static void note_characters(struct token_mask_vocab *vocab, int32_t id, uint16_t characters)
+{
+    vocab->characters[id] = characters;
+    if (characters > vocab->characters_max)
+        vocab->characters_max = characters;
+}
+
+/* The tokens of each trie. */
+struct sorted {
+    struct entries all;
+    struct entries quoted;
+    struct entries tagged;
+};
+
+static void add_entry(struct entries *entries, struct str piece, int32_t id)
+{
+    entries->items[entries->count++] = (struct entry){piece, id};
+}
+
+static void sort_in(struct token_mask_vocab *vocab, int32_t id, struct sorted *sorted)
 {
     const struct str piece = tokenizer_piece(vocab->tokenizer, id);
     if (tokenizer_is_eog(vocab->tokenizer, id)) {
@@ -171,17 +213,23 @@ static void sort_in(struct token_mask_vocab *vocab, int32_t id, struct entries *
             vocab->specials[vocab->special_count++] = id;
         return;
     }
-    all->items[all->count++] = (struct entry){piece, id};
+    add_entry(&sorted->all, piece, id);
     unsigned pending = 0;
     uint16_t characters = 0;
     switch (classify(piece, &pending, &characters)) {
     case PIECE_PLAIN:
         set_bit(vocab->plain[pending], id);
-        vocab->characters[id] = characters;
-        if (characters > vocab->characters_max)
-            vocab->characters_max = characters;
+        note_characters(vocab, id, characters);
         break;
-    case PIECE_QUOTED: quoted->items[quoted->count++] = (struct entry){piece, id}; break;
+    case PIECE_QUOTED: add_entry(&sorted->quoted, piece, id); break;
+    case PIECE_OTHER: break;
+    }
+    switch (classify_bare(piece, &pending, &characters)) {
+    case PIECE_PLAIN:
+        set_bit(vocab->bare[pending], id);
+        note_characters(vocab, id, characters);
+        break;
+    case PIECE_QUOTED: add_entry(&sorted->tagged, piece, id); break;
     case PIECE_OTHER: break;
     }
 }
@@ -192,7 +240,8 @@ static bool reserve(struct token_mask_vocab *vocab)
     bool is_whole = true;
     for (size_t i = 0; i < ARRAY_LEN(vocab->plain); i++) {
         vocab->plain[i] = mem_try_zalloc(vocab->word_count, sizeof(uint64_t));
-        is_whole &= vocab->plain[i] != NULL;
+        vocab->bare[i] = mem_try_zalloc(vocab->word_count, sizeof(uint64_t));
+        is_whole &= vocab->plain[i] && vocab->bare[i];
     }
     vocab->characters = mem_try_zalloc(vocab->size + (size_t)1, sizeof(*vocab->characters));
     vocab->ends = mem_try_zalloc(vocab->word_count, sizeof(uint64_t));
@@ -225,19 +274,17 @@ enum status token_mask_vocab_new(const struct tokenizer *tokenizer, struct token
     CLEANUP(token_mask_vocab_freep) struct token_mask_vocab *vocab = mem_zalloc(sizeof(*vocab));
     vocab->tokenizer = tokenizer;
     vocab->size = tokenizer_vocab_size(tokenizer);
-    CLEANUP(mem_freep)
-    struct entry *all_items = mem_try_zalloc(vocab->size + (size_t)1, sizeof(*all_items));
-    CLEANUP(mem_freep)
-    struct entry *quoted_items = mem_try_zalloc(vocab->size + (size_t)1, sizeof(*quoted_items));
-    if (!reserve(vocab) || !all_items || !quoted_items)
+    const size_t size = vocab->size + (size_t)1;
+    CLEANUP(mem_freep) struct entry *items = mem_try_zalloc(3 * size, sizeof(*items));
+    if (!reserve(vocab) || !items)
         return error_set(err, E_NO_MEMORY, "no memory for the token mask tables of %u tokens",
                          vocab->size);
-    struct entries all = {.items = all_items};
-    struct entries quoted = {.items = quoted_items};
+    struct sorted sorted = {{items, 0}, {items + size, 0}, {items + 2 * size, 0}};
     for (uint32_t id = 0; id < vocab->size; id++)
-        sort_in(vocab, (int32_t)id, &all, &quoted);
-    TRY(build_trie(&all, &vocab->all, err));
-    TRY(build_trie(&quoted, &vocab->quoted, err));
+        sort_in(vocab, (int32_t)id, &sorted);
+    TRY(build_trie(&sorted.all, &vocab->all, err));
+    TRY(build_trie(&sorted.quoted, &vocab->quoted, err));
+    TRY(build_trie(&sorted.tagged, &vocab->tagged, err));
     TRY(check_bytes(vocab, err));
     *out = vocab;
     vocab = NULL;
@@ -250,10 +297,13 @@ void token_mask_vocab_free(struct token_mask_vocab *vocab)
         return;
     for (size_t i = 0; i < ARRAY_LEN(vocab->plain); i++)
         mem_free(vocab->plain[i]);
+    for (size_t i = 0; i < ARRAY_LEN(vocab->bare); i++)
+        mem_free(vocab->bare[i]);
     mem_free(vocab->characters);
     mem_free(vocab->ends);
     mem_free(vocab->specials);
     trie_done(&vocab->all);
     trie_done(&vocab->quoted);
+    trie_done(&vocab->tagged);
     mem_free(vocab);
 }

@@ -59,8 +59,12 @@ struct token_mask_vocab {
     struct token_mask_vocab_trie quoted; /* begin like string text, then a quote or backslash */
     uint64_t
         *plain[TOKEN_MASK_VOCAB_PENDING_MAX + 1]; /* string text only, by open bytes at the end */
-    uint16_t *characters;                         /* [size] characters such a token begins */
+    uint16_t *characters;                         /* [size] characters such a token begins, and
+                                                     one in `bare` */
     uint32_t characters_max;
+    /* The same for texts without quotes (GRAMMAR_TEXT), which only '<' may end. */
+    struct token_mask_vocab_trie tagged; /* begin like text, then a '<' */
+    uint64_t *bare[TOKEN_MASK_VOCAB_PENDING_MAX + 1];
     uint64_t *ends;    /* set of tokens that end generation */
     int32_t *specials; /* ids of control, user-defined and unknown tokens with a text */
     uint32_t special_count;

@@ -245,8 +245,11 @@ static enum status read_feed_forward(const struct reading *r, struct model_shape
     TRY(shape_reader_number(reader, "leading_dense_block_count", 0, MODEL_LAYERS_MAX, &dense_count,
                             err));
     const bool has_experts = s->experts.count > 0;
-    if (!has_experts || dense_count > 0 || shape_reader_has(reader, "feed_forward_length"))
+    if (!has_experts || dense_count > 0)
         TRY(read_layers(r, "feed_forward_length", 0, MODEL_FFN_MAX, sizes, s->block_count, err));
+    else /* of use only to Mixtral; others may leave it out */
+        TRY(shape_reader_per_block(reader, "feed_forward_length", 0, MODEL_FFN_MAX, sizes,
+                                   s->block_count, err));
     for (uint32_t i = 0; i < s->block_count; i++) {
         struct layer_shape *layer = &s->layers[i];
         layer->ffn = sizes[i] ? LAYER_FFN_DENSE : LAYER_FFN_NONE;

@@ -55,7 +55,8 @@ enum status core_lock_enter(const struct core_lock_config *config, struct core_l
     const uint32_t abi = config->without_landlock ? 0 : landlock_abi(config->landlock_abi_max);
     const struct rlimit no_core = {0, 0};
     struct syscall_filter filter = {0};
-    TRY(syscall_filter_build(SYSCALL_FILTER_CORE, 0, &filter, err));
+    const unsigned flags = config->accepts_connections ? SYSCALL_FILTER_ACCEPTS : 0;
+    TRY(syscall_filter_build(SYSCALL_FILTER_CORE, flags, &filter, err));
 
     (void)setrlimit(RLIMIT_CORE, &no_core);
     enum status status = privileges_drop(err);

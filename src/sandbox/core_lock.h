@@ -10,7 +10,9 @@
  * system paths named here read-only, nothing else. No new privileges, no capabilities, no core
  * dumps, not readable by a debugger. None of it can be undone.
  *
- * Descriptors that are open already keep working: channels, the terminal's pipe, mapped files.
+ * Descriptors that are open already keep working: channels, the terminal's pipe, mapped files. A
+ * process that serves may also accept connections on a socket that listens already, and answer
+ * them.
  *
  * Threads: call it before the first thread; threads started later inherit it. A locked process
  * leaves with _exit() when it runs under LeakSanitizer, which would need ptrace.
@@ -32,6 +34,7 @@ struct core_lock_config {
     const char *const
         *read_paths; /* folders and files to read (models); missing ones are skipped */
     size_t read_path_count;
+    bool accepts_connections;  /* on sockets that listen already */
     uint32_t landlock_abi_max; /* for tests: 0 no bound */
     bool without_landlock;     /* for tests */
 };

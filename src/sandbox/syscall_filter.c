@@ -48,7 +48,7 @@ static const char files_allowed[] =
 /* Ways out, and ways into other processes or the kernel: nobody needs them. */
 static const char always_denied[] =
     /* network */
-    "socket connect bind listen accept accept4 socketcall "
+    "socket connect bind listen socketcall "
     /* other processes */
     "ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp process_madvise "
     /* asynchronous and programmable kernel interfaces */
@@ -64,6 +64,10 @@ static const char always_denied[] =
     "clock_adjtime adjtimex sethostname setdomainname syslog vhangup iopl ioperm modify_ldt "
     "uselib nfsservctl _sysctl sysfs memfd_secret vm86 vm86old";
 
+/* Only who was given a listening socket before may accept; what it accepts needs these two. */
+static const char accepting_denied[] = "accept accept4";
+static const char answering_denied[] = "sendmsg shutdown";
+
 /* Namespaces and mounts: only who builds a sandbox needs them. */
 static const char building_denied[] =
     "unshare setns mount umount2 umount pivot_root chroot fsopen fsconfig fsmount fspick "
@@ -78,7 +82,7 @@ static const char foreign_signals[] =
     "tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal pidfd_open";
 
 static const char core_denied[] =
-    "execve execveat fork vfork socketpair sendmsg sendmmsg recvmsg recvmmsg shutdown shmget "
+    "execve execveat fork vfork socketpair sendmmsg recvmsg recvmmsg shmget "
     "shmat msgget msgsnd msgrcv semget mq_open pidfd_open pidfd_send_signal tkill "
     "rt_sigqueueinfo rt_tgsigqueueinfo remap_file_pages mknod mknodat";
 
@@ -194,6 +198,7 @@ static void add_program(struct builder *b, unsigned flags)
     /* A datagram pair could be given any unix address in sendmsg(), behind a pointer. */
     static const uint64_t addressed[] = {SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_DCCP, SOCK_PACKET};
     deny_all(b, always_denied);
+    deny_all(b, accepting_denied);
     deny_all(b, building_denied);
     hide_clone3(b);
     for (size_t i = 0; i < ARRAY_LEN(namespaces); i++)
@@ -223,12 +228,18 @@ static void add_one_group(struct builder *b, unsigned flags)
     }
 }
 
-static void add_core(struct builder *b)
+static void add_core(struct builder *b, unsigned flags)
 {
     const uint64_t self = (uint64_t)getpid();
     deny_all(b, always_denied);
     deny_all(b, building_denied);
     deny_all(b, core_denied);
+    if (flags & SYSCALL_FILTER_ACCEPTS) {
+        deny_name_if(b, "sendmsg", bits(2, MSG_FASTOPEN, MSG_FASTOPEN));
+    } else {
+        deny_all(b, accepting_denied);
+        deny_all(b, answering_denied);
+    }
     hide_clone3(b);
     deny_name_if(b, "clone", bits(0, CLONE_THREAD, 0));
     deny_name_if(b, "mmap", bits(2, PROT_EXEC, PROT_EXEC));
@@ -297,8 +308,11 @@ enum status syscall_filter_build(enum syscall_filter_kind kind, unsigned flags,
     case SYSCALL_FILTER_FILES: add_files(&b); break;
     case SYSCALL_FILTER_PROGRAM: add_program(&b, flags); break;
     case SYSCALL_FILTER_ONE_GROUP: add_one_group(&b, flags); break;
-    case SYSCALL_FILTER_CORE: add_core(&b); break;
-    case SYSCALL_FILTER_WARDEN: deny_all(&b, always_denied); break;
+    case SYSCALL_FILTER_CORE: add_core(&b, flags); break;
+    case SYSCALL_FILTER_WARDEN:
+        deny_all(&b, always_denied);
+        deny_all(&b, accepting_denied);
+        break;
     }
     struct syscall_filter filter = {0};
     if (b.result == 0)

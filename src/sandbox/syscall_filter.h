@@ -34,12 +34,14 @@ enum syscall_filter_kind {
     SYSCALL_FILTER_WARDEN,
 };
 
-/* For PROGRAM and ONE_GROUP: bits for what the rest of the sandbox leaves open. */
+/* For PROGRAM and ONE_GROUP: bits for what the rest of the sandbox leaves open. The last is for
+ * CORE: what it may do. */
 enum {
     SYSCALL_FILTER_BARE =
         1 << 0, /* no namespaces: modes, owners and attributes by path, SysV IPC */
     SYSCALL_FILTER_NO_TRUNCATE = 1 << 1, /* truncate(2) by path: Landlock before ABI 3 */
     SYSCALL_FILTER_NO_SIGNALS = 1 << 2,  /* to others than the own group: Landlock before ABI 6 */
+    SYSCALL_FILTER_ACCEPTS = 1 << 3,     /* connections on sockets that listen already */
 };
 
 /* Zeroed is none. */

@@ -472,6 +472,44 @@ static void a_required_call_fits_its_schema(void **state)
     json_decref(tools);
 }
 
+static bool keep_name(void *context, const struct chat_event *event)
+{
+    if (event->kind == CHAT_EVENT_TOOL_CALL)
+        strbuf_add_str(context, event->tool_name);
+    return true;
+}
+
+static void a_named_tool_is_the_only_one_that_is_called(void **state)
+{
+    (void)state;
+    json_t *tools = json_loads("[{\"type\": \"function\", \"function\": {\"name\": \"wash\"}}, "
+                               "{\"type\": \"function\", \"function\": {\"name\": \"dry\"}}]",
+                               0, NULL);
+    struct tool_mask_options options = {
+        .tools = tools, .choice = TOOL_CHOICE_REQUIRED, .call_count_max = 1};
+    struct error refusal = {0};
+    struct token_mask *mask = NULL;
+    options.name = STR("iron");
+    assert_int_equal(tool_mask_make(engine, &options, &mask, &refusal), E_NOT_FOUND);
+    for (int i = 0; i < 8; i++) { /* the second of each is not compiled again */
+        struct session *session = NULL;
+        const struct sampler_options sampler = {.temperature = 3.0f, .seed = (uint64_t)i};
+        options.name = i % 2 ? STR("wash") : STR("dry");
+        assert_ok(session_new(engine, &sampler, &session, err));
+        append(session, SEGMENT_TEMPLATE, "<|im_start|>assistant\n");
+        assert_ok(tool_mask_make(engine, &options, &mask, err));
+        struct strbuf name = {0};
+        struct session_result result = {0};
+        const struct session_limits limits = {.token_count_max = 80, .tools = tools};
+        assert_ok(session_generate(session, &limits, mask, keep_name, NULL, &name, &result, err));
+        assert_string_equal(strbuf_c(&name), i % 2 ? "wash" : "dry");
+        strbuf_done(&name);
+        tool_mask_free(mask);
+        session_free(session);
+    }
+    json_decref(tools);
+}
+
 struct allocation_probe {
     int events;
     size_t first;
@@ -531,6 +569,7 @@ int test_session(void)
         cmocka_unit_test(the_same_seed_gives_the_same_text),
         cmocka_unit_test(a_probe_answers_and_changes_nothing),
         cmocka_unit_test(a_required_call_fits_its_schema),
+        cmocka_unit_test(a_named_tool_is_the_only_one_that_is_called),
         cmocka_unit_test(steady_decode_allocates_nothing),
     };
     return cmocka_run_group_tests_name("session", tests, open_engine, close_engine) +

@@ -8,6 +8,7 @@
 #include "kernel/kernel_table.h"
 #include "model/model.h"
 #include "os/cpu.h"
+#include "tests/tiny_family.h"
 #include "tests/tiny_hybrid.h"
 #include "tests/unit/infer/loaded_model.h"
 
@@ -324,6 +325,17 @@ static void logits_depend_only_on_the_tokens(void **state)
     }
 }
 
+static void logits_of_other_families_depend_only_on_the_tokens(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(tiny_families); i++) {
+        test_case(tiny_families[i].name);
+        struct loaded_model loaded = loaded_model_from_bytes(tiny_family_bytes(&tiny_families[i]));
+        struct bits_case c = begin(loaded, i % 3 ? KV_KIND_F16 : KV_KIND_F32, SHORT_TOKENS);
+        check_all(&c);
+    }
+}
+
 static void logits_of_recurrent_models_depend_only_on_the_tokens(void **state)
 {
     (void)state;
@@ -391,6 +403,7 @@ int test_infer_bits(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logits_depend_only_on_the_tokens),
+        cmocka_unit_test(logits_of_other_families_depend_only_on_the_tokens),
         cmocka_unit_test(logits_of_recurrent_models_depend_only_on_the_tokens),
         cmocka_unit_test(logits_of_a_long_text_depend_only_on_the_tokens),
         cmocka_unit_test(the_kv_kind_does_change_the_bits),

@@ -7,6 +7,8 @@
 #include "model/arithmetic_version.h"
 #include "model/model.h"
 #include "os/cpu.h"
+#include "os/file.h"
+#include "tests/tiny_family.h"
 #include "tests/unit/infer/loaded_model.h"
 #include "tests/unit/infer/naive_model.h"
 
@@ -80,11 +82,8 @@ static int32_t *fixture_tokens(void)
 }
 
 /* A recording [FIXTURE_TOKENS][vocab_size] as doubles; free with mem_free(). */
-static double *read_recording(const char *relative_path, size_t count)
+static double *read_doubles(const char *path, size_t count)
 {
-    const char *path = test_fixture(relative_path);
-    if (!path)
-        fail_msg("the fixture %s is absent, others are there", relative_path);
     const struct str bytes = test_read_file(path);
     assert_int_equal(bytes.len, count * sizeof(float));
     double *values = mem_alloc(count * sizeof(*values));
@@ -94,6 +93,14 @@ static double *read_recording(const char *relative_path, size_t count)
         values[i] = (double)value;
     }
     return values;
+}
+
+static double *read_recording(const char *relative_path, size_t count)
+{
+    const char *path = test_fixture(relative_path);
+    if (!path)
+        fail_msg("the fixture %s is absent, others are there", relative_path);
+    return read_doubles(path, count);
 }
 
 static void families_agree_with_the_recorded_logits(void **state)
@@ -125,6 +132,51 @@ static void families_agree_with_the_recorded_logits(void **state)
         assert_true(nmse_f16 <= 2e-5);
         mem_free(f32);
         mem_free(f16);
+        mem_free(want);
+        loaded_model_close(&loaded);
+    }
+    mem_free(tokens);
+}
+
+/* Writes the models and tokens of the recordings to $HOLT_RECORD_DIR, for the other program. */
+static void write_models(const char *folder)
+{
+    char path[256];
+    for (size_t i = 0; i < TINY_FAMILY_RECORDED; i++) {
+        struct strbuf bytes = tiny_family_bytes(&tiny_families[i]);
+        snprintf(path, sizeof(path), "%s/%s.gguf", folder, tiny_families[i].name);
+        assert_ok(file_write(path, strbuf_view(&bytes), err));
+        strbuf_done(&bytes);
+    }
+    struct strbuf text = {0};
+    int32_t *tokens = loaded_model_tokens(FIXTURE_TOKENS, TINY_FAMILY_VOCAB, 41);
+    for (size_t i = 0; i < FIXTURE_TOKENS; i++)
+        strbuf_addf(&text, "%" PRId32 " ", tokens[i]);
+    snprintf(path, sizeof(path), "%s/tokens.txt", folder);
+    assert_ok(file_write(path, strbuf_view(&text), err));
+    strbuf_done(&text);
+    mem_free(tokens);
+}
+
+static void other_families_agree_with_the_recorded_logits(void **state)
+{
+    (void)state;
+    const size_t count = (size_t)FIXTURE_TOKENS * TINY_FAMILY_VOCAB;
+    int32_t *tokens = loaded_model_tokens(FIXTURE_TOKENS, TINY_FAMILY_VOCAB, 41);
+    const char *folder = getenv("HOLT_RECORD_DIR");
+    if (folder)
+        write_models(folder);
+    for (size_t i = 0; i < TINY_FAMILY_RECORDED; i++) {
+        char path[64];
+        test_case(tiny_families[i].name);
+        struct loaded_model loaded = loaded_model_from_bytes(tiny_family_bytes(&tiny_families[i]));
+        float *got = logits_of(&loaded, KV_KIND_F32, tokens, FIXTURE_TOKENS);
+        snprintf(path, sizeof(path), "tests/data/arch/%s.logits.f32", tiny_families[i].name);
+        double *want = read_doubles(path, count);
+        const double nmse = naive_model_nmse(got, want, count);
+        print_message("%s: NMSE %.2e (at most 1e-11)\n", tiny_families[i].name, nmse);
+        assert_true(nmse <= 1e-11);
+        mem_free(got);
         mem_free(want);
         loaded_model_close(&loaded);
     }
@@ -240,6 +292,7 @@ int test_infer_logits(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logits_agree_with_double_precision),
         cmocka_unit_test(families_agree_with_the_recorded_logits),
+        cmocka_unit_test(other_families_agree_with_the_recorded_logits),
         cmocka_unit_test(element_types_are_as_exact_as_the_recorded_program),
         cmocka_unit_test(bits_change_only_with_the_arithmetic_version),
     };

@@ -469,8 +469,11 @@ static void a_form_without_marker_counts_only_at_the_start(void **state)
     assert_ok(token_mask_fork(mask, &late, err));
     accept_text(&vocab, mask, "{\"name\": \"list_dir\", \"parameters\": {\"path\": \"\"}}");
     assert_true(token_mask_is_complete(mask));
-    accept_text(&vocab, late, " {\"name\": \"nothing of the kind\"}");
+    accept_text(&vocab, late, "It is {\"name\": \"nothing of the kind\"}");
     assert_true(token_mask_is_free(late));
+    assert_ok(token_mask_start(late, 100, (struct str){0}, err));
+    accept_text(&vocab, late, "\n {\"name\": \""); /* white space in front is nobody's */
+    assert_false(token_mask_is_free(late));
     mask_tools_done(&set);
     mask_vocab_done(&vocab);
 }

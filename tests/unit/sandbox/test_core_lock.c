@@ -35,6 +35,8 @@ struct before {
     int tcp;
     int udp;
     int unix_pair[2];
+    int listener; /* with `client` waiting to be accepted */
+    int client;
     struct channel channel[2];
     pid_t parent;
 };
@@ -123,6 +125,20 @@ static long try_sendmsg(const struct before *b)
     const struct msghdr message = {
         .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &piece, .msg_iovlen = 1};
     return sendmsg(b->udp, &message, 0);
+}
+
+static long try_fast_open_message(const struct before *b)
+{
+    struct sockaddr_in to = loopback();
+    struct iovec piece = {.iov_base = &to, .iov_len = 1};
+    const struct msghdr message = {
+        .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &piece, .msg_iovlen = 1};
+    return sendmsg(b->tcp, &message, MSG_FASTOPEN);
+}
+
+static long try_accept(const struct before *b)
+{
+    return accept4(b->listener, NULL, NULL, SOCK_NONBLOCK);
 }
 
 static long try_recvmsg(const struct before *b)
@@ -278,41 +294,44 @@ static const struct {
     const char *name;
     attempt_fn *attempt;
     int error;
+    bool is_serving; /* who serves connections needs it */
 } denials[] = {
-    {"socket, IPv4", try_socket_v4, EPERM},
-    {"socket, IPv6", try_socket_v6, EPERM},
-    {"socket, unix", try_socket_unix, EPERM},
-    {"socket, netlink", try_socket_netlink, EPERM},
-    {"socketpair", try_socketpair, EPERM},
-    {"connect on an open socket", try_connect, EPERM},
-    {"disconnect an open socket", try_disconnect, EPERM},
-    {"bind", try_bind, EPERM},
-    {"listen", try_listen, EPERM},
-    {"send to an address", try_addressed_send, EPERM},
-    {"fast open", try_fast_open, EPERM},
-    {"sendmsg", try_sendmsg, EPERM},
-    {"recvmsg (descriptors)", try_recvmsg, EPERM},
-    {"execve", try_exec, EPERM},
-    {"execveat", try_execveat, EPERM},
-    {"fork", try_fork, EPERM},
-    {"clone of a process", try_clone, EPERM},
-    {"ptrace", try_ptrace, EPERM},
-    {"memory of another process", try_foreign_memory, EPERM},
-    {"pidfd_open", try_pidfd, EPERM},
-    {"pidfd_getfd", try_pidfd_getfd, EPERM},
-    {"io_uring", try_io_uring, EPERM},
-    {"bpf", try_bpf, EPERM},
-    {"userfaultfd", try_userfaultfd, EPERM},
-    {"key ring", try_keyring, EPERM},
-    {"new executable memory", try_new_executable_memory, EPERM},
-    {"making memory executable", try_making_memory_executable, EPERM},
-    {"namespace", try_namespace, EPERM},
-    {"typing into the terminal", try_typing, EPERM},
-    {"signal to the parent", try_signal, EPERM},
-    {"becoming readable again", try_becoming_readable, EPERM},
-    {"personality", try_personality, EPERM},
-    {"clone3, so that threads use clone", try_clone3, ENOSYS},
-    {"a call newer than the filter", try_unknown_call, ENOSYS},
+    {"socket, IPv4", try_socket_v4, EPERM, false},
+    {"socket, IPv6", try_socket_v6, EPERM, false},
+    {"socket, unix", try_socket_unix, EPERM, false},
+    {"socket, netlink", try_socket_netlink, EPERM, false},
+    {"socketpair", try_socketpair, EPERM, false},
+    {"connect on an open socket", try_connect, EPERM, false},
+    {"disconnect an open socket", try_disconnect, EPERM, false},
+    {"bind", try_bind, EPERM, false},
+    {"listen", try_listen, EPERM, false},
+    {"send to an address", try_addressed_send, EPERM, false},
+    {"fast open", try_fast_open, EPERM, false},
+    {"sendmsg", try_sendmsg, EPERM, true},
+    {"sendmsg with fast open", try_fast_open_message, EPERM, false},
+    {"accept", try_accept, EPERM, true},
+    {"recvmsg (descriptors)", try_recvmsg, EPERM, false},
+    {"execve", try_exec, EPERM, false},
+    {"execveat", try_execveat, EPERM, false},
+    {"fork", try_fork, EPERM, false},
+    {"clone of a process", try_clone, EPERM, false},
+    {"ptrace", try_ptrace, EPERM, false},
+    {"memory of another process", try_foreign_memory, EPERM, false},
+    {"pidfd_open", try_pidfd, EPERM, false},
+    {"pidfd_getfd", try_pidfd_getfd, EPERM, false},
+    {"io_uring", try_io_uring, EPERM, false},
+    {"bpf", try_bpf, EPERM, false},
+    {"userfaultfd", try_userfaultfd, EPERM, false},
+    {"key ring", try_keyring, EPERM, false},
+    {"new executable memory", try_new_executable_memory, EPERM, false},
+    {"making memory executable", try_making_memory_executable, EPERM, false},
+    {"namespace", try_namespace, EPERM, false},
+    {"typing into the terminal", try_typing, EPERM, false},
+    {"signal to the parent", try_signal, EPERM, false},
+    {"becoming readable again", try_becoming_readable, EPERM, false},
+    {"personality", try_personality, EPERM, false},
+    {"clone3, so that threads use clone", try_clone3, ENOSYS, false},
+    {"a call newer than the filter", try_unknown_call, ENOSYS, false},
 };
 
 /* ---- what must go on working ---- */
@@ -383,6 +402,18 @@ static bool time_and_random_work(const struct before *b)
     return fd >= 0 && read(fd, &byte, 1) == 1 && sysconf(_SC_NPROCESSORS_ONLN) > 0;
 }
 
+/* A connection that came before, taken and answered. */
+static bool serving_works(const struct before *b)
+{
+    char got[2] = {0};
+    char text[] = "hi";
+    struct iovec part = {text, 2};
+    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    const int fd = accept4(b->listener, NULL, NULL, SOCK_CLOEXEC);
+    return fd >= 0 && sendmsg(fd, &message, MSG_NOSIGNAL) == 2 && shutdown(fd, SHUT_WR) == 0 &&
+           read(b->client, got, 2) == 2 && !memcmp(got, "hi", 2);
+}
+
 static const struct {
     const char *name;
     bool (*works)(const struct before *before);
@@ -430,13 +461,15 @@ struct pretended {
     const char *name;
     uint32_t abi_max;
     bool without_landlock;
+    bool serves;
 };
 
 static const struct pretended kernels[] = {
-    {"this kernel", 0, false},
-    {"Landlock ABI 2 (Linux 5.19 to 6.1)", 2, false},
-    {"Landlock ABI 1", 1, false},
-    {"no Landlock", 0, true},
+    {"this kernel", 0, false, false},
+    {"this kernel, serving", 0, false, true},
+    {"Landlock ABI 2 (Linux 5.19 to 6.1)", 2, false, false},
+    {"Landlock ABI 1", 1, false, false},
+    {"no Landlock", 0, true, false},
 };
 
 static void make_file(const char *path, const char *content)
@@ -460,6 +493,15 @@ static void prepare(struct before *b)
     b->tcp = socket(AF_INET, SOCK_STREAM, 0);
     b->udp = socket(AF_INET, SOCK_DGRAM, 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, b->unix_pair), 0);
+    struct sockaddr_in address = loopback();
+    socklen_t size = sizeof(address);
+    address.sin_port = 0;
+    b->listener = socket(AF_INET, SOCK_STREAM, 0);
+    b->client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(b->listener, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(b->listener, 1), 0);
+    assert_int_equal(getsockname(b->listener, (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(connect(b->client, (struct sockaddr *)&address, size), 0);
     assert_ok(channel_pair(&b->channel[0], &b->channel[1], err));
     b->parent = getpid();
 }
@@ -475,6 +517,7 @@ static bool lock(const struct before *b, const struct pretended *kernel)
         .read_path_count = 2,
         .landlock_abi_max = kernel->abi_max,
         .without_landlock = kernel->without_landlock,
+        .accepts_connections = kernel->serves,
     };
     struct error err = {0};
     if (core_lock_enter(&config, NULL, &err) == OK)
@@ -490,6 +533,8 @@ static int check_lock(const struct before *b, const struct pretended *kernel)
     if (!lock(b, kernel))
         return 100;
     for (size_t i = 0; i < ARRAY_LEN(denials); i++) {
+        if (kernel->serves && denials[i].is_serving)
+            continue;
         errno = 0;
         const long result = denials[i].attempt(b);
         if (result >= 0 || errno != denials[i].error) {
@@ -502,6 +547,10 @@ static int check_lock(const struct before *b, const struct pretended *kernel)
             fprintf(stderr, "%s: does not work (errno %d)\n", needs[i].name, errno);
             failures++;
         }
+    }
+    if (kernel->serves && !serving_works(b)) {
+        fprintf(stderr, "serving: does not work (errno %d)\n", errno);
+        failures++;
     }
     const char *hole = kernel->without_landlock ? NULL : file_hole(b);
     if (hole)

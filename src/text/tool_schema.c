@@ -1,4 +1,4 @@
-#include "chat/tool_schema.h"
+#include "text/tool_schema.h"
 
 #include "text/json.h"
 

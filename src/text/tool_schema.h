@@ -4,7 +4,7 @@
  * Formats that write arguments between tags write texts as they stand and everything else as JSON.
  * Readers and masks must agree on which is which: both ask here.
  *
- * Threads: any; pure functions. Used by: tool_reader_tags.c, engine/tool_mask.c.
+ * Threads: any; pure functions. Used by: chat/tool_reader_tags.c, infer/grammar_members.c.
  */
 #pragma once
 

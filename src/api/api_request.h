@@ -1,0 +1,66 @@
+/*
+ * api_request - what a client asks for, the same whatever protocol it came in.
+ *
+ * Made by one of the readers (openai_read.h, anthropic_read.h, ollama_read.h) from the JSON of a
+ * request body; everything in it has met its limit. Texts are valid UTF-8.
+ *
+ * Threads: one at a time. Used by: server/.
+ */
+#pragma once
+
+#include "api/stop_texts.h"
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "chat/chat_request.h"
+#include "engine/session.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    API_MESSAGES_MAX = 10000,
+    API_TOOLS_MAX = 1024,
+    API_TOKENS_MAX = 1 << 24, /* of one answer */
+    API_MODEL_NAME_MAX = 256,
+};
+
+enum api_tool_choice { API_TOOLS_AUTO, API_TOOLS_REQUIRED, API_TOOLS_NONE };
+
+struct api_request {
+    struct chat_request chat; /* unless is_raw */
+    struct strbuf raw;        /* the text to go on with */
+    struct strbuf model;      /* as the client named it; empty: the default */
+    json_t *tool_names;       /* Responses: what functions stand for, {joined name: {"name",
+                                  "namespace", "custom"}}; NULL: for themselves; owned */
+    json_t *schema;           /* the answer is one value of it; NULL: free; owned */
+    struct sampler_options sampler;
+    struct stop_texts stops;
+    enum api_tool_choice tool_choice;
+    uint32_t token_count_max; /* 0: as many as there is room for */
+    bool is_raw;
+    bool has_seed;      /* else the server draws one */
+    bool one_call_only; /* parallel_tool_calls: false */
+    bool streams;
+    bool wants_usage; /* OpenAI: a last chunk with the counts */
+    bool ignores_end; /* as llama.cpp's ignore_eos: benchmarks go on to the length */
+    bool only_loads;  /* Ollama: an empty prompt loads the model */
+};
+
+void api_request_done(struct api_request *request);
+
+/* Leaves only the named tool and requires a call of it. E_INVALID: no such tool. */
+MUST_USE enum status api_request_require_tool(struct api_request *request, struct str name,
+                                              struct error *err);
+
+/* Adds one stop text. E_LIMIT, E_INVALID. */
+MUST_USE enum status api_request_add_stop(struct api_request *request, const json_t *text,
+                                          struct error *err);
+
+/* The field "seed" of `object`; negative or absent: none. */
+MUST_USE enum status api_request_read_seed(struct api_request *request, const json_t *object,
+                                           struct error *err);
+
+/* `stop`: NULL, a text, or an array of texts. */
+MUST_USE enum status api_request_add_stops(struct api_request *request, const json_t *stop,
+                                           struct error *err);

@@ -1,0 +1,244 @@
+#include "api/listings.h"
+
+#include "api/field.h"
+#include "chat/chat_template.h"
+#include "engine/engine.h"
+#include "engine/scheduler.h"
+#include "gguf/gguf.h"
+#include "text/json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+/* Clients of Ollama compare this with the version that brought what they need. */
+static const char OLLAMA_VERSION[] = "0.32.0";
+
+enum { TIME_BYTES = 32, KEY_BYTES_MAX = 128 };
+
+static void write_time(int64_t time_us, char out[TIME_BYTES])
+{
+    const time_t seconds = (time_t)(time_us / 1000000);
+    struct tm utc;
+    gmtime_r(&seconds, &utc);
+    strftime(out, TIME_BYTES, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+static json_t *name_of(const struct api_model *model)
+{
+    return reply_text(model->name);
+}
+
+/* ---------------------------------------------------------------- /v1/models */
+
+static json_t *anthropic_models(const struct api_model *model)
+{
+    char created[TIME_BYTES];
+    write_time(model->modified_us, created);
+    return json_pack("{s:[{s:s, s:o, s:o, s:s}], s:b, s:o, s:o}", "data", "type", "model", "id",
+                     name_of(model), "display_name", name_of(model), "created_at", created,
+                     "has_more", 0, "first_id", name_of(model), "last_id", name_of(model));
+}
+
+json_t *listings_v1_models(const struct api_context *context, const json_t *body,
+                           struct api_failure *out_failure)
+{
+    (void)body;
+    (void)out_failure;
+    const struct api_model *model = context->model;
+    const json_int_t tokens = (json_int_t)engine_get_info(model->engine)->context_tokens;
+    if (context->is_anthropic)
+        return anthropic_models(model);
+    return json_pack("{s:s, s:[{s:o, s:s, s:I, s:s, s:I, s:I}]}", "object", "list", "data", "id",
+                     name_of(model), "object", "model", "created",
+                     (json_int_t)(model->modified_us / 1000000), "owned_by", "holt",
+                     "context_length", tokens, "max_model_len", tokens);
+}
+
+/* ---------------------------------------------------------------- Ollama */
+
+static json_t *details(const struct api_model *model)
+{
+    const struct engine_info *info = engine_get_info(model->engine);
+    char size[32];
+    const double millions = (double)info->parameter_count / 1e6;
+    if (millions < 1000)
+        snprintf(size, sizeof(size), "%.1fM", millions);
+    else
+        snprintf(size, sizeof(size), "%.1fB", millions / 1000);
+    return json_pack("{s:s, s:s, s:o, s:[o], s:s, s:s, s:I}", "parent_model", "", "format", "gguf",
+                     "family", reply_text(info->architecture), "families",
+                     reply_text(info->architecture), "parameter_size", size, "quantization_level",
+                     "", "context_length", (json_int_t)info->context_tokens);
+}
+
+static json_t *capabilities(const struct api_model *model)
+{
+    json_t *list = json_pack("[s]", "completion");
+    const struct chat_template_caps *caps = engine_template_caps(model->engine);
+    if (caps && caps->tools)
+        json_array_append_new(list, json_string("tools"));
+    if (caps && caps->reasoning)
+        json_array_append_new(list, json_string("thinking"));
+    return list;
+}
+
+static json_t *model_row(const struct api_model *model)
+{
+    char modified[TIME_BYTES];
+    write_time(model->modified_us, modified);
+    return json_pack("{s:o, s:o, s:s, s:I, s:s, s:o, s:o}", "name", name_of(model), "model",
+                     name_of(model), "modified_at", modified, "size", (json_int_t)model->size_bytes,
+                     "digest", model->digest, "details", details(model), "capabilities",
+                     capabilities(model));
+}
+
+json_t *listings_tags(const struct api_context *context, const json_t *body,
+                      struct api_failure *out_failure)
+{
+    (void)body;
+    (void)out_failure;
+    return json_pack("{s:[o]}", "models", model_row(context->model));
+}
+
+json_t *listings_running(const struct api_context *context, const json_t *body,
+                         struct api_failure *out_failure)
+{
+    (void)body;
+    (void)out_failure;
+    const struct engine_info *info = engine_get_info(context->model->engine);
+    json_t *row = model_row(context->model);
+    json_object_set_new(row, "context_length", json_integer((json_int_t)info->context_tokens));
+    json_object_set_new(row, "size_vram", json_integer(0));
+    json_object_set_new(row, "expires_at", json_string("9999-12-31T23:59:59Z"));
+    return json_pack("{s:[o]}", "models", row);
+}
+
+/* The file's single values; arrays are emptied, as clients expect. The context is the one in
+ * force. */
+static json_t *model_info(const struct api_model *model)
+{
+    const struct gguf *file = engine_gguf(model->engine);
+    const struct engine_info *info = engine_get_info(model->engine);
+    json_t *object = json_object();
+    for (size_t i = 0; i < gguf_entry_count(file); i++) {
+        const struct str name = gguf_entry(file, i).key;
+        char key[KEY_BYTES_MAX];
+        snprintf(key, sizeof(key), "%.*s", STR_ARG(name));
+        struct str text = {0};
+        int64_t whole = 0;
+        double real = 0;
+        bool flag = false;
+        if (!str_equal_c(name, key) || str_starts_with(name, STR("tokenizer.chat_template")))
+            continue;
+        if (gguf_get_str(file, key, &text, NULL) == OK)
+            json_object_set_new(object, key, reply_text(text));
+        else if (gguf_get_bool(file, key, &flag, NULL) == OK)
+            json_object_set_new(object, key, json_boolean(flag));
+        else if (gguf_get_i64(file, key, &whole, NULL) == OK)
+            json_object_set_new(object, key, json_integer(whole));
+        else if (gguf_get_f64(file, key, &real, NULL) == OK)
+            json_object_set_new(object, key, json_real(real));
+        else
+            json_object_set_new(object, key, json_array());
+    }
+    CLEANUP(strbuf_done) struct strbuf context = {0};
+    strbuf_add_str(&context, info->architecture);
+    strbuf_add_c(&context, ".context_length");
+    json_object_set_new(object, strbuf_c(&context), json_integer((json_int_t)info->context_tokens));
+    json_object_set_new(object, "general.parameter_count",
+                        json_integer((json_int_t)info->parameter_count));
+    return object;
+}
+
+json_t *listings_show(const struct api_context *context, const json_t *body,
+                      struct api_failure *out_failure)
+{
+    const struct api_model *model = context->model;
+    struct str name = {0};
+    if (!json_member_str(body, "model", &name))
+        json_member_str(body, "name", &name);
+    if (name.len == 0 || !route_names_model(model, name)) {
+        char text[128];
+        snprintf(text, sizeof(text), "model '%.*s' not found", STR_ARG(field_shown(name)));
+        *out_failure = api_failure_make(404, text);
+        return NULL;
+    }
+    char modified[TIME_BYTES];
+    struct str source = {0};
+    write_time(model->modified_us, modified);
+    (void)!gguf_get_str_or(engine_gguf(model->engine), "tokenizer.chat_template", (struct str){0},
+                           &source, NULL);
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "license", "", "modelfile", "",
+                     "parameters", "", "template", reply_text(source), "details", details(model),
+                     "model_info", model_info(model), "capabilities", capabilities(model),
+                     "modified_at", modified);
+}
+
+json_t *listings_version(const struct api_context *context, const json_t *body,
+                         struct api_failure *out_failure)
+{
+    (void)context;
+    (void)body;
+    (void)out_failure;
+    return json_pack("{s:s, s:s}", "version", OLLAMA_VERSION, "holt", HOLT_VERSION);
+}
+
+/* Clients of Ollama look for these words. */
+void listings_greeting(const struct api_context *context, struct strbuf *out)
+{
+    (void)context;
+    strbuf_add_c(out, "Ollama is running (holt " HOLT_VERSION ")\n");
+}
+
+/* ---------------------------------------------------------------- llama.cpp */
+
+json_t *listings_health(const struct api_context *context, const json_t *body,
+                        struct api_failure *out_failure)
+{
+    (void)context;
+    (void)body;
+    (void)out_failure;
+    return json_pack("{s:s}", "status", "ok");
+}
+
+json_t *listings_props(const struct api_context *context, const json_t *body,
+                       struct api_failure *out_failure)
+{
+    (void)body;
+    (void)out_failure;
+    const struct api_model *model = context->model;
+    const struct engine_info *info = engine_get_info(model->engine);
+    struct str source = {0};
+    (void)!gguf_get_str_or(engine_gguf(model->engine), "tokenizer.chat_template", (struct str){0},
+                           &source, NULL);
+    return json_pack("{s:{s:I}, s:I, s:o, s:o, s:s}", "default_generation_settings", "n_ctx",
+                     (json_int_t)info->context_tokens, "total_slots",
+                     (json_int_t)SCHEDULER_ACTIVE_DEFAULT, "model_alias", name_of(model),
+                     "chat_template", reply_text(source), "build_info", "holt " HOLT_VERSION);
+}
+
+void listings_metrics(const struct api_context *context, struct strbuf *out)
+{
+    const struct scheduler_facts *f = context->facts;
+    const struct {
+        const char *name, *type, *help;
+        double value;
+    } rows[] = {
+        {"prompt_tokens_total", "counter", "Prompt tokens computed.", (double)f->prompt_tokens},
+        {"cached_tokens_total", "counter", "Prompt tokens that were there already.",
+         (double)f->cached_tokens},
+        {"generated_tokens_total", "counter", "Tokens generated.", (double)f->generated_tokens},
+        {"steps_total", "counter", "Batches computed.", (double)f->step_count},
+        {"step_seconds_total", "counter", "Seconds spent in the model.", f->step_seconds},
+        {"preempted_total", "counter", "Times an answer gave its pages back.",
+         (double)f->preempted_count},
+        {"requests_active", "gauge", "Answers being made.", f->active_count},
+        {"requests_waiting", "gauge", "Requests that wait.", f->waiting_count},
+        {"sessions_idle", "gauge", "Conversations remembered.", f->idle_session_count},
+        {"uptime_seconds", "gauge", "Seconds since the start.", context->uptime_seconds},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        strbuf_addf(out, "# HELP holt_%s %s\n# TYPE holt_%s %s\nholt_%s %.17g\n", rows[i].name,
+                    rows[i].help, rows[i].name, rows[i].type, rows[i].name, rows[i].value);
+}

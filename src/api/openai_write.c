@@ -1,0 +1,229 @@
+/*
+ * openai_write - answers in the form of OpenAI's /v1/chat/completions and /v1/completions.
+ *
+ * Streams: a chunk with the role, deltas, a chunk with finish_reason, one with the counts if asked
+ * for, "[DONE]". Thinking is `reasoning_content`, as the clients of open models read it. A call's
+ * first delta has id and name, the others only pieces of its arguments.
+ */
+#include "api/reply.h"
+
+#include "text/json.h"
+
+static const char *finish_reason(enum reply_end why)
+{
+    switch (why) {
+    case REPLY_END_STOP:
+    case REPLY_END_STOP_TEXT: return "stop";
+    case REPLY_END_LENGTH:
+    case REPLY_END_CONTEXT: return "length";
+    case REPLY_END_CALLS: return "tool_calls";
+    }
+    return "stop";
+}
+
+static json_t *usage(const struct reply *reply)
+{
+    const struct session_result *r = &reply->result;
+    return json_pack("{s:I, s:I, s:I, s:{s:I}}", "prompt_tokens", (json_int_t)r->prompt_tokens,
+                     "completion_tokens", (json_int_t)r->generated_tokens, "total_tokens",
+                     (json_int_t)r->prompt_tokens + (json_int_t)r->generated_tokens,
+                     "prompt_tokens_details", "cached_tokens", (json_int_t)r->cached_tokens);
+}
+
+/* Everything but the choices. */
+static json_t *envelope(const struct reply *reply, const char *prefix, const char *object)
+{
+    char id[64];
+    snprintf(id, sizeof(id), "%s%s", prefix, reply->id);
+    return json_pack("{s:s, s:s, s:I, s:o}", "id", id, "object", object, "created",
+                     (json_int_t)(reply->created_us / 1000000), "model",
+                     reply_text(strbuf_view(&reply->model)));
+}
+
+/* ---------------------------------------------------------------- chat */
+
+static void chunk(struct reply *reply, json_t *delta, const char *finish)
+{
+    json_t *object = envelope(reply, "chatcmpl-", "chat.completion.chunk");
+    json_object_set_new(
+        object, "choices",
+        json_pack("[{s:i, s:o, s:s?}]", "index", 0, "delta", delta, "finish_reason", finish));
+    reply_add_sse(reply, NULL, object);
+}
+
+static void chat_begin(struct reply *reply)
+{
+    chunk(reply, json_pack("{s:s, s:s}", "role", "assistant", "content", ""), NULL);
+}
+
+static void chat_text(struct reply *reply, struct str text)
+{
+    chunk(reply, json_pack("{s:o}", "content", reply_text(text)), NULL);
+}
+
+static void chat_reasoning(struct reply *reply, struct str text)
+{
+    chunk(reply, json_pack("{s:o}", "reasoning_content", reply_text(text)), NULL);
+}
+
+static void chat_call_begin(struct reply *reply, struct str id, struct str name)
+{
+    json_t *call =
+        json_pack("{s:I, s:o, s:s, s:{s:o, s:s}}", "index",
+                  (json_int_t)json_array_size(reply->calls) - 1, "id", reply_text(id), "type",
+                  "function", "function", "name", reply_text(name), "arguments", "");
+    chunk(reply, json_pack("{s:[o]}", "tool_calls", call), NULL);
+}
+
+static void chat_call_arguments(struct reply *reply, struct str piece)
+{
+    json_t *call =
+        json_pack("{s:I, s:{s:o}}", "index", (json_int_t)json_array_size(reply->calls) - 1,
+                  "function", "arguments", reply_text(piece));
+    chunk(reply, json_pack("{s:[o]}", "tool_calls", call), NULL);
+}
+
+static void no_call_end(struct reply *reply, const json_t *call)
+{
+    (void)reply;
+    (void)call;
+}
+
+static void add_done(struct reply *reply, json_t *last)
+{
+    if (reply->wants_usage) {
+        json_object_set_new(last, "choices", json_array());
+        json_object_set_new(last, "usage", usage(reply));
+        reply_add_sse(reply, NULL, last);
+    } else {
+        json_decref(last);
+    }
+    strbuf_add_c(&reply->out, "data: [DONE]\n\n");
+}
+
+static void chat_end(struct reply *reply, enum reply_end why)
+{
+    chunk(reply, json_object(), finish_reason(why));
+    add_done(reply, envelope(reply, "chatcmpl-", "chat.completion.chunk"));
+}
+
+/* Server-sent events ignore lines that begin with a colon. */
+static void ping(struct reply *reply)
+{
+    strbuf_add_c(&reply->out, ": reading the prompt\n\n");
+}
+
+static void fail(struct reply *reply, const struct api_failure *failure)
+{
+    reply_add_sse(reply, NULL, api_failure_json(failure, API_OPENAI));
+    strbuf_add_c(&reply->out, "data: [DONE]\n\n");
+}
+
+static json_t *whole_calls(const struct reply *reply)
+{
+    json_t *calls = json_array();
+    size_t index = 0;
+    json_t *call = NULL;
+    json_array_foreach(reply->calls, index, call) json_array_append_new(
+        calls, json_pack("{s:O, s:s, s:{s:O, s:O}}", "id", json_object_get(call, "id"), "type",
+                         "function", "function", "name", json_object_get(call, "name"), "arguments",
+                         json_object_get(call, "arguments")));
+    return calls;
+}
+
+static json_t *chat_whole(struct reply *reply, enum reply_end why)
+{
+    const bool has_calls = json_array_size(reply->calls) > 0;
+    json_t *message = json_pack("{s:s}", "role", "assistant");
+    json_object_set_new(message, "content",
+                        has_calls && reply->text.len == 0 ? json_null()
+                                                          : reply_text(strbuf_view(&reply->text)));
+    if (reply->reasoning.len > 0)
+        json_object_set_new(message, "reasoning_content",
+                            reply_text(strbuf_view(&reply->reasoning)));
+    if (has_calls)
+        json_object_set_new(message, "tool_calls", whole_calls(reply));
+    json_t *object = envelope(reply, "chatcmpl-", "chat.completion");
+    json_object_set_new(object, "choices",
+                        json_pack("[{s:i, s:o, s:n, s:s}]", "index", 0, "message", message,
+                                  "logprobs", "finish_reason", finish_reason(why)));
+    json_object_set_new(object, "usage", usage(reply));
+    return object;
+}
+
+const struct reply_format reply_openai_chat = {
+    .protocol = API_OPENAI,
+    .stream_type = "text/event-stream",
+    .begin = chat_begin,
+    .text = chat_text,
+    .reasoning = chat_reasoning,
+    .call_begin = chat_call_begin,
+    .call_arguments = chat_call_arguments,
+    .call_end = no_call_end,
+    .end = chat_end,
+    .ping = ping,
+    .fail = fail,
+    .whole = chat_whole,
+};
+
+/* ---------------------------------------------------------------- completions: text alone */
+
+static json_t *choice(struct str text, const char *finish)
+{
+    return json_pack("[{s:i, s:o, s:n, s:s?}]", "index", 0, "text", reply_text(text), "logprobs",
+                     "finish_reason", finish);
+}
+
+static void completion_chunk(struct reply *reply, struct str text, const char *finish)
+{
+    json_t *object = envelope(reply, "cmpl-", "text_completion");
+    json_object_set_new(object, "choices", choice(text, finish));
+    reply_add_sse(reply, NULL, object);
+}
+
+static void completion_text(struct reply *reply, struct str text)
+{
+    completion_chunk(reply, text, NULL);
+}
+
+static void completion_end(struct reply *reply, enum reply_end why)
+{
+    completion_chunk(reply, (struct str){0}, finish_reason(why));
+    add_done(reply, envelope(reply, "cmpl-", "text_completion"));
+}
+
+static json_t *completion_whole(struct reply *reply, enum reply_end why)
+{
+    json_t *object = envelope(reply, "cmpl-", "text_completion");
+    json_object_set_new(object, "choices", choice(strbuf_view(&reply->text), finish_reason(why)));
+    json_object_set_new(object, "usage", usage(reply));
+    return object;
+}
+
+/* Markers are text here: who asks for the raw text gets all of it. */
+static void no_call_begin(struct reply *reply, struct str id, struct str name)
+{
+    (void)reply;
+    (void)id;
+    (void)name;
+}
+
+static void no_call_arguments(struct reply *reply, struct str piece)
+{
+    (void)reply;
+    (void)piece;
+}
+
+const struct reply_format reply_openai_completion = {
+    .protocol = API_OPENAI,
+    .stream_type = "text/event-stream",
+    .text = completion_text,
+    .reasoning = completion_text,
+    .call_begin = no_call_begin,
+    .call_arguments = no_call_arguments,
+    .call_end = no_call_end,
+    .end = completion_end,
+    .ping = ping,
+    .fail = fail,
+    .whole = completion_whole,
+};

@@ -1,0 +1,114 @@
+/*
+ * reply - the answer to one request: events of the model in, bytes of the client's protocol out.
+ *
+ * A stream hands out bytes as the events come; a whole answer is collected and written at the end.
+ * Stop texts end the answer where they appear. Tool calls get ids when the model's format has none.
+ * Nothing here reads or writes a socket: who drives it takes `out`.
+ *
+ *   reply_begin()    once, before the first event: the prompt's counts are known
+ *   reply_event()    for each event; false: the answer has ended, tell the model to stop
+ *   reply_ping()     a stream has been silent for long
+ *   reply_end()      once, or reply_fail() when it cannot be finished
+ *
+ * Threads: one at a time. Depends on: chat/, engine/session.h. Used by: server/.
+ */
+#pragma once
+
+#include "api/api_failure.h"
+#include "api/stop_texts.h"
+#include "base/strbuf.h"
+#include "chat/chat_event.h"
+#include "engine/session.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { REPLY_ID_BYTES = 33 };
+
+/* Why an answer ended, in no protocol's words. */
+enum reply_end {
+    REPLY_END_STOP,
+    REPLY_END_STOP_TEXT,
+    REPLY_END_LENGTH,
+    REPLY_END_CONTEXT, /* the context is full */
+    REPLY_END_CALLS,
+};
+
+struct reply;
+
+/* What a protocol adds: one row each. Functions append to reply->out. */
+struct reply_format {
+    enum api_protocol protocol;
+    const char *stream_type; /* content type of a stream */
+    /* A stream begins; NULL: nothing goes first. */
+    void (*begin)(struct reply *reply);
+    void (*text)(struct reply *reply, struct str text);
+    void (*reasoning)(struct reply *reply, struct str text);
+    /* A call begins (it is the last of reply->calls), a piece of its arguments, its end. */
+    void (*call_begin)(struct reply *reply, struct str id, struct str name);
+    void (*call_arguments)(struct reply *reply, struct str piece);
+    void (*call_end)(struct reply *reply, const json_t *call);
+    void (*end)(struct reply *reply, enum reply_end why);
+    void (*ping)(struct reply *reply);
+    void (*fail)(struct reply *reply, const struct api_failure *failure);
+    /* The whole answer; a new reference. */
+    json_t *(*whole)(struct reply *reply, enum reply_end why);
+};
+
+struct reply {
+    const struct reply_format *format;
+    bool streams;
+    bool wants_usage;
+    char id[REPLY_ID_BYTES]; /* letters and digits; protocols put their prefix before it */
+    struct strbuf model;     /* as the client named it */
+    int64_t created_us;      /* since 1970 */
+    struct session_result result;
+    double load_seconds; /* until the answer began */
+    struct stop_texts stops;
+    struct strbuf text; /* all of it, without what a stop text cut */
+    struct strbuf reasoning;
+    json_t *calls;     /* [{"id", "name", "arguments" (text)}] */
+    size_t call_count; /* begun, the open one included */
+    bool call_is_open;
+    bool has_begun;
+    bool is_stopped;
+    struct strbuf out;  /* for the client, not taken yet */
+    size_t block_count; /* Anthropic: blocks begun; the state of its stream */
+    int block_kind;
+    json_t *items;    /* Responses: finished items */
+    size_t item_from; /* where the open item's text begins in text or reasoning */
+    uint64_t event_count;
+    json_t *tool_names; /* api_request.tool_names; owned */
+};
+
+/* Takes `stops` over. `random`: 16 bytes for the id; `now_us`: microseconds since 1970. */
+void reply_init(struct reply *reply, const struct reply_format *format, struct str model,
+                struct stop_texts *stops, const uint8_t random[16], int64_t now_us);
+void reply_done(struct reply *reply);
+
+void reply_begin(struct reply *reply, const struct session_result *prompt);
+bool reply_event(struct reply *reply, const struct chat_event *event);
+void reply_ping(struct reply *reply);
+void reply_end(struct reply *reply, const struct session_result *result);
+void reply_fail(struct reply *reply, const struct api_failure *failure);
+
+/* For formats: appends `value` on one line, and takes it over. */
+void reply_add_json(struct reply *reply, json_t *value);
+/* "event: NAME\ndata: JSON\n\n"; without `event` only the data line. Takes `value` over. */
+void reply_add_sse(struct reply *reply, const char *event, json_t *value);
+
+/* A text as a JSON string; a new reference. */
+static inline json_t *reply_text(struct str text)
+{
+    return json_stringn(text.ptr ? text.ptr : "", text.len);
+}
+
+/* The rows. */
+extern const struct reply_format reply_openai_chat;
+extern const struct reply_format reply_openai_completion;
+extern const struct reply_format reply_responses;
+extern const struct reply_format reply_anthropic;
+extern const struct reply_format reply_ollama_chat;
+extern const struct reply_format reply_ollama_generate;

@@ -1,0 +1,209 @@
+/* holt serve - the model for other programs, over HTTP. */
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "cli/agent_setup.h"
+#include "cli/command_list.h"
+#include "cli/front.h"
+#include "cli/model_command.h"
+#include "cli/progress.h"
+#include "cli/serve_role.h"
+#include "engine/scheduler.h"
+#include "os/listener.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { PORT_DEFAULT = 11434, CONTEXT_MAX = 1 << 24, THREADS_MAX = 256, KEY_BYTES_MIN = 16 };
+
+struct serve_args {
+    const char *model;
+    const char *host;
+    const char *key;
+    const char *cpu_mask;
+    int64_t port;
+    int64_t context_tokens;
+    int64_t thread_count;
+    int64_t active_max;
+};
+
+static const struct serve_args defaults = {.host = "127.0.0.1", .port = PORT_DEFAULT};
+
+static const struct option_spec options[] = {
+    OPTION_PATH(struct serve_args, model, 'm', "model", "MODEL", OPTION_VALUE_MODEL,
+                "a GGUF file, a name in the models folder, or builtin"),
+    OPTION_STRING(struct serve_args, host, 0, "host", "ADDRESS",
+                  "address to listen on (default 127.0.0.1: this machine only)"),
+    OPTION_INT(struct serve_args, port, 'p', "port", "N", 0, 65535,
+               "port to listen on (default 11434; 0: one that is free)"),
+    OPTION_STRING(struct serve_args, key, 0, "key", "TEXT",
+                  "requests must carry this key (needed beyond this machine)"),
+    OPTION_INT(struct serve_args, context_tokens, 'c', "context", "N", 256, CONTEXT_MAX,
+               "tokens of context (default: what fits)"),
+    OPTION_INT(struct serve_args, active_max, 0, "parallel", "N", 1, SCHEDULER_ACTIVE_MAX,
+               "answers made at the same time (default 8)"),
+    OPTION_INT(struct serve_args, thread_count, 0, "threads", "N", 1, THREADS_MAX,
+               "compute threads (default: all cores)"),
+    OPTION_STRING(struct serve_args, cpu_mask, 0, "cpu-mask", "LEVEL",
+                  "use kernels of baseline, avx2 or avx512 at most"),
+    OPTION_END,
+};
+
+struct work {
+    struct progress progress;
+    struct front_message ready;
+    struct strbuf model_name;
+};
+
+static void on_message(void *context, const struct front_message *message)
+{
+    struct work *work = context;
+    if (message->kind != FRONT_READY)
+        return;
+    work->ready = *message;
+    strbuf_add_str(&work->model_name, message->name);
+}
+
+static void on_tick(void *context)
+{
+    progress_tick(&((struct work *)context)->progress);
+}
+
+static void on_core_says(void *context, struct str text)
+{
+    progress_hide(&((struct work *)context)->progress);
+    fwrite(text.ptr, 1, text.len, stderr);
+}
+
+/* The last part of a path, without .gguf: what clients call the model. */
+static char *short_name(const char *path)
+{
+    if (!path)
+        return mem_copy_str("builtin");
+    const char *slash = strrchr(path, '/');
+    char *name = mem_copy_str(slash ? slash + 1 : path);
+    const size_t len = strlen(name);
+    if (len > 5 && strcmp(name + len - 5, ".gguf") == 0)
+        name[len - 5] = '\0';
+    return name;
+}
+
+static void print_ready(const struct work *work, const struct serve_role_config *role,
+                        uint16_t port)
+{
+    const bool is_v6 = strchr(role->address, ':') != NULL;
+    char base[128];
+    snprintf(base, sizeof(base), is_v6 ? "http://[%s]:%u" : "http://%s:%u", role->address, port);
+    printf("holt serves %s at %s\n", role->model_name, base);
+    printf("context %" PRIu64 " tokens; nothing leaves this machine, Ctrl-C ends\n\n",
+           work->ready.numbers[FRONT_READY_CONTEXT]);
+    printf("  OpenAI clients   OPENAI_BASE_URL=%s/v1 OPENAI_API_KEY=holt\n", base);
+    printf("  Claude Code      ANTHROPIC_BASE_URL=%s ANTHROPIC_AUTH_TOKEN=holt claude\n", base);
+    printf("  Ollama clients   OLLAMA_HOST=%s\n", base);
+    printf("  LangChain        ChatOllama(model=\"%s\", base_url=\"%s\")\n", role->model_name,
+           base);
+    printf("  curl             curl %s/v1/models\n", base);
+    fflush(stdout);
+}
+
+/* Shows the address and waits for Ctrl-C. */
+static int serve(struct work *work, const struct serve_role_config *role, uint16_t port)
+{
+    const struct front_config config = {.role = serve_role_run, .role_context = role};
+    const struct front_view view = {
+        .context = work,
+        .message = on_message,
+        .tick = on_tick,
+        .core_says = on_core_says,
+    };
+    struct front front = {0};
+    struct front_message finished = {0};
+    struct error err = {0};
+    enum status status = front_start(&front, &config, &err);
+    close(role->listen_fd); /* the core has its own */
+    if (status == OK)
+        status = front_wait_ready(&front, &view, &err);
+    progress_clear(&work->progress);
+    if (status == OK) {
+        print_ready(work, role, port);
+        status = front_ask(&front, (struct str){0}, STR("serve"), &view, &finished, &err);
+    }
+    const int code = status == OK || status == E_CANCELLED ? EXIT_OK : command_fail(&err);
+    front_stop(&front);
+    return code;
+}
+
+/* Beyond this machine nothing without a key. */
+static enum status check_reach(const struct serve_args *args, bool is_loopback, struct error *err)
+{
+    const size_t key_len = args->key ? strlen(args->key) : 0;
+    if (args->key && key_len < KEY_BYTES_MIN)
+        return error_set(err, E_INVALID, "the key has %zu characters; at least %d are needed",
+                         key_len, KEY_BYTES_MIN);
+    if (!is_loopback && !args->key)
+        return error_set(err, E_INVALID, "other machines can reach %s: give them a key with --key",
+                         args->host);
+    if (!is_loopback)
+        command_warn("other machines can reach %s; what they send and get is not encrypted",
+                     args->host);
+    return OK;
+}
+
+static int run(const struct command_call *call)
+{
+    const struct serve_args *args = call->options;
+    CLEANUP(mem_freep) char *model_path = NULL;
+    CLEANUP(mem_freep) char *name = NULL;
+    struct error err = {0};
+    uint16_t port = 0;
+    struct serve_role_config role = {
+        .address = args->host,
+        .key = args->key,
+        .thread_count = (uint32_t)args->thread_count,
+        .context_tokens = (uint32_t)args->context_tokens,
+        .active_max = (uint32_t)args->active_max,
+        .is_loopback = listener_is_loopback(args->host),
+    };
+    enum status status = check_reach(args, role.is_loopback, &err);
+    if (status == OK)
+        status = agent_setup_cpu(args->cpu_mask, &role.cpu_features_off, &err);
+    if (status == OK)
+        status = model_command_find(call->common, args->model, &model_path, &err);
+    if (status == OK)
+        status = listener_open(args->host, (uint16_t)args->port, &role.listen_fd, &port, &err);
+    if (status == E_INVALID)
+        return command_usage(call->command, "%s", err.text);
+    if (status != OK)
+        return command_fail(&err);
+    name = short_name(model_path);
+    role.model_path = model_path;
+    role.model_name = name;
+    struct work work = {0};
+    progress_init(&work.progress, STDERR_FILENO,
+                  style_for(STDERR_FILENO, NULL, call->common->no_color));
+    progress_set(&work.progress, "loading %.60s", name);
+    const int code = serve(&work, &role, port);
+    progress_clear(&work.progress);
+    strbuf_done(&work.model_name);
+    return code;
+}
+
+const struct command cmd_serve = {
+    .name = "serve",
+    .summary = "let other programs use a model, over HTTP",
+    .operands = "",
+    .description =
+        "Speaks the protocols of OpenAI (/v1/chat/completions), Anthropic (/v1/messages) and "
+        "Ollama (/api/chat), so that programs made for those run on the model. All connections "
+        "are worked on together, and a conversation that goes on pays only for its new "
+        "tokens.\n\n"
+        "A conversation that does not fit into the context is refused, never cut.",
+    .examples = "holt serve -m model.gguf\n"
+                "holt serve --port 8080 --context 16384\n"
+                "holt serve --host 0.0.0.0 --key \"$(cat key.txt)\"",
+    .group = COMMAND_GROUP_MODEL,
+    .options = options,
+    .defaults = &defaults,
+    .args_size = sizeof(struct serve_args),
+    .run = run,
+};

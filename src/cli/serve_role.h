@@ -1,0 +1,34 @@
+/*
+ * serve_role - the process that has the model and answers connections: `holt serve`.
+ *
+ * The listening socket was opened before; the process locks itself and can open no other. It ends
+ * when the front says so or is gone.
+ *
+ * Threads: one that listens to the front; the engine's and the server's. Used by: cmd_serve.c
+ * through front.h.
+ */
+#pragma once
+
+#include "base/attr.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct channel;
+
+struct serve_role_config {
+    const char *model_path; /* NULL: the built-in model */
+    const char *model_name; /* what clients call it */
+    const char *address;
+    const char *key; /* NULL: none */
+    int listen_fd;
+    uint32_t thread_count;
+    uint32_t context_tokens;
+    uint32_t active_max; /* 0: the default */
+    unsigned cpu_features_off;
+    bool is_loopback;
+};
+
+/* A front_role_fn (front.h); `config` is a struct serve_role_config. READY has the model's name and
+ * its context. */
+NO_RETURN void serve_role_run(const void *config, struct channel *front, struct channel *calls);

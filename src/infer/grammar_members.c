@@ -1,0 +1,187 @@
+#include "infer/grammar_members.h"
+
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "infer/grammar_members_value.h"
+#include "infer/grammar_schema_keywords.h"
+#include "text/json.h"
+#include "text/tool_schema.h"
+#include "text/utf8.h"
+
+enum { NAME_SHOWN_MAX = 64 };
+
+/* ---------------------------------------------------------------- what the schema says */
+
+/* One member of the arguments. */
+struct member {
+    struct str name;
+    const json_t *schema;
+    bool is_required;
+    uint32_t then; /* the rule behind its key_open and name */
+};
+
+static bool is_known(const char *keyword, const json_t *value)
+{
+    static const char *const known[] = {"type", "properties", "required", "additionalProperties",
+                                        "strict"};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (strcmp(keyword, known[i]) == 0)
+            return true;
+    }
+    const enum grammar_schema_keyword kind =
+        grammar_schema_keywords_find(str_from_c(keyword), value);
+    return kind == GRAMMAR_SCHEMA_ANNOTATION || kind == GRAMMAR_SCHEMA_ROOT_ONLY;
+}
+
+static enum status check_keywords(const json_t *schema, const struct grammar_limits *limits,
+                                  struct error *err)
+{
+    const char *keyword = NULL;
+    json_t *value = NULL;
+    json_object_foreach((json_t *)(uintptr_t)schema, keyword, value)
+    {
+        if (is_known(keyword, value))
+            continue;
+        if (!limits->warnings)
+            return error_set(err, E_UNSUPPORTED,
+                             "\"%.*s\" beside the properties cannot be enforced in this form",
+                             NAME_SHOWN_MAX, keyword);
+        strbuf_addf(limits->warnings, "\"%.*s\" beside the properties is not enforced\n",
+                    NAME_SHOWN_MAX, keyword);
+    }
+    return OK;
+}
+
+static bool is_required(const json_t *schema, const char *name)
+{
+    const json_t *required = json_object_get(schema, "required");
+    for (size_t i = 0; i < json_array_size(required); i++) {
+        const char *one = json_string_value(json_array_get(required, i));
+        if (one && strcmp(one, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Can the name stand in front of a value without being taken for something else? */
+static bool is_writable(struct str name, const struct grammar_members_form *form)
+{
+    const char *taken = form->style == GRAMMAR_MEMBERS_TAGS ? "<>\"" : "<>=:,()[]{}\"'";
+    bool is_fine = name.len > 0 && name.len <= GRAMMAR_MEMBERS_NAME_MAX && utf8_is_valid(name) &&
+                   str_equal(str_trim(name), name);
+    for (size_t i = 0; i < name.len; i++)
+        is_fine &= (unsigned char)name.ptr[i] >= ' ' && !strchr(taken, name.ptr[i]);
+    return is_fine;
+}
+
+/* Every required name must be a property. */
+static enum status check_required(const json_t *schema, struct error *err)
+{
+    const json_t *required = json_object_get(schema, "required");
+    for (size_t i = 0; i < json_array_size(required); i++) {
+        const char *name = json_string_value(json_array_get(required, i));
+        if (name && !json_object_get(json_object_get(schema, "properties"), name))
+            return error_set(err, E_UNSUPPORTED, "\"%.*s\" is required and not described",
+                             NAME_SHOWN_MAX, name);
+    }
+    return OK;
+}
+
+static enum status read_members(const json_t *schema, const struct grammar_members_form *form,
+                                const struct grammar_limits *limits, struct member *members,
+                                struct error *err)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+    size_t i = 0;
+    TRY(check_keywords(schema, limits, err));
+    TRY(check_required(schema, err));
+    json_object_foreach(json_object_get(schema, "properties"), name, value)
+    {
+        const struct str text = str_from_c(name);
+        if (!is_writable(text, form))
+            return error_set(err, E_UNSUPPORTED,
+                             "the property \"%.*s\" cannot be written in this form", NAME_SHOWN_MAX,
+                             name);
+        members[i++] = (struct member){text, value, is_required(schema, name), GRAMMAR_NONE};
+    }
+    return OK;
+}
+
+/* ---------------------------------------------------------------- rules */
+
+struct builder {
+    struct grammar *grammar;
+    const struct grammar_members_form *form;
+    struct member *members;
+    uint32_t count;
+    uint32_t end;
+};
+
+static uint32_t sequence(const struct builder *b, uint32_t first, uint32_t second)
+{
+    if (first == GRAMMAR_NONE || second == GRAMMAR_NONE)
+        return first == GRAMMAR_NONE ? second : first;
+    return grammar_add_sequence(b->grammar, (const uint32_t[]){first, second}, 2);
+}
+
+static uint32_t text(const struct builder *b, struct str literal)
+{
+    return literal.len ? b->form->text(b->form->context, b->grammar, literal) : GRAMMAR_NONE;
+}
+
+/* What may come where members from `index` on are left: one of them up to the first that must, or
+ * the end. */
+static uint32_t add_choice(const struct builder *b, uint32_t index, bool is_first)
+{
+    const struct grammar_members_form *form = b->form;
+    uint32_t last = index;
+    while (last < b->count && !b->members[last].is_required)
+        last++;
+    const bool may_end = last == b->count;
+    const uint32_t count = (may_end ? last : last + 1) - index;
+    if (count == 0)
+        return b->end;
+    CLEANUP(mem_freep) struct str *names = mem_alloc(count * sizeof(*names));
+    CLEANUP(mem_freep) uint32_t *then = mem_alloc(count * sizeof(*then));
+    for (uint32_t i = 0; i < count; i++) {
+        names[i] = b->members[index + i].name;
+        then[i] = b->members[index + i].then;
+    }
+    uint32_t rule = grammar_add_words(b->grammar, names, then, count);
+    rule = sequence(b, text(b, form->key_open), rule);
+    if (!is_first)
+        rule = sequence(b, text(b, form->separator), rule);
+    if (!may_end)
+        return rule;
+    return grammar_add_choice(b->grammar, (const uint32_t[]){rule, b->end}, 2);
+}
+
+enum status grammar_members_add(struct grammar *grammar, const json_t *schema,
+                                const struct grammar_members_form *form, uint32_t end,
+                                const struct grammar_limits *limits, uint32_t *out_rule,
+                                struct error *err)
+{
+    const struct grammar_limits none = {0};
+    limits = limits ? limits : &none;
+    const size_t count = json_object_size(json_object_get(schema, "properties"));
+    if (count > GRAMMAR_MEMBERS_MAX)
+        return error_set(err, E_LIMIT, "%zu properties (limit %d)", count, GRAMMAR_MEMBERS_MAX);
+    CLEANUP(mem_freep) struct member *members = mem_zalloc((count + 1) * sizeof(*members));
+    TRY(read_members(schema, form, limits, members, err));
+    const struct builder b = {grammar, form, members, (uint32_t)count, end};
+    struct grammar_members_value value = {
+        .grammar = grammar, .root = schema, .form = form, .limits = limits};
+    for (uint32_t i = (uint32_t)count; i-- > 0;) {
+        const bool is_text = tool_schema_is_text(members[i].schema);
+        const bool is_other = !is_text && form->key_close_other.len > 0;
+        uint32_t rule = GRAMMAR_NONE;
+        uint32_t behind = add_choice(&b, i + 1, false);
+        TRY(grammar_members_value_add(&value, members[i].schema, &rule, err));
+        behind = sequence(&b, text(&b, form->value_close), behind);
+        members[i].then = sequence(&b, text(&b, is_other ? form->key_close_other : form->key_close),
+                                   sequence(&b, rule, behind));
+    }
+    *out_rule = add_choice(&b, 0, true);
+    return OK;
+}

@@ -1,0 +1,372 @@
+#include "server/engine_loop.h"
+
+#include "base/mem.h"
+#include "chat/chat_spans.h"
+#include "engine/engine.h"
+#include "engine/tool_mask.h"
+#include "infer/token_mask.h"
+#include "os/clock.h"
+#include "os/hang_up.h"
+#include "os/lock.h"
+#include "os/random.h"
+#include "os/thread.h"
+#include "server/exchange.h"
+#include "tokenizer/token_list.h"
+
+enum { QUEUE_MAX = SCHEDULER_QUEUE_MAX, WATCH_MAX = SCHEDULER_QUEUE_MAX + SCHEDULER_ACTIVE_MAX };
+
+/* A client hears something at least so often while it waits. */
+static const double PING_SECONDS = 5.0;
+/* How often hung-up clients are looked for. */
+static const double WATCH_SECONDS = 0.05;
+
+struct engine_loop {
+    struct engine *engine;
+    struct scheduler *scheduler;
+    struct thread thread;
+    struct lock lock;
+    struct lock_signal signal;
+    struct exchange *queue; /* under the lock, as the three below */
+    unsigned queue_count;
+    bool is_stopping;
+    struct scheduler_facts facts;
+    struct exchange *working; /* list of those handed to the scheduler */
+    double watched_seconds;
+};
+
+/* ---------------------------------------------------------------- what the scheduler tells */
+
+static void note_written(struct exchange *exchange)
+{
+    exchange->written_seconds = clock_seconds();
+    exchange_wake(exchange);
+}
+
+static void on_began(void *context, const struct session_result *result)
+{
+    struct exchange *exchange = context;
+    lock_take(&exchange->lock);
+    exchange->reply.load_seconds = clock_seconds() - exchange->begun_seconds;
+    if (exchange->reply.streams)
+        exchange->http_status = 200;
+    reply_begin(&exchange->reply, result);
+    if (exchange->reply.streams)
+        note_written(exchange);
+    lock_give(&exchange->lock);
+}
+
+static bool on_event(void *context, const struct chat_event *event)
+{
+    struct exchange *exchange = context;
+    lock_take(&exchange->lock);
+    const size_t before = exchange->reply.out.len;
+    bool goes_on = !exchange->is_gone && reply_event(&exchange->reply, event);
+    if (exchange->reply.out.len > EXCHANGE_HELD_BYTES_MAX)
+        goes_on = false;
+    if (exchange->reply.out.len > before)
+        note_written(exchange);
+    lock_give(&exchange->lock);
+    return goes_on;
+}
+
+static bool on_progress(void *context, uint32_t done, uint32_t total)
+{
+    (void)done;
+    (void)total;
+    struct exchange *exchange = context;
+    lock_take(&exchange->lock);
+    if (exchange->reply.streams && clock_seconds() - exchange->written_seconds > PING_SECONDS) {
+        reply_ping(&exchange->reply);
+        note_written(exchange);
+    }
+    const bool goes_on = !exchange->is_gone;
+    lock_give(&exchange->lock);
+    return goes_on;
+}
+
+/* The last word of an exchange. Under the lock. */
+static void finish_failed(struct exchange *exchange, const struct api_failure *failure)
+{
+    if (exchange->http_status == 0)
+        exchange->http_status = failure->http_status;
+    reply_fail(&exchange->reply, failure);
+    exchange->is_finished = true;
+    exchange_wake(exchange);
+}
+
+static enum status make_prompt(struct engine *engine, struct api_request *request,
+                               struct chat_spans *out, struct error *err)
+{
+    if (!request->is_raw)
+        return engine_render(engine, &request->chat, out, err);
+    chat_spans_add(out, strbuf_view(&request->raw), SEGMENT_USER);
+    return OK;
+}
+
+/* A conversation that does not fit, with both numbers. */
+static struct api_failure context_failure(struct exchange *exchange, const struct error *err)
+{
+    struct engine *engine = exchange->engine;
+    CLEANUP(chat_spans_done) struct chat_spans prompt = {0};
+    CLEANUP(token_list_done) struct token_list tokens = {0};
+    if (make_prompt(engine, &exchange->request, &prompt, NULL) != OK ||
+        engine_encode(engine, &prompt, &tokens, NULL) != OK)
+        return api_failure_of(E_LIMIT, err);
+    return api_failure_of_context(tokens.count, engine_get_info(engine)->context_tokens);
+}
+
+static void on_finished(void *context, const struct session_result *result, enum status status,
+                        const struct error *err)
+{
+    struct exchange *exchange = context;
+    lock_take(&exchange->lock);
+    exchange->task = NULL;
+    if (status == OK) {
+        if (exchange->http_status == 0)
+            exchange->http_status = 200;
+        reply_end(&exchange->reply, result);
+        exchange->is_finished = true;
+        exchange_wake(exchange);
+    } else {
+        const bool is_too_long = status == E_LIMIT && result->prompt_tokens == 0;
+        const struct api_failure failure =
+            is_too_long ? context_failure(exchange, err) : api_failure_of(status, err);
+        finish_failed(exchange, &failure);
+    }
+    lock_give(&exchange->lock);
+}
+
+/* ---------------------------------------------------------------- beginning */
+
+static enum tool_choice choice_of(enum api_tool_choice choice)
+{
+    switch (choice) {
+    case API_TOOLS_AUTO: return TOOL_CHOICE_AUTO;
+    case API_TOOLS_REQUIRED: return TOOL_CHOICE_REQUIRED;
+    case API_TOOLS_NONE: return TOOL_CHOICE_NONE;
+    }
+    return TOOL_CHOICE_AUTO;
+}
+
+/* Calls are valid by construction, whatever the choice; an answer may be held to a schema. */
+static enum status make_mask(struct engine *engine, const struct api_request *request,
+                             struct token_mask **out, struct error *err)
+{
+    *out = NULL;
+    if (request->schema) {
+        const struct token_mask_vocab *vocab = NULL;
+        TRY(engine_mask_vocab(engine, &vocab, err));
+        return token_mask_new_schema(vocab, request->schema, NULL, out, err);
+    }
+    if (json_array_size(request->chat.tools) == 0)
+        return OK;
+    return tool_mask_new(engine, request->chat.tools, choice_of(request->tool_choice), out, err);
+}
+
+static enum status begin(struct engine_loop *loop, struct exchange *exchange, struct error *err)
+{
+    struct api_request *request = &exchange->request;
+    CLEANUP(chat_spans_done) struct chat_spans prompt = {0};
+    CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
+    request->chat.local_seconds = clock_local_seconds();
+    TRY(make_prompt(loop->engine, request, &prompt, err));
+    TRY(make_mask(loop->engine, request, &mask, err));
+    struct scheduler_request wanted = {
+        .prompt = &prompt,
+        .mask = mask,
+        .sampler = request->sampler,
+        .limits =
+            {
+                .token_count_max = request->token_count_max,
+                .starts_in_reasoning =
+                    !request->is_raw && engine_prompt_opens_reasoning(loop->engine, &prompt),
+                .ignores_end = request->ignores_end,
+                .is_plain = request->is_raw,
+                .tools = request->chat.tools,
+            },
+        .sink =
+            {
+                .began = on_began,
+                .event = on_event,
+                .progress = on_progress,
+                .finished = on_finished,
+                .context = exchange,
+            },
+    };
+    if (!request->has_seed)
+        random_bytes(&wanted.sampler.seed, sizeof(wanted.sampler.seed));
+    TRY(scheduler_add(loop->scheduler, &wanted, &exchange->task, err));
+    mask = NULL; /* the task's */
+    return OK;
+}
+
+/* Takes over the queue's reference. */
+static void refuse(struct exchange *exchange, enum status status, const struct error *err)
+{
+    const struct api_failure failure = api_failure_of(status, err);
+    lock_take(&exchange->lock);
+    finish_failed(exchange, &failure);
+    lock_give(&exchange->lock);
+    exchange_unref(exchange);
+}
+
+/* Takes over the queue's reference. */
+static void take_up(struct engine_loop *loop, struct exchange *exchange)
+{
+    struct error err = {0};
+    exchange->engine = loop->engine;
+    exchange->begun_seconds = exchange->written_seconds = clock_seconds();
+    const enum status status = begin(loop, exchange, &err);
+    if (status != OK) {
+        refuse(exchange, status, &err);
+        return;
+    }
+    exchange->next = loop->working;
+    loop->working = exchange;
+}
+
+/* ---------------------------------------------------------------- the loop */
+
+static bool is_finished(struct exchange *exchange)
+{
+    lock_take(&exchange->lock);
+    const bool finished = exchange->is_finished;
+    lock_give(&exchange->lock);
+    return finished;
+}
+
+static void drop_finished(struct engine_loop *loop)
+{
+    struct exchange **link = &loop->working;
+    while (*link) {
+        struct exchange *exchange = *link;
+        if (!is_finished(exchange)) {
+            link = &exchange->next;
+            continue;
+        }
+        *link = exchange->next;
+        exchange_unref(exchange);
+    }
+}
+
+/* Cancels the tasks of clients that are gone, and lets their connections end. */
+static void watch(struct engine_loop *loop)
+{
+    const double now = clock_seconds();
+    if (now - loop->watched_seconds < WATCH_SECONDS)
+        return;
+    loop->watched_seconds = now;
+    for (struct exchange *exchange = loop->working; exchange; exchange = exchange->next) {
+        lock_take(&exchange->lock);
+        if (!exchange->is_gone && exchange->fd >= 0 && hang_up_seen(exchange->fd))
+            exchange->is_gone = true;
+        if (exchange->is_gone && exchange->task) {
+            scheduler_cancel(exchange->task);
+            exchange_wake(exchange);
+        }
+        lock_give(&exchange->lock);
+    }
+}
+
+/* Waits for work if there is none; false when the loop is to end. */
+static bool next_exchanges(struct engine_loop *loop, bool is_idle, struct exchange **out)
+{
+    lock_take(&loop->lock);
+    scheduler_get_facts(loop->scheduler, &loop->facts);
+    while (is_idle && !loop->queue && !loop->is_stopping)
+        (void)lock_signal_wait(&loop->signal, &loop->lock, -1);
+    *out = loop->queue;
+    loop->queue = NULL;
+    loop->queue_count = 0;
+    const bool goes_on = !loop->is_stopping;
+    lock_give(&loop->lock);
+    return goes_on;
+}
+
+static void run(void *context)
+{
+    struct engine_loop *loop = context;
+    struct exchange *fresh = NULL;
+    bool is_idle = true;
+    while (next_exchanges(loop, is_idle, &fresh)) {
+        while (fresh) {
+            struct exchange *exchange = fresh;
+            fresh = exchange->next;
+            exchange->next = NULL;
+            take_up(loop, exchange);
+        }
+        watch(loop);
+        is_idle = !scheduler_step(loop->scheduler);
+        drop_finished(loop);
+    }
+    while (fresh) {
+        struct exchange *exchange = fresh;
+        fresh = exchange->next;
+        refuse(exchange, E_BUSY, &(struct error){.text = "holt is closing"});
+    }
+    scheduler_free(loop->scheduler);
+    loop->scheduler = NULL;
+    drop_finished(loop);
+}
+
+/* ---------------------------------------------------------------- life */
+
+enum status engine_loop_start(struct engine *engine, const struct scheduler_config *config,
+                              struct engine_loop **out, struct error *err)
+{
+    struct engine_loop *loop = mem_zalloc(sizeof(*loop));
+    loop->engine = engine;
+    lock_init(&loop->lock);
+    lock_signal_init(&loop->signal);
+    enum status status = scheduler_new(engine, config, &loop->scheduler, err);
+    if (status == OK)
+        status = thread_start(&loop->thread, "engine", run, loop, err);
+    if (status != OK) {
+        scheduler_free(loop->scheduler);
+        loop->scheduler = NULL;
+        engine_loop_stop(loop);
+        return status;
+    }
+    *out = loop;
+    return OK;
+}
+
+void engine_loop_stop(struct engine_loop *loop)
+{
+    if (!loop)
+        return;
+    lock_take(&loop->lock);
+    loop->is_stopping = true;
+    lock_signal_send(&loop->signal);
+    lock_give(&loop->lock);
+    thread_join(&loop->thread);
+    lock_signal_done(&loop->signal);
+    lock_done(&loop->lock);
+    mem_free(loop);
+}
+
+enum status engine_loop_submit(struct engine_loop *loop, struct exchange *exchange,
+                               struct error *err)
+{
+    lock_take(&loop->lock);
+    if (loop->is_stopping || loop->queue_count + loop->facts.waiting_count >= QUEUE_MAX) {
+        const unsigned count = loop->queue_count + loop->facts.waiting_count;
+        lock_give(&loop->lock);
+        return error_set(err, E_BUSY, "%u requests are waiting already; try again later", count);
+    }
+    struct exchange **end = &loop->queue;
+    while (*end)
+        end = &(*end)->next;
+    *end = exchange_ref(exchange);
+    loop->queue_count++;
+    lock_signal_send(&loop->signal);
+    lock_give(&loop->lock);
+    return OK;
+}
+
+void engine_loop_facts(struct engine_loop *loop, struct scheduler_facts *out)
+{
+    lock_take(&loop->lock);
+    *out = loop->facts;
+    lock_give(&loop->lock);
+}

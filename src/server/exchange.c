@@ -1,0 +1,44 @@
+#include "server/exchange.h"
+
+#include "base/mem.h"
+
+struct exchange *exchange_new(const struct route *route)
+{
+    struct exchange *exchange = mem_zalloc(sizeof(*exchange));
+    lock_init(&exchange->lock);
+    exchange->route = route;
+    exchange->references = 1;
+    exchange->fd = -1;
+    return exchange;
+}
+
+struct exchange *exchange_ref(struct exchange *exchange)
+{
+    lock_take(&exchange->lock);
+    exchange->references++;
+    lock_give(&exchange->lock);
+    return exchange;
+}
+
+void exchange_unref(struct exchange *exchange)
+{
+    if (!exchange)
+        return;
+    lock_take(&exchange->lock);
+    const bool is_last = --exchange->references == 0;
+    lock_give(&exchange->lock);
+    if (!is_last)
+        return;
+    api_request_done(&exchange->request);
+    reply_done(&exchange->reply);
+    lock_done(&exchange->lock);
+    mem_free(exchange);
+}
+
+void exchange_wake(struct exchange *exchange)
+{
+    if (!exchange->is_waiting)
+        return;
+    exchange->is_waiting = false;
+    exchange->wake(exchange->connection);
+}

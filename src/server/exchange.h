@@ -1,0 +1,52 @@
+/*
+ * exchange - one request and its answer, between the thread that has the connection and the one
+ * that has the model.
+ *
+ * The connection's thread fills it, hands it to the engine loop, and takes bytes as they come; the
+ * engine's thread writes the reply. Both hold a reference; the lock guards what changes. The engine
+ * wakes a connection that waits for bytes, and only then.
+ *
+ * Threads: as said at each field. Used by: engine_loop.c, http_server.c.
+ */
+#pragma once
+
+#include "api/reply.h"
+#include "api/route.h"
+#include "os/lock.h"
+
+#include <stdbool.h>
+
+struct engine;
+struct scheduler_task;
+
+enum { EXCHANGE_HELD_BYTES_MAX = 8 << 20 }; /* a client that reads no more loses its answer */
+
+struct exchange {
+    const struct route *route;
+    struct api_request request; /* until the engine takes it */
+
+    struct lock lock;
+    unsigned references;
+    struct reply reply; /* the engine's while it works; under the lock */
+    int http_status;    /* of the response; 0: not decided yet */
+    bool is_finished;   /* nothing more will be written */
+    bool is_gone;       /* the client went away */
+    bool is_waiting;    /* the connection sleeps until it is woken */
+    void (*wake)(void *connection);
+    void *connection;
+    int fd; /* of the connection, to see it hang up; -1: none */
+
+    /* The engine's thread only. */
+    struct engine *engine;
+    struct scheduler_task *task;
+    struct exchange *next;
+    double begun_seconds;   /* clock_seconds() */
+    double written_seconds; /* when it last wrote */
+};
+
+struct exchange *exchange_new(const struct route *route);
+struct exchange *exchange_ref(struct exchange *exchange);
+void exchange_unref(struct exchange *exchange); /* NULL is allowed */
+
+/* Wakes the connection if it waits. Under the lock. */
+void exchange_wake(struct exchange *exchange);

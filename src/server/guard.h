@@ -1,0 +1,33 @@
+/*
+ * guard - who may ask: checks of a request's headers before anything of it is read.
+ *
+ * A page in a browser can send requests to this machine's own addresses, and a name of its own can
+ * be made to lead here (DNS rebinding). So the Host header must name a loopback address, this
+ * machine or the address that was asked for, and an Origin header a page of this machine. With a
+ * key, requests for inference must carry it; it is compared in constant time.
+ *
+ * Threads: constant. Used by: http_server.c.
+ */
+#pragma once
+
+#include "api/api_failure.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+
+struct guard {
+    struct str key;     /* empty: none is wanted */
+    struct str address; /* as --host gave it: allowed as Host, too */
+    bool any_host;      /* listens beyond loopback: names are the user's */
+};
+
+struct guard_headers {
+    struct str host;
+    struct str origin;
+    struct str authorization; /* "Bearer KEY" */
+    struct str api_key;       /* x-api-key */
+};
+
+/* False with *out_failure set. `needs_key`: false for health and greetings. */
+bool guard_admits(const struct guard *guard, const struct guard_headers *headers, bool needs_key,
+                  struct api_failure *out_failure);

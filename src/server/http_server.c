@@ -1,0 +1,382 @@
+#include "server/http_server.h"
+
+#include "base/mem.h"
+#include "os/clock.h"
+#include "os/random.h"
+#include "server/engine_loop.h"
+#include "server/exchange.h"
+#include "text/json.h"
+
+#include <microhttpd.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { READ_BYTES = 32 << 10, METHOD_NOT_ALLOWED = 405 };
+
+struct http_server {
+    struct http_server_config config;
+    struct engine_loop *loop;
+    struct MHD_Daemon *daemon;
+    double started_seconds;
+};
+
+/* One request on a connection, from its first line to its last byte. */
+struct request {
+    struct http_server *server;
+    const struct route *route;
+    struct strbuf body;
+    struct exchange *exchange; /* once the engine has it */
+    bool is_too_large;
+    bool is_whole;
+};
+
+/* ---------------------------------------------------------------- answers */
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+    (void)MHD_add_response_header(response, name, value);
+}
+
+/* Takes `text` over. */
+static enum MHD_Result send_text(struct MHD_Connection *connection, int http_status,
+                                 const char *type, struct strbuf *text)
+{
+    const size_t size = text->len;
+    char *bytes = strbuf_take(text);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer_with_free_callback(size, bytes, mem_free);
+    if (!response) {
+        mem_free(bytes);
+        return MHD_NO;
+    }
+    add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    if (http_status == MHD_HTTP_SERVICE_UNAVAILABLE)
+        add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "5");
+    const enum MHD_Result result = MHD_queue_response(connection, (unsigned)http_status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result send_json(struct MHD_Connection *connection, int http_status, json_t *value)
+{
+    struct strbuf text = {0};
+    json_write_python(value, &text);
+    json_decref(value);
+    return send_text(connection, http_status, "application/json", &text);
+}
+
+static enum MHD_Result send_failure(struct MHD_Connection *connection,
+                                    const struct api_failure *failure, enum api_protocol protocol)
+{
+    struct api_failure told = *failure;
+    if (protocol == API_ANTHROPIC && told.http_status == MHD_HTTP_SERVICE_UNAVAILABLE)
+        told.http_status = 529; /* overloaded, in Anthropic's form */
+    return send_json(connection, told.http_status, api_failure_json(&told, protocol));
+}
+
+/* ---------------------------------------------------------------- streams */
+
+static void wake(void *connection)
+{
+    MHD_resume_connection(connection);
+}
+
+/* Bytes of the reply for the socket; sleeps when there are none yet. */
+static ssize_t read_reply(void *context, uint64_t position, char *out, size_t size)
+{
+    (void)position;
+    struct exchange *exchange = context;
+    ssize_t result = 0;
+    lock_take(&exchange->lock);
+    struct strbuf *held = &exchange->reply.out;
+    if (held->len > 0) {
+        const size_t taken = held->len < size ? held->len : size;
+        memcpy(out, held->ptr, taken);
+        memmove(held->ptr, held->ptr + taken, held->len - taken);
+        strbuf_truncate(held, held->len - taken);
+        result = (ssize_t)taken;
+    } else if (exchange->is_finished) {
+        result = MHD_CONTENT_READER_END_OF_STREAM;
+    } else if (exchange->is_gone) {
+        result = MHD_CONTENT_READER_END_WITH_ERROR;
+    } else {
+        exchange->is_waiting = true;
+        MHD_suspend_connection(exchange->connection);
+    }
+    lock_give(&exchange->lock);
+    return result;
+}
+
+static void forget_reply(void *context)
+{
+    exchange_unref(context);
+}
+
+static enum MHD_Result send_stream(struct MHD_Connection *connection, struct exchange *exchange)
+{
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, READ_BYTES, read_reply, exchange_ref(exchange), forget_reply);
+    if (!response) {
+        exchange_unref(exchange);
+        return MHD_NO;
+    }
+    add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, exchange->reply.format->stream_type);
+    add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
+    const enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_OK, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* The engine has decided how the answer begins, or it sleeps until then. */
+static enum MHD_Result send_reply(struct MHD_Connection *connection, struct exchange *exchange)
+{
+    struct strbuf text = {0};
+    lock_take(&exchange->lock);
+    const int http_status = exchange->http_status;
+    const bool is_stream = exchange->reply.streams && http_status == MHD_HTTP_OK;
+    const bool is_ready = is_stream || exchange->is_finished;
+    if (is_ready && !is_stream) {
+        text = exchange->reply.out;
+        exchange->reply.out = (struct strbuf){0};
+    }
+    if (!is_ready && exchange->is_gone) {
+        lock_give(&exchange->lock);
+        return MHD_NO;
+    }
+    if (!is_ready) {
+        exchange->is_waiting = true;
+        MHD_suspend_connection(connection);
+    }
+    lock_give(&exchange->lock);
+    if (!is_ready)
+        return MHD_YES;
+    if (is_stream)
+        return send_stream(connection, exchange);
+    const bool is_anthropic = exchange->route->protocol == API_ANTHROPIC;
+    const int told =
+        http_status == MHD_HTTP_SERVICE_UNAVAILABLE && is_anthropic ? 529 : http_status;
+    return send_text(connection, told, "application/json", &text);
+}
+
+/* ---------------------------------------------------------------- requests */
+
+static struct str header(struct MHD_Connection *connection, const char *name)
+{
+    return str_from_c(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name));
+}
+
+static bool is_admitted(struct request *request, struct MHD_Connection *connection,
+                        struct api_failure *out_failure)
+{
+    const struct guard_headers headers = {
+        .host = header(connection, MHD_HTTP_HEADER_HOST),
+        .origin = header(connection, MHD_HTTP_HEADER_ORIGIN),
+        .authorization = header(connection, MHD_HTTP_HEADER_AUTHORIZATION),
+        .api_key = header(connection, "x-api-key"),
+    };
+    const bool is_public = request->route && request->route->answer && !request->route->read &&
+                           str_ends_with(str_from_c(request->route->path), STR("health"));
+    return guard_admits(&request->server->config.guard, &headers, !is_public, out_failure);
+}
+
+static struct api_failure not_found(struct str path, bool path_is_known)
+{
+    char text[160];
+    const int shown = path.len < 80 ? (int)path.len : 80;
+    snprintf(text, sizeof(text),
+             path_is_known ? "%.*s is not asked in this way (another method)"
+                           : "there is nothing at %.*s",
+             shown, path.ptr);
+    return api_failure_make(path_is_known ? METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND, text);
+}
+
+static enum MHD_Result answer_at_once(struct request *request, struct MHD_Connection *connection,
+                                      const json_t *body)
+{
+    struct scheduler_facts facts;
+    engine_loop_facts(request->server->loop, &facts);
+    const struct api_context context = {
+        .model = &request->server->config.model,
+        .facts = &facts,
+        .now_us = clock_unix_us(),
+        .uptime_seconds = clock_seconds() - request->server->started_seconds,
+        .is_anthropic = header(connection, "anthropic-version").len > 0,
+    };
+    if (request->route->print) {
+        struct strbuf text = {0};
+        request->route->print(&context, &text);
+        return send_text(connection, MHD_HTTP_OK, "text/plain; charset=utf-8", &text);
+    }
+    struct api_failure failure = {0};
+    json_t *value = request->route->answer(&context, body, &failure);
+    if (!value)
+        return send_failure(connection, &failure, request->route->protocol);
+    return send_json(connection, MHD_HTTP_OK, value);
+}
+
+static int socket_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info ? info->connect_fd : -1;
+}
+
+/* Reads the request, and hands it to the engine loop. */
+static enum status submit(struct request *request, struct MHD_Connection *connection,
+                          const json_t *body, struct api_failure *out_failure)
+{
+    const struct api_model *model = &request->server->config.model;
+    struct exchange *exchange = exchange_new(request->route);
+    struct error err = {0};
+    uint8_t random[16];
+    request->exchange = exchange;
+    enum status status = request->route->read(body, &exchange->request, &err);
+    if (status == OK && !route_names_model(model, strbuf_view(&exchange->request.model)))
+        status = error_set(&err, E_NOT_FOUND, "model '%.*s' not found; this server has '%.*s'",
+                           (int)exchange->request.model.len, strbuf_c(&exchange->request.model),
+                           STR_ARG(model->name));
+    if (status == OK) {
+        random_bytes(random, sizeof(random));
+        reply_init(&exchange->reply, request->route->format,
+                   exchange->request.model.len > 0 ? strbuf_view(&exchange->request.model)
+                                                   : model->name,
+                   &exchange->request.stops, random, clock_unix_us());
+        exchange->reply.streams = exchange->request.streams;
+        exchange->reply.wants_usage = exchange->request.wants_usage;
+        exchange->reply.tool_names = json_incref(exchange->request.tool_names);
+        exchange->connection = connection;
+        exchange->wake = wake;
+        exchange->fd = socket_of(connection);
+        status = engine_loop_submit(request->server->loop, exchange, &err);
+    }
+    if (status != OK)
+        *out_failure = api_failure_of(status, &err);
+    return status;
+}
+
+static enum MHD_Result answer(struct request *request, struct MHD_Connection *connection)
+{
+    struct api_failure failure = {0};
+    struct error err = {0};
+    const struct route *route = request->route;
+    CLEANUP(json_decrefp) json_t *body = NULL;
+    if (request->is_too_large) {
+        failure = api_failure_make(MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than 64 MiB");
+        return send_failure(connection, &failure, route->protocol);
+    }
+    if (str_equal_c(str_from_c(route->method), "POST")) {
+        const struct json_limits limits = {.size_max = HTTP_SERVER_BODY_MAX};
+        const enum status status = json_parse(strbuf_view(&request->body), &limits, &body, &err);
+        if (status != OK) {
+            failure = api_failure_of(status, &err);
+            return send_failure(connection, &failure, route->protocol);
+        }
+    }
+    if (!route->read)
+        return answer_at_once(request, connection, body);
+    if (submit(request, connection, body, &failure) != OK)
+        return send_failure(connection, &failure, route->protocol);
+    return send_reply(connection, request->exchange);
+}
+
+/* The first call for a request: only the headers are there. */
+static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *connection,
+                             struct str method, struct str path, void **slot)
+{
+    struct request *request = mem_zalloc(sizeof(*request));
+    struct api_failure failure = {0};
+    bool path_is_known = false;
+    *slot = request;
+    request->server = server;
+    request->body.size_max = HTTP_SERVER_BODY_MAX;
+    request->route = route_find(method, path, &path_is_known);
+    const enum api_protocol protocol = request->route ? request->route->protocol : API_OPENAI;
+    if (!is_admitted(request, connection, &failure))
+        return send_failure(connection, &failure, protocol);
+    if (!request->route) {
+        failure = not_found(path, path_is_known);
+        return send_failure(connection, &failure, protocol);
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_size, void **slot)
+{
+    (void)version;
+    struct request *request = *slot;
+    if (!request)
+        return begin(context, connection, str_from_c(method), str_from_c(url), slot);
+    if (*upload_size > 0) {
+        strbuf_add(&request->body, upload, *upload_size);
+        request->is_too_large |= request->body.overflowed;
+        *upload_size = 0;
+        return MHD_YES;
+    }
+    if (request->exchange)
+        return send_reply(connection, request->exchange);
+    return answer(request, connection);
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **slot,
+                         enum MHD_RequestTerminationCode code)
+{
+    (void)context;
+    (void)connection;
+    (void)code;
+    struct request *request = *slot;
+    if (!request)
+        return;
+    if (request->exchange) {
+        lock_take(&request->exchange->lock);
+        request->exchange->is_gone = true;
+        request->exchange->is_waiting = false;
+        request->exchange->fd = -1;
+        lock_give(&request->exchange->lock);
+    }
+    exchange_unref(request->exchange);
+    strbuf_done(&request->body);
+    mem_free(request);
+    *slot = NULL;
+}
+
+/* ---------------------------------------------------------------- life */
+
+enum status http_server_start(const struct http_server_config *config, struct http_server **out,
+                              struct error *err)
+{
+    struct http_server *server = mem_zalloc(sizeof(*server));
+    server->config = *config;
+    server->started_seconds = clock_seconds();
+    enum status status =
+        engine_loop_start(config->model.engine, &config->scheduler, &server->loop, err);
+    if (status == OK) {
+        server->daemon = MHD_start_daemon(
+            MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
+            server, MHD_OPTION_LISTEN_SOCKET, config->listen_fd, MHD_OPTION_NOTIFY_COMPLETED,
+            on_completed, server, MHD_OPTION_CONNECTION_LIMIT,
+            (unsigned)HTTP_SERVER_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+            (size_t)HTTP_SERVER_HEADER_BYTES_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+            (unsigned)HTTP_SERVER_IDLE_SECONDS, MHD_OPTION_END);
+        if (!server->daemon)
+            status = error_set(err, E_IO, "the HTTP server cannot start");
+    }
+    if (status != OK) {
+        http_server_stop(server);
+        return status;
+    }
+    *out = server;
+    return OK;
+}
+
+void http_server_stop(struct http_server *server)
+{
+    if (!server)
+        return;
+    if (server->loop)
+        engine_loop_stop(server->loop); /* every exchange is finished, its connection awake */
+    if (server->daemon)
+        MHD_stop_daemon(server->daemon);
+    mem_free(server);
+}

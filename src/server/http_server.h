@@ -1,0 +1,36 @@
+/*
+ * http_server - the connections: HTTP in and out, by libmicrohttpd; meaning is in api/.
+ *
+ * Listens on a socket that was opened before the process gave up opening sockets. One thread waits
+ * for all connections; a connection that waits for the model sleeps until the engine loop wakes it.
+ *
+ * Threads: start and stop from one. Depends on: api/, engine/. Used by: cli/serve_role.c.
+ */
+#pragma once
+
+#include "api/route.h"
+#include "engine/scheduler.h"
+#include "server/guard.h"
+
+struct http_server;
+
+enum {
+    HTTP_SERVER_BODY_MAX = 64 << 20,
+    HTTP_SERVER_CONNECTIONS_MAX = 1024,
+    HTTP_SERVER_HEADER_BYTES_MAX = 64 << 10, /* of one connection's request line and headers */
+    HTTP_SERVER_IDLE_SECONDS = 120,          /* a request must come whole within this */
+};
+
+struct http_server_config {
+    int listen_fd; /* taken over */
+    struct api_model model;
+    struct guard guard;
+    struct scheduler_config scheduler;
+};
+
+/* Borrows what the configuration points to. E_IO when the library refuses. */
+MUST_USE enum status http_server_start(const struct http_server_config *config,
+                                       struct http_server **out, struct error *err);
+
+/* Ends every connection. NULL is allowed. */
+void http_server_stop(struct http_server *server);

@@ -1,0 +1,308 @@
+#!/usr/bin/env python3
+"""Drives `holt serve` as clients do: serve.py PROGRAM. Prints what failed and "N passed, N failed"."""
+import concurrent.futures
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+TOOL = {"type": "function", "function": {"name": "read_file", "description": "Read a text file.", "parameters": {
+    "type": "object", "properties": {"path": {"type": "string"}, "line_count": {"type": "integer", "minimum": 1}},
+    "required": ["path"], "additionalProperties": False}}}
+
+
+class Server:
+    def __init__(self, program, *options):
+        self.process = subprocess.Popen([program, "serve", "--port", "0", "--threads", "1", *options],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        first = self.process.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", first)
+        if not found:
+            raise SystemExit(f"no address in {first!r}: {self.process.stderr.read()}")
+        self.port = int(found.group(1))
+
+    def ask(self, method, path, body=None, headers=None):
+        """(status, text)"""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        data = body if body is None or isinstance(body, (str, bytes)) else json.dumps(body)
+        connection.request(method, path, data, headers or {})
+        response = connection.getresponse()
+        text = response.read().decode()
+        connection.close()
+        return response.status, text
+
+    def json(self, path, body=None, want=200):
+        status, text = self.ask("POST" if body is not None else "GET", path, body)
+        assert status == want, f"{path}: {status} {text[:300]}"
+        return json.loads(text)
+
+    def metric(self, name):
+        text = self.ask("GET", "/metrics")[1]
+        return float(re.search(rf"^holt_{name} (\S+)$", text, re.M).group(1))
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(20)
+
+
+def chat(text, **more):
+    return {"model": "builtin", "temperature": 0, "max_tokens": 60, "messages": [{"role": "user", "content": text}], **more}
+
+
+def events(text):
+    """The data of server-sent events; "[DONE]" stays a text."""
+    out = []
+    for block in text.split("\n\n"):
+        for line in block.split("\n"):
+            if line.startswith("data: "):
+                data = line[6:]
+                out.append(data if data == "[DONE]" else json.loads(data))
+    return out
+
+
+def wait_until(holds, seconds=10):
+    until = time.time() + seconds
+    while not holds():
+        assert time.time() < until, "waited in vain"
+        time.sleep(0.02)
+
+
+# ------------------------------------------------------------------ the tests
+def listings_show_the_context(server):
+    row = server.json("/v1/models")["data"][0]
+    assert row["id"] == "builtin" and row["context_length"] == 4096, row
+    assert server.json("/health") == {"status": "ok"}
+    tags = server.json("/api/tags")["models"][0]
+    assert tags["name"] == "builtin" and tags["details"]["context_length"] == 4096, tags
+    show = server.json("/api/show", {"model": "builtin:latest"})
+    assert show["model_info"]["qwen3.context_length"] == 4096 and "tools" in show["capabilities"], show["capabilities"]
+    assert server.json("/api/ps")["models"][0]["context_length"] == 4096
+    assert re.match(r"\d+\.\d+\.\d+$", server.json("/api/version")["version"])
+    assert server.ask("GET", "/")[1].startswith("Ollama is running")
+    assert server.ask("HEAD", "/")[0] == 200
+    anthropic = json.loads(server.ask("GET", "/v1/models", headers={"anthropic-version": "2023-06-01"})[1])
+    assert anthropic["data"][0]["type"] == "model"
+
+
+def a_stream_says_what_the_whole_answer_says(server):
+    whole = server.json("/v1/chat/completions", chat("hello"))
+    message = whole["choices"][0]["message"]
+    assert message["content"] and whole["choices"][0]["finish_reason"] == "stop", whole
+    status, text = server.ask("POST", "/v1/chat/completions",
+                              chat("hello", stream=True, stream_options={"include_usage": True}))
+    parts = events(text)
+    assert status == 200 and parts[-1] == "[DONE]"
+    said = "".join(p["choices"][0]["delta"].get("content", "") for p in parts[:-1] if p["choices"])
+    assert said == message["content"], (said, message)
+    assert parts[-2]["usage"]["prompt_tokens"] == whole["usage"]["prompt_tokens"]
+    assert parts[-2]["usage"]["prompt_tokens_details"]["cached_tokens"] > 0
+
+
+def the_three_protocols_say_the_same(server):
+    openai = server.json("/v1/chat/completions", chat("hello"))["choices"][0]["message"]["content"]
+    anthropic = server.json("/v1/messages", chat("hello"))
+    assert anthropic["content"] == [{"type": "text", "text": openai}] and anthropic["stop_reason"] == "end_turn", anthropic
+    ollama = server.json("/api/chat", {"model": "builtin", "stream": False, "options": {"temperature": 0, "num_predict": 60},
+                                       "messages": [{"role": "user", "content": "hello"}]})
+    assert ollama["message"]["content"] == openai and ollama["done_reason"] == "stop", ollama
+    generate = server.json("/api/generate", {"model": "builtin", "stream": False, "prompt": "hello", "options": {"temperature": 0}})
+    assert generate["response"] == openai, generate
+    status, text = server.ask("POST", "/v1/messages", chat("hello", stream=True))
+    parts = events(text)
+    assert [p["type"] for p in parts if p["type"] != "content_block_delta"] == [
+        "message_start", "content_block_start", "content_block_stop", "message_delta", "message_stop"], text
+    assert "".join(p["delta"]["text"] for p in parts if p["type"] == "content_block_delta") == openai
+    lines = [json.loads(line) for line in server.ask("POST", "/api/chat", {
+        "model": "builtin", "options": {"temperature": 0, "num_predict": 60},
+        "messages": [{"role": "user", "content": "hello"}]})[1].splitlines()]
+    assert "".join(line["message"]["content"] for line in lines) == openai and lines[-1]["done"] is True
+
+
+def a_call_is_valid_in_every_protocol(server):
+    body = chat("show me notes.txt", tools=[TOOL], tool_choice="required")
+    choice = server.json("/v1/chat/completions", body)["choices"][0]
+    call = choice["message"]["tool_calls"][0]
+    arguments = json.loads(call["function"]["arguments"])
+    assert choice["finish_reason"] == "tool_calls" and call["function"]["name"] == "read_file", choice
+    assert isinstance(arguments["path"], str), arguments
+    parts = events(server.ask("POST", "/v1/chat/completions", {**body, "stream": True})[1])
+    deltas = [c for p in parts[:-1] for c in p["choices"][0]["delta"].get("tool_calls", [])]
+    assert deltas[0]["function"]["name"] == "read_file" and len({d["index"] for d in deltas}) >= 1
+    first = "".join(d["function"].get("arguments", "") for d in deltas if d["index"] == 0)
+    assert json.loads(first) == arguments, first
+    block = server.json("/v1/messages", chat("show me notes.txt", tool_choice={"type": "any"}, tools=[
+        {"name": "read_file", "input_schema": TOOL["function"]["parameters"]}]))["content"][-1]
+    assert block["type"] == "tool_use" and isinstance(block["input"], dict), block
+    random = server.json("/v1/chat/completions", {**body, "temperature": 2, "seed": 5})
+    assert random["choices"][0]["message"]["tool_calls"], random
+
+
+def responses_tell_every_item(server):
+    body = {"model": "builtin", "input": "hello", "temperature": 0}
+    whole = server.json("/v1/responses", body)
+    said = whole["output"][0]["content"][0]["text"]
+    assert whole["status"] == "completed" and said, whole
+    text = server.ask("POST", "/v1/responses", {**body, "stream": True})[1]
+    parts = events(text)
+    assert [p["sequence_number"] for p in parts] == list(range(len(parts)))
+    assert parts[0]["type"] == "response.created" and parts[-1]["type"] == "response.completed"
+    assert "".join(p["delta"] for p in parts if p["type"] == "response.output_text.delta") == said
+    done = [p["item"] for p in parts if p["type"] == "response.output_item.done"]
+    assert done == parts[-1]["response"]["output"], (done, parts[-1])
+    tools = [{"type": "custom", "name": "apply_patch"},
+             {"type": "namespace", "name": "mcp__files", "tools": [{"type": "function", "name": "read", "parameters": TOOL["function"]["parameters"]}]}]
+    for index, kind in ((0, "custom_tool_call"), (1, "function_call")):
+        answer = server.json("/v1/responses", {**body, "input": "show me notes.txt", "tools": [tools[index]], "tool_choice": "required",
+                                               "max_output_tokens": 400})
+        item = answer["output"][-1]
+        assert item["type"] == kind, answer
+        if index:
+            assert item["namespace"] == "mcp__files" and item["name"] == "read" and "path" in json.loads(item["arguments"]), item
+        else:
+            assert item["name"] == "apply_patch" and isinstance(item["input"], str), item
+
+
+def a_schema_holds_the_answer(server):
+    schema = {"type": "object", "properties": {"color": {"enum": ["red", "green"]}, "n": {"type": "integer", "minimum": 3, "maximum": 5}},
+              "required": ["color", "n"], "additionalProperties": False}
+    answer = server.json("/v1/chat/completions", chat("anything", temperature=1.5, seed=3, response_format={
+        "type": "json_schema", "json_schema": {"name": "x", "schema": schema}}))
+    value = json.loads(answer["choices"][0]["message"]["content"])
+    assert value["color"] in ("red", "green") and 3 <= value["n"] <= 5, value
+
+
+def eight_at_once_are_those_of_each_alone(server):
+    texts = [f"what is {i} plus {i * 7}?" for i in range(8)]
+    body = lambda text: chat(text, temperature=1, seed=11, max_tokens=40)
+    alone = [server.json("/v1/chat/completions", body(text))["choices"][0]["message"] for text in texts]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        beside = list(pool.map(lambda text: server.json("/v1/chat/completions", body(text))["choices"][0]["message"], texts))
+    for a, b in zip(alone, beside):
+        assert a["content"] == b["content"], (a, b)
+
+
+def a_conversation_pays_for_what_is_new(server):
+    first = server.json("/v1/chat/completions", chat("hello there, how are you?"))
+    said = first["choices"][0]["message"]
+    body = chat("hello there, how are you?")
+    body["messages"] += [said, {"role": "user", "content": "and what can you do?"}]
+    usage = server.json("/v1/chat/completions", body)["usage"]
+    reused = usage["prompt_tokens_details"]["cached_tokens"]
+    assert reused >= first["usage"]["prompt_tokens"] + first["usage"]["completion_tokens"] - 1, (first["usage"], usage)
+
+
+def counts_are_exact(server):
+    counted = server.json("/v1/messages/count_tokens", chat("hello"))["input_tokens"]
+    usage = server.json("/v1/messages", chat("hello"))["usage"]
+    assert counted == usage["input_tokens"] + usage["cache_read_input_tokens"], (counted, usage)
+    tokens = server.json("/tokenize", {"content": "hello there"})["tokens"]
+    assert server.json("/detokenize", {"tokens": tokens})["content"] == "hello there"
+    assert "<|im_start|>user\nhello<|im_end|>" in server.json("/apply-template", chat("hello"))["prompt"]
+
+
+def a_stop_text_ends_the_answer(server):
+    whole = server.json("/v1/chat/completions", chat("hello"))["choices"][0]["message"]["content"]
+    stop = whole.split()[1]
+    answer = server.json("/v1/chat/completions", chat("hello", stop=stop))["choices"][0]
+    assert answer["message"]["content"] == whole[:whole.index(stop)] and answer["finish_reason"] == "stop", answer
+    message = server.json("/v1/messages", chat("hello", stop_sequences=[stop]))
+    assert message["stop_reason"] == "stop_sequence" and message["stop_sequence"] == stop, message
+
+
+def what_is_wrong_is_told_in_the_protocols_form(server):
+    status, text = server.ask("POST", "/v1/chat/completions", "{")
+    assert status == 400 and json.loads(text)["error"]["type"] == "invalid_request_error", text
+    assert server.ask("POST", "/v1/chat/completions", chat("x", model="other"))[0] == 404
+    assert "not found" in server.json("/api/chat", {"model": "other", "messages": []}, 404)["error"]
+    assert server.json("/v1/messages", {"max_tokens": 3}, 400)["type"] == "error"
+    assert server.ask("GET", "/v1/chat/completions")[0] == 405
+    assert server.ask("GET", "/nothing")[0] == 404
+    long = server.json("/v1/chat/completions", chat("word " * 6000), 400)["error"]
+    assert long["code"] == "context_length_exceeded" and "4096" in long["message"] and re.search(r"\d{4,}", long["message"]), long
+    claude = server.json("/v1/messages", chat("word " * 6000), 400)["error"]
+    assert "prompt is too long" in claude["message"], claude
+    assert server.ask("GET", "/v1/models", headers={"Host": "evil.example"})[0] == 403
+    assert server.ask("GET", "/v1/models", headers={"Origin": "https://evil.example"})[0] == 403
+
+
+def who_hangs_up_frees_the_place(server):
+    body = json.dumps(chat("x", temperature=1, seed=1, max_tokens=3000, stream=True, ignore_eos=True))
+    connection = socket.create_connection(("127.0.0.1", server.port))
+    connection.sendall(f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+    connection.recv(200)
+    wait_until(lambda: server.metric("requests_active") == 1)
+    made = server.metric("generated_tokens_total")
+    connection.close()
+    wait_until(lambda: server.metric("requests_active") == 0)
+    assert server.metric("generated_tokens_total") - made < 1500, "it went on to the end"
+    assert server.json("/v1/chat/completions", chat("hello"))["choices"][0]["message"]["content"]
+
+
+def broken_requests_harm_nobody(server):
+    for raw in (b"\r\n\r\n", b"GET\r\n\r\n", b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
+                b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"x: y\r\n" * 20000 + b"\r\n", os.urandom(3000)):
+        connection = socket.create_connection(("127.0.0.1", server.port))
+        try:
+            connection.sendall(raw)
+            connection.settimeout(5)
+            connection.recv(100)
+        except OSError:
+            pass
+        connection.close()
+    slow = socket.create_connection(("127.0.0.1", server.port))
+    slow.sendall(b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Le")
+    assert server.json("/health")["status"] == "ok"
+    slow.close()
+    deep = "[" * 5000 + "]" * 5000
+    assert server.ask("POST", "/v1/chat/completions", deep)[0] == 400
+
+
+def a_key_is_wanted_where_one_was_set(server):
+    other = Server(PROGRAM, "--key", "0123456789abcdef")
+    try:
+        assert other.ask("GET", "/v1/models")[0] == 401
+        assert other.ask("GET", "/health")[0] == 200
+        assert other.ask("GET", "/v1/models", headers={"Authorization": "Bearer 0123456789abcdef"})[0] == 200
+        assert other.ask("GET", "/v1/models", headers={"x-api-key": "0123456789abcdeF"})[0] == 401
+    finally:
+        assert other.stop() == 0
+
+
+def a_taken_port_is_explained(server):
+    result = subprocess.run([PROGRAM, "serve", "--port", str(server.port)], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1 and "--port" in result.stderr and "holt" in result.stderr, result
+    beyond = subprocess.run([PROGRAM, "serve", "--host", "0.0.0.0", "--port", "0"], capture_output=True, text=True, timeout=60)
+    assert beyond.returncode == 2 and "--key" in beyond.stderr, beyond
+
+
+TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, the_three_protocols_say_the_same,
+         a_call_is_valid_in_every_protocol, responses_tell_every_item, a_schema_holds_the_answer, eight_at_once_are_those_of_each_alone,
+         a_conversation_pays_for_what_is_new, counts_are_exact, a_stop_text_ends_the_answer,
+         what_is_wrong_is_told_in_the_protocols_form, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
+         a_key_is_wanted_where_one_was_set, a_taken_port_is_explained]
+PROGRAM = sys.argv[1]
+
+
+def main():
+    server, failed = Server(PROGRAM), 0
+    for test in TESTS:
+        try:
+            test(server)
+        except Exception as error:  # any failure is one failed test, and the others still run
+            failed += 1
+            print(f"FAILED {test.__name__}: {type(error).__name__} {error}", flush=True)
+    code = server.stop()
+    if code != 0:
+        failed += 1
+        print("FAILED the server ended with", code, server.process.stderr.read())
+    print(f"{len(TESTS) - failed} passed, {failed} failed")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+/* What clients of OpenAI send is understood as they mean it, and what is wrong is named. */
+#include "api/openai_read.h"
+#include "tests/unit/api/api_test.h"
+
+#define HI "\"messages\": [{\"role\": \"user\", \"content\": \"hi\"}]"
+#define TOOLS                                                                    \
+    "\"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"look\"}}, " \
+    "{\"type\": \"function\", \"function\": {\"name\": \"write\"}}]"
+
+static const struct api_test_row rows[] = {
+    {"the least there is", "{" HI "}", "user hi\n\nmodel  tokens 0 choice auto one 0 temperature 1",
+     NULL},
+    {"parts of text are joined",
+     "{\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"a\"}, "
+     "{\"type\": \"text\", \"text\": \"b\"}]}]}",
+     "user ab\n", NULL},
+    {"roles",
+     "{\"messages\": [{\"role\": \"developer\", \"content\": \"d\"}, {\"role\": \"system\", "
+     "\"content\": \"s\"}]}",
+     "developer d\nsystem s\n", NULL},
+    {"a turn with calls and results",
+     "{\"messages\": [{\"role\": \"assistant\", \"content\": null, \"reasoning_content\": \"hm\", "
+     "\"tool_calls\": [{\"id\": \"c1\", \"type\": \"function\", \"function\": {\"name\": \"look\", "
+     "\"arguments\": \"{\\\"a\\\": 1}\"}}]}, {\"role\": \"tool\", \"tool_call_id\": \"c1\", "
+     "\"content\": \"2\"}]}",
+     "assistant [hm]  (call c1 look {\"a\": 1})\ntool 2 (for c1)\n", NULL},
+    {"arguments that are no JSON stay a text",
+     "{\"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"id\": \"c\", \"function\": "
+     "{\"name\": \"look\", \"arguments\": \"{a\"}}]}]}",
+     "(call c look \"{a\")", NULL},
+    {"a named tool is required and alone",
+     "{" HI ", " TOOLS ", \"tool_choice\": {\"type\": \"function\", \"function\": {\"name\": "
+     "\"write\"}}}",
+     "\n[{\"type\": \"function\", \"function\": {\"name\": \"write\"}}]\nmodel  tokens 0 choice "
+     "required",
+     NULL},
+    {"required",
+     "{" HI ", " TOOLS ", \"tool_choice\": \"required\", \"parallel_tool_calls\": false}",
+     "choice required one 1", NULL},
+    {"no tools", "{" HI ", \"tools\": [], \"tool_choice\": \"none\"}", "choice none", NULL},
+    {"both names of the length",
+     "{" HI ", \"max_tokens\": 5, \"max_completion_tokens\": 7, \"model\": \"m\"}",
+     "model m tokens 7", NULL},
+    {"sampling and stops",
+     "{" HI ", \"temperature\": 0.5, \"top_k\": 3, \"seed\": 9, \"stop\": [\"a\", \"b\"]}",
+     "temperature 0.5 top_k 3 seed 9 stops 2", NULL},
+    {"a schema",
+     "{" HI ", \"response_format\": {\"type\": \"json_schema\", \"json_schema\": {\"name\": \"n\", "
+     "\"schema\": {\"type\": \"object\"}}}}",
+     "{\"type\": \"object\"}\nmodel", NULL},
+    {"a stream with counts",
+     "{" HI ", \"stream\": true, \"stream_options\": {\"include_usage\": true}}",
+     "stream 1 usage 1", NULL},
+    {"no effort is no thinking", "{" HI ", \"reasoning_effort\": \"none\"}", "thinking 2", NULL},
+    {"what is unknown is ignored", "{" HI ", \"store\": true, \"metadata\": {}, \"user\": \"u\"}",
+     "user hi", NULL},
+    {"null is absent",
+     "{" HI ", \"stop\": null, \"tools\": null, \"seed\": null, \"stream\": null}",
+     "seed -1 stops 0 stream 0", NULL},
+
+    {"no object", "[]", NULL, "not a JSON object"},
+    {"no messages", "{}", NULL, "messages is missing"},
+    {"messages that are none", "{\"messages\": \"hi\"}", NULL, "messages is not a list"},
+    {"no role", "{\"messages\": [{\"content\": \"hi\"}]}", NULL, "has no role"},
+    {"an unknown role", "{\"messages\": [{\"role\": \"wizard\"}]}", NULL, "\"wizard\""},
+    {"an image",
+     "{\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"image_url\", \"image_url\": "
+     "{}}]}]}",
+     NULL, "reads only text"},
+    {"a number as content", "{\"messages\": [{\"role\": \"user\", \"content\": 1}]}", NULL,
+     "neither a text nor a list"},
+    {"a call without a name",
+     "{\"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"id\": \"c\"}]}]}", NULL,
+     "no function name"},
+    {"a tool without a name", "{" HI ", \"tools\": [{\"type\": \"function\"}]}", NULL, "tools[0]"},
+    {"a tool of another kind", "{" HI ", \"tools\": [{\"type\": \"custom\"}]}", NULL, "\"custom\""},
+    {"a tool that is not there",
+     "{" HI ", " TOOLS ", \"tool_choice\": {\"function\": {\"name\": \"fly\"}}}", NULL, "\"fly\""},
+    {"a choice that is none", "{" HI ", \"tool_choice\": \"maybe\"}", NULL, "tool_choice"},
+    {"too hot", "{" HI ", \"temperature\": 3}", NULL, "temperature is not a number from 0 to 2"},
+    {"half a token", "{" HI ", \"max_tokens\": 1.5}", NULL, "max_tokens is not a whole number"},
+    {"no token", "{" HI ", \"max_tokens\": 0}", NULL, "max_tokens"},
+    {"a stop that is none", "{" HI ", \"stop\": [1]}", NULL, "stop text"},
+    {"an empty stop", "{" HI ", \"stop\": \"\"}", NULL, "stop"},
+    {"several answers", "{" HI ", \"n\": 2}", NULL, "n is 2"},
+    {"a format that is none", "{" HI ", \"response_format\": {\"type\": \"xml\"}}", NULL,
+     "response_format"},
+};
+
+static const struct api_test_row completion_rows[] = {
+    {"a text", "{\"prompt\": \"once\", \"max_tokens\": 3}", "once\nmodel  tokens 3", NULL},
+    {"a list of one", "{\"prompt\": [\"once\"]}", "raw 1", NULL},
+    {"tokens", "{\"prompt\": [1, 2]}", NULL, "prompt is not one text"},
+    {"a gap to fill", "{\"prompt\": \"a\", \"suffix\": \"b\"}", NULL, "fill in the middle"},
+};
+
+static void chat_requests_are_read(void **state)
+{
+    (void)state;
+    api_test_rows(openai_read_chat, rows, ARRAY_LEN(rows));
+}
+
+static void completion_requests_are_read(void **state)
+{
+    (void)state;
+    api_test_rows(openai_read_completion, completion_rows, ARRAY_LEN(completion_rows));
+}
+
+int test_openai_read(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(chat_requests_are_read),
+        cmocka_unit_test(completion_requests_are_read),
+    };
+    return cmocka_run_group_tests_name("openai_read", tests, NULL, NULL);
+}

@@ -1,0 +1,237 @@
+/*
+ * An answer in each protocol's form, as its clients read it: streams piece by piece in the right
+ * order, whole answers, ends, failures. The texts below are what goes over the wire.
+ */
+#include "api/reply.h"
+#include "tests/holt_test.h"
+
+enum { EVENTS_MAX = 12 };
+
+static const uint8_t id_bytes[16] = {0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08,
+                                     0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x10};
+#define ID      "0102030405060708090a0b0c0d0e0f10"
+#define CALL_ID "call_010203040506070801"
+
+static const struct chat_event thinking_and_text[] = {
+    {.kind = CHAT_EVENT_REASONING, .text = {"hm", 2}},
+    {.kind = CHAT_EVENT_TEXT, .text = {"a\"b", 3}},
+    {.kind = CHAT_EVENT_TEXT, .text = {"c", 1}},
+    {.kind = CHAT_EVENT_FINISHED},
+};
+
+static const struct chat_event text_and_call[] = {
+    {.kind = CHAT_EVENT_TEXT, .text = {"ok", 2}},
+    {.kind = CHAT_EVENT_CALL_BEGIN, .tool_name = {"look", 4}},
+    {.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = {"{\"a\":", 5}},
+    {.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = {" 1}", 3}},
+    {.kind = CHAT_EVENT_TOOL_CALL, .tool_name = {"look", 4}, .arguments = {"{\"a\": 1}", 8}},
+    {.kind = CHAT_EVENT_FINISHED},
+};
+
+static const struct chat_event text_only[] = {
+    {.kind = CHAT_EVENT_TEXT, .text = {"before STOP after", 17}},
+    {.kind = CHAT_EVENT_FINISHED},
+};
+
+struct row {
+    const char *name;
+    const struct reply_format *format;
+    bool streams, wants_usage;
+    const char *stop;
+    const struct chat_event *events;
+    size_t event_count;
+    enum session_end end;
+    const char *wire;
+};
+
+#define EVENTS(events) events, ARRAY_LEN(events)
+#define CHUNK(delta, finish)                                                                  \
+    "data: {\"id\":\"chatcmpl-" ID "\",\"object\":\"chat.completion.chunk\",\"created\":7,"   \
+    "\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":" delta ",\"finish_reason\":" finish \
+    "}]}\n\n"
+#define USAGE                                                           \
+    "{\"prompt_tokens\":9,\"completion_tokens\":4,\"total_tokens\":13," \
+    "\"prompt_tokens_details\":{\"cached_tokens\":2}}"
+#define ANTHROPIC_USAGE                                                                    \
+    "{\"input_tokens\":7,\"cache_read_input_tokens\":2,\"cache_creation_input_tokens\":0," \
+    "\"output_tokens\":4}"
+#define SSE(event, data) "event: " event "\ndata: {\"type\":\"" event "\"" data "}\n\n"
+#define AT               "1970-01-01T00:00:07.000000Z"
+#define LINE(rest)       "{\"model\":\"m\",\"created_at\":\"" AT "\"," rest "}\n"
+
+static const struct row rows[] = {
+    {"openai stream", &reply_openai_chat, true, true, NULL, EVENTS(thinking_and_text),
+     SESSION_END_STOP,
+     CHUNK("{\"role\":\"assistant\",\"content\":\"\"}", "null")
+         CHUNK("{\"reasoning_content\":\"hm\"}", "null") CHUNK("{\"content\":\"a\\\"b\"}", "null")
+             CHUNK("{\"content\":\"c\"}", "null")
+                 CHUNK("{}", "\"stop\"") "data: {\"id\":\"chatcmpl-" ID
+                                         "\",\"object\":\"chat.completion.chunk\",\"created\":7,"
+                                         "\"model\":\"m\",\"choices\":[],\"usage\":" USAGE
+                                         "}\n\ndata: [DONE]\n\n"},
+    {"openai stream of a call", &reply_openai_chat, true, false, NULL, EVENTS(text_and_call),
+     SESSION_END_STOP,
+     CHUNK("{\"role\":\"assistant\",\"content\":\"\"}", "null") CHUNK("{\"content\":\"ok\"}",
+                                                                      "null")
+         CHUNK("{\"tool_calls\":[{\"index\":0,\"id\":\"" CALL_ID "\",\"type\":\"function\","
+               "\"function\":{\"name\":\"look\",\"arguments\":\"\"}}]}",
+               "null")
+             CHUNK("{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{\\\"a\\\":\"}}]}",
+                   "null")
+                 CHUNK("{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\" 1}\"}}]}",
+                       "null") CHUNK("{}", "\"tool_calls\"") "data: [DONE]\n\n"},
+    {"openai whole", &reply_openai_chat, false, false, NULL, EVENTS(thinking_and_text),
+     SESSION_END_LENGTH,
+     "{\"id\":\"chatcmpl-" ID "\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\","
+     "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"a\\\"bc\","
+     "\"reasoning_content\":\"hm\"},\"logprobs\":null,\"finish_reason\":\"length\"}],"
+     "\"usage\":" USAGE "}"},
+    {"openai whole with a call", &reply_openai_chat, false, false, NULL, EVENTS(text_and_call),
+     SESSION_END_STOP,
+     "{\"id\":\"chatcmpl-" ID "\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\","
+     "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"ok\","
+     "\"tool_calls\":"
+     "[{\"id\":\"" CALL_ID "\",\"type\":\"function\",\"function\":{\"name\":\"look\",\"arguments\":"
+     "\"{\\\"a\\\": 1}\"}}]},\"logprobs\":null,\"finish_reason\":\"tool_calls\"}],\"usage\":"
+     "" USAGE "}"},
+    {"openai text, stopped", &reply_openai_completion, false, false, "STOP", EVENTS(text_only),
+     SESSION_END_CANCELLED,
+     "{\"id\":\"cmpl-" ID
+     "\",\"object\":\"text_completion\",\"created\":7,\"model\":\"m\",\"choices\":"
+     "[{\"index\":0,\"text\":\"before \",\"logprobs\":null,\"finish_reason\":\"stop\"}],"
+     "\"usage\":" USAGE "}"},
+    {"anthropic stream", &reply_anthropic, true, false, NULL, EVENTS(text_and_call),
+     SESSION_END_STOP,
+     SSE("message_start",
+         ",\"message\":{\"id\":\"msg_" ID
+         "\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\","
+         "\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":"
+         "{\"input_tokens\":7,"
+         "\"cache_read_input_tokens\":2,\"cache_creation_input_tokens\":0,\"output_tokens\":"
+         "0}}") SSE("content_block_start",
+                    ",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}")
+         SSE("content_block_delta",
+             ",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"ok\"}")
+             SSE("content_block_stop", ",\"index\":0") SSE(
+                 "content_block_start",
+                 ",\"index\":1,\"content_block\":{\"type\":\"tool_use\",\"id\":\"" CALL_ID
+                 "\",\"name\":\"look\",\"input\":{}}")
+                 SSE("content_block_delta", ",\"index\":1,\"delta\":{\"type\":\"input_json_delta\","
+                                            "\"partial_json\":\"{\\\"a\\\":\"}")
+                     SSE("content_block_delta",
+                         ",\"index\":1,\"delta\":{\"type\":\"input_json_delta\","
+                         "\"partial_json\":\" 1}\"}") SSE("content_block_stop", ",\"index\":1")
+                         SSE("message_delta",
+                             ",\"delta\":{\"stop_reason\":\"tool_use\",\"stop_sequence\":"
+                             "null},\"usage\":" ANTHROPIC_USAGE) SSE("message_stop", "")},
+    {"anthropic whole, stopped", &reply_anthropic, false, false, "STOP", EVENTS(text_only),
+     SESSION_END_CANCELLED,
+     "{\"id\":\"msg_" ID
+     "\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":"
+     "[{\"type\":\"text\",\"text\":\"before \"}],\"stop_reason\":\"stop_sequence\","
+     "\"stop_sequence\":"
+     "\"STOP\",\"usage\":" ANTHROPIC_USAGE "}"},
+    {"ollama stream", &reply_ollama_chat, true, false, NULL, EVENTS(text_and_call),
+     SESSION_END_STOP,
+     LINE("\"message\":{\"role\":\"assistant\",\"content\":\"ok\"},\"done\":false") LINE(
+         "\"message\":{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"id\":"
+         "\"" CALL_ID "\",\"function\":{\"index\":0,\"name\":\"look\",\"arguments\":{\"a\":1}}}]},"
+         "\"done\":false")
+         LINE("\"message\":{\"role\":\"assistant\",\"content\":\"\"},\"done\":true,"
+              "\"done_reason\":"
+              "\"stop\",\"total_duration\":3000000000,\"load_duration\":0,"
+              "\"prompt_eval_count\":9,"
+              "\"prompt_eval_duration\":1000000000,\"eval_count\":4,\"eval_duration\":"
+              "2000000000")},
+};
+
+static void every_form_is_what_its_clients_read(void **state)
+{
+    (void)state;
+    const struct session_result prompt = {.prompt_tokens = 9, .cached_tokens = 2};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct row *row = &rows[i];
+        struct stop_texts stops = {0};
+        struct reply reply;
+        test_case(row->name);
+        if (row->stop)
+            assert_true(stop_texts_add(&stops, str_from_c(row->stop)));
+        reply_init(&reply, row->format, STR("m"), &stops, id_bytes, 7 * 1000000);
+        reply.streams = row->streams;
+        reply.wants_usage = row->wants_usage;
+        reply_begin(&reply, &prompt);
+        for (size_t k = 0; k < row->event_count; k++)
+            if (!reply_event(&reply, &row->events[k]))
+                break;
+        const struct session_result result = {.end = row->end,
+                                              .prompt_tokens = 9,
+                                              .cached_tokens = 2,
+                                              .generated_tokens = 4,
+                                              .prompt_seconds = 1,
+                                              .generate_seconds = 2};
+        reply_end(&reply, &result);
+        assert_string_equal(strbuf_c(&reply.out), row->wire);
+        reply_done(&reply);
+    }
+}
+
+static void a_call_that_was_none_is_text(void **state)
+{
+    (void)state;
+    struct stop_texts stops = {0};
+    struct reply reply;
+    reply_init(&reply, &reply_openai_chat, STR("m"), &stops, id_bytes, 0);
+    reply_event(&reply, &(struct chat_event){.kind = CHAT_EVENT_CALL_BEGIN, .tool_name = STR("x")});
+    reply_event(&reply, &(struct chat_event){.kind = CHAT_EVENT_BAD_CALL, .text = STR("<x>")});
+    reply_end(&reply, &(struct session_result){.end = SESSION_END_STOP});
+    assert_non_null(strstr(strbuf_c(&reply.out), "\"content\":\"<x>\""));
+    assert_null(strstr(strbuf_c(&reply.out), "tool_calls"));
+    reply_done(&reply);
+}
+
+struct failure_row {
+    enum api_protocol protocol;
+    int http_status;
+    bool is_context;
+    const char *wire;
+};
+
+static const struct failure_row failures[] = {
+    {API_OPENAI, 404, false,
+     "{\"error\": {\"message\": \"no\", \"type\": \"invalid_request_error\", \"param\": null,"
+     " \"code\": "
+     "\"not_found\"}}"},
+    {API_OPENAI, 400, true,
+     "{\"error\": {\"message\": \"no\", \"type\": \"invalid_request_error\", \"param\": null,"
+     " \"code\": "
+     "\"context_length_exceeded\"}}"},
+    {API_ANTHROPIC, 529, false,
+     "{\"type\": \"error\", \"error\": {\"type\": \"overloaded_error\", \"message\": \"no\"}}"},
+    {API_ANTHROPIC, 401, false,
+     "{\"type\": \"error\", \"error\": {\"type\": \"authentication_error\", \"message\": \"no\"}}"},
+    {API_OLLAMA, 500, false, "{\"error\": \"no\"}"},
+};
+
+static void failures_have_the_protocols_form(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
+        struct api_failure failure = api_failure_make(failures[i].http_status, "no");
+        failure.is_context = failures[i].is_context;
+        json_t *object = api_failure_json(&failure, failures[i].protocol);
+        char *text = json_dumps(object, 0);
+        assert_string_equal(text, failures[i].wire);
+        free(text);
+        json_decref(object);
+    }
+}
+
+int test_reply(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_form_is_what_its_clients_read),
+        cmocka_unit_test(a_call_that_was_none_is_text),
+        cmocka_unit_test(failures_have_the_protocols_form),
+    };
+    return cmocka_run_group_tests_name("reply", tests, NULL, NULL);
+}

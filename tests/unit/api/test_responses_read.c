@@ -1,0 +1,83 @@
+/* What Codex and other clients of /v1/responses send is understood as they mean it. */
+#include "api/responses_read.h"
+#include "tests/unit/api/api_test.h"
+
+static const struct api_test_row rows[] = {
+    {"a text", "{\"input\": \"hi\", \"instructions\": \"be brief\", \"model\": \"m\"}",
+     "system be brief\nuser hi\n\nmodel m", NULL},
+    {"messages with parts",
+     "{\"input\": [{\"type\": \"message\", \"role\": \"developer\", \"content\": [{\"type\": "
+     "\"input_text\", \"text\": \"a\"}]}, {\"role\": \"user\", \"content\": [{\"type\": "
+     "\"input_text\", \"text\": \"b\"}]}]}",
+     "developer a\nuser b\n", NULL},
+    {"a late developer message is folded",
+     "{\"instructions\": \"s\", \"input\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": "
+     "\"developer\", \"content\": \"note\"}]}",
+     "user <system-reminder>\nnote\n</system-reminder>\n", NULL},
+    {"a call, its result and what was thought before",
+     "{\"input\": [{\"role\": \"user\", \"content\": \"a\"}, {\"type\": \"reasoning\", "
+     "\"summary\": [], \"content\": [{\"type\": \"reasoning_text\", \"text\": \"hm\"}]}, "
+     "{\"type\": "
+     "\"function_call\", \"call_id\": \"c1\", \"name\": \"shell\", \"arguments\": \"{\\\"x\\\": "
+     "1}\"}, {\"type\": \"function_call_output\", \"call_id\": \"c1\", \"output\": \"ok\"}]}",
+     "user a\nassistant [hm]  (call c1 shell {\"x\": 1})\ntool ok (for c1)\n", NULL},
+    {"a custom tool is a function of one text",
+     "{\"input\": \"a\", \"tools\": [{\"type\": \"custom\", \"name\": \"apply_patch\", "
+     "\"description\": \"d\", \"format\": {\"type\": \"text\"}}]}",
+     "[{\"type\": \"function\", \"function\": {\"name\": \"apply_patch\", \"description\": \"d\", "
+     "\"parameters\": {\"type\": \"object\", \"properties\": {\"input\": {\"type\": \"string\"}}, "
+     "\"required\": [\"input\"], \"additionalProperties\": false}}}]",
+     NULL},
+    {"a custom call comes back as one",
+     "{\"input\": [{\"type\": \"custom_tool_call\", \"call_id\": \"c\", \"name\": \"p\", "
+     "\"input\": \"x\"}, {\"type\": \"custom_tool_call_output\", \"call_id\": \"c\", "
+     "\"output\": [{\"type\": "
+     "\"input_text\", \"text\": \"done\"}]}]}",
+     "(call c p {\"input\": \"x\"})\ntool done (for c)\n", NULL},
+    {"the tools of a namespace get joined names",
+     "{\"input\": [{\"type\": \"function_call\", \"call_id\": \"c\", \"namespace\": \"mcp__x\", "
+     "\"name\": \"y\", \"arguments\": \"\"}], \"tools\": [{\"type\": \"namespace\", \"name\": "
+     "\"mcp__x\", \"tools\": [{\"type\": \"function\", \"name\": \"y\", \"parameters\": {\"type\": "
+     "\"object\"}}]}]}",
+     "(call c mcp__x__y {})\n[{\"type\": \"function\", \"function\": {\"name\": \"mcp__x__y\"",
+     NULL},
+    {"tools of the provider are left out, unknown items skipped",
+     "{\"input\": [{\"role\": \"user\", \"content\": \"a\"}, {\"type\": \"web_search_call\"}, "
+     "{\"type\": \"later\"}], \"tools\": [{\"type\": \"web_search\"}]}",
+     "user a\n[]\nmodel", NULL},
+    {"settings",
+     "{\"input\": \"a\", \"max_output_tokens\": 5, \"stream\": true, "
+     "\"parallel_tool_calls\": false, \"reasoning\": {\"effort\": \"none\"}, \"text\": "
+     "{\"format\": {\"type\": \"json_schema\", "
+     "\"schema\": {\"type\": \"array\"}}}}",
+     "{\"type\": \"array\"}\nmodel  tokens 5 choice auto one 1 temperature 1 top_k 0 seed -1 "
+     "stops 0 stream 1 usage 0 thinking 2",
+     NULL},
+    {"the way back of a custom tool and a namespace is kept",
+     "{\"input\": \"a\", \"tools\": [{\"type\": \"custom\", \"name\": \"p\"}, {\"type\": "
+     "\"namespace\", \"name\": \"n\", \"tools\": [{\"name\": \"y\"}]}]}",
+     "names {\"p\": {\"name\": \"p\", \"custom\": true}, \"n__y\": {\"name\": \"y\", \"custom\": "
+     "false, \"namespace\": \"n\"}}",
+     NULL},
+
+    {"nothing", "{}", NULL, "input is missing"},
+    {"an answer that is kept elsewhere", "{\"input\": \"a\", \"previous_response_id\": \"r\"}",
+     NULL, "previous_response_id"},
+    {"an unknown role", "{\"input\": [{\"role\": \"x\", \"content\": \"a\"}]}", NULL, "\"x\""},
+    {"a tool without a name", "{\"input\": \"a\", \"tools\": [{\"type\": \"function\"}]}", NULL,
+     "tools[0]"},
+    {"an image", "{\"input\": [{\"role\": \"user\", \"content\": [{\"type\": \"input_image\"}]}]}",
+     NULL, "reads only text"},
+};
+
+static void requests_are_read(void **state)
+{
+    (void)state;
+    api_test_rows(responses_read, rows, ARRAY_LEN(rows));
+}
+
+int test_responses_read(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(requests_are_read)};
+    return cmocka_run_group_tests_name("responses_read", tests, NULL, NULL);
+}

@@ -1,0 +1,491 @@
+/*
+ * The promise of masks, for every tool-call format: whatever the logits are, what a model writes is
+ * read back by the format's own parser as calls that name a tool and are valid against its schema,
+ * the types of their arguments included, and as nothing that began like a call and is none. Tested
+ * with logits that mean no good, over a vocabulary with the formats' control tokens and one in
+ * which every marker is text, with budgets that leave no slack.
+ */
+#include "engine/tool_mask.h"
+
+#include "base/attr.h"
+#include "chat/output_parser.h"
+#include "engine/tool_mask_syntax.h"
+#include "tests/format_vocab.h"
+#include "tests/holt_test.h"
+#include "text/json.h"
+#include "tokenizer/detokenizer.h"
+#include "tokenizer/token_list.h"
+
+#include <stdlib.h>
+
+enum { VOCAB_COUNT = 2, TOOL_COUNT = 7 };
+
+/* ---------------------------------------------------------------- vocabularies */
+
+struct vocab {
+    struct tokenizer *tokenizer;
+    struct token_mask_vocab *tables;
+};
+
+static struct vocab vocabs[VOCAB_COUNT];
+
+static int open_vocabs(void **state)
+{
+    (void)state;
+    for (int i = 0; i < VOCAB_COUNT; i++) {
+        vocabs[i].tokenizer = format_vocab_new(i == 0);
+        assert_ok(token_mask_vocab_new(vocabs[i].tokenizer, &vocabs[i].tables, err));
+    }
+    return 0;
+}
+
+static int close_vocabs(void **state)
+{
+    (void)state;
+    for (int i = 0; i < VOCAB_COUNT; i++) {
+        token_mask_vocab_free(vocabs[i].tables);
+        tokenizer_free(vocabs[i].tokenizer);
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- tools */
+
+/* The properties of each tool; all are required but those in the last column. */
+static const struct {
+    const char *name;
+    const char *properties;
+    const char *optional;
+} tool_rows[TOOL_COUNT] = {
+    {"a", "{}", ""},
+    {"read", "{\"path\": {\"type\": \"string\"}}", ""},
+    {"read_all",
+     "{\"path\": {\"type\": \"string\", \"minLength\": 2, \"maxLength\": 6}, \"line\": {\"type\": "
+     "\"integer\", \"minimum\": 1, \"maximum\": 300}, \"deep\": {\"type\": \"boolean\"}}",
+     "line deep"},
+    {"set",
+     "{\"key\": {\"type\": \"string\", \"enum\": [\"left\", \"right\", \"le<ft\"]}, \"rate\": "
+     "{\"type\": \"number\", \"minimum\": -1, \"maximum\": 2.5}, \"mode\": {\"enum\": [\"x\", "
+     "\"xy\"]}}",
+     "rate mode"},
+    {"list",
+     "{\"items\": {\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"minItems\": 1, "
+     "\"maxItems\": 3}, \"texts\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}, "
+     "\"maxItems\": 2}}",
+     "texts"},
+    {"nest",
+     "{\"map\": {\"type\": \"object\", \"properties\": {\"k\": {\"type\": \"string\"}, \"n\": "
+     "{\"type\": \"object\", \"properties\": {\"b\": {\"type\": \"boolean\"}}, \"required\": "
+     "[\"b\"], \"additionalProperties\": false}}, \"required\": [\"k\"], \"additionalProperties\": "
+     "false}, \"opt\": {\"type\": [\"integer\", \"null\"]}}",
+     "opt"},
+    {"text",
+     "{\"code\": {\"type\": \"string\", \"pattern\": \"^[a-c]{2,4}$\"}, \"any\": {\"type\": "
+     "[\"string\", \"null\"]}, \"none\": {\"type\": \"null\"}}",
+     "any none"},
+};
+
+static json_t *make_tool(size_t index)
+{
+    json_t *properties = json_loads(tool_rows[index].properties, 0, NULL);
+    json_t *required = json_array();
+    const char *name = NULL;
+    json_t *value = NULL;
+    assert_non_null(properties);
+    json_object_foreach(properties, name, value)
+    {
+        if (!strstr(tool_rows[index].optional, name))
+            json_array_append_new(required, json_string(name));
+    }
+    return json_pack("{s:s, s:{s:s, s:{s:s, s:o, s:o}}}", "type", "function", "function", "name",
+                     tool_rows[index].name, "parameters", "type", "object", "properties",
+                     properties, "required", required);
+}
+
+static json_t *make_tools(void)
+{
+    json_t *tools = json_array();
+    for (size_t i = 0; i < TOOL_COUNT; i++)
+        json_array_append_new(tools, make_tool(i));
+    return tools;
+}
+
+/* ---------------------------------------------------------------- the judge */
+
+static bool has_type(const json_t *value, const char *type)
+{
+    if (strcmp(type, "string") == 0)
+        return json_is_string(value);
+    if (strcmp(type, "integer") == 0)
+        return json_is_integer(value);
+    if (strcmp(type, "number") == 0)
+        return json_is_number(value);
+    if (strcmp(type, "boolean") == 0)
+        return json_is_boolean(value);
+    if (strcmp(type, "null") == 0)
+        return json_is_null(value);
+    return json_is_object(value) ? strcmp(type, "object") == 0
+                                 : json_is_array(value) && strcmp(type, "array") == 0;
+}
+
+static bool fits_type(const json_t *value, const json_t *type)
+{
+    bool fits = !type || (json_is_string(type) && has_type(value, json_string_value(type)));
+    for (size_t i = 0; i < json_array_size(type); i++)
+        fits |= has_type(value, json_string_value(json_array_get(type, i)));
+    return fits;
+}
+
+static size_t characters(const json_t *text)
+{
+    struct str rest = json_str(text);
+    size_t count = 0;
+    for (; rest.len; count++)
+        (void)utf8_next(&rest);
+    return count;
+}
+
+static bool within(const json_t *schema, const char *least, const char *most, double value)
+{
+    const json_t *low = json_object_get(schema, least);
+    const json_t *high = json_object_get(schema, most);
+    return (!low || value >= json_number_value(low)) && (!high || value <= json_number_value(high));
+}
+
+static bool is_listed(const json_t *values, const json_t *value)
+{
+    for (size_t i = 0; i < json_array_size(values); i++) {
+        if (json_equal(json_array_get(values, i), value))
+            return true;
+    }
+    return !values;
+}
+
+static bool is_valid(const json_t *schema, const json_t *value);
+
+static bool is_valid_object(const json_t *schema, const json_t *value)
+{
+    const json_t *required = json_object_get(schema, "required");
+    const char *name = NULL;
+    json_t *member = NULL;
+    for (size_t i = 0; i < json_array_size(required); i++) {
+        if (!json_object_get(value, json_string_value(json_array_get(required, i))))
+            return false;
+    }
+    json_object_foreach((json_t *)(uintptr_t)value, name, member)
+    {
+        const json_t *inner = json_object_get(json_object_get(schema, "properties"), name);
+        if (!inner || !is_valid(inner, member))
+            return false;
+    }
+    return true;
+}
+
+/* The keywords that the tools above use. */
+static bool is_valid(const json_t *schema, const json_t *value)
+{
+    if (!fits_type(value, json_object_get(schema, "type")) ||
+        !is_listed(json_object_get(schema, "enum"), value))
+        return false;
+    if (json_is_number(value))
+        return within(schema, "minimum", "maximum", json_number_value(value));
+    if (json_is_string(value)) {
+        const bool has_pattern = json_object_get(schema, "pattern") != NULL;
+        const struct str text = json_str(value);
+        bool matches = !has_pattern || (text.len >= 2 && text.len <= 4);
+        for (size_t i = 0; has_pattern && i < text.len; i++)
+            matches &= text.ptr[i] >= 'a' && text.ptr[i] <= 'c';
+        return matches && within(schema, "minLength", "maxLength", (double)characters(value));
+    }
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        if (!is_valid(json_object_get(schema, "items"), json_array_get(value, i)))
+            return false;
+    }
+    if (json_is_array(value))
+        return within(schema, "minItems", "maxItems", (double)json_array_size(value));
+    return !json_is_object(value) || is_valid_object(schema, value);
+}
+
+/* ---------------------------------------------------------------- one generation */
+
+struct run {
+    const struct vocab *vocab;
+    const struct tool_format *format;
+    const json_t *tools;
+    struct token_mask *mask;
+    struct strbuf text;
+    uint64_t random;
+    uint32_t budget;
+    int calls;
+};
+
+static uint32_t below(struct run *run, uint32_t limit)
+{
+    run->random = run->random * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(run->random >> 33) % limit;
+}
+
+static bool judge(void *context, const struct chat_event *event)
+{
+    struct run *run = context;
+    if (event->kind == CHAT_EVENT_BAD_CALL)
+        fail_msg("%s: bad call: %.*s in\n%s", run->format->name, STR_ARG(event->reason),
+                 strbuf_c(&run->text));
+    if (event->kind != CHAT_EVENT_TOOL_CALL)
+        return true;
+    run->calls++;
+    CLEANUP(json_decrefp) json_t *arguments = NULL;
+    assert_ok(json_parse(event->arguments, NULL, &arguments, err));
+    for (size_t i = 0; i < json_array_size(run->tools); i++) {
+        const json_t *function = json_object_get(json_array_get(run->tools, i), "function");
+        if (!str_equal(json_str(json_object_get(function, "name")), event->tool_name))
+            continue;
+        if (!is_valid(json_object_get(function, "parameters"), arguments))
+            fail_msg("%s: not valid: %.*s in\n%s", run->format->name, STR_ARG(event->arguments),
+                     strbuf_c(&run->text));
+        return true;
+    }
+    fail_msg("%s: no tool %.*s in\n%s", run->format->name, STR_ARG(event->tool_name),
+             strbuf_c(&run->text));
+    return false;
+}
+
+static void parse(struct run *run, const struct output_parser_reasoning *reasoning,
+                  bool starts_in_reasoning)
+{
+    const struct output_parser_config config = {
+        .format = run->format,
+        .tools = run->tools,
+        .reasoning = *reasoning,
+        .starts_in_reasoning = starts_in_reasoning,
+    };
+    CLEANUP(output_parser_done) struct output_parser parser;
+    output_parser_init(&parser, &config);
+    output_parser_feed(&parser, strbuf_view(&run->text), judge, run);
+    output_parser_finish(&parser, judge, run);
+}
+
+static bool is_allowed(const uint64_t *allowed, int32_t token)
+{
+    return !allowed || (allowed[token / 64] >> (token % 64) & 1);
+}
+
+/* Any allowed token; those that are no single letter, and tags, are liked better. */
+static int32_t choose(struct run *run, const uint64_t *allowed)
+{
+    const uint32_t size = tokenizer_vocab_size(run->vocab->tokenizer);
+    const uint32_t start = below(run, size);
+    int32_t best = -1;
+    uint32_t best_wish = 0;
+    const uint32_t greed = below(run, 3);
+    for (uint32_t i = 0; i < size; i++) {
+        const int32_t token = (int32_t)((start + i) % size);
+        if (!is_allowed(allowed, token))
+            continue;
+        const struct str piece = tokenizer_piece(run->vocab->tokenizer, token);
+        const bool is_tag = piece.len && strchr("<>\"{}[]/|=", piece.ptr[0]);
+        const uint32_t wish = 1 + below(run, 8) + greed * ((piece.len > 1) + 3u * is_tag);
+        if (wish > best_wish) {
+            best_wish = wish;
+            best = token;
+        }
+        if (greed == 0 && best >= 0 && below(run, 4) == 0)
+            break;
+    }
+    return best;
+}
+
+static bool take(struct run *run, int32_t token)
+{
+    assert_ok(token_mask_accept(run->mask, token, err));
+    run->budget--;
+    if (tokenizer_is_eog(run->vocab->tokenizer, token))
+        return false;
+    strbuf_add_str(&run->text, tokenizer_piece(run->vocab->tokenizer, token));
+    return true;
+}
+
+/* In free text: writes the beginning of a call, as far as the mask lets it. */
+static void lure(struct run *run)
+{
+    struct token_list list = {0};
+    const struct tool_format_syntax *syntax = &run->format->syntax;
+    CLEANUP(strbuf_done) struct strbuf opening = {0};
+    const char *marker = run->format->markers[below(run, 2) && run->format->markers[1] ? 1 : 0];
+    strbuf_add_c(&opening, run->format->starts_reply && below(run, 2) ? "{" : marker);
+    if (below(run, 2))
+        strbuf_add_str(&opening, syntax->open);
+    assert_ok(tokenizer_encode(run->vocab->tokenizer, strbuf_view(&opening),
+                               below(run, 2) ? TOKENIZER_PLAIN : TOKENIZER_PARSE_SPECIAL, &list,
+                               err));
+    for (size_t i = 0; i < list.count && run->budget > 0; i++) {
+        if (!is_allowed(token_mask_allowed(run->mask, run->budget), list.ids[i]))
+            break;
+        if (!take(run, list.ids[i]))
+            break;
+    }
+    token_list_done(&list);
+}
+
+/* Tokens that are forced; true when there were some. */
+static bool take_forced(struct run *run)
+{
+    struct token_list list = {0};
+    if (!token_mask_is_free(run->mask))
+        assert_ok(token_mask_forced_tokens(run->mask, run->budget, &list, err));
+    for (size_t i = 0; i < list.count; i++) {
+        assert_true(is_allowed(token_mask_allowed(run->mask, run->budget), list.ids[i]));
+        (void)take(run, list.ids[i]);
+    }
+    const bool has_some = list.count > 0;
+    token_list_done(&list);
+    return has_some;
+}
+
+static void generate(struct run *run, bool must_call)
+{
+    while (run->budget > 0) {
+        if (token_mask_is_free(run->mask) && below(run, 12) == 0) {
+            lure(run);
+            continue;
+        }
+        if (below(run, 2) && take_forced(run))
+            continue;
+        const uint64_t *allowed = token_mask_allowed(run->mask, run->budget);
+        const int32_t token = choose(run, allowed);
+        if (token < 0)
+            fail_msg("%s: nothing is allowed after\n%s", run->format->name, strbuf_c(&run->text));
+        if (!take(run, token))
+            return;
+        if (token_mask_is_complete(run->mask) && below(run, 3) == 0)
+            return;
+    }
+    if (must_call && !token_mask_is_complete(run->mask))
+        fail_msg("%s: over the budget:\n%s", run->format->name, strbuf_c(&run->text));
+}
+
+static const struct output_parser_reasoning no_reasoning = {0};
+
+/* The marks that a model of this format puts around reasoning. */
+static struct output_parser_reasoning reasoning_of(const struct tool_format *format)
+{
+    if (format->has_channels)
+        return no_reasoning;
+    return (struct output_parser_reasoning){STR("<think>"), STR("</think>")};
+}
+
+static struct token_mask *make_mask(const struct vocab *vocab, const struct tool_format *format,
+                                    const json_t *tools, enum token_mask_mode mode,
+                                    const struct output_parser_reasoning *reasoning)
+{
+    struct token_mask_tool rows[TOOL_COUNT];
+    for (size_t i = 0; i < TOOL_COUNT; i++) {
+        const json_t *function = json_object_get(json_array_get(tools, i), "function");
+        rows[i].name = json_str(json_object_get(function, "name"));
+        rows[i].parameters = json_object_get(function, "parameters");
+    }
+    CLEANUP(strbuf_done) struct strbuf close = {0};
+    struct token_mask_syntax syntax;
+    tool_mask_syntax(format, reasoning, &close, &syntax);
+    const struct token_mask_options options = {.mode = mode,
+                                               .call_count_max = format->is_single ? 1 : 3};
+    struct token_mask *mask = NULL;
+    test_case(format->name);
+    assert_ok(token_mask_new_tools(vocab->tables, &syntax, rows, TOOL_COUNT, &options, &mask, err));
+    return mask;
+}
+
+/* ---------------------------------------------------------------- tests */
+
+static void run_format(const struct vocab *vocab, const struct tool_format *format,
+                       const json_t *tools, int rounds, uint64_t seed, int *calls)
+{
+    static const enum token_mask_mode modes[] = {TOKEN_MASK_REQUIRED, TOKEN_MASK_AUTO};
+    const struct output_parser_reasoning reasoning = reasoning_of(format);
+    for (size_t m = 0; m < ARRAY_LEN(modes); m++) {
+        const bool must_call = modes[m] == TOKEN_MASK_REQUIRED;
+        CLEANUP(token_mask_freep)
+        struct token_mask *compiled = make_mask(vocab, format, tools, modes[m], &reasoning);
+        for (int i = 0; i < rounds; i++) {
+            CLEANUP(strbuf_done) struct strbuf text = {0};
+            struct run run = {.vocab = vocab,
+                              .format = format,
+                              .tools = tools,
+                              .random = seed + (uint64_t)i * 7919u + m};
+            CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
+            const bool is_thinking = reasoning.open.len && i % 3 == 0;
+            assert_ok(token_mask_fork(compiled, &mask, err));
+            run.mask = mask;
+            token_mask_set_reasoning(mask, is_thinking);
+            assert_ok(token_mask_start(mask, UINT32_MAX - 1, STR("assistant\n"), err));
+            const uint32_t fewest = token_mask_fewest_tokens(mask);
+            const uint32_t slack[] = {0, 1, 4, 20, 60, 150};
+            run.budget = fewest + slack[below(&run, ARRAY_LEN(slack))];
+            assert_ok(token_mask_start(mask, run.budget, STR("assistant\n"), err));
+            generate(&run, must_call);
+            text = run.text;
+            parse(&run, &reasoning, is_thinking);
+            if (must_call && run.calls == 0)
+                fail_msg("%s: no call in\n%s", format->name, strbuf_c(&run.text));
+            *calls += run.calls;
+        }
+    }
+}
+
+static void every_format_gives_valid_calls_whatever_the_logits(void **state)
+{
+    (void)state;
+    int64_t seed = 0; /* HOLT_SOAK=n is a long run with seed n */
+    const bool is_soak = str_to_int(str_from_c(getenv("HOLT_SOAK")), &seed);
+    size_t count = 0;
+    const struct tool_format *const *formats = tool_format_list(&count);
+    CLEANUP(json_decrefp) json_t *tools = make_tools();
+    for (size_t f = 0; f < count; f++) {
+        int calls = 0;
+        const int rounds = is_soak ? 2500 : 6; /* of each vocabulary and mode */
+        for (int v = 0; v < VOCAB_COUNT; v++)
+            run_format(&vocabs[v], formats[f], tools, rounds,
+                       (uint64_t)seed * 1000003u + f * 31u + (uint64_t)v, &calls);
+        if (is_soak)
+            print_message("%s: %d generations, %d calls\n", formats[f]->name, 4 * rounds, calls);
+        assert_true(calls >= 2 * rounds);
+    }
+}
+
+static void no_call_can_begin_where_none_may(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 4, TOKENS = 60 };
+    size_t count = 0;
+    const struct tool_format *const *formats = tool_format_list(&count);
+    CLEANUP(json_decrefp) json_t *tools = make_tools();
+    for (size_t f = 0; f < count; f++) {
+        const struct output_parser_reasoning reasoning = reasoning_of(formats[f]);
+        for (int i = 0; i < ROUNDS * VOCAB_COUNT; i++) {
+            const struct vocab *vocab = &vocabs[i % VOCAB_COUNT];
+            CLEANUP(strbuf_done) struct strbuf text = {0};
+            CLEANUP(token_mask_freep)
+            struct token_mask *mask =
+                make_mask(vocab, formats[f], tools, TOKEN_MASK_NONE, &reasoning);
+            struct run run = {.vocab = vocab,
+                              .format = formats[f],
+                              .tools = tools,
+                              .mask = mask,
+                              .random = (uint64_t)i,
+                              .budget = TOKENS};
+            generate(&run, false);
+            text = run.text;
+            parse(&run, &reasoning, false);
+            assert_int_equal(run.calls, 0);
+        }
+    }
+}
+
+int test_tool_mask(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_format_gives_valid_calls_whatever_the_logits),
+        cmocka_unit_test(no_call_can_begin_where_none_may),
+    };
+    return cmocka_run_group_tests_name("tool_mask", tests, open_vocabs, close_vocabs);
+}
