@@ -285,7 +285,8 @@ static inline void tiny_hybrid_state_keys(struct tiny_hybrid *h)
                    (uint32_t)(strchr(h->spec->pattern, 'a') - h->spec->pattern) + 1);
     tiny_model_key(m, "rope.dimension_count", TINY_HYBRID_HEAD_DIM / 2);
     snprintf(key, sizeof(key), "%s.rope.dimension_sections", h->spec->arch);
-    gguf_writer_add_numbers(m->writer, key, GGUF_TYPE_I32, sections, ARRAY_LEN(sections));
+    if (!tiny_model_is_changed(m, "rope.dimension_sections"))
+        gguf_writer_add_numbers(m->writer, key, GGUF_TYPE_I32, sections, ARRAY_LEN(sections));
     if (h->spec->draft_count)
         tiny_model_key(m, "nextn_predict_layers", h->spec->draft_count);
 }
@@ -404,6 +405,11 @@ static const struct tiny_hybrid_spec tiny_hybrids[] = {
      .seed = 105,
      .expert_count = 5,
      .latent_dim = 32},
+    {.name = "nemotron_h-alone", /* no layer attends */
+     .arch = "nemotron_h",
+     .pattern = "m-m",
+     .seed = 108,
+     .matrices = DTYPE_F16},
     {.name = "lfm2", .arch = "lfm2", .pattern = "ccac", .seed = 106},
     {.name = "lfm2moe",
      .arch = "lfm2moe",

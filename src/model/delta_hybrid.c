@@ -75,6 +75,10 @@ enum status delta_hybrid_read_shape(const struct delta_hybrid_kind *kind, const 
     const unsigned options =
         MODEL_SHAPE_NEXTN | (kind->has_experts ? (unsigned)MODEL_SHAPE_EXPERTS : 0);
     TRY(model_shape_read(file, kind->arch, options, s, err));
+    if (s->block_count - s->layer_count > 1)
+        return error_set(err, E_UNSUPPORTED,
+                         "%s.nextn_predict_layers is %" PRIu32 ": holt knows one such block",
+                         kind->arch, s->block_count - s->layer_count);
     TRY(recurrent_shape_read_ssm(&reader, &s->recurrent, err));
     TRY(read_mixers(&reader, s, err));
     if (kind->has_sections)

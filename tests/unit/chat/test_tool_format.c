@@ -3,7 +3,8 @@
  * writes badly must neither vanish nor break anything: an agent acts on what comes out here.
  *
  * The cases of tests/golden/tool_format say what goes in and which events come out. Each is fed
- * whole, byte by byte and at its marked cuts (the sign \xc2\xa6), and must give the same events.
+ * whole, byte by byte, in two pieces cut at every byte, and at its marked cuts (the sign \xc2\xa6),
+ * and must give the same events.
  */
 #include "tests/holt_test.h"
 
@@ -17,7 +18,7 @@
 
 #include <string.h>
 
-enum { CASES_MIN = 30 };
+enum { CASES_MIN = 150 };
 
 static const struct str cut = {"\xc2\xa6", 2};
 
@@ -168,6 +169,12 @@ static void check_case(const char *path, struct str text)
     for (size_t i = 0; i < ARRAY_LEN(pieces); i++) { /* the parser is used again: it starts fresh */
         CLEANUP(log_done) struct log log = {0};
         feed(&parser, pieces[i] ? strbuf_view(&whole) : marked, pieces[i], &log);
+        golden_case_expect(path, text, "events", strbuf_view(&log.lines));
+    }
+    for (size_t at = 1; at < whole.len; at++) {
+        CLEANUP(log_done) struct log log = {0};
+        output_parser_feed(&parser, str_slice(strbuf_view(&whole), 0, at), on_event, &log);
+        feed(&parser, str_slice(strbuf_view(&whole), at, whole.len), SIZE_MAX, &log);
         golden_case_expect(path, text, "events", strbuf_view(&log.lines));
     }
 }

@@ -452,6 +452,69 @@ static void every_format_gives_valid_calls_whatever_the_logits(void **state)
     }
 }
 
+/* ---------------------------------------------------------------- sets against brute force */
+
+/* Fewest tokens behind this one, asked the slow way, of a fork; UINT32_MAX: it is not allowed. */
+static uint32_t fewest_behind(const struct token_mask *mask, int32_t token)
+{
+    CLEANUP(token_mask_freep) struct token_mask *fork = NULL;
+    assert_ok(token_mask_fork(mask, &fork, err));
+    return token_mask_accept(fork, token, NULL) == OK ? token_mask_fewest_tokens(fork) : UINT32_MAX;
+}
+
+/* Where the budget is tight a mask may refuse a token that leaves a character open: it costs its
+ * missing bytes as single tokens at most. */
+static void compare_sets(struct run *run)
+{
+    const struct tokenizer *tokenizer = run->vocab->tokenizer;
+    const uint64_t *allowed = token_mask_allowed(run->mask, run->budget);
+    const bool is_complete = token_mask_is_complete(run->mask);
+    for (uint32_t i = 0; i < tokenizer_vocab_size(tokenizer); i++) {
+        const int32_t token = (int32_t)i;
+        const struct str piece = tokenizer_piece(tokenizer, token);
+        if (tokenizer_is_eog(tokenizer, token) && is_complete)
+            continue;
+        const uint32_t fewest = fewest_behind(run->mask, token);
+        const bool want = fewest < run->budget;
+        const bool ends_open = piece.len && (unsigned char)piece.ptr[piece.len - 1] >= 0x80;
+        const bool may_refuse = want && ends_open && run->budget - 1 - fewest < 3;
+        if (is_allowed(allowed, token) != want && !may_refuse)
+            fail_msg("%s: token '%.*s': mask says %d, brute force %d (budget %u) after\n%s",
+                     run->format->name, STR_ARG(piece), !want, want, run->budget,
+                     strbuf_c(&run->text));
+    }
+}
+
+static void the_set_is_what_brute_force_finds(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 4 };
+    static const char *const names[] = {"qwen3_coder", "glm",  "minimax", "deepseek_v32", "lfm2",
+                                        "gemma4",      "kimi", "harmony", "mistral_array"};
+    CLEANUP(json_decrefp) json_t *tools = make_tools();
+    for (size_t f = 0; f < ARRAY_LEN(names) * VOCAB_COUNT; f++) {
+        const struct vocab *vocab = &vocabs[f % VOCAB_COUNT];
+        const struct tool_format *format = tool_format_find(str_from_c(names[f / VOCAB_COUNT]));
+        CLEANUP(token_mask_freep)
+        struct token_mask *mask =
+            make_mask(vocab, format, tools, TOKEN_MASK_REQUIRED, &no_reasoning);
+        const uint32_t fewest = token_mask_fewest_tokens(mask);
+        for (int i = 0; i < ROUNDS; i++) {
+            struct run run = {.vocab = vocab, .format = format, .tools = tools, .mask = mask};
+            run.random = f * 1000u + (uint64_t)i;
+            run.budget = fewest + below(&run, 24);
+            assert_ok(token_mask_start(mask, run.budget, (struct str){0}, err));
+            while (run.budget > 0 && !token_mask_is_complete(mask)) {
+                if (!token_mask_is_free(mask) && below(&run, 4) == 0)
+                    compare_sets(&run);
+                if (!take(&run, choose(&run, token_mask_allowed(mask, run.budget))))
+                    break;
+            }
+            strbuf_done(&run.text);
+        }
+    }
+}
+
 static void no_call_can_begin_where_none_may(void **state)
 {
     (void)state;
@@ -485,6 +548,7 @@ int test_tool_mask(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format_gives_valid_calls_whatever_the_logits),
+        cmocka_unit_test(the_set_is_what_brute_force_finds),
         cmocka_unit_test(no_call_can_begin_where_none_may),
     };
     return cmocka_run_group_tests_name("tool_mask", tests, open_vocabs, close_vocabs);

@@ -217,6 +217,7 @@ static const uint64_t digests[ARRAY_LEN(tiny_hybrids)] = {
     UINT64_C(0xd28a1ee2c64d087c), /* qwen3next-joined */
     UINT64_C(0xcc5057584a026a5a), /* nemotron_h */
     UINT64_C(0x2d7efe6a6f598e30), /* nemotron_h_moe-latent */
+    UINT64_C(0x0cce5041419791d0), /* nemotron_h-alone */
     UINT64_C(0x556697c3c8e6c481), /* lfm2 */
     UINT64_C(0x8cfab9d1b9b26998), /* lfm2moe */
 };
