@@ -148,9 +148,12 @@ soak: test
 	$(Q)$(MAKE) --no-print-directory $(BUILD)/tests/test_infer $(BUILD)/tests/test_engine
 	$(Q)$(MAKE) --no-print-directory CONFIG=fuzz CC=clang fuzz-programs
 	$(Q)dev/soak.sh
-bench: all $(BUILD)/tests/checkkernel
+$(BUILD)/tests/bench_%: $(BUILD)/tests/bench/bench_%.o $(LIB_OBJECTS)
+	$(Q)$(CC) $(LINK_$(CONFIG)) $^ -o $@ $(HOLT_LIBS)
+bench: all $(BUILD)/tests/checkkernel $(BUILD)/tests/bench_mask
 	$(Q)build/holt bench
 	$(Q)$(BUILD)/tests/checkkernel --bench
+	$(Q)$(BUILD)/tests/bench_mask
 builtin:
 	$(Q)train/run.sh
 

@@ -25,10 +25,7 @@ enum status api_request_require_tool(struct api_request *request, struct str nam
         if (!json_member_str(json_object_get(tool, "function"), "name", &own) ||
             !str_equal(own, name))
             continue;
-        json_t *only = json_array();
-        json_array_append(only, tool);
-        json_decref(request->chat.tools);
-        request->chat.tools = only;
+        request->tool_name = arena_copy_str(&request->chat.arena, name);
         request->tool_choice = API_TOOLS_REQUIRED;
         return OK;
     }

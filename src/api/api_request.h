@@ -37,6 +37,7 @@ struct api_request {
     struct sampler_options sampler;
     struct stop_texts stops;
     enum api_tool_choice tool_choice;
+    struct str tool_name;     /* only this tool may be called; empty: any; in the chat's arena */
     uint32_t token_count_max; /* 0: as many as there is room for */
     bool is_raw;
     bool has_seed;      /* else the server draws one */
@@ -49,7 +50,8 @@ struct api_request {
 
 void api_request_done(struct api_request *request);
 
-/* Leaves only the named tool and requires a call of it. E_INVALID: no such tool. */
+/* Requires a call of this tool; the others stay in the prompt, which is then the same as without
+ * the demand. E_INVALID: no such tool. */
 MUST_USE enum status api_request_require_tool(struct api_request *request, struct str name,
                                               struct error *err);
 

@@ -148,7 +148,8 @@ void tool_mask_cache_done(struct tool_mask_cache *cache)
 /* What tells one mask of an engine from another, as text. */
 static void write_key(const struct tool_mask_options *options, uint32_t calls, struct strbuf *out)
 {
-    strbuf_addf(out, "%d %u %zu:", (int)options->choice, calls, options->name.len);
+    strbuf_addf(out, "%d %d %u %zu:", (int)options->choice, options->is_lenient, calls,
+                options->name.len);
     strbuf_add_str(out, options->name);
     if (options->tools)
         json_write_python(options->tools, out);
@@ -169,9 +170,11 @@ static enum status compile(struct engine *engine, const struct tool_mask_options
     CLEANUP(strbuf_done) struct strbuf close = {0};
     struct token_mask_syntax syntax;
     tool_mask_syntax(engine_tool_format(engine), &reasoning, &close, &syntax);
+    CLEANUP(strbuf_done) struct strbuf warnings = {0};
     const struct token_mask_options mask_options = {
         .mode = mode_of(options->choice),
         .call_count_max = calls,
+        .limits = {.warnings = options->is_lenient ? &warnings : NULL},
     };
     return token_mask_new_tools(vocab, &syntax, rows, count, &mask_options, out, err);
 }

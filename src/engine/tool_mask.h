@@ -15,6 +15,7 @@
 #include "base/str.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct engine;
@@ -32,12 +33,14 @@ struct tool_mask_options {
     const json_t *tools; /* an array in OpenAI form */
     enum tool_choice choice;
     struct str name;         /* only this tool may be called; empty: any. E_NOT_FOUND: no such */
+    bool is_lenient;         /* what of a schema cannot be enforced is not, and no error: for tools
+                                that somebody else wrote */
     uint32_t call_count_max; /* calls in one answer, 1: no parallel ones; 0: the default. Formats
                                 that know one call only have one whatever this says */
 };
 
-/* E_UNSUPPORTED names a schema keyword that cannot be enforced. On success *out owns the mask;
- * release it with tool_mask_free(). */
+/* E_UNSUPPORTED names a schema keyword that cannot be enforced (unless lenient). On success *out
+ * owns the mask; release it with tool_mask_free(). */
 MUST_USE enum status tool_mask_make(struct engine *engine, const struct tool_mask_options *options,
                                     struct token_mask **out, struct error *err);
 

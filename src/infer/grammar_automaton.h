@@ -16,7 +16,7 @@
 enum {
     GRAMMAR_AUTOMATON_STATES_MAX = 16 * 1024,
     GRAMMAR_AUTOMATON_EDGES_MAX = 256 * 1024, /* before the subsets are formed */
-    GRAMMAR_AUTOMATON_WORK_MAX = 16 * 1024 * 1024,
+    GRAMMAR_AUTOMATON_WORK_MAX = 8 * 1024 * 1024,
 };
 
 struct grammar_automaton {

@@ -283,6 +283,7 @@ static void close_set(struct subsets *in, bool is_at_start)
         bool matters = node == in->end;
         for (uint32_t i = in->ways->nodes[node].first; i != NONE; i = in->ways->edges[i].next) {
             const struct edge *edge = &in->ways->edges[i];
+            ++*in->work;
             if (edge->kind == EDGE_EMPTY || (edge->kind == EDGE_AT_START && is_at_start))
                 reach(in, edge->to);
             else
@@ -291,7 +292,7 @@ static void close_set(struct subsets *in, bool is_at_start)
         if (matters)
             add_member(&in->set, node);
     }
-    *in->work += in->set.count;
+    *in->work += 4 * in->set.count; /* to be sorted */
     if (in->set.count)
         qsort(in->set.items, in->set.count, sizeof(uint32_t), by_number);
 }
@@ -309,6 +310,7 @@ static bool may_end(struct subsets *in)
         ends |= node == in->end;
         for (uint32_t i = in->ways->nodes[node].first; i != NONE; i = in->ways->edges[i].next) {
             const struct edge *edge = &in->ways->edges[i];
+            ++*in->work;
             if (edge->kind == EDGE_EMPTY || edge->kind == EDGE_AT_END)
                 reach(in, edge->to);
         }
@@ -398,7 +400,7 @@ static uint32_t gather(struct subsets *in, uint32_t state, enum edge_kind kind)
                 add_arc(in, class, edge->to);
         }
     }
-    *in->work += in->pairs.count;
+    *in->work += 4 * in->pairs.count;
     const uint32_t count = in->pairs.count / 2;
     if (count)
         qsort(in->pairs.items, count, sizeof(struct arc), by_class);

@@ -349,6 +349,19 @@ static void flatten(struct grammar *grammar, uint32_t choice)
     grammar->rules[choice].count = flat.found_count;
 }
 
+static void note_longest_rests(struct grammar *grammar)
+{
+    for (uint32_t i = 0; i < grammar->network_count; i++) {
+        struct grammar_network *network = &grammar->networks[i];
+        network->rest_max = 0;
+        for (uint32_t k = 0; k < network->state_count; k++) {
+            const uint32_t rest = grammar->states[network->first_state + k].rest;
+            if (rest != GRAMMAR_ENDLESS && rest > network->rest_max)
+                network->rest_max = rest;
+        }
+    }
+}
+
 enum status grammar_finish(struct grammar *grammar, uint32_t depth_max, struct error *err)
 {
     enum { ROUNDS_MAX = 8 };
@@ -366,8 +379,10 @@ enum status grammar_finish(struct grammar *grammar, uint32_t depth_max, struct e
     CLEANUP(mem_freep) bool *banned = mem_zalloc(grammar->rule_count + 1);
     for (int round = 0; round < ROUNDS_MAX; round++) {
         measure_lengths(grammar, banned);
-        if (!measure_depths(grammar, banned))
-            return OK;
+        if (measure_depths(grammar, banned))
+            continue;
+        note_longest_rests(grammar);
+        return OK;
     }
     return error_set(err, E_LIMIT, "too deep to enforce (limit %u values inside values)",
                      grammar->node_depth_max);

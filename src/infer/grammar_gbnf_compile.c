@@ -33,6 +33,7 @@ struct compiler {
     uint8_t *visits;                          /* [rule] enum visit */
     uint32_t *chains;                         /* [rule] rules it begins with, one in the other */
     uint32_t inline_max;
+    bool has_inlined;
     uint32_t work;
     size_t automaton_work;
     struct grammar *grammar;
@@ -137,6 +138,7 @@ static void number_rules(struct compiler *in, uint32_t root)
     for (uint32_t i = 0; i < in->rules->count; i++) {
         in->ids[i] = GRAMMAR_NONE;
         const bool stays = in->stays[i] || in->weights[i] > in->inline_max;
+        in->has_inlined |= in->visits[i] == DONE && !stays && i != root;
         if (i != root && !(stays && in->visits[i] == DONE))
             continue;
         in->ids[i] = grammar_reserve(in->grammar);
@@ -270,7 +272,7 @@ enum status grammar_gbnf_internal_compile(const struct grammar_gbnf_internal *ru
             in.grammar = NULL;
         }
         compiler_done(&in);
-        if (status != E_LIMIT)
+        if (status != E_LIMIT || !in.has_inlined)
             break;
     }
     return status;

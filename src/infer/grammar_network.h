@@ -35,6 +35,7 @@ struct grammar_network {
     uint32_t first_cell;
     uint32_t class_count;
     bool has_calls;
+    uint32_t rest_max;    /* the longest rest of its states that have one (set by finish) */
     uint8_t classes[256]; /* of each byte */
 };
 

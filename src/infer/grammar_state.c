@@ -12,6 +12,7 @@ struct step {
     struct grammar_layer *to;
     unsigned char byte;
     int32_t token; /* a special token instead of the byte, or -1 */
+    bool is_aside; /* not by the byte's own way in the network on top */
 };
 
 enum { NESTING_MAX = GRAMMAR_BEGINNINGS_MAX + 16 }; /* rules that begin with one another */
@@ -531,7 +532,7 @@ static void read_network(const struct step *step, struct grammar_node node, int 
     const struct grammar_network_state *at = grammar_network_at(grammar, rule, node.count);
     if (nesting > NESTING_MAX)
         return;
-    if (step->token < 0) {
+    if (step->token < 0 && !(step->is_aside && nesting == 0)) {
         const uint32_t next = grammar_network_next(grammar, rule, node.count, step->byte);
         if (next != GRAMMAR_NO_STATE && may_stand(step, &node, next)) {
             struct grammar_node moved = node;
@@ -620,6 +621,7 @@ static void step_config(const struct step *step, struct grammar_node node, int n
             read_byte(step, node, nesting);
         if (!may_leave(step, &node) || !leave_early(step, &node))
             return;
+        nesting += nesting == 0; /* what is below is not the top any more */
     }
 }
 
@@ -656,14 +658,39 @@ static bool step_layer(struct step *step, const struct grammar_layer *from)
 bool grammar_state_step(struct grammar_state *state, const struct grammar_layer *from,
                         unsigned char byte, struct grammar_layer *to)
 {
-    struct step step = {state, state->grammar, to, byte, -1};
+    struct step step = {state, state->grammar, to, byte, -1, false};
     return step_layer(&step, from);
+}
+
+bool grammar_state_step_aside(struct grammar_state *state, const struct grammar_layer *from,
+                              unsigned char byte, struct grammar_layer *to)
+{
+    struct step step = {state, state->grammar, to, byte, -1, true};
+    return step_layer(&step, from);
+}
+
+struct grammar_layer grammar_state_put(struct grammar_state *state,
+                                       const struct grammar_layer *below,
+                                       const struct grammar_node *node)
+{
+    struct grammar_layer to = *below;
+    to.first = below->first + below->count;
+    to.count = 0;
+    grammar_state_add(state, &to, node);
+    return to;
+}
+
+void grammar_state_add(struct grammar_state *state, struct grammar_layer *layer,
+                       const struct grammar_node *node)
+{
+    const struct step step = {state, state->grammar, layer, 0, -1, false};
+    emit(&step, *node);
 }
 
 bool grammar_state_step_special(struct grammar_state *state, const struct grammar_layer *from,
                                 int32_t token, struct grammar_layer *to)
 {
-    struct step step = {state, state->grammar, to, 0, token};
+    struct step step = {state, state->grammar, to, 0, token, false};
     return token >= 0 && step_layer(&step, from);
 }
 
@@ -671,7 +698,7 @@ bool grammar_state_is_complete(struct grammar_state *state, const struct grammar
 {
     for (uint32_t i = 0; i < layer->count; i++) {
         struct grammar_layer scratch = *layer; /* leaving may push nodes: they are given up */
-        const struct step step = {state, state->grammar, &scratch, 0, -1};
+        const struct step step = {state, state->grammar, &scratch, 0, -1, false};
         struct grammar_node node = state->configs[layer->first + i];
         while (node.rule != GRAMMAR_NONE && may_leave(&step, &node)) {
             if (!leave_early(&step, &node))
@@ -699,7 +726,7 @@ struct grammar_layer grammar_state_select(struct grammar_state *state,
     struct grammar_layer to = *from;
     to.first = from->first + from->count;
     to.count = 0;
-    const struct step step = {state, state->grammar, &to, 0, -1};
+    const struct step step = {state, state->grammar, &to, 0, -1, false};
     for (uint32_t i = 0; i < from->count; i++) {
         if (keeps[i])
             emit(&step, state->configs[from->first + i]);
@@ -716,7 +743,7 @@ void grammar_state_start(struct grammar_state *state, const struct grammar *gram
     state->grammar = grammar;
     state->exclusions = exclusions;
     state->base = (struct grammar_layer){0};
-    const struct step step = {state, grammar, &state->base, 0, -1};
+    const struct step step = {state, grammar, &state->base, 0, -1, false};
     emit(&step, enter(&step, node_for(rule, GRAMMAR_NONE, 0, depth)));
 }
 

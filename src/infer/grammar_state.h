@@ -111,7 +111,20 @@ void grammar_state_copy(struct grammar_state *to, const struct grammar_state *fr
 bool grammar_state_step(struct grammar_state *state, const struct grammar_layer *from,
                         unsigned char byte, struct grammar_layer *to);
 
-/* The same for a special token. */
+/* A layer on top of `below` with one configuration; what `node` stands on belongs to `below`. */
+struct grammar_layer grammar_state_put(struct grammar_state *state,
+                                       const struct grammar_layer *below,
+                                       const struct grammar_node *node);
+/* One more, where `layer` was made last. */
+void grammar_state_add(struct grammar_state *state, struct grammar_layer *layer,
+                       const struct grammar_node *node);
+
+/* As grammar_state_step() from a layer whose only configuration is in a network, but not by the
+ * byte's own way in that network: only by calls and by leaving it. */
+bool grammar_state_step_aside(struct grammar_state *state, const struct grammar_layer *from,
+                              unsigned char byte, struct grammar_layer *to);
+
+/* As grammar_state_step(), for a special token. */
 bool grammar_state_step_special(struct grammar_state *state, const struct grammar_layer *from,
                                 int32_t token, struct grammar_layer *to);
 

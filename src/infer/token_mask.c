@@ -52,6 +52,7 @@ void token_mask_free(struct token_mask *mask)
     grammar_rest_text_done(&mask->scratch);
     mem_free(mask->allowed);
     mem_free(mask->layers);
+    mem_free(mask->network_states);
     mem_free(mask->keeps);
     mem_free(mask->costs);
     mem_free(mask->memo);
@@ -71,9 +72,11 @@ enum status token_mask_internal_new(struct token_mask_internal_program *program,
     mask->last_special = -1;
     mask->allowed = mem_try_zalloc(vocab->word_count, sizeof(*mask->allowed));
     mask->layers = mem_try_zalloc(vocab->all.depth_max + (size_t)2, sizeof(*mask->layers));
+    mask->network_states =
+        mem_try_zalloc(vocab->all.depth_max + (size_t)2, sizeof(*mask->network_states));
     mask->keeps = mem_try_zalloc(GRAMMAR_STATE_CONFIGS_MAX, sizeof(*mask->keeps));
     mask->memo = mem_try_zalloc(TOKEN_MASK_INTERNAL_MEMO, sizeof(*mask->memo));
-    if (!mask->allowed || !mask->layers || !mask->keeps || !mask->memo)
+    if (!mask->allowed || !mask->layers || !mask->network_states || !mask->keeps || !mask->memo)
         return error_set(err, E_NO_MEMORY, "no memory for a token mask");
     *out = mask;
     mask = NULL;

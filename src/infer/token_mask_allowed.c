@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "infer/grammar_frame.h"
 #include "infer/token_mask_internal.h"
+#include "infer/token_mask_walk.h"
 #include "tokenizer/tokenizer.h"
 
 /* One request. */
@@ -21,11 +22,6 @@ struct request {
     const struct token_mask_vocab *vocab;
     uint32_t left; /* tokens that may follow the next one */
 };
-
-static bool has_bit(const uint64_t *set, int32_t id)
-{
-    return set[id / 64] >> (id % 64) & 1;
-}
 
 static void put_bit(uint64_t *set, int32_t id, bool value)
 {
@@ -39,39 +35,12 @@ static void add_set(const struct request *request, const uint64_t *set)
         request->mask->allowed[i] |= set[i];
 }
 
-/* ---------------------------------------------------------------- walking */
-
-/* The tokens that end at a node are all alike: allows them if the end stays within reach. */
-static void allow_node(const struct request *request, const struct token_mask_vocab_trie *trie,
-                       uint32_t node, const struct grammar_layer *layer)
-{
-    const uint32_t first = trie->first_tokens[node];
-    const uint32_t last = trie->first_tokens[node + 1];
-    uint64_t *allowed = request->mask->allowed;
-    if (first == last || has_bit(allowed, trie->tokens[first]))
-        return;
-    if (!token_mask_internal_fits(request->mask, layer, request->left))
-        return;
-    for (uint32_t i = first; i < last; i++)
-        put_bit(allowed, trie->tokens[i], true);
-}
-
 /* Adds every token of the trie that the grammar accepts from `start` on. */
 static void walk(const struct request *request, const struct token_mask_vocab_trie *trie,
                  const struct grammar_layer *start)
 {
-    struct grammar_layer *layers = request->mask->layers; /* [d]: behind d bytes */
-    layers[0] = *start;
-    for (uint32_t node = 0; node < trie->node_count;) {
-        const uint32_t depth = trie->depths[node];
-        if (!grammar_state_step(&request->mask->state, &layers[depth - 1], trie->bytes[node],
-                                &layers[depth])) {
-            node = trie->ends[node];
-            continue;
-        }
-        allow_node(request, trie, node, &layers[depth]);
-        node++;
-    }
+    const struct token_mask_walk walk = {request->mask, trie, request->left};
+    token_mask_walk_all(&walk, start);
 }
 
 /* ---------------------------------------------------------------- inside strings */

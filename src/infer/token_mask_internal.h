@@ -84,6 +84,7 @@ struct token_mask {
 
     uint64_t *allowed;            /* [vocab->word_count] */
     struct grammar_layer *layers; /* [depth_max + 2] */
+    uint16_t *network_states;     /* [depth_max + 2] of token_mask_walk.c */
     bool *keeps;                  /* [GRAMMAR_STATE_CONFIGS_MAX] */
     struct grammar_rest_text rest;
     struct grammar_rest_text scratch;

@@ -32,4 +32,5 @@ const struct model_arch arch_qwen35 = {
     .read_shape = read_shape,
     .bind_weights = bind_weights,
     .run = run,
+    .run_draft = delta_hybrid_run_draft,
 };

@@ -33,4 +33,5 @@ const struct model_arch arch_qwen35moe = {
     .read_shape = read_shape,
     .bind_weights = bind_weights,
     .run = run,
+    .run_draft = delta_hybrid_run_draft,
 };

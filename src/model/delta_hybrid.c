@@ -19,7 +19,7 @@ enum {
     SCRATCH_DECAY,  /* [head_count] */
     SCRATCH_GAIN,   /* [head_count] */
     SCRATCH_OUT,    /* what the recurrence gives */
-    SCRATCH_JOINED, /* one product that older files have for the first two */
+    SCRATCH_JOINED, /* one product that older files have for the first two; inputs of a draft */
 };
 
 /* ---------------------------------------------------------------- shape */
@@ -102,6 +102,8 @@ enum status delta_hybrid_read_shape(const struct delta_hybrid_kind *kind, const 
     s->scratch_columns[SCRATCH_OUT] = inner;
     if (kind->has_paired_gates)
         s->scratch_columns[SCRATCH_JOINED] = r->conv_channels + inner;
+    if (s->block_count > s->layer_count && s->scratch_columns[SCRATCH_JOINED] < 2 * s->embd_dim)
+        s->scratch_columns[SCRATCH_JOINED] = 2 * s->embd_dim;
     return OK;
 }
 
@@ -392,4 +394,28 @@ void delta_hybrid_run(const struct delta_hybrid_kind *kind, const struct model *
         decoder_run_ffn(model, f, layer);
     }
     decoder_finish(model, f);
+    const struct op_heads normed = op_heads(f->normed, 1, s->embd_dim);
+    if (f->hidden)
+        op_heads_copy(f, normed, op_heads(f->hidden, 1, s->embd_dim));
+}
+
+void delta_hybrid_run_draft(const struct model *model, struct forward *f)
+{
+    const uint32_t layer = model->shape.layer_count;
+    const uint32_t d = model->shape.embd_dim;
+    const struct draft_weights *w = &model->draft;
+    const struct op_heads normed = op_heads(f->normed, 1, d);
+    const struct op_heads joined = op_heads(f->scratch[SCRATCH_JOINED], 1, 2 * d);
+    op_embed(f, &w->token_embd, f->x);
+    op_norm(f, f->x, w->embd_norm, f->normed);
+    op_heads_copy(f, normed, op_heads_part(joined, 0, d));
+    op_norm(f, f->hidden, w->hidden_norm, f->normed);
+    op_heads_copy(f, normed, op_heads_part(joined, d, d));
+    op_products(f, joined.x, &(struct op_product){&w->project, NULL, f->x}, 1);
+
+    op_norm(f, f->x, model->layers[layer].attn_norm, f->normed);
+    attend(f, layer);
+    decoder_run_ffn(model, f, layer);
+    op_norm(f, f->x, w->output_norm, f->hidden);
+    op_products(f, f->hidden, &(struct op_product){&w->output, NULL, f->logits}, 1);
 }

@@ -8,8 +8,8 @@
  *   attention   x += wo * (attend(rope(norm(q)), rope(norm(k)), v) . sigmoid(g)), [q | g] = wq * n
  *   then        x += ffn(norm(x))
  *
- * Yang et al. 2024, Gated Delta Networks; the tensors are those of GGUF files. Blocks for
- * speculation behind the layers are bound and checked.
+ * Yang et al. 2024, Gated Delta Networks; the tensors are those of GGUF files. One block for
+ * speculation may follow the layers.
  *
  * Threads: as model_arch.h.
  * Depends on: model/op_recurrent.h, model/op_experts.h. Used by: the families of this kind.
@@ -44,3 +44,6 @@ MUST_USE enum status delta_hybrid_bind_weights(const struct delta_hybrid_kind *k
                                                struct error *err);
 void delta_hybrid_run(const struct delta_hybrid_kind *kind, const struct model *model,
                       struct forward *f);
+
+/* x = project * [norm(embedding) | norm(hidden)], then the block as a layer that attends. */
+void delta_hybrid_run_draft(const struct model *model, struct forward *f);

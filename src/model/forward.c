@@ -85,6 +85,9 @@ static void carve_all(struct forward *f, struct carver *carver)
     f->up = carver_rows(carver, rows, s->ffn_dim_max);
     for (size_t i = 0; i < MODEL_SCRATCH_MAX; i++)
         f->scratch[i] = carver_rows(carver, rows, s->scratch_columns[i]);
+    f->hidden = NULL;
+    if (s->block_count > s->layer_count)
+        f->hidden = carver_rows(carver, rows, s->embd_dim);
     f->latent_in = carver_rows(carver, rows, s->experts.latent_dim);
     f->latent_out = carver_rows(carver, rows, s->experts.latent_dim);
     carve_ropes(f, carver, s);

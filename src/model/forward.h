@@ -83,7 +83,8 @@ struct forward {
     float *up;     /* [row_count][ffn_dim] */
     float *logits; /* [row_count][vocab_size], of the rows that are left at the end */
     float *scratch[MODEL_SCRATCH_MAX]; /* [row_count][shape.scratch_columns[i]], for the family */
-    float *latent_in;                  /* [row_count][experts.latent_dim] */
+    float *hidden; /* [row_count][embd_dim] normed, of rows with logits; with a draft block only */
+    float *latent_in; /* [row_count][experts.latent_dim] */
     float *latent_out;
     struct forward_experts *experts; /* NULL without experts; see op_experts.c */
     struct forward_rope rope[MODEL_ROPES_MAX];

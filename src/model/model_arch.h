@@ -27,4 +27,10 @@ struct model_arch {
     /* Runs one slice of rows through every layer; leaves logits in forward->logits. Cannot fail:
      * everything that could was checked above. */
     void (*run)(const struct model *model, struct forward *f);
+
+    /* Runs the block for speculation (model.h, draft_weights) over rows whose token is the one
+     * behind the position that forward->hidden stands for: logits of the token after it, and
+     * forward->hidden for the next such run. It has keys and values of its own, at the rows'
+     * positions. NULL: the family has none; the model may lack it too. */
+    void (*run_draft)(const struct model *model, struct forward *f);
 };

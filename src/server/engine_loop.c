@@ -153,14 +153,23 @@ static enum status make_mask(struct engine *engine, const struct api_request *re
                              struct token_mask **out, struct error *err)
 {
     *out = NULL;
+    CLEANUP(strbuf_done) struct strbuf warnings = {0};
     if (request->schema) {
+        const struct grammar_limits limits = {.warnings = &warnings};
         const struct token_mask_vocab *vocab = NULL;
         TRY(engine_mask_vocab(engine, &vocab, err));
-        return token_mask_new_schema(vocab, request->schema, NULL, out, err);
+        return token_mask_new_schema(vocab, request->schema, &limits, out, err);
     }
     if (json_array_size(request->chat.tools) == 0)
         return OK;
-    return tool_mask_new(engine, request->chat.tools, choice_of(request->tool_choice), out, err);
+    const struct tool_mask_options options = {
+        .tools = request->chat.tools,
+        .choice = choice_of(request->tool_choice),
+        .name = request->tool_name,
+        .call_count_max = request->one_call_only ? 1 : 0,
+        .is_lenient = true, /* clients' tools: better held loosely than refused */
+    };
+    return tool_mask_make(engine, &options, out, err);
 }
 
 static enum status begin(struct engine_loop *loop, struct exchange *exchange, struct error *err)

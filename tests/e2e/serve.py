@@ -138,6 +138,10 @@ def a_call_is_valid_in_every_protocol(server):
     block = server.json("/v1/messages", chat("show me notes.txt", tool_choice={"type": "any"}, tools=[
         {"name": "read_file", "input_schema": TOOL["function"]["parameters"]}]))["content"][-1]
     assert block["type"] == "tool_use" and isinstance(block["input"], dict), block
+    other = {"type": "function", "function": {"name": "other", "parameters": {
+        "type": "object", "propertyNames": {"pattern": "^x"}, "properties": {"x": {"type": "string", "contentEncoding": "base64"}}}}}
+    named = {**body, "tools": [TOOL, other], "tool_choice": {"type": "function", "function": {"name": "other"}}}
+    assert server.json("/v1/chat/completions", named)["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "other"
     random = server.json("/v1/chat/completions", {**body, "temperature": 2, "seed": 5})
     assert random["choices"][0]["message"]["tool_calls"], random
 

@@ -54,6 +54,8 @@ static inline void api_test_show(const struct api_request *request, struct strbu
                 request->sampler.top_k, request->has_seed ? (int)request->sampler.seed : -1,
                 request->stops.count, request->streams, request->wants_usage, (int)chat->thinking,
                 request->only_loads, request->is_raw);
+    if (request->tool_name.len > 0)
+        strbuf_addf(out, " only %.*s", STR_ARG(request->tool_name));
     if (request->tool_names) {
         strbuf_add_c(out, " names ");
         json_write_python(request->tool_names, out);

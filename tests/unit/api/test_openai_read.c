@@ -28,11 +28,13 @@ static const struct api_test_row rows[] = {
      "{\"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"id\": \"c\", \"function\": "
      "{\"name\": \"look\", \"arguments\": \"{a\"}}]}]}",
      "(call c look \"{a\")", NULL},
-    {"a named tool is required and alone",
+    {"only a named tool may be called",
      "{" HI ", " TOOLS ", \"tool_choice\": {\"type\": \"function\", \"function\": {\"name\": "
      "\"write\"}}}",
-     "\n[{\"type\": \"function\", \"function\": {\"name\": \"write\"}}]\nmodel  tokens 0 choice "
-     "required",
+     "raw 0 only write", NULL},
+    {"the others stay in the prompt", "{" HI ", " TOOLS ", \"tool_choice\": {\"name\": \"write\"}}",
+     "{\"name\": \"look\"}}, {\"type\": \"function\", \"function\": {\"name\": \"write\"}}]\nmodel "
+     " tokens 0 choice required",
      NULL},
     {"required",
      "{" HI ", " TOOLS ", \"tool_choice\": \"required\", \"parallel_tool_calls\": false}",

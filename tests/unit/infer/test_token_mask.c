@@ -340,6 +340,72 @@ static void the_set_is_what_brute_force_finds(void **state)
     }
 }
 
+/* Answers that are automatons: number 0 to 4 are grammars, the others schemas. */
+static struct token_mask *network_mask(const struct mask_vocab *vocab, size_t number)
+{
+    static const char *const texts[] = {
+        "root ::= \"a\" root \"a\" | \"b\" root \"b\" | \"{\" [^{}]* \"}\"",
+        "root ::= (\"- \" [^\\n]+ \"\\n\")+",
+        "root ::= expr \"=\" [0-9]+\nexpr ::= term ([-+*] term)*\n"
+        "term ::= [0-9]+ | \" \" term | \"(\" expr \")\"",
+        "root ::= value\nvalue ::= (\"{\" (string \":\" value (\",\" string "
+        "\":\" value)*)? \"}\" | "
+        "\"[\" (value (\",\" value)*)? \"]\" | string | [0-9]+ | \"null\") \" \"{0,3}\n"
+        "string ::= \"\\\"\" ([^\"\\\\] | \"\\\\\" [\"n])* \"\\\"\"",
+        "root ::= a+ | b+\na ::= \"a\" | \"re\" \"ad\"?\nb ::= \"re\" | \"a\" c\nc ::= \"d\" | c2\n"
+        "c2 ::= \"\" | \"b\"",
+        "{\"type\":\"array\",\"items\":{\"type\":\"string\",\"pattern\":\"^\\\\S+( \\\\S+)*$\"}}",
+        "{\"anyOf\":[{\"type\":\"string\",\"format\":\"date-time\"},"
+        "{\"type\":\"string\",\"pattern\":"
+        "\"a\",\"maxLength\":6},{\"type\":\"integer\",\"multipleOf\":12}]}",
+    };
+    const size_t grammar_count = 5;
+    struct token_mask *mask = NULL;
+    if (number >= ARRAY_LEN(texts))
+        return NULL;
+    if (number < grammar_count) {
+        assert_ok(token_mask_new_grammar(vocab->tables, str_from_c(texts[number]), &mask, err));
+        return mask;
+    }
+    CLEANUP(json_decrefp) json_t *schema = mask_support_json(texts[number]);
+    assert_ok(token_mask_new_schema(vocab->tables, schema, NULL, &mask, err));
+    return mask;
+}
+
+static void the_set_of_a_network_is_what_brute_force_finds(void **state)
+{
+    (void)state;
+    struct mask_support_random random = {.state = 21};
+    for (int v = 0; v < 2; v++) {
+        struct mask_vocab vocab = mask_vocab_get(v);
+        if (!vocab.tokenizer)
+            continue;
+        for (size_t number = 0;; number++) {
+            CLEANUP(token_mask_freep) struct token_mask *mask = network_mask(&vocab, number);
+            if (!mask)
+                break;
+            struct generation g = {.vocab = &vocab, .mask = mask, .random = &random};
+            const uint32_t fewest = token_mask_fewest_tokens(mask);
+            for (int i = 0; i < (v ? 3 : 10); i++) {
+                g.budget = fewest + mask_support_below(&random, 25);
+                g.used = 0;
+                strbuf_clear(&g.text);
+                g.will = WILL_RANDOM;
+                assert_ok(token_mask_start(mask, g.budget, (struct str){0}, err));
+                while (g.used < g.budget && !token_mask_is_complete(mask)) {
+                    if (mask_support_below(&random, 3) == 0) {
+                        compare_sets(&vocab, mask, g.budget - g.used, false, &random);
+                        compare_sets(&vocab, mask, 5000, false, &random);
+                    }
+                    take(&g, choose(&g, token_mask_allowed(mask, g.budget - g.used)));
+                }
+            }
+            strbuf_done(&g.text);
+        }
+        mask_vocab_done(&vocab);
+    }
+}
+
 /* ---------------------------------------------------------------- budgets */
 
 static void fewest_tokens_of_a_forced_text_are_exact(void **state)
@@ -879,6 +945,7 @@ int test_token_mask(void)
         cmocka_unit_test(steady_generation_allocates_nothing),
         cmocka_unit_test(mistakes_in_tools_get_a_sentence),
         cmocka_unit_test(the_set_is_what_brute_force_finds),
+        cmocka_unit_test(the_set_of_a_network_is_what_brute_force_finds),
         cmocka_unit_test(every_call_is_valid_and_whole_whatever_the_logits),
     };
     return cmocka_run_group_tests_name("token_mask", tests, NULL, NULL);
