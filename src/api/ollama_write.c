@@ -93,19 +93,6 @@ static json_t *chat_call(const json_t *call, size_t index)
                      arguments);
 }
 
-static void no_call_begin(struct reply *reply, struct str id, struct str name)
-{
-    (void)reply;
-    (void)id;
-    (void)name;
-}
-
-static void no_call_arguments(struct reply *reply, struct str piece)
-{
-    (void)reply;
-    (void)piece;
-}
-
 static void chat_call_end(struct reply *reply, const json_t *call)
 {
     json_t *message = chat_message((struct str){0}, (struct str){0});
@@ -155,8 +142,6 @@ const struct reply_format reply_ollama_chat = {
     .stream_type = "application/x-ndjson",
     .text = chat_text,
     .reasoning = chat_reasoning,
-    .call_begin = no_call_begin,
-    .call_arguments = no_call_arguments,
     .call_end = chat_call_end,
     .end = chat_end,
     .ping = chat_ping,
@@ -184,12 +169,6 @@ static void generate_text(struct reply *reply, struct str piece)
 static void generate_reasoning(struct reply *reply, struct str piece)
 {
     generate_line(reply, (struct str){0}, piece);
-}
-
-static void no_call_end(struct reply *reply, const json_t *call)
-{
-    (void)reply;
-    (void)call;
 }
 
 static void generate_end(struct reply *reply, enum reply_end why)
@@ -220,9 +199,6 @@ const struct reply_format reply_ollama_generate = {
     .stream_type = "application/x-ndjson",
     .text = generate_text,
     .reasoning = generate_reasoning,
-    .call_begin = no_call_begin,
-    .call_arguments = no_call_arguments,
-    .call_end = no_call_end,
     .end = generate_end,
     .ping = generate_ping,
     .fail = fail,

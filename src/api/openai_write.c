@@ -83,12 +83,6 @@ static void chat_call_arguments(struct reply *reply, struct str piece)
     chunk(reply, json_pack("{s:[o]}", "tool_calls", call), NULL);
 }
 
-static void no_call_end(struct reply *reply, const json_t *call)
-{
-    (void)reply;
-    (void)call;
-}
-
 static void add_done(struct reply *reply, json_t *last)
 {
     if (reply->wants_usage) {
@@ -159,7 +153,6 @@ const struct reply_format reply_openai_chat = {
     .reasoning = chat_reasoning,
     .call_begin = chat_call_begin,
     .call_arguments = chat_call_arguments,
-    .call_end = no_call_end,
     .end = chat_end,
     .ping = ping,
     .fail = fail,
@@ -200,28 +193,11 @@ static json_t *completion_whole(struct reply *reply, enum reply_end why)
     return object;
 }
 
-/* Markers are text here: who asks for the raw text gets all of it. */
-static void no_call_begin(struct reply *reply, struct str id, struct str name)
-{
-    (void)reply;
-    (void)id;
-    (void)name;
-}
-
-static void no_call_arguments(struct reply *reply, struct str piece)
-{
-    (void)reply;
-    (void)piece;
-}
-
 const struct reply_format reply_openai_completion = {
     .protocol = API_OPENAI,
     .stream_type = "text/event-stream",
     .text = completion_text,
     .reasoning = completion_text,
-    .call_begin = no_call_begin,
-    .call_arguments = no_call_arguments,
-    .call_end = no_call_end,
     .end = completion_end,
     .ping = ping,
     .fail = fail,

@@ -85,7 +85,7 @@ static void begin_call(struct reply *reply, const struct chat_event *event)
     json_array_append_new(reply->calls, json_pack("{s:o, s:o, s:s}", "id", reply_text(id), "name",
                                                   reply_text(event->tool_name), "arguments", ""));
     reply->call_is_open = true;
-    if (reply->streams)
+    if (reply->streams && reply->format->call_begin)
         reply->format->call_begin(reply, id, event->tool_name);
 }
 
@@ -100,7 +100,7 @@ static void end_call(struct reply *reply, const struct chat_event *event)
         begin_call(reply, event);
     json_object_set_new(last_call(reply), "arguments", reply_text(event->arguments));
     reply->call_is_open = false;
-    if (reply->streams)
+    if (reply->streams && reply->format->call_end)
         reply->format->call_end(reply, last_call(reply));
 }
 
@@ -127,7 +127,7 @@ bool reply_event(struct reply *reply, const struct chat_event *event)
     case CHAT_EVENT_TEXT: return add_text(reply, event->text);
     case CHAT_EVENT_CALL_BEGIN: begin_call(reply, event); return true;
     case CHAT_EVENT_CALL_ARGUMENTS:
-        if (reply->streams)
+        if (reply->streams && reply->format->call_arguments)
             reply->format->call_arguments(reply, event->text);
         return true;
     case CHAT_EVENT_TOOL_CALL: end_call(reply, event); return true;

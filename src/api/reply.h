@@ -46,7 +46,8 @@ struct reply_format {
     void (*begin)(struct reply *reply);
     void (*text)(struct reply *reply, struct str text);
     void (*reasoning)(struct reply *reply, struct str text);
-    /* A call begins (it is the last of reply->calls), a piece of its arguments, its end. */
+    /* A call begins (it is the last of reply->calls), a piece of its arguments, its end; NULL: the
+     * form says nothing there. */
     void (*call_begin)(struct reply *reply, struct str id, struct str name);
     void (*call_arguments)(struct reply *reply, struct str piece);
     void (*call_end)(struct reply *reply, const json_t *call);
