@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "engine/builtin_model.h"
-#include "engine/memory_budget.h"
+#include "engine/memory_plan.h"
 #include "gguf/gguf.h"
 #include "infer/infer.h"
 #include "infer/pooling.h"
@@ -55,7 +55,7 @@ static enum status memory_for(const struct embed *embed, struct infer_config *in
 static enum status choose_tokens(struct embed *embed, const struct embed_config *config,
                                  struct infer_config *infer, struct error *err)
 {
-    const uint64_t budget = memory_budget_bytes(config->memory_bytes_max);
+    const uint64_t budget = memory_plan_budget(embed->model, config->memory_bytes_max);
     const uint32_t trained = embed->model->shape.context_length;
     uint32_t tokens = config->tokens_max ? config->tokens_max : EMBED_TOKENS_DEFAULT;
     uint64_t needed = 0;
