@@ -481,6 +481,7 @@ static const struct tiny_family_spec tiny_families[] = {
      .parts = TINY_FAMILY_QKV_BIASES | TINY_FAMILY_OUT_BIAS | TINY_FAMILY_SINKS |
               TINY_FAMILY_FFN_NORM_IS_POST | TINY_FAMILY_EXPERT_BIASES,
      .layer_count = 2,
+     .ffn_dim = 32,
      .expert_dim = 32,
      .matrices = DTYPE_Q8_0,
      .keys = {{"attention.sliding_window", TINY_MODEL_U32, .value = 20}}},
@@ -498,6 +499,7 @@ static const struct tiny_family_spec tiny_families[] = {
      .seed = 114,
      .parts = TINY_FAMILY_HEAD_NORMS,
      .layer_count = 2,
+     .ffn_dim = 64,
      .expert_dim = 64,
      .matrices = DTYPE_Q8_0},
 };

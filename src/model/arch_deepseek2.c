@@ -49,6 +49,9 @@ static enum status read_latent(const struct shape_reader *reader, struct model_s
                            &key_dim, err));
     TRY(shape_reader_count(reader, "attention.value_length_mla", s->value_dim, MODEL_HEAD_DIM_MAX,
                            &l->value_dim, err));
+    if (l->kv_rank % 2 != 0)
+        return error_set(err, E_FORMAT, NAME ".attention.kv_lora_rank is %" PRIu32 " (odd)",
+                         l->kv_rank);
     if (key_dim <= s->rope[0].dim)
         return error_set(err, E_FORMAT,
                          NAME ".attention.key_length_mla is %" PRIu32
