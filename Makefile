@@ -33,14 +33,16 @@ HOLT_CFLAGS := -std=c17 -D_GNU_SOURCE -g -fno-common -fno-strict-aliasing -ffp-c
     $(PKG_CFLAGS) -DHOLT_VERSION='"$(VERSION)"' -DHOLT_DATA_DIR='"$(PREFIX)/share/holt"'
 HOLT_LIBS := $(PKG_LIBS) -lm -pthread
 
-# A kernel's file suffix picks its instruction set; every other file is baseline x86-64. They are
+# A kernel's file suffix picks its instruction set; every other file is the baseline. They are
 # always optimized and never instrumented (that takes minutes each): checkkernel has guard pages.
 ISA_avx2   := -O2 -fno-sanitize=all -mavx2 -mfma -mf16c
 ISA_avx512 := $(ISA_avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
+ISA_neon   := -O2 -fno-sanitize=all -march=armv8.2-a+dotprod
 isa_flags   = $(ISA_$(lastword $(subst _, ,$(basename $(notdir $(1))))))
 
 # ---------------------------------------------------------------- the program
-sources = $(wildcard src/$(1)/*.c src/$(1)/*/*.c)
+FOREIGN := $(if $(findstring aarch64,$(shell $(CC) -dumpmachine)),%_avx2.c %_avx512.c src/kernel/x86/%,src/kernel/arm/%)
+sources = $(filter-out $(FOREIGN),$(wildcard src/$(1)/*.c src/$(1)/*/*.c))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
 HOLT_OBJECTS := $(foreach f,$(FOLDERS),$(call objects,$(f))) $(BUILD)/src/main.o
 
@@ -97,6 +99,14 @@ $(BUILD)/tests/checkkernel: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/kernel/
 	$(Q)$(CC) $(LINK_$(CONFIG)) $^ -o $@ $(HOLT_LIBS)
 check-kernels: $(BUILD)/tests/checkkernel
 	$(Q)$< $(if $(LEVEL),--level $(LEVEL)) $(if $(SEED),--seed $(SEED))
+
+# NEON, on a machine that is not ARM: checkkernel needs no library, so it is cross-built statically
+# and runs in an emulator, with a part of the cases.
+.PHONY: check-kernels-arm
+check-kernels-arm:
+	$(Q)$(MAKE) --no-print-directory CC=aarch64-linux-gnu-gcc BUILD=build/arm LINK_release=-static \
+	    PKG_CFLAGS= HOLT_LIBS='-lm -pthread' build/arm/tests/checkkernel
+	$(Q)qemu-aarch64 -cpu max build/arm/tests/checkkernel --part 12 $(if $(SEED),--seed $(SEED))
 
 # ---------------------------------------------------------------- fuzzing
 # fuzz_NAME is built with clang's libFuzzer; replay_NAME runs the same target over a corpus, with

@@ -253,7 +253,8 @@ static enum status push_answer(struct drafter *drafter, const struct chat_messag
         return push_turn(drafter, draft);
     CLEANUP(jinja_text_done) struct jinja_text text = jinja_context_text(drafter->context);
     struct jinja_value calls;
-    TRY(chat_tool_text_calls(drafter->context, message, first, count, &text));
+    TRY(chat_tool_text_calls(drafter->context, drafter->found->call_format, message, first, count,
+                             &text));
     TRY(jinja_context_finish(drafter->context, &text, &calls));
     draft.call_count = 0;
     TRY(join(drafter, draft.content, calls, "\n", &draft.content));

@@ -10,6 +10,8 @@
 
 #include <stdbool.h>
 
+struct tool_format;
+
 /* Where a template looks for the reasoning of an assistant message. */
 enum chat_reasoning_key {
     CHAT_REASONING_NONE,     /* it shows none */
@@ -41,6 +43,8 @@ struct chat_template_caps {
 
 /* Texts that the probes found and that rendering adds where the template does not. */
 struct chat_template_found {
-    struct jinja_string call_example; /* how a call is written; empty: the generic way */
-    struct str generation_prompt;     /* the opening of the model's turn */
+    struct jinja_string call_example;      /* how a call is written; empty: the generic way */
+    struct str generation_prompt;          /* the opening of the model's turn */
+    const struct tool_format *call_format; /* of calls the template shows tools for, but does not
+                                              write; NULL: the generic one */
 };

@@ -344,6 +344,18 @@ static void probe_reasoning(const struct prober *prober)
     }
 }
 
+/* A template that shows tools but writes no calls leaves them to the caller, as text. */
+static void find_call_format(const struct prober *prober)
+{
+    bool is_known = false;
+    if (!prober->caps->tools || prober->caps->tool_calls)
+        return;
+    const struct tool_format *format = tool_format_detect(prober->chat_template, &is_known);
+    if (is_known && format->syntax.arguments != TOOL_FORMAT_BRACES &&
+        format->syntax.id == TOOL_FORMAT_NO_ID)
+        prober->chat_template->found.call_format = format;
+}
+
 void chat_template_probe(struct chat_template *chat_template)
 {
     struct prober prober = {chat_template, &chat_template->caps};
@@ -370,4 +382,5 @@ void chat_template_probe(struct chat_template *chat_template)
     }
     probe_tools(&prober);
     probe_results(&prober);
+    find_call_format(&prober);
 }

@@ -8,6 +8,7 @@
 #include "cli/model_lock.h"
 #include "cli/state.h"
 #include "engine/engine.h"
+#include "engine/memory_plan.h"
 #include "os/channel.h"
 #include "os/clock.h"
 #include "os/interrupt.h"
@@ -180,6 +181,19 @@ static void answer_list(struct core *core)
 
 /* ---------------------------------------------------------------- beginning */
 
+/* Why the context is smaller than one would expect. */
+static void tell_context(struct core *core)
+{
+    const struct memory_plan *plan = engine_memory_plan(core->engine);
+    CLEANUP(strbuf_done) struct strbuf text = {0};
+    if (!memory_plan_is_tight(plan))
+        return;
+    strbuf_add_c(&text, "Context: ");
+    memory_plan_explain(plan, &text);
+    strbuf_add_c(&text, ".");
+    tell(core, &(struct front_message){.kind = FRONT_NOTICE, .text = strbuf_view(&text)});
+}
+
 static enum status load(struct core *core, struct error *err)
 {
     const struct core_role_config *config = core->config;
@@ -193,6 +207,7 @@ static enum status load(struct core *core, struct error *err)
     TRY(memory_store_open(config->state->memory, &core->memory, err));
     if (engine_open(&engine, &core->engine, err) != OK)
         return model_file_blame(config->model_path, err);
+    tell_context(core);
     core->runner = (struct tool_runner){.warden = core->warden, .memory = core->memory};
     core->tools = tool_list_openai(NULL, 0);
     const struct agent_config agent = {

@@ -7,6 +7,7 @@
 #include "cli/front_protocol.h"
 #include "cli/model_file.h"
 #include "cli/model_lock.h"
+#include "engine/memory_plan.h"
 #include "engine/session.h"
 #include "gguf/gguf.h"
 #include "infer/token_mask.h"
@@ -128,6 +129,19 @@ static enum status make_mask(struct run *run, struct error *err)
     return status == OK ? OK : error_set(err, status, "the JSON schema: %.400s", reason.text);
 }
 
+/* Why the context is smaller than one would expect. */
+static void tell_context(struct run *run)
+{
+    const struct memory_plan *plan = engine_memory_plan(run->engine);
+    CLEANUP(strbuf_done) struct strbuf text = {0};
+    if (!memory_plan_is_tight(plan))
+        return;
+    strbuf_add_c(&text, "Context: ");
+    memory_plan_explain(plan, &text);
+    strbuf_add_c(&text, ".");
+    tell(run, FRONT_NOTICE, strbuf_view(&text));
+}
+
 static enum status load(struct run *run, struct error *err)
 {
     const struct run_role_config *config = run->config;
@@ -140,6 +154,7 @@ static enum status load(struct run *run, struct error *err)
     TRY(model_lock_enter(NULL, config->model_path, err));
     if (engine_open(&engine, &run->engine, err) != OK)
         return model_file_blame(config->model_path, err);
+    tell_context(run);
     TRY(make_mask(run, err));
     return session_new(run->engine, &config->sampler, &run->session, err);
 }

@@ -12,19 +12,9 @@
 #include "model/arithmetic_version.h"
 #include "model/model.h"
 #include "os/cpu.h"
-#include "os/memory.h"
 #include "tokenizer/tokenizer.h"
 
 #include <inttypes.h>
-
-enum {
-    CONTEXT_DEFAULT_MAX = 32768,
-    CONTEXT_MIN = 64,
-    FORK_PAGES = 4, /* pages beyond the context, for the copies that forks and probes make */
-};
-
-/* Memory that is left to the rest of the machine: an eighth, and at least this. */
-static const uint64_t RESERVE_BYTES_MIN = 256u << 20;
 
 static enum status open_file(struct engine *engine, const struct engine_config *config,
                              struct error *err)
@@ -37,77 +27,38 @@ static enum status open_file(struct engine *engine, const struct engine_config *
     return gguf_open_memory(bytes, size, &engine->gguf, err);
 }
 
-/* The chat template; `tool_use` variants win, as the files that have them expect. */
+/* The source of the chat template; `tool_use` variants win, as the files that have them expect.
+ * Empty when there is none. */
+static enum status template_source(const struct gguf *file, struct str *out, struct error *err)
+{
+    if (gguf_has(file, "tokenizer.chat_template.tool_use"))
+        return gguf_get_str(file, "tokenizer.chat_template.tool_use", out, err);
+    return gguf_get_str_or(file, "tokenizer.chat_template", (struct str){0}, out, err);
+}
+
+enum status engine_open_template(const struct gguf *file, const struct tokenizer *tokenizer,
+                                 struct chat_template **out, struct error *err)
+{
+    struct str source = {0};
+    TRY(template_source(file, &source, err));
+    if (source.len)
+        return chat_template_new(source, tokenizer_piece(tokenizer, tokenizer_bos(tokenizer)),
+                                 tokenizer_piece(tokenizer, tokenizer_eos(tokenizer)), out, err);
+    *out = NULL;
+    return OK;
+}
+
 static enum status read_template(struct engine *engine, struct error *err)
 {
     struct str source = {0};
-    if (gguf_has(engine->gguf, "tokenizer.chat_template.tool_use"))
-        TRY(gguf_get_str(engine->gguf, "tokenizer.chat_template.tool_use", &source, err));
-    else
-        TRY(gguf_get_str_or(engine->gguf, "tokenizer.chat_template", (struct str){0}, &source,
-                            err));
+    TRY(template_source(engine->gguf, &source, err));
     engine->tool_format = tool_format_list(&(size_t){0})[0];
     engine->reasoning = output_parser_reasoning_of(source);
-    if (source.len == 0)
+    TRY(engine_open_template(engine->gguf, engine->tokenizer, &engine->chat_template, err));
+    if (!engine->chat_template)
         return OK;
-
-    const struct tokenizer *tokenizer = engine->tokenizer;
-    TRY(chat_template_new(source, tokenizer_piece(tokenizer, tokenizer_bos(tokenizer)),
-                          tokenizer_piece(tokenizer, tokenizer_eos(tokenizer)),
-                          &engine->chat_template, err));
     engine->tool_format = tool_format_detect(engine->chat_template, NULL);
     engine->info.has_template = true;
-    return OK;
-}
-
-/* Bytes that KV, recurrent states and scratch may take. */
-static uint64_t memory_budget(const struct engine_config *config)
-{
-    if (config->memory_bytes_max)
-        return config->memory_bytes_max;
-    const uint64_t available = memory_available_bytes();
-    if (available == 0)
-        return UINT64_MAX; /* unknown: the allocator decides */
-    uint64_t reserve = memory_total_bytes() / 8;
-    if (reserve < RESERVE_BYTES_MIN)
-        reserve = RESERVE_BYTES_MIN;
-    return available > reserve ? available - reserve : 0;
-}
-
-static enum status memory_for(const struct engine *engine, struct infer_config *infer,
-                              uint32_t context, uint64_t *out, struct error *err)
-{
-    struct infer_memory memory;
-    infer->token_capacity = context + FORK_PAGES * KV_PAGE_TOKENS;
-    TRY(infer_memory(engine->model, infer, &memory, err));
-    *out = (uint64_t)memory.kv_bytes + memory.state_bytes + memory.scratch_bytes;
-    return OK;
-}
-
-/* Decides the context and leaves infer->token_capacity set for it. */
-static enum status choose_context(struct engine *engine, const struct engine_config *config,
-                                  struct infer_config *infer, struct error *err)
-{
-    const uint32_t trained = engine->model->shape.context_length;
-    const uint64_t budget = memory_budget(config);
-    uint32_t context = config->context_tokens;
-    if (context == 0)
-        context = trained < CONTEXT_DEFAULT_MAX ? trained : CONTEXT_DEFAULT_MAX;
-    if (context < CONTEXT_MIN)
-        context = CONTEXT_MIN;
-
-    uint64_t needed = 0;
-    TRY(memory_for(engine, infer, context, &needed, err));
-    while (config->context_tokens == 0 && needed > budget && context > CONTEXT_MIN) {
-        context = context / 2 > CONTEXT_MIN ? context / 2 : CONTEXT_MIN;
-        TRY(memory_for(engine, infer, context, &needed, err));
-    }
-    if (needed > budget)
-        return error_set(err, E_LIMIT,
-                         "a context of %" PRIu32 " tokens takes %" PRIu64 " MiB and %" PRIu64
-                         " MiB are free; ask for a smaller one with --context, or free memory",
-                         context, needed >> 20, budget >> 20);
-    engine->info.context_tokens = context;
     return OK;
 }
 
@@ -119,7 +70,9 @@ static enum status start_infer(struct engine *engine, const struct engine_config
         .cpu_features = cpu_features() & ~config->cpu_features_off,
         .kv_kind = config->kv == ENGINE_KV_F32 ? KV_KIND_F32 : KV_KIND_F16,
     };
-    TRY(choose_context(engine, config, &infer, err));
+    TRY(memory_plan_make(engine->model, &infer, config->context_tokens, config->memory_bytes_max,
+                         &engine->memory_plan, err));
+    engine->info.context_tokens = engine->memory_plan.context_tokens;
     struct infer_memory memory;
     TRY(infer_memory(engine->model, &infer, &memory, err));
     TRY(infer_new(engine->model, &infer, &engine->infer, err));
@@ -169,6 +122,7 @@ enum status engine_open(const struct engine_config *config, struct engine **out,
     TRY(model_open(engine->gguf, &engine->model, err));
     TRY(tokenizer_new(engine->gguf, &engine->tokenizer, err));
     TRY(check_vocabulary(engine, err));
+    memory_plan_advise(engine->model);
     TRY(describe(engine, config, err));
     TRY(read_template(engine, err));
     TRY(start_infer(engine, config, err));
@@ -199,6 +153,11 @@ void engine_close(struct engine *engine)
 const struct engine_info *engine_get_info(const struct engine *engine)
 {
     return &engine->info;
+}
+
+const struct memory_plan *engine_memory_plan(const struct engine *engine)
+{
+    return &engine->memory_plan;
 }
 
 const uint8_t *engine_fingerprint(const struct engine *engine)

@@ -22,6 +22,7 @@ struct chat_template_caps;
 struct chat_spans;
 struct chat_request;
 struct infer;
+struct memory_plan;
 struct model;
 struct gguf;
 struct token_list;
@@ -65,7 +66,7 @@ struct engine_info {
 /*
  * Loads the model. With config->context_tokens 0 the context is the smallest of: what the model was
  * trained for, 32,768, and what fits into memory; a larger one is used when asked for and refused
- * with E_LIMIT, both numbers in the text, when memory does not allow it.
+ * with E_LIMIT, both numbers in the text, when memory does not allow it (memory_plan.h).
  * On success *out owns everything; release it with engine_close().
  */
 MUST_USE enum status engine_open(const struct engine_config *config, struct engine **out,
@@ -76,7 +77,16 @@ static inline void engine_closep(struct engine **engine)
     engine_close(*engine);
 }
 
+/* The chat template of a file, for what looks at files without running them; *out is NULL when it
+ * has none. Release it with chat_template_free(). */
+MUST_USE enum status engine_open_template(const struct gguf *file,
+                                          const struct tokenizer *tokenizer,
+                                          struct chat_template **out, struct error *err);
+
 const struct engine_info *engine_get_info(const struct engine *engine);
+
+/* Why the context is what it is, and what takes memory. */
+const struct memory_plan *engine_memory_plan(const struct engine *engine);
 
 /* BLAKE2b-256 over what decides the logits (design: header, metadata, tensor table, samples, size,
  * arithmetic version); 32 bytes. */

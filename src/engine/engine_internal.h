@@ -7,6 +7,7 @@
 
 #include "chat/output_parser.h"
 #include "engine/engine.h"
+#include "engine/memory_plan.h"
 #include "engine/tool_mask.h"
 #include "gguf/gguf.h"
 
@@ -27,5 +28,6 @@ struct engine {
     uint32_t pick_count;     /* tokens that can be sampled: the vocabulary, no padding rows */
     char *path;
     struct engine_info info;
+    struct memory_plan memory_plan;
     unsigned char fingerprint[GGUF_FINGERPRINT_BYTES];
 };

@@ -279,7 +279,8 @@ static enum status unknown_dtype(const struct tensor *tensor, uint32_t id, struc
     const char *name = dtype_foreign_name(id);
     return error_set(err, E_UNSUPPORTED,
                      "tensor '%s' has element type %" PRIu32 " (%s), which holt cannot read; get "
-                     "the model in a common type such as Q4_K_M or Q8_0",
+                     "the model in a standard type such as Q4_K_M or Q8_0, or make that of the "
+                     "original with llama-quantize",
                      gguf_parse_show(tensor->name).text, id, name ? name : "unknown");
 }
 

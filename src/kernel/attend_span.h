@@ -43,6 +43,33 @@ static inline size_t attend_span_page(const struct kernel_attend_args *args, siz
     return args->pages[key / KERNEL_PAGE_TOKENS] * args->page_bytes;
 }
 
+/* One block of keys and values as a head sees it: those at [begin, end) of the page. */
+struct attend_span_block {
+    const unsigned char *keys;
+    const unsigned char *values;
+    size_t begin;
+    size_t end;
+    size_t key_bytes;
+    size_t value_bytes;
+};
+
+/* The part of [seen.begin, seen.end) that lies in the page at position `page`, a multiple of 64. */
+static inline struct attend_span_block attend_span_block(const struct kernel_attend_args *args,
+                                                         struct attend_span_keys seen, size_t page,
+                                                         size_t element_bytes)
+{
+    const size_t offset = attend_span_page(args, page);
+    const size_t left = seen.end - page;
+    return (struct attend_span_block){
+        .keys = (const unsigned char *)args->keys + offset,
+        .values = (const unsigned char *)args->values + offset,
+        .begin = seen.begin > page ? seen.begin - page : 0,
+        .end = left < KERNEL_PAGE_TOKENS ? left : KERNEL_PAGE_TOKENS,
+        .key_bytes = args->head_dim * element_bytes,
+        .value_bytes = args->value_stride * element_bytes,
+    };
+}
+
 static inline float *attend_span_partial(const struct kernel_attend_args *args, size_t token,
                                          size_t head, float *partial)
 {

@@ -11,8 +11,10 @@
 #include "kernel/ref/kernel_ref.h"
 #include "kernel/vector_exp.h"
 #include "os/cpu.h"
-#ifdef __x86_64__
+#if defined(__x86_64__)
 #    include "kernel/x86/kernel_x86.h"
+#elif defined(__aarch64__)
+#    include "kernel/arm/kernel_arm.h"
 #endif
 
 void kernel_table_init(struct kernel_table *table, unsigned features)
@@ -26,13 +28,16 @@ void kernel_table_init(struct kernel_table *table, unsigned features)
     recurrent_ref_fill(table);
     speed_ref_fill(table);
 
-#ifdef __x86_64__
+#if defined(__x86_64__)
     if (!(features & CPU_FEATURE_AVX2))
         return;
     kernel_x86_fill_avx2(table);
     if (!(features & CPU_FEATURE_AVX512))
         return;
     kernel_x86_fill_avx512(table);
+#elif defined(__aarch64__)
+    if (features & CPU_FEATURE_NEON)
+        kernel_arm_fill_neon(table);
 #endif
 }
 

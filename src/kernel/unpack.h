@@ -85,6 +85,8 @@ static inline bool unpack_has_min(enum unpack_shape shape)
     X(IQ4_NL,  iq4_nl,    32,   UNPACK_32)            \
     X(MXFP4,   mxfp4,     32,   UNPACK_32)            \
     X(NVFP4,   nvfp4,     64,   UNPACK_32_TWO)        \
+    X(Q1_0,    q1_0,     128,   UNPACK_32)            \
+    X(Q2_0,    q2_0,      64,   UNPACK_32)            \
     X(Q2_K,    q2_k,     256,   UNPACK_256_BY_16_MIN) \
     X(Q3_K,    q3_k,     256,   UNPACK_256_BY_16)     \
     X(Q4_K,    q4_k,     256,   UNPACK_256_BY_32_MIN) \

@@ -109,6 +109,43 @@ static void unpack_bytes_nvfp4(const void *blocks, size_t block_count, struct un
     }
 }
 
+static void unpack_bytes_q1_0(const void *blocks, size_t block_count, struct unpacked *out)
+{
+    const struct block_q1_0 *w = blocks;
+    for (size_t b = 0; b < block_count; b++)
+        for (size_t s = 0; s < 4; s++) {
+            uint32_t bits = 0;
+            memcpy(&bits, &w[b].q[s * 4], sizeof(bits));
+            const bytes mask = bytes_mask(bits); /* 0 or -1 */
+            out->scale[b * 4 + s] = bytes_half(w[b].scale);
+            bytes_store(&out->q[b * 128 + s * 32], bytes_sub(bytes_all(-1), bytes_add(mask, mask)));
+        }
+}
+
+/* Eight pairs of bits apart, to a byte each. */
+TEMPLATE uint64_t unpack_bytes_pairs(uint16_t packed)
+{
+    uint64_t pairs = packed;
+    pairs = (pairs | pairs << 24) & 0x000000ff000000ff;
+    pairs = (pairs | pairs << 12) & 0x000f000f000f000f;
+    return (pairs | pairs << 6) & 0x0303030303030303;
+}
+
+static void unpack_bytes_q2_0(const void *blocks, size_t block_count, struct unpacked *out)
+{
+    const struct block_q2_0 *w = blocks;
+    for (size_t b = 0; b < block_count; b++)
+        for (size_t s = 0; s < 2; s++) {
+            uint16_t packed[4];
+            uint64_t eights[4];
+            memcpy(packed, &w[b].q[s * 8], sizeof(packed));
+            for (size_t i = 0; i < 4; i++)
+                eights[i] = unpack_bytes_pairs(packed[i]);
+            out->scale[b * 2 + s] = bytes_half(w[b].scale);
+            bytes_store(&out->q[b * 64 + s * 32], bytes_sub(bytes_load(eights), bytes_all(1)));
+        }
+}
+
 /* ---------------------------------------------------------------- a scale for each 256 */
 
 TEMPLATE void unpack_bytes_q4_k_scales(const uint8_t packed[12], struct unpacked *out, size_t b)
@@ -236,14 +273,11 @@ static void unpack_bytes_iq4_xs(const void *blocks, size_t block_count, struct u
         out->scale[b] = bytes_half(w[b].scale);
         uint32_t packed = 0;
         memcpy(&packed, w[b].scales_low, sizeof(packed));
-        uint64_t low = packed; /* nibbles, then pairs of bits, apart to a byte each */
+        uint64_t low = packed; /* nibbles apart, to a byte each */
         low = (low | low << 16) & 0x0000ffff0000ffff;
         low = (low | low << 8) & 0x00ff00ff00ff00ff;
         low = (low | low << 4) & UNPACK_BYTES_LOW4;
-        uint64_t high = w[b].scales_high;
-        high = (high | high << 24) & 0x000000ff000000ff;
-        high = (high | high << 12) & 0x000f000f000f000f;
-        high = (high | high << 6) & 0x0303030303030303;
+        const uint64_t high = unpack_bytes_pairs(w[b].scales_high);
         int16_t *sub_scale = &out->sub_scale[b * 8];
         bytes_widen(low | high << 4, sub_scale);
         for (int s = 0; s < 8; s++)

@@ -5,17 +5,29 @@
 #include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
-#ifdef __x86_64__
+#if defined(__x86_64__)
 #    include <cpuid.h>
+#elif defined(__aarch64__)
+#    include <asm/hwcap.h>
+#    include <sys/auxv.h>
 #endif
 
 enum { TEXT_MAX = 4096, GROUP_DEPTH_MAX = 64 };
 
+#ifdef __aarch64__
+#    define LEVEL_NAMES "baseline or neon"
+const struct cpu_level cpu_levels[CPU_LEVEL_COUNT] = {
+    {"baseline", 0},
+    {"neon", CPU_FEATURE_NEON},
+};
+#else
+#    define LEVEL_NAMES "baseline, avx2 or avx512"
 const struct cpu_level cpu_levels[CPU_LEVEL_COUNT] = {
     {"baseline", 0},
     {"avx2", CPU_FEATURE_AVX2},
     {"avx512", CPU_FEATURE_AVX2 | CPU_FEATURE_AVX512},
 };
+#endif
 
 /* ---------------------------------------------------------------- features */
 
@@ -80,6 +92,11 @@ static bool read_brand(char *out)
 
 unsigned cpu_features(void)
 {
+#    ifdef __aarch64__
+    const unsigned long needed = HWCAP_ASIMD | HWCAP_ASIMDDP;
+    if ((getauxval(AT_HWCAP) & needed) == needed)
+        return CPU_FEATURE_NEON;
+#    endif
     return 0;
 }
 
@@ -133,8 +150,7 @@ enum status cpu_features_masked(const char *name, unsigned *out, struct error *e
 {
     const struct cpu_level *level = cpu_level_find(name);
     if (!level)
-        return error_set(err, E_INVALID, "unknown CPU level '%.32s': use baseline, avx2 or avx512",
-                         name);
+        return error_set(err, E_INVALID, "unknown CPU level '%.32s': use " LEVEL_NAMES, name);
     const unsigned features = cpu_features();
     if ((features & level->features) != level->features)
         return error_set(err, E_UNSUPPORTED,

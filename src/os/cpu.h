@@ -2,7 +2,8 @@
  * cpu - what this machine's processor can do, and how many of its cores are ours.
  *
  * A level is a set of features that kernels are written for; each level contains the ones before
- * it. `--cpu-mask` names one ("baseline", "avx2", "avx512") and can only take features away.
+ * it. `--cpu-mask` names one ("baseline", "avx2", "avx512"; on ARM "baseline", "neon") and can only
+ * take features away.
  *
  * Nothing is cached here: callers ask once and keep the answer. Threads: any.
  */
@@ -15,9 +16,15 @@
 enum cpu_feature {
     CPU_FEATURE_AVX2 = 1 << 0,   /* AVX2, FMA, F16C */
     CPU_FEATURE_AVX512 = 1 << 1, /* F, BW, VL, DQ, VNNI; implies AVX2 */
+    CPU_FEATURE_NEON = 1 << 2,   /* of 64-bit ARM, with the dot product of bytes */
 };
 
-enum { CPU_BRAND_MAX = 64, CPU_LEVEL_COUNT = 3 };
+enum { CPU_BRAND_MAX = 64 };
+#ifdef __aarch64__
+enum { CPU_LEVEL_COUNT = 2 };
+#else
+enum { CPU_LEVEL_COUNT = 3 };
+#endif
 
 struct cpu_level {
     const char *name;  /* as --cpu-mask takes it */

@@ -3,6 +3,7 @@
 #include "base/str.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { FILE_BYTES_MAX = 8192 };
@@ -66,6 +67,25 @@ uint64_t memory_available_bytes(void)
             bytes = groups[i];
     }
     return bytes;
+}
+
+void memory_own_read(struct memory_own *out)
+{
+    char buffer[FILE_BYTES_MAX];
+    const struct str text = read_small("/proc/self/status", buffer);
+    *out = (struct memory_own){
+        .anonymous_bytes = meminfo_bytes(text, STR("RssAnon:")),
+        .file_bytes = meminfo_bytes(text, STR("RssFile:")),
+    };
+}
+
+void memory_advise_sparse(const void *bytes, size_t size)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t start = ((uintptr_t)bytes + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)bytes + size) / page * page;
+    if (end > start)
+        (void)madvise((void *)start, end - start, MADV_RANDOM);
 }
 
 uint64_t memory_total_bytes(void)

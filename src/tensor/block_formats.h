@@ -19,6 +19,8 @@ enum {
     Q8_0_BLOCK_LEN = 32, /* Q4_0 to Q8_0, IQ4_NL, MXFP4 */
     Q4_0_BLOCK_LEN = 32,
     NVFP4_BLOCK_LEN = 64,
+    Q1_0_BLOCK_LEN = 128,
+    Q2_0_BLOCK_LEN = 64,
     QK_BLOCK_LEN = 256, /* Q2_K to Q6_K, IQ, TQ */
 };
 
@@ -87,6 +89,20 @@ struct block_nvfp4 {
     uint8_t q[NVFP4_BLOCK_LEN / 2];
 };
 static_assert(sizeof(struct block_nvfp4) == 36, "NVFP4 layout is fixed by the file format");
+
+/* Bit i of q, from the lowest of byte 0 on: w[i] = scale where it is set, -scale where not. */
+struct block_q1_0 {
+    uint16_t scale;
+    uint8_t q[Q1_0_BLOCK_LEN / 8];
+};
+static_assert(sizeof(struct block_q1_0) == 18, "Q1_0 layout is fixed by the file format");
+
+/* Value i is bits 2 (i % 4), 2 (i % 4) + 1 of q[i / 4]: w = scale * (q - 1). */
+struct block_q2_0 {
+    uint16_t scale;
+    uint8_t q[Q2_0_BLOCK_LEN / 4];
+};
+static_assert(sizeof(struct block_q2_0) == 18, "Q2_0 layout is fixed by the file format");
 
 /* ---------------------------------------------------------------- a scale for each 256 */
 

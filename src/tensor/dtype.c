@@ -14,8 +14,8 @@ static const struct dtype_info types[DTYPE_ID_MAX + 1] = {
     [DTYPE_I16]     = {DTYPE_I16,     "I16",        1,    2,   false},
     [DTYPE_I32]     = {DTYPE_I32,     "I32",        1,    4,   false},
     [DTYPE_I64]     = {DTYPE_I64,     "I64",        1,    8,   false},
-    [DTYPE_Q1_0]    = {DTYPE_Q1_0,    "Q1_0",     128,   18,   false},
-    [DTYPE_Q2_0]    = {DTYPE_Q2_0,    "Q2_0",      64,   18,   false},
+    [DTYPE_Q1_0]    = {DTYPE_Q1_0,    "Q1_0",     128,   18,   true},
+    [DTYPE_Q2_0]    = {DTYPE_Q2_0,    "Q2_0",      64,   18,   true},
     [DTYPE_Q4_0]    = {DTYPE_Q4_0,    "Q4_0",      32,   18,   true},
     [DTYPE_Q4_1]    = {DTYPE_Q4_1,    "Q4_1",      32,   20,   true},
     [DTYPE_Q5_0]    = {DTYPE_Q5_0,    "Q5_0",      32,   22,   true},
@@ -43,40 +43,77 @@ static const struct dtype_info types[DTYPE_ID_MAX + 1] = {
     [DTYPE_NVFP4]   = {DTYPE_NVFP4,   "NVFP4",     64,   36,   true},
 };
 
+#define REMOVED(name) name ", removed from the format"
+#define PRIVATE(name) name ", private to ik_llama.cpp"
+
 static const struct {
     uint32_t id;
     const char *name;
 } foreign[] = {
-    {4, "Q4_2, removed from the format"},
-    {5, "Q4_3, removed from the format"},
-    {31, "Q4_0_4_4, removed from the format"},
-    {32, "Q4_0_4_8, removed from the format"},
-    {33, "Q4_0_8_8, removed from the format"},
+    {4, REMOVED("Q4_2")},
+    {5, REMOVED("Q4_3")},
+    {31, REMOVED("Q4_0_4_4")},
+    {32, REMOVED("Q4_0_4_8")},
+    {33, REMOVED("Q4_0_8_8")},
+    {37, REMOVED("IQ4_NL_4_8")},
+    {38, REMOVED("IQ4_NL_8_8")},
     {36, "IQ4_NL_4_4, removed from the format, or I2_S of BitNet forks"},
-    {37, "IQ4_NL_4_8, removed from the format"},
-    {38, "IQ4_NL_8_8, removed from the format"},
-    {97, "Q8_0_X4, private to ik_llama.cpp"},
-    {98, "Q8_1_X4, private to ik_llama.cpp"},
-    {99, "Q8_2_X4, private to ik_llama.cpp"},
-    {133, "Q6_0, private to ik_llama.cpp"},
-    {134, "IQ1_BN, private to ik_llama.cpp"},
-    {135, "IQ2_BN, private to ik_llama.cpp"},
-    {136, "Q8_K64, private to ik_llama.cpp"},
-    {137, "IQ2_K, private to ik_llama.cpp"},
-    {138, "IQ3_K, private to ik_llama.cpp"},
-    {139, "IQ4_K, private to ik_llama.cpp"},
-    {140, "IQ5_K, private to ik_llama.cpp"},
-    {141, "IQ6_K, private to ik_llama.cpp"},
-    {144, "IQ4_KS, private to ik_llama.cpp"},
-    {145, "IQ2_KS, private to ik_llama.cpp"},
-    {146, "IQ4_KSS, private to ik_llama.cpp"},
-    {152, "IQ5_KS, private to ik_llama.cpp"},
-    {153, "IQ2_KT, private to ik_llama.cpp"},
-    {154, "IQ3_KT, private to ik_llama.cpp"},
-    {155, "IQ4_KT, private to ik_llama.cpp"},
-    {156, "IQ3_KS, private to ik_llama.cpp"},
-    {157, "IQ2_KL, private to ik_llama.cpp"},
-    {158, "IQ1_KT, private to ik_llama.cpp"},
+    {97, PRIVATE("Q8_0_X4")},
+    {98, PRIVATE("Q8_1_X4")},
+    {99, PRIVATE("Q8_2_X4")},
+    {133, PRIVATE("Q6_0")},
+    {134, PRIVATE("IQ1_BN")},
+    {135, PRIVATE("IQ2_BN")},
+    {136, PRIVATE("Q8_K64")},
+    {137, PRIVATE("IQ2_K")},
+    {138, PRIVATE("IQ3_K")},
+    {139, PRIVATE("IQ4_K")},
+    {140, PRIVATE("IQ5_K")},
+    {141, PRIVATE("IQ6_K")},
+    {144, PRIVATE("IQ4_KS")},
+    {145, PRIVATE("IQ2_KS")},
+    {146, PRIVATE("IQ4_KSS")},
+    {147, PRIVATE("Q8_K16")},
+    {148, PRIVATE("Q8_K32")},
+    {149, PRIVATE("Q8_KR8")},
+    {150, PRIVATE("Q8_K128")},
+    {151, PRIVATE("Q8_KV")},
+    {152, PRIVATE("IQ5_KS")},
+    {153, PRIVATE("IQ2_KT")},
+    {154, PRIVATE("IQ3_KT")},
+    {155, PRIVATE("IQ4_KT")},
+    {156, PRIVATE("IQ3_KS")},
+    {157, PRIVATE("IQ2_KL")},
+    {158, PRIVATE("IQ1_KT")},
+    {202, PRIVATE("Q4_0_R8")},
+    {206, PRIVATE("Q5_0_R4")},
+    {208, PRIVATE("Q8_0_R8")},
+    {210, PRIVATE("Q2_K_R4")},
+    {211, PRIVATE("Q3_K_R4")},
+    {212, PRIVATE("Q4_K_R4")},
+    {213, PRIVATE("Q5_K_R4")},
+    {214, PRIVATE("Q6_K_R4")},
+    {216, PRIVATE("IQ2_XXS_R4")},
+    {217, PRIVATE("IQ2_XS_R4")},
+    {218, PRIVATE("IQ3_XXS_R4")},
+    {219, PRIVATE("IQ1_S_R4")},
+    {220, PRIVATE("IQ4_NL_R4")},
+    {221, PRIVATE("IQ3_S_R4")},
+    {222, PRIVATE("IQ2_S_R4")},
+    {223, PRIVATE("IQ4_XS_R8")},
+    {229, PRIVATE("IQ1_M_R4")},
+    {230, PRIVATE("BF16_R16")},
+    {233, PRIVATE("Q6_0_R4")},
+    {335, PRIVATE("IQ2_BN_R4")},
+    {337, PRIVATE("IQ2_K_R4")},
+    {338, PRIVATE("IQ3_K_R4")},
+    {339, PRIVATE("IQ4_K_R4")},
+    {340, PRIVATE("IQ5_K_R4")},
+    {344, PRIVATE("IQ4_KS_R4")},
+    {352, PRIVATE("IQ5_KS_R4")},
+    {397, PRIVATE("Q8_K_R16")},
+    {398, PRIVATE("Q8_KV_R8")},
+    {399, PRIVATE("Q8_K_R8")},
 };
 /* clang-format on */
 
@@ -109,9 +146,9 @@ const char *dtype_foreign_name(uint32_t id)
             return foreign[i].name;
     }
     if (id >= REPACKED_FIRST && id <= REPACKED_LAST)
-        return "a repacked type, private to ik_llama.cpp";
+        return PRIVATE("a repacked type");
     if (id >= PRIVATE_FIRST && id <= PRIVATE_LAST)
-        return "private to ik_llama.cpp";
+        return PRIVATE("a type");
     return NULL;
 }
 

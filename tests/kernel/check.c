@@ -42,6 +42,11 @@ int check_int(struct check *c, int lowest, int highest)
     return lowest + (int)(check_bits(c) % span);
 }
 
+bool check_skips(struct check *c)
+{
+    return c->part > 1 && check_int(c, 0, (int)c->part - 1) != 0;
+}
+
 float check_float(struct check *c, float lowest, float highest)
 {
     const float unit = (float)(check_bits(c) >> 40) * 0x1p-24f;
@@ -120,6 +125,8 @@ static const struct {
     enum dtype dtype;
     int offsets[2];
 } halves[] = {
+    {DTYPE_Q1_0, {offsetof(struct block_q1_0, scale), -1}},
+    {DTYPE_Q2_0, {offsetof(struct block_q2_0, scale), -1}},
     {DTYPE_Q4_0, {offsetof(struct block_q4_0, scale), -1}},
     {DTYPE_Q4_1, {offsetof(struct block_q4_1, scale), offsetof(struct block_q4_1, min)}},
     {DTYPE_Q5_0, {offsetof(struct block_q5_0, scale), -1}},
@@ -150,8 +157,7 @@ static const int *half_offsets(enum dtype dtype)
     for (size_t i = 0; i < ARRAY_LEN(halves); i++)
         if (halves[i].dtype == dtype)
             return halves[i].offsets;
-    CHECK(!"a type without a row above");
-    return NULL;
+    check_failed(__FILE__, __LINE__, "a type that has a row above");
 }
 
 void check_fill_weights(struct check *c, enum check_pattern pattern, enum dtype dtype, void *rows,

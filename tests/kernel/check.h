@@ -21,6 +21,7 @@ struct check {
     const struct kernel_table *reference;
     const struct kernel_table *candidate;
     const char *level;
+    unsigned part;   /* of so many cases one is run */
     uint64_t random; /* state of the generator */
     uint64_t comparison_count;
     uint64_t digest; /* of all results of the reference: the same with every compiler and CPU */
@@ -32,6 +33,9 @@ struct check {
 uint64_t check_bits(struct check *c);
 int check_int(struct check *c, int lowest, int highest); /* both included */
 float check_float(struct check *c, float lowest, float highest);
+
+/* Whether this case is left out: all but one in `part` are. */
+bool check_skips(struct check *c);
 
 /* About normal, deviation 1; one in 50 is an outlier up to 30 times as large. */
 float check_normal(struct check *c);

@@ -114,6 +114,8 @@ static void run(struct check *c, const struct kernel_table *table, const struct 
 
 static void check_one(struct check *c, struct attention *a, enum check_pattern pattern)
 {
+    if (check_skips(c))
+        return;
     check_case(c,
                "attend %s, head_dim %zu, value_dim %zu%s, %zu keys, %zu tokens, %zu heads, window "
                "%zu, softcap %g%s, pattern %d",

@@ -71,6 +71,8 @@ static void run_in_pieces(struct check *c, const struct product *p, float *out)
 
 static void check_one(struct check *c, enum check_pattern pattern, struct product *p)
 {
+    if (check_skips(c))
+        return;
     const enum kernel_activation kind = c->reference->matmul[p->dtype].activation;
     const size_t out_bytes = p->row_count * p->token_count * sizeof(float);
     check_case(c, "matmul %s, %zu columns, %zu rows, %zu tokens, pattern %d", dtype_name(p->dtype),

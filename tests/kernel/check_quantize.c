@@ -22,6 +22,8 @@ static void fill_halfway(struct check *c, float *x, size_t n)
 
 static void check_one(struct check *c, enum kernel_activation kind, size_t columns, int pattern)
 {
+    if (check_skips(c))
+        return;
     const size_t bytes = kernel_table_activation_bytes(kind, columns);
     check_case(c, "quantize kind %d, %zu columns, pattern %d", (int)kind, columns, pattern);
     float *x = check_buffer(c, columns * sizeof(float), 4);
@@ -63,6 +65,8 @@ void check_dequantize(struct check *c)
     for (size_t id = 0; id <= DTYPE_ID_MAX; id++)
         for (size_t i = 0; i < ARRAY_LEN(block_counts) && c->reference->dequantize_row[id]; i++)
             for (int pattern = 0; pattern < CHECK_PATTERN_COUNT; pattern++) {
+                if (check_skips(c))
+                    continue;
                 const enum dtype dtype = (enum dtype)id;
                 const size_t columns = block_counts[i] * dtype_find(dtype)->block_len;
                 check_case(c, "dequantize %s, %zu columns, pattern %d", dtype_name(dtype), columns,

@@ -158,6 +158,8 @@ static void check_to_f16(struct check *c, size_t n, int pattern)
 
 static void check_rope(struct check *c, size_t heads, size_t head_dim, size_t rot_dim, bool halves)
 {
+    if (check_skips(c))
+        return;
     check_case(c, "rope_%s, %zu heads of %zu, %zu rotate", halves ? "halves" : "pairs", heads,
                head_dim, rot_dim);
     const size_t n = heads * head_dim;
@@ -196,6 +198,8 @@ static void check_read(struct check *c, size_t size)
 
 static void check_length(struct check *c, size_t n, int pattern)
 {
+    if (check_skips(c))
+        return;
     const struct kernel_table *ref = c->reference;
     const struct kernel_table *new = c->candidate;
     check_binary(c, "add", ref->add, new->add, n, pattern);

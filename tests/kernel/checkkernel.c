@@ -3,7 +3,7 @@
  * for
  * bit, and measures them.
  *
- *   checkkernel [--level NAME] [--seed N] [--family NAME] [--bench]
+ *   checkkernel [--level NAME] [--seed N] [--family NAME] [--part N] [--bench]
  *
  * Exit status 0: all equal; 1: a difference; 2: used wrongly.
  */
@@ -34,6 +34,7 @@ struct options {
     const char *level;
     const char *family;
     uint64_t seed;
+    unsigned part; /* one case of so many, for emulators */
     bool is_bench;
 };
 
@@ -66,6 +67,9 @@ static bool parse(int argc, char **argv, struct options *options)
             options->family = value;
         else if (strcmp(argv[i], "--seed") == 0 && str_to_int(str_from_c(value), &seed))
             options->seed = (uint64_t)seed;
+        else if (strcmp(argv[i], "--part") == 0 && str_to_int(str_from_c(value), &seed) &&
+                 seed >= 1 && seed <= 1000)
+            options->part = (unsigned)seed;
         else
             return false;
         i++;
@@ -86,7 +90,7 @@ static unsigned run_level(const struct options *options, const struct cpu_level 
     struct kernel_table candidate;
     kernel_table_init(&reference, 0);
     kernel_table_init(&candidate, level->features);
-    struct check c = {&reference, &candidate, level->name, options->seed, 0, 0, 0};
+    struct check c = {&reference, &candidate, level->name, options->part, options->seed, 0, 0, 0};
     for (size_t i = 0; i < ARRAY_LEN(families); i++) {
         if (options->family && strcmp(options->family, families[i].name) != 0)
             continue;
@@ -112,10 +116,10 @@ static unsigned run_level(const struct options *options, const struct cpu_level 
 
 int main(int argc, char **argv)
 {
-    struct options options = {.seed = clock_monotonic_ns() % 1000000007};
+    struct options options = {.part = 1, .seed = clock_monotonic_ns() % 1000000007};
     if (!parse(argc, argv, &options)) {
-        fprintf(stderr, "usage: checkkernel [--level baseline|avx2|avx512] [--seed N] "
-                        "[--family NAME] [--bench]\n");
+        fprintf(stderr, "usage: checkkernel [--level NAME] [--seed N] "
+                        "[--family NAME] [--part N] [--bench]\n");
         return 2;
     }
     (void)setvbuf(stdout, NULL, _IOLBF, 0);

@@ -38,19 +38,9 @@ static float cap(float score, float softcap)
     return softcap * (1.0f - 2.0f / (vector_exp(score * (2.0f / softcap)) + 1.0f));
 }
 
-/* One block of keys and values as a head sees it: those at [begin, end) of the page. */
-struct block {
-    const unsigned char *keys;
-    const unsigned char *values;
-    size_t begin;
-    size_t end;
-    size_t key_bytes;
-    size_t value_bytes;
-};
-
 /* Folds one block into a head's partial. */
 static void attend_block(const struct kernel_attend_args *args, const float *query,
-                         const struct block *block, load_fn *load, float *partial)
+                         const struct attend_span_block *block, load_fn *load, float *partial)
 {
     float score[KERNEL_PAGE_TOKENS];
     float largest = partial[ATTEND_SPAN_LARGEST];
@@ -78,22 +68,6 @@ static void attend_block(const struct kernel_attend_args *args, const float *que
             mixed[d] = fmaf(score[j], load(block->values + j * block->value_bytes, d), mixed[d]);
 }
 
-/* The part of [seen.begin, seen.end) that lies in the page at position `page`, a multiple of 64. */
-static struct block block_at(const struct kernel_attend_args *args, struct attend_span_keys seen,
-                             size_t page, size_t element_bytes)
-{
-    const size_t offset = attend_span_page(args, page);
-    const size_t left = seen.end - page;
-    return (struct block){
-        .keys = (const unsigned char *)args->keys + offset,
-        .values = (const unsigned char *)args->values + offset,
-        .begin = seen.begin > page ? seen.begin - page : 0,
-        .end = left < KERNEL_PAGE_TOKENS ? left : KERNEL_PAGE_TOKENS,
-        .key_bytes = args->head_dim * element_bytes,
-        .value_bytes = args->value_stride * element_bytes,
-    };
-}
-
 static void attend(const struct kernel_attend_args *args, size_t span, float *partial,
                    size_t element_bytes, load_fn *load)
 {
@@ -105,7 +79,8 @@ static void attend(const struct kernel_attend_args *args, size_t span, float *pa
             attend_span_clear(args, state);
             size_t page = seen.begin / KERNEL_PAGE_TOKENS * KERNEL_PAGE_TOKENS;
             for (; page < seen.end; page += KERNEL_PAGE_TOKENS) {
-                const struct block block = block_at(args, seen, page, element_bytes);
+                const struct attend_span_block block =
+                    attend_span_block(args, seen, page, element_bytes);
                 attend_block(args, query, &block, load, state);
             }
         }

@@ -122,3 +122,27 @@ void unpack_ref_nvfp4(const void *blocks, size_t block_count, struct unpacked *o
             }
         }
 }
+
+/* ---------------------------------------------------------------- larger blocks, one scale */
+
+void unpack_ref_q1_0(const void *blocks, size_t block_count, struct unpacked *out)
+{
+    const struct block_q1_0 *w = blocks;
+    for (size_t b = 0; b < block_count; b++) {
+        for (size_t s = 0; s < Q1_0_BLOCK_LEN / 32; s++)
+            out->scale[b * (Q1_0_BLOCK_LEN / 32) + s] = half_to_float(w[b].scale);
+        for (size_t i = 0; i < Q1_0_BLOCK_LEN; i++)
+            out->q[b * Q1_0_BLOCK_LEN + i] = w[b].q[i / 8] >> i % 8 & 1 ? 1 : -1;
+    }
+}
+
+void unpack_ref_q2_0(const void *blocks, size_t block_count, struct unpacked *out)
+{
+    const struct block_q2_0 *w = blocks;
+    for (size_t b = 0; b < block_count; b++) {
+        for (size_t s = 0; s < Q2_0_BLOCK_LEN / 32; s++)
+            out->scale[b * (Q2_0_BLOCK_LEN / 32) + s] = half_to_float(w[b].scale);
+        for (size_t i = 0; i < Q2_0_BLOCK_LEN; i++)
+            out->q[b * Q2_0_BLOCK_LEN + i] = (int8_t)((w[b].q[i / 4] >> i % 4 * 2 & 3) - 1);
+    }
+}

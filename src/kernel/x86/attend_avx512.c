@@ -10,8 +10,8 @@
 #include "kernel/attend_span.h"
 #include "kernel/kernel_table.h"
 #include "kernel/ref/kernel_ref.h"
+#include "kernel/unroll.h"
 #include "kernel/x86/kernel_x86.h"
-#include "kernel/x86/unroll.h"
 #include "kernel/x86/vector_avx512.h"
 
 enum {

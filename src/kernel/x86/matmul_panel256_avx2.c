@@ -219,8 +219,8 @@ static void decode_q4_k(void *memory, const struct panel_rows *rows, size_t bloc
 
 void matmul_panel256_avx2_q4_k(const struct kernel_matmul_args *args)
 {
-    static const struct panel_format format = {QK_BLOCK_LEN, sizeof(struct block_q4_k), decode_q4_k,
-                                               run_tile_q4_k, NULL};
+    static const struct panel_format format = {
+        BLOCK, QK_BLOCK_LEN, sizeof(struct block_q4_k), decode_q4_k, run_tile_q4_k, NULL};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
@@ -326,8 +326,8 @@ static void decode_q6_k(void *memory, const struct panel_rows *rows, size_t bloc
 
 void matmul_panel256_avx2_q6_k(const struct kernel_matmul_args *args)
 {
-    static const struct panel_format format = {QK_BLOCK_LEN, sizeof(struct block_q6_k), decode_q6_k,
-                                               run_tile_q6_k, NULL};
+    static const struct panel_format format = {
+        BLOCK, QK_BLOCK_LEN, sizeof(struct block_q6_k), decode_q6_k, run_tile_q6_k, NULL};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
@@ -453,8 +453,8 @@ void matmul_panel256_avx2_unpacked(const struct kernel_matmul_args *args,
         [UNPACK_256_BY_32_MIN] = run_tile_by_32_min,
         [UNPACK_256_BY_16_MIN] = run_tile_by_16_min,
     };
-    const struct panel_format format = {QK_BLOCK_LEN, unpack->block_bytes, decode_unpacked,
-                                        tiles[unpack->shape], unpack};
+    const struct panel_format format = {BLOCK,           QK_BLOCK_LEN,         unpack->block_bytes,
+                                        decode_unpacked, tiles[unpack->shape], unpack};
     struct panel panel;
     panel_run(args, &format, &panel);
 }

@@ -259,8 +259,8 @@ static void decode_q4_k(void *memory, const struct panel_rows *rows, size_t bloc
 
 void matmul_panel256_avx512_q4_k(const struct kernel_matmul_args *args)
 {
-    static const struct panel_format format = {QK_BLOCK_LEN, sizeof(struct block_q4_k), decode_q4_k,
-                                               run_tile_by_32_min, NULL};
+    static const struct panel_format format = {
+        BLOCK, QK_BLOCK_LEN, sizeof(struct block_q4_k), decode_q4_k, run_tile_by_32_min, NULL};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
@@ -323,8 +323,8 @@ static void decode_q6_k(void *memory, const struct panel_rows *rows, size_t bloc
 
 void matmul_panel256_avx512_q6_k(const struct kernel_matmul_args *args)
 {
-    static const struct panel_format format = {QK_BLOCK_LEN, sizeof(struct block_q6_k), decode_q6_k,
-                                               run_tile_by_16, NULL};
+    static const struct panel_format format = {
+        BLOCK, QK_BLOCK_LEN, sizeof(struct block_q6_k), decode_q6_k, run_tile_by_16, NULL};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
@@ -392,8 +392,8 @@ void matmul_panel256_avx512_unpacked(const struct kernel_matmul_args *args,
         [UNPACK_256_BY_32_MIN] = run_tile_by_32_min,
         [UNPACK_256_BY_16_MIN] = run_tile_by_16_min,
     };
-    const struct panel_format format = {QK_BLOCK_LEN, unpack->block_bytes, decode_unpacked,
-                                        tiles[unpack->shape], unpack};
+    const struct panel_format format = {BLOCK,           QK_BLOCK_LEN,         unpack->block_bytes,
+                                        decode_unpacked, tiles[unpack->shape], unpack};
     struct panel panel;
     panel_run(args, &format, &panel);
 }

@@ -185,8 +185,8 @@ static void decode_q8_0(void *memory, const struct panel_rows *rows, size_t bloc
 
 void matmul_panel32_avx2_q8_0(const struct kernel_matmul_args *args)
 {
-    static const struct panel_format format = {Q8_0_BLOCK_LEN, sizeof(struct block_q8_0),
-                                               decode_q8_0, run_tile, NULL};
+    static const struct panel_format format = {
+        BLOCK, Q8_0_BLOCK_LEN, sizeof(struct block_q8_0), decode_q8_0, run_tile, NULL};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
@@ -235,7 +235,7 @@ void matmul_panel32_avx2_unpacked(const struct kernel_matmul_args *args,
 {
     static panel_tile_fn *const tiles[] = {
         [UNPACK_32] = run_tile, [UNPACK_32_MIN] = run_tile_min, [UNPACK_32_TWO] = run_tile_two};
-    const struct panel_format format = {BLOCK, unpack->block_bytes * BLOCK / unpack->block_len,
+    const struct panel_format format = {BLOCK,           unpack->block_len,    unpack->block_bytes,
                                         decode_unpacked, tiles[unpack->shape], unpack};
     struct panel panel;
     panel_run(args, &format, &panel);
@@ -308,8 +308,8 @@ static void decode_q4_0(void *memory, const struct panel_rows *rows, size_t bloc
 
 void matmul_panel32_avx2_q4_0(const struct kernel_matmul_args *args)
 {
-    static const struct panel_format format = {Q4_0_BLOCK_LEN, sizeof(struct block_q4_0),
-                                               decode_q4_0, run_tile_q4_0, NULL};
+    static const struct panel_format format = {
+        BLOCK, Q4_0_BLOCK_LEN, sizeof(struct block_q4_0), decode_q4_0, run_tile_q4_0, NULL};
     struct panel panel;
     panel_run(args, &format, &panel);
 }

@@ -6,8 +6,8 @@
  */
 #include "kernel/kernel_table.h"
 #include "kernel/lanes.h"
+#include "kernel/unroll.h"
 #include "kernel/x86/kernel_x86.h"
-#include "kernel/x86/unroll.h"
 #include "kernel/x86/vector_avx2.h"
 #include "tensor/bfloat16.h"
 #include "tensor/half.h"

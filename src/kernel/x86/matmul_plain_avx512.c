@@ -6,8 +6,8 @@
  * Threads: any; no state.
  */
 #include "kernel/kernel_table.h"
+#include "kernel/unroll.h"
 #include "kernel/x86/kernel_x86.h"
-#include "kernel/x86/unroll.h"
 #include "kernel/x86/vector_avx512.h"
 
 #include <immintrin.h>

@@ -14,7 +14,7 @@
 
 #include "kernel/kernel_table.h"
 #include "kernel/unpack.h"
-#include "kernel/x86/unroll.h"
+#include "kernel/unroll.h"
 
 #include <immintrin.h>
 #include <math.h>
@@ -49,7 +49,8 @@ typedef void(matmul_rows_fn)(const struct matmul_rows_part *part, struct matmul_
 
 struct matmul_rows_format {
     size_t unit_len;
-    size_t unit_bytes;
+    size_t block_len; /* one unit or several */
+    size_t block_bytes;
     matmul_rows_fn *run[MATMUL_ROWS_TOKENS]; /* for 1, 2 tokens */
     const struct unpack_format *unpack;
 };
@@ -133,7 +134,7 @@ static inline void matmul_rows_tile(const struct kernel_matmul_args *args,
                                     size_t row_count, size_t token, size_t token_count)
 {
     const size_t blocks = args->columns / format->unit_len;
-    const size_t row_bytes = blocks * format->unit_bytes;
+    const size_t row_bytes = args->columns / format->block_len * format->block_bytes;
     struct matmul_rows_chain chain[MATMUL_ROWS_CHAINS];
     float sums[MATMUL_ROWS_CHAINS] = {0};
     struct matmul_rows_part part = {.columns = args->columns, .unpack = format->unpack};
@@ -142,12 +143,12 @@ static inline void matmul_rows_tile(const struct kernel_matmul_args *args,
             (const char *)args->activations + (token + t) * args->activation_stride;
 
     for (size_t b = 0; b < blocks; b += MATMUL_ROWS_BLOCKS) {
+        const size_t offset = b * format->unit_len / format->block_len * format->block_bytes;
         const size_t left = blocks - b;
         part.block_begin = b;
         part.block_count = left < MATMUL_ROWS_BLOCKS ? left : MATMUL_ROWS_BLOCKS;
         for (size_t r = 0; r < row_count; r++) {
-            part.blocks =
-                (const char *)args->weights + (row + r) * row_bytes + b * format->unit_bytes;
+            part.blocks = (const char *)args->weights + (row + r) * row_bytes + offset;
             format->run[token_count - 1](&part, &chain[r * token_count]);
         }
         matmul_rows_chains(chain, row_count * token_count, part.block_count, sums);

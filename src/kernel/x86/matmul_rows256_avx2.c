@@ -329,7 +329,7 @@ void matmul_rows256_avx2_unpacked(const struct kernel_matmul_args *args,
                                   const struct unpack_format *unpack)
 {
     const struct matmul_rows_format format = {
-        QK_BLOCK_LEN, unpack->block_bytes, {unpacked_1, unpacked_2}, unpack};
+        QK_BLOCK_LEN, QK_BLOCK_LEN, unpack->block_bytes, {unpacked_1, unpacked_2}, unpack};
     if (args->token_count >= MATMUL_PANEL_TOKENS)
         matmul_panel256_avx2_unpacked(args, unpack);
     else
@@ -339,9 +339,9 @@ void matmul_rows256_avx2_unpacked(const struct kernel_matmul_args *args,
 /* ---------------------------------------------------------------- the table */
 
 static const struct matmul_rows_format q4_k = {
-    QK_BLOCK_LEN, sizeof(struct block_q4_k), {q4_k_1, q4_k_2}, NULL};
+    QK_BLOCK_LEN, QK_BLOCK_LEN, sizeof(struct block_q4_k), {q4_k_1, q4_k_2}, NULL};
 static const struct matmul_rows_format q6_k = {
-    QK_BLOCK_LEN, sizeof(struct block_q6_k), {q6_k_1, q6_k_2}, NULL};
+    QK_BLOCK_LEN, QK_BLOCK_LEN, sizeof(struct block_q6_k), {q6_k_1, q6_k_2}, NULL};
 
 static void run_q4_k(const struct kernel_matmul_args *args)
 {

@@ -236,7 +236,7 @@ void matmul_rows32_avx2_unpacked(const struct kernel_matmul_args *args,
                                  const struct unpack_format *unpack)
 {
     const struct matmul_rows_format format = {
-        32, unpack->block_bytes * 32 / unpack->block_len, {unpacked_1, unpacked_2}, unpack};
+        32, unpack->block_len, unpack->block_bytes, {unpacked_1, unpacked_2}, unpack};
     if (args->token_count >= MATMUL_PANEL_TOKENS)
         matmul_panel32_avx2_unpacked(args, unpack);
     else
@@ -246,9 +246,9 @@ void matmul_rows32_avx2_unpacked(const struct kernel_matmul_args *args,
 /* ---------------------------------------------------------------- the table */
 
 static const struct matmul_rows_format q8_0 = {
-    Q8_0_BLOCK_LEN, sizeof(struct block_q8_0), {q8_0_1, q8_0_2}, NULL};
+    32, Q8_0_BLOCK_LEN, sizeof(struct block_q8_0), {q8_0_1, q8_0_2}, NULL};
 static const struct matmul_rows_format q4_0 = {
-    Q4_0_BLOCK_LEN, sizeof(struct block_q4_0), {q4_0_1, q4_0_2}, NULL};
+    32, Q4_0_BLOCK_LEN, sizeof(struct block_q4_0), {q4_0_1, q4_0_2}, NULL};
 
 static void run_q8_0(const struct kernel_matmul_args *args)
 {

@@ -7,8 +7,8 @@
 #pragma once
 
 #include "kernel/kernel_table.h"
+#include "kernel/unroll.h"
 #include "kernel/x86/matmul_panel.h"
-#include "kernel/x86/unroll.h"
 
 #include <immintrin.h>
 #include <string.h>
@@ -46,7 +46,8 @@ typedef void(panel_tile_fn)(const void *panel, const struct panel_tile *tile);
 /* Units are what a chain adds up one by one; see matmul_rows.h. */
 struct panel_format {
     size_t unit_len;
-    size_t unit_bytes;
+    size_t block_len; /* one unit or several */
+    size_t block_bytes;
     panel_decode_fn *decode;
     panel_tile_fn *tile;
     const struct unpack_format *unpack; /* NULL where `decode` reads the blocks itself */
@@ -169,9 +170,10 @@ static inline void panel_run(const struct kernel_matmul_args *args,
                              const struct panel_format *format, void *panel)
 {
     const size_t blocks = args->columns / format->unit_len;
+    const size_t row_bytes = args->columns / format->block_len * format->block_bytes;
     const size_t step = MATMUL_PANEL_COLUMNS / format->unit_len;
     for (size_t row = args->row_begin; row < args->row_end; row += PANEL_GROUPS * PANEL_LANES) {
-        struct panel_rows rows = panel_rows_at(args, blocks * format->unit_bytes, row);
+        struct panel_rows rows = panel_rows_at(args, row_bytes, row);
         rows.unpack = format->unpack;
         struct panel_tile tile = {.args = args, .rows = &rows};
         for (size_t b = 0; b < blocks; b += step) {

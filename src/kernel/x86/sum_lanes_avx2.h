@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "kernel/x86/unroll.h"
+#include "kernel/unroll.h"
 
 #include <immintrin.h>
 

@@ -6,8 +6,8 @@
  */
 #pragma once
 
+#include "kernel/unroll.h"
 #include "kernel/vector_exp.h"
-#include "kernel/x86/unroll.h"
 
 #include <immintrin.h>
 #include <stddef.h>

@@ -7,8 +7,8 @@
 #include "kernel/activation.h"
 #include "kernel/gated_units.h"
 #include "kernel/kernel_table.h"
+#include "kernel/unroll.h"
 #include "kernel/x86/kernel_x86.h"
-#include "kernel/x86/unroll.h"
 #include "kernel/x86/vector_avx512.h"
 
 #include <math.h>

@@ -34,6 +34,8 @@ static const struct type {
     {DTYPE_NVFP4, 64, sizeof(struct block_nvfp4), UINT64_C(0x8f00e88a9b820688)},
     {DTYPE_Q4_K, 256, sizeof(struct block_q4_k), UINT64_C(0x8ddc5d1446faade3)},
     {DTYPE_Q6_K, 256, sizeof(struct block_q6_k), UINT64_C(0x60479a133f5ff0f0)},
+    {DTYPE_Q1_0, 128, sizeof(struct block_q1_0), UINT64_C(0xf7975463b1c256f5)},
+    {DTYPE_Q2_0, 64, sizeof(struct block_q2_0), UINT64_C(0x823fe589c2a24a53)},
     {DTYPE_Q2_K, 256, sizeof(struct block_q2_k), UINT64_C(0x18ac23f122fd5092)},
     {DTYPE_Q3_K, 256, sizeof(struct block_q3_k), UINT64_C(0xcb59fced9ca4b7d1)},
     {DTYPE_Q5_K, 256, sizeof(struct block_q5_k), UINT64_C(0xcaf48e1d263d5bb7)},

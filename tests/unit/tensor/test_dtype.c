@@ -28,7 +28,7 @@ static void every_row_is_filled_and_found(void **state)
         assert_in_range(info->block_bytes * 8 / info->block_len, 1, 64);
     }
     assert_int_equal(known, 35);
-    assert_int_equal(supported, 26);
+    assert_int_equal(supported, 28);
 }
 
 static void packed_types_match_their_structs(void **state)

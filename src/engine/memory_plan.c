@@ -1,0 +1,202 @@
+#include "engine/memory_plan.h"
+
+#include "model/model.h"
+#include "os/memory.h"
+
+#include <inttypes.h>
+
+enum {
+    CONTEXT_FITS_MAX = 1 << 24, /* more is not looked for */
+    FORK_PAGES = 4,     /* pages beyond the context, for the copies that forks and probes make */
+    STREAMED_SHARE = 4, /* of free memory for the context where the weights do not fit: a quarter */
+};
+
+/* Memory that is left to the rest of the machine: an eighth, and at least this. */
+static const uint64_t RESERVE_BYTES_MIN = 256u << 20;
+
+/* Bytes that keys, values, states and scratch may take. */
+static void set_budget(struct memory_plan *plan, uint64_t memory_bytes_max)
+{
+    plan->weights_fit = true;
+    plan->total_bytes = memory_available_bytes();
+    if (memory_bytes_max || !plan->total_bytes) { /* unknown: the allocator decides */
+        plan->budget_bytes = memory_bytes_max ? memory_bytes_max : UINT64_MAX;
+        return;
+    }
+    const uint64_t share = memory_total_bytes() / 8;
+    plan->reserve_bytes = share > RESERVE_BYTES_MIN ? share : RESERVE_BYTES_MIN;
+    const uint64_t free_bytes =
+        plan->total_bytes > plan->reserve_bytes ? plan->total_bytes - plan->reserve_bytes : 0;
+    plan->weights_fit = plan->weight_bytes <= free_bytes;
+    plan->budget_bytes =
+        plan->weights_fit ? free_bytes - plan->weight_bytes : free_bytes / STREAMED_SHARE;
+}
+
+static uint32_t capacity_for(uint32_t context)
+{
+    return context + FORK_PAGES * KV_PAGE_TOKENS;
+}
+
+static enum status bytes_for(const struct model *model, const struct infer_config *infer,
+                             uint32_t context, struct infer_memory *out, uint64_t *out_bytes,
+                             struct error *err)
+{
+    struct infer_config config = *infer;
+    config.token_capacity = capacity_for(context);
+    TRY(infer_memory(model, &config, out, err));
+    *out_bytes = (uint64_t)out->kv_bytes + out->state_bytes + out->scratch_bytes;
+    return OK;
+}
+
+/* The largest context, in whole pages, that the budget allows; 0 when none. */
+static enum status find_fitting(const struct model *model, const struct infer_config *infer,
+                                struct memory_plan *plan, struct error *err)
+{
+    uint32_t low = 0; /* fits, in pages */
+    uint32_t high = CONTEXT_FITS_MAX / KV_PAGE_TOKENS;
+    while (low < high) {
+        const uint32_t middle = low + (high - low + 1) / 2;
+        struct infer_memory memory;
+        uint64_t needed = 0;
+        TRY(bytes_for(model, infer, middle * KV_PAGE_TOKENS, &memory, &needed, err));
+        if (needed <= plan->budget_bytes)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    plan->context_fits = low * KV_PAGE_TOKENS;
+    return OK;
+}
+
+static void choose(struct memory_plan *plan, uint32_t asked)
+{
+    uint32_t context = asked;
+    plan->reason = MEMORY_PLAN_ASKED;
+    if (!asked) {
+        const bool is_short = plan->context_trained <= MEMORY_PLAN_CONTEXT_DEFAULT;
+        context = is_short ? plan->context_trained : MEMORY_PLAN_CONTEXT_DEFAULT;
+        plan->reason = is_short ? MEMORY_PLAN_TRAINED : MEMORY_PLAN_DEFAULT;
+    }
+    if (context < MEMORY_PLAN_CONTEXT_MIN)
+        context = MEMORY_PLAN_CONTEXT_MIN;
+    if (!asked && context > plan->context_fits && plan->context_fits >= MEMORY_PLAN_CONTEXT_MIN) {
+        context = plan->context_fits;
+        plan->reason = MEMORY_PLAN_MEMORY;
+    }
+    plan->context_tokens = context;
+}
+
+/* The recurrent state of one sequence. */
+static enum status one_state_bytes(const struct model *model, const struct infer_config *infer,
+                                   uint64_t *out, struct error *err)
+{
+    struct infer_config config = *infer;
+    struct infer_memory memory;
+    config.state_count = 1;
+    config.token_capacity = KV_PAGE_TOKENS;
+    TRY(infer_memory(model, &config, &memory, err));
+    *out = memory.state_bytes;
+    return OK;
+}
+
+static enum status measure(const struct model *model, const struct infer_config *infer,
+                           struct memory_plan *plan, struct error *err)
+{
+    struct infer_memory memory;
+    struct infer_memory more;
+    uint64_t needed = 0;
+    uint64_t needed_more = 0;
+    TRY(bytes_for(model, infer, plan->context_tokens, &memory, &needed, err));
+    TRY(bytes_for(model, infer, plan->context_tokens + KV_PAGE_TOKENS, &more, &needed_more, err));
+    plan->states_bytes = memory.state_bytes;
+    TRY(one_state_bytes(model, infer, &plan->state_bytes, err));
+    plan->token_bytes = (more.kv_bytes - memory.kv_bytes) / KV_PAGE_TOKENS;
+    plan->context_bytes = plan->token_bytes * plan->context_tokens;
+    plan->fixed_bytes = needed > plan->context_bytes ? needed - plan->context_bytes : 0;
+    if (needed > plan->budget_bytes)
+        return error_set(err, E_LIMIT,
+                         "a context of %" PRIu32 " tokens takes %" PRIu64 " MiB and %" PRIu64
+                         " MiB are free; ask for %s%" PRIu32 " with --context, or free memory",
+                         plan->context_tokens, needed >> 20, plan->budget_bytes >> 20,
+                         plan->context_fits ? "at most " : "",
+                         plan->context_fits ? plan->context_fits : MEMORY_PLAN_CONTEXT_MIN);
+    return OK;
+}
+
+enum status memory_plan_make(const struct model *model, struct infer_config *infer,
+                             uint32_t context_tokens, uint64_t memory_bytes_max,
+                             struct memory_plan *out, struct error *err)
+{
+    *out = (struct memory_plan){.context_trained = model->shape.context_length,
+                                .weight_bytes = model->weight_bytes};
+    set_budget(out, memory_bytes_max);
+    TRY(find_fitting(model, infer, out, err));
+    choose(out, context_tokens);
+    TRY(measure(model, infer, out, err));
+    infer->token_capacity = capacity_for(out->context_tokens);
+    return OK;
+}
+
+/* An input table that is not the output matrix, too, is only looked into. */
+static size_t lookup_table_bytes(const struct model *model)
+{
+    const struct weight *table = &model->token_embd;
+    return table->data == model->output.data ? 0 : table->row_bytes * table->row_count;
+}
+
+void memory_plan_advise(const struct model *model)
+{
+    memory_advise_sparse(model->token_embd.data, lookup_table_bytes(model));
+}
+
+/* What `tokens` rows leave of that table on the disk: a row is in memory with its pages. */
+static uint64_t unread_bytes(const struct model *model, uint32_t tokens)
+{
+    enum { PAGE_BYTES = 4096 };
+    const uint64_t bytes = lookup_table_bytes(model);
+    const uint64_t read = (model->token_embd.row_bytes + PAGE_BYTES) * (uint64_t)tokens;
+    return bytes > read ? bytes - read : 0;
+}
+
+enum status memory_plan_used(const struct model *model, const struct infer_config *infer,
+                             uint32_t tokens, uint64_t own_bytes, uint64_t *out, struct error *err)
+{
+    struct infer_config config = *infer;
+    struct infer_memory memory;
+    config.token_capacity = tokens;
+    config.logits_rows_max = 1; /* more is reserved, but a prompt touches one row */
+    config.state_count = 1;
+    TRY(infer_memory(model, &config, &memory, err));
+    *out = own_bytes + model->weight_bytes - unread_bytes(model, tokens) + memory.kv_bytes +
+           memory.state_bytes + memory.scratch_bytes;
+    return OK;
+}
+
+bool memory_plan_is_tight(const struct memory_plan *plan)
+{
+    return plan->reason == MEMORY_PLAN_MEMORY || !plan->weights_fit;
+}
+
+void memory_plan_explain(const struct memory_plan *plan, struct strbuf *out)
+{
+    strbuf_addf(out, "%" PRIu32 " tokens: ", plan->context_tokens);
+    switch (plan->reason) {
+    case MEMORY_PLAN_ASKED: strbuf_add_c(out, "as asked for"); break;
+    case MEMORY_PLAN_TRAINED: strbuf_add_c(out, "what the model was trained for"); break;
+    case MEMORY_PLAN_DEFAULT:
+        strbuf_addf(out, "the default; the model was trained for %" PRIu32, plan->context_trained);
+        break;
+    case MEMORY_PLAN_MEMORY:
+        strbuf_addf(out,
+                    "memory allows no more (%" PRIu64 " MiB free for it, %" PRIu64
+                    " KiB per token); the model was trained for %" PRIu32,
+                    plan->budget_bytes >> 20, (plan->token_bytes + 1023) >> 10,
+                    plan->context_trained);
+        break;
+    }
+    if (!plan->weights_fit)
+        strbuf_addf(out,
+                    "; the weights (%" PRIu64 " MiB) are larger than free memory and will be "
+                    "read from the disk again and again",
+                    plan->weight_bytes >> 20);
+}

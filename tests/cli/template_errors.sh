@@ -1,0 +1,11 @@
+echo '[{"role": "robot"}]' > role.json
+echo '[{"role": "user"' > cut.json
+echo '{"messages": [{"role": "user", "content": 5}]}' > content.json
+for file in role cut content missing; do
+    "$HOLT" template builtin $file.json
+    echo "$?"
+done
+"$HOLT" template -m builtin a.json b.json
+echo "$?"
+"$HOLT" template missing.gguf
+echo "$?"
