@@ -85,6 +85,7 @@ void agent_free(struct agent *agent)
     chat_spans_done(&agent->spans);
     json_decref(agent->failures);
     json_decref(agent->calls);
+    json_decref(agent->written);
     strbuf_done(&agent->answer);
     strbuf_done(&agent->reasoning);
     strbuf_done(&agent->result);
@@ -116,6 +117,7 @@ static void add_call(struct agent *agent, const struct chat_event *event)
                           json_pack("{s:s%, s:s%, s:s%}", "id", id.ptr, id.len, "name",
                                     event->tool_name.ptr, event->tool_name.len, "arguments",
                                     event->arguments.ptr, event->arguments.len));
+    json_array_append_new(agent->written, json_stringn(event->text.ptr, event->text.len));
 }
 
 /* Collects what the model makes and shows it. */
@@ -138,6 +140,7 @@ static bool on_event(void *context, const struct chat_event *event)
         json_array_append_new(agent->calls,
                               json_pack("{s:s%, s:s%}", "bad", event->text.ptr, event->text.len,
                                         "reason", event->reason.ptr, event->reason.len));
+        json_array_append_new(agent->written, json_string(""));
         return true;
     case CHAT_EVENT_FINISHED: return true;
     }
@@ -151,6 +154,25 @@ static bool on_progress(void *context, uint32_t done, uint32_t total)
         agent, &(struct agent_event){.kind = AGENT_EVENT_PROGRESS, .done = done, .total = total});
 }
 
+/* Takes out what failed too often. */
+static enum status forbid_failures(const struct agent *agent, struct token_mask *mask,
+                                   struct error *err)
+{
+    size_t index = 0;
+    json_t *failure = NULL;
+    json_array_foreach(agent->failures, index, failure)
+    {
+        const json_t *written = json_object_get(failure, "written");
+        const struct str name = json_str(json_object_get(failure, "name"));
+        if (json_integer_value(json_object_get(failure, "count")) < AGENT_SAME_FAILURES_MAX)
+            continue;
+        TRY(tool_mask_forbid(mask, name, json_str(json_object_get(failure, "arguments")), err));
+        for (size_t i = 0; i < json_array_size(written); i++)
+            TRY(tool_mask_forbid_written(mask, name, json_str(json_array_get(written, i)), err));
+    }
+    return OK;
+}
+
 /* A mask with the calls that failed too often taken out; NULL when there are no tools. */
 static enum status make_mask(struct agent *agent, bool last_step, struct token_mask **out,
                              struct error *err)
@@ -161,15 +183,7 @@ static enum status make_mask(struct agent *agent, bool last_step, struct token_m
     const enum tool_choice choice = last_step ? TOOL_CHOICE_NONE : TOOL_CHOICE_AUTO;
     CLEANUP(tool_mask_freep) struct token_mask *mask = NULL;
     TRY(tool_mask_new(agent->config.engine, agent->config.tools, choice, &mask, err));
-    size_t index = 0;
-    json_t *failure = NULL;
-    json_array_foreach(agent->failures, index, failure)
-    {
-        if (json_integer_value(json_object_get(failure, "count")) < AGENT_SAME_FAILURES_MAX)
-            continue;
-        TRY(tool_mask_forbid(mask, json_str(json_object_get(failure, "name")),
-                             json_str(json_object_get(failure, "arguments")), err));
-    }
+    TRY(forbid_failures(agent, mask, err));
     *out = mask;
     mask = NULL; /* ownership moves to the caller */
     return OK;
@@ -183,7 +197,9 @@ static enum status generate(struct agent *agent, bool last_step, struct session_
     strbuf_clear(&agent->answer);
     strbuf_clear(&agent->reasoning);
     json_decref(agent->calls);
+    json_decref(agent->written);
     agent->calls = json_array();
+    agent->written = json_array();
     const struct session_limits limits = {
         .token_count_max = agent->config.answer_tokens_max,
         .starts_in_reasoning = engine_prompt_opens_reasoning(agent->config.engine, &agent->spans),
@@ -220,7 +236,8 @@ static json_t *result_json(const json_t *call, struct str result, bool is_error)
 /* ---------------------------------------------------------------- tools */
 
 /* Counts a failing call, so that the same one is masked out after AGENT_SAME_FAILURES_MAX. */
-static void note_failure(struct agent *agent, struct str name, struct str arguments)
+static void note_failure(struct agent *agent, struct str name, struct str arguments,
+                         json_t *written)
 {
     if (!agent->failures)
         agent->failures = json_array();
@@ -233,11 +250,13 @@ static void note_failure(struct agent *agent, struct str name, struct str argume
             continue;
         const json_int_t count = json_integer_value(json_object_get(failure, "count"));
         json_object_set_new(failure, "count", json_integer(count + 1));
+        json_array_append(json_object_get(failure, "written"), written);
         return;
     }
     json_array_append_new(agent->failures,
-                          json_pack("{s:s%, s:s%, s:i}", "name", name.ptr, name.len, "arguments",
-                                    arguments.ptr, arguments.len, "count", 1));
+                          json_pack("{s:s%, s:s%, s:i, s:[O]}", "name", name.ptr, name.len,
+                                    "arguments", arguments.ptr, arguments.len, "count", 1,
+                                    "written", written));
 }
 
 /* Fills agent->result with what the model will read. */
@@ -258,8 +277,8 @@ static enum status run_call(struct agent *agent, const json_t *call, struct erro
     return agent_context_cut_result(agent, strbuf_view(&clean), &agent->result, err);
 }
 
-static enum status do_call(struct agent *agent, const json_t *call, struct agent_outcome *out,
-                           struct error *err)
+static enum status do_call(struct agent *agent, const json_t *call, json_t *written,
+                           struct agent_outcome *out, struct error *err)
 {
     const struct str name = json_str(json_object_get(call, "name"));
     const struct str arguments = json_str(json_object_get(call, "arguments"));
@@ -274,7 +293,7 @@ static enum status do_call(struct agent *agent, const json_t *call, struct agent
     out->tool_calls++;
     out->failed_calls += is_error;
     if (is_error && name.ptr)
-        note_failure(agent, name, arguments);
+        note_failure(agent, name, arguments, written);
     CLEANUP(json_decrefp) json_t *message = result_json(call, result, is_error);
     TRY(record(agent, message, err));
     TRY(agent_context_add(agent, message, err));
@@ -329,7 +348,8 @@ static enum status step(struct agent *agent, struct agent_outcome *out, bool *ou
     }
     size_t index = 0;
     json_t *call = NULL;
-    json_array_foreach(calls, index, call) TRY(do_call(agent, call, out, err));
+    json_array_foreach(calls, index, call)
+        TRY(do_call(agent, call, json_array_get(agent->written, index), out, err));
     *out_done = false;
     return OK;
 }

@@ -21,8 +21,10 @@ struct agent {
     struct chat_request request; /* the conversation, system message first */
     struct chat_spans spans;     /* as rendered last */
     int64_t local_seconds;       /* frozen: a date in the prompt must not change within a session */
-    json_t *failures;            /* [{name, arguments, count}] of this turn, or NULL */
+    json_t *failures;            /* [{name, arguments, count, written: [text]}] of this turn, or
+                                    NULL */
     json_t *calls;               /* of the generation going on */
+    json_t *written;             /* each of these as the model wrote it; "" for bad ones */
     struct strbuf answer;
     struct strbuf reasoning;
     struct strbuf result; /* of the call going on, as the model will read it */

@@ -63,6 +63,9 @@ enum status scheduler_new(struct engine *engine, const struct scheduler_config *
     scheduler->config = *config;
     if (config->active_max == 0)
         scheduler->config.active_max = SCHEDULER_ACTIVE_DEFAULT;
+    const uint32_t seqs_max = infer_seqs_max(engine->infer);
+    if (scheduler->config.active_max > seqs_max)
+        scheduler->config.active_max = seqs_max;
     if (config->queue_max == 0)
         scheduler->config.queue_max = SCHEDULER_QUEUE_MAX;
     scheduler->pool = session_pool_new(engine);

@@ -228,3 +228,9 @@ enum status tool_mask_forbid(struct token_mask *mask, struct str tool_name, stru
 {
     return token_mask_forbid(mask, tool_name, arguments, err);
 }
+
+enum status tool_mask_forbid_written(struct token_mask *mask, struct str tool_name,
+                                     struct str written, struct error *err)
+{
+    return token_mask_forbid_written(mask, tool_name, written, err);
+}

@@ -55,9 +55,14 @@ static inline void tool_mask_freep(struct token_mask **mask)
 }
 
 /* This very call can no longer be made; any other still can. `arguments`: one JSON object. Before
- * the mask is used. */
+ * the mask is used. Only where the format writes arguments as JSON. */
 MUST_USE enum status tool_mask_forbid(struct token_mask *mask, struct str tool_name,
                                       struct str arguments, struct error *err);
+
+/* The same where it does not: `written` is the call as the model wrote it (the text of its
+ * CHAT_EVENT_TOOL_CALL). */
+MUST_USE enum status tool_mask_forbid_written(struct token_mask *mask, struct str tool_name,
+                                              struct str written, struct error *err);
 
 /* ---------------------------------------------------------------- for engine.c */
 

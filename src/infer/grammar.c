@@ -204,7 +204,9 @@ uint32_t grammar_add_repeat(struct grammar *grammar, uint32_t rule, uint32_t mor
 
 uint32_t grammar_add_mark(struct grammar *grammar, uint32_t rule, uint32_t tag)
 {
-    return add_rule(grammar, (struct grammar_rule){.kind = GRAMMAR_MARK, .rule = rule, .tag = tag});
+    return add_rule(grammar,
+                    (struct grammar_rule){
+                        .kind = GRAMMAR_MARK, .rule = rule, .more = GRAMMAR_NONE, .tag = tag});
 }
 
 uint32_t grammar_add_array(struct grammar *grammar, const struct grammar_array_spec *spec)
@@ -440,12 +442,10 @@ struct grammar *grammar_copy(const struct grammar *grammar)
     return copy;
 }
 
-void grammar_set_mark_text(struct grammar *grammar, uint32_t mark, struct str text)
+void grammar_set_mark_rule(struct grammar *grammar, uint32_t mark, uint32_t shortest)
 {
-    CHECK(grammar->rules[mark].kind == GRAMMAR_MARK && text.len > 0);
-    const uint32_t first = add_text(grammar, text);
-    grammar->rules[mark].first = first;
-    grammar->rules[mark].count = (uint32_t)text.len;
+    CHECK(grammar->rules[mark].kind == GRAMMAR_MARK);
+    grammar->rules[mark].more = shortest;
 }
 
 void grammar_remove_word(struct grammar *grammar, uint32_t words, uint32_t then)

@@ -93,18 +93,18 @@ struct grammar_rule {
     uint32_t shortest; /* symbols of the shortest text; GRAMMAR_ENDLESS: none (set by finish) */
     uint32_t depth;    /* stack nodes that text needs */
     uint32_t first;    /* LITERAL: in texts. SEQUENCE, CHOICE, ARRAY: in links. WORDS: in words.
-                          OBJECT: in properties. NUMBER: in numbers. NETWORK: in networks. MARK:
-                          see count. TEXT: the text that must not occur, in texts */
-    uint32_t count;   /* how many of them; ARRAY: items with a rule of their own. MARK: bytes of the
-                          shortest text if that was set, 0 otherwise */
-    uint32_t rule;    /* MARK, REPEAT: the rule. ARRAY: of further items. OBJECT: of the values of
+                          OBJECT: in properties. NUMBER: in numbers. NETWORK: in networks. TEXT:
+                          the text that must not occur, in texts */
+    uint32_t count;    /* how many of them; ARRAY: items with a rule of their own */
+    uint32_t rule;     /* MARK, REPEAT: the rule. ARRAY: of further items. OBJECT: of the values of
                           further keys. GRAMMAR_NONE: no further ones. FREE: what must come in the
                           end, or GRAMMAR_NONE */
-    uint32_t more;    /* REPEAT: the rule from the second time on. OBJECT: the KEY rule */
-    uint32_t len_min; /* STRING, KEY, TEXT: characters. ARRAY: items */
-    uint32_t len_max; /* and: OBJECT: further keys. REPEAT: times */
-    int32_t token;    /* SPECIAL */
-    uint32_t tag;     /* MARK: which */
+    uint32_t more;     /* REPEAT: the rule from the second time on. OBJECT: the KEY rule. MARK: the
+                          shortest text if that was set, or GRAMMAR_NONE */
+    uint32_t len_min;  /* STRING, KEY, TEXT: characters. ARRAY: items */
+    uint32_t len_max;  /* and: OBJECT: further keys. REPEAT: times */
+    int32_t token;     /* SPECIAL */
+    uint32_t tag;      /* MARK: which */
 };
 
 /* A text among the words of one list, which is sorted by bytes. */
@@ -233,8 +233,9 @@ MUST_USE enum status grammar_finish(struct grammar *grammar, uint32_t depth_max,
 /* For a mask that narrows a finished grammar of its own: a copy, changes, and grammar_finish()
  * again with copy->depth_max. */
 struct grammar *grammar_copy(const struct grammar *grammar);
-/* The shortest text of a MARK rule, where the shortest one of all is excluded. */
-void grammar_set_mark_text(struct grammar *grammar, uint32_t mark, struct str text);
+/* The rule `shortest` is the shortest text of a MARK rule, where the shortest one of all is
+ * excluded. */
+void grammar_set_mark_rule(struct grammar *grammar, uint32_t mark, uint32_t shortest);
 /* Takes the words that lead to `then` off the list. */
 void grammar_remove_word(struct grammar *grammar, uint32_t words, uint32_t then);
 

@@ -239,8 +239,8 @@ static struct measure measure_rule(struct grammar *grammar, const struct grammar
     case GRAMMAR_REPEAT:
     case GRAMMAR_MARK: {
         struct measure inside = of_rule(grammar, rule->rule);
-        if (rule->kind == GRAMMAR_MARK && rule->count)
-            inside.shortest = rule->count;
+        if (rule->kind == GRAMMAR_MARK && rule->more != GRAMMAR_NONE)
+            inside.shortest = grammar->rules[rule->more].shortest;
         return join((struct measure){0, 0}, inside, 1);
     }
     }
@@ -354,10 +354,15 @@ static void note_longest_rests(struct grammar *grammar)
     for (uint32_t i = 0; i < grammar->network_count; i++) {
         struct grammar_network *network = &grammar->networks[i];
         network->rest_max = 0;
+        network->depth_max = 0;
         for (uint32_t k = 0; k < network->state_count; k++) {
-            const uint32_t rest = grammar->states[network->first_state + k].rest;
-            if (rest != GRAMMAR_ENDLESS && rest > network->rest_max)
-                network->rest_max = rest;
+            const struct grammar_network_state *state = &grammar->states[network->first_state + k];
+            if (state->rest == GRAMMAR_ENDLESS)
+                continue;
+            if (state->rest > network->rest_max)
+                network->rest_max = state->rest;
+            if (state->depth > network->depth_max)
+                network->depth_max = state->depth;
         }
     }
 }

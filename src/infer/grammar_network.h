@@ -36,6 +36,7 @@ struct grammar_network {
     uint32_t class_count;
     bool has_calls;
     uint32_t rest_max;    /* the longest rest of its states that have one (set by finish) */
+    uint32_t depth_max;   /* and the greatest depth */
     uint8_t classes[256]; /* of each byte */
 };
 

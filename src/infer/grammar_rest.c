@@ -374,10 +374,7 @@ static void write_rule(const struct writer *w, uint32_t id, uint32_t depth)
         write_items(w, rule, 0, true, depth);
         break;
     case GRAMMAR_MARK:
-        if (rule->count)
-            add_bytes(w, w->grammar->texts + rule->first, rule->count);
-        else
-            write_rule(w, rule->rule, depth + 1);
+        write_rule(w, rule->more == GRAMMAR_NONE ? rule->rule : rule->more, depth + 1);
         break;
     case GRAMMAR_REPEAT: write_rule(w, rule->rule, depth + 1); break;
     case GRAMMAR_NETWORK: write_network(w, rule, 0, depth); break;
@@ -617,7 +614,7 @@ static const struct grammar_exclusion *excluded_by(const struct grammar_state *s
         const uint32_t len = item->len - layer->mark_len;
         uint32_t same = 0;
         while (same < len && same < text->count &&
-               text->symbols[same] == (unsigned char)item->text[layer->mark_len + same])
+               text->symbols[same] == item->symbols[layer->mark_len + same])
             same++;
         if (same == len)
             return item;
@@ -625,7 +622,7 @@ static const struct grammar_exclusion *excluded_by(const struct grammar_state *s
     return NULL;
 }
 
-/* Where the shortest text leaves an excluded one: after `at` of its bytes, with `byte`. */
+/* Where the shortest text leaves an excluded one: after `at` of its symbols, with `byte`. */
 struct departure {
     uint32_t at;
     uint32_t rest; /* symbols of the whole text; ENDLESS: none */
@@ -635,8 +632,18 @@ struct departure {
 static uint32_t rest_of_layer(struct grammar_state *state, const struct grammar_layer *layer,
                               struct grammar_rest_text *scratch);
 
-/* Every other text parts from the excluded one at some byte: tries them all, as far as a shorter
- * one could be found. Each departure has fewer exclusions that match. */
+static bool step_symbol(struct grammar_state *state, const struct grammar_layer *from,
+                        uint32_t symbol, struct grammar_layer *to)
+{
+    if (symbol >= GRAMMAR_SYMBOL_SPECIAL)
+        return grammar_state_step_special(state, from, (int32_t)(symbol - GRAMMAR_SYMBOL_SPECIAL),
+                                          to);
+    return grammar_state_step(state, from, (unsigned char)symbol, to);
+}
+
+/* Every other text parts from the excluded one at some symbol: tries all bytes, as far as a shorter
+ * one could be found. Each departure has fewer exclusions that match. (Texts that part with a
+ * special token are not looked for: where only they are left, nothing is.) */
 static struct departure depart(struct grammar_state *state, struct grammar_layer layer,
                                const struct grammar_exclusion *from,
                                struct grammar_rest_text *scratch)
@@ -648,7 +655,7 @@ static struct departure depart(struct grammar_state *state, struct grammar_layer
         (void)best_config(state, &layer, &bound);
         if (grammar_plus(at, bound) >= best.rest)
             break;
-        const unsigned char next = (unsigned char)from->text[start + at];
+        const uint32_t next = from->symbols[start + at];
         for (unsigned byte = 0; byte < 256; byte++) {
             struct grammar_layer aside;
             if (byte == next || !grammar_state_step(state, &layer, (unsigned char)byte, &aside))
@@ -658,7 +665,7 @@ static struct departure depart(struct grammar_state *state, struct grammar_layer
                 best = (struct departure){at, rest, (unsigned char)byte};
         }
         struct grammar_layer along;
-        if (!grammar_state_step(state, &layer, next, &along))
+        if (!step_symbol(state, &layer, next, &along))
             break;
         layer = along;
     }
@@ -720,10 +727,10 @@ bool grammar_rest_write(struct grammar_state *state, const struct grammar_layer 
         const uint32_t start = now.mark_len;
         out->count = before;
         for (uint32_t i = 0; i <= departure.at; i++) {
-            const unsigned char byte =
-                i < departure.at ? (unsigned char)excluded->text[start + i] : departure.byte;
-            add_symbol(out, byte);
-            CHECK(grammar_state_step(state, &now, byte, &now));
+            const uint32_t symbol =
+                i < departure.at ? excluded->symbols[start + i] : departure.byte;
+            add_symbol(out, symbol);
+            CHECK(step_symbol(state, &now, symbol, &now));
         }
     }
 }

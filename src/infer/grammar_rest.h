@@ -13,7 +13,7 @@
 
 #include "infer/grammar_state.h"
 
-enum { GRAMMAR_REST_SPECIAL = 256 }; /* symbols from here on: special token s - 256 */
+enum { GRAMMAR_REST_SPECIAL = GRAMMAR_SYMBOL_SPECIAL };
 
 /* Symbols; zeroed is a valid empty list. */
 struct grammar_rest_text {

@@ -625,15 +625,15 @@ static void step_config(const struct step *step, struct grammar_node node, int n
     }
 }
 
-/* The exclusions that still match once `byte` is added to the text under the mark. */
+/* The exclusions that still match once `symbol` is added to the text under the mark. */
 static uint64_t still_matching(const struct grammar_state *state, const struct grammar_layer *from,
-                               unsigned char byte)
+                               uint32_t symbol)
 {
     uint64_t matching = from->matching;
     for (uint64_t bits = matching; bits; bits &= bits - 1) {
         const uint32_t i = (uint32_t)__builtin_ctzll(bits);
         const struct grammar_exclusion *item = &state->exclusions->items[i];
-        if (from->mark_len >= item->len || (unsigned char)item->text[from->mark_len] != byte)
+        if (from->mark_len >= item->len || item->symbols[from->mark_len] != symbol)
             matching &= ~((uint64_t)1 << i);
     }
     return matching;
@@ -648,7 +648,9 @@ static bool step_layer(struct step *step, const struct grammar_layer *from)
                                        .mark_len = below.mark_len};
     if (below.matching) {
         step->to->mark_len = below.mark_len + 1;
-        step->to->matching = step->token >= 0 ? 0 : still_matching(state, &below, step->byte);
+        const uint32_t symbol =
+            step->token >= 0 ? GRAMMAR_SYMBOL_SPECIAL + (uint32_t)step->token : step->byte;
+        step->to->matching = still_matching(state, &below, symbol);
     }
     for (uint32_t i = 0; i < below.count; i++)
         step_config(step, state->configs[below.first + i], 0);

@@ -457,11 +457,23 @@ static void begin_step(struct infer *infer, const struct infer_row *rows, size_t
     infer->step_count++;
 }
 
+/* The states of these sequences are no longer written. */
+static void rest_states(const struct infer_row *rows, size_t row_count)
+{
+    for (size_t i = 0; i < row_count; i++)
+        if (rows[i].seq->state)
+            recurrent_state_rest(rows[i].seq->state);
+}
+
 enum status infer_step(struct infer *infer, const struct infer_row *rows, size_t row_count,
                        struct error *err)
 {
     TRY(check_rows(infer, rows, row_count, err));
-    TRY(append_rows(rows, row_count, err));
+    const enum status status = append_rows(rows, row_count, err);
+    if (status != OK) {
+        rest_states(rows, row_count);
+        return status;
+    }
     begin_step(infer, rows, row_count);
     thread_reset_float_state(); /* what runs on this thread rounds as on the others */
     for (size_t i = 0; i < row_count; i++)
@@ -472,6 +484,7 @@ enum status infer_step(struct infer *infer, const struct infer_row *rows, size_t
         if (rows[end - 1].keeps_state)
             infer_seq_keep_state(rows[end - 1].seq);
     }
+    rest_states(rows, row_count);
     return OK;
 }
 
@@ -508,6 +521,11 @@ const struct model *infer_model(const struct infer *infer)
 uint32_t infer_vocab_size(const struct infer *infer)
 {
     return infer->model->shape.vocab_size;
+}
+
+uint32_t infer_seqs_max(const struct infer *infer)
+{
+    return infer->states ? infer->config.state_count : UINT32_MAX;
 }
 
 uint32_t infer_thread_count(const struct infer *infer)

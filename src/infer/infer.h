@@ -101,7 +101,8 @@ void infer_seq_truncate(struct infer_seq *seq, uint32_t token_count);
 void infer_seq_keep_state(struct infer_seq *seq);
 
 /* Tokens at the beginning that the next step need not compute again; fewer than
- * infer_seq_token_count() only after infer_seq_truncate() or a fork of a recurrent model. */
+ * infer_seq_token_count() only in a recurrent model: after infer_seq_truncate() or a fork, or when
+ * others needed the state's memory while the sequence rested. */
 uint32_t infer_seq_ready_count(const struct infer_seq *seq);
 
 uint32_t infer_seq_token_count(const struct infer_seq *seq);
@@ -121,8 +122,8 @@ struct infer_row {
  *
  * Fails before anything is computed, and then no sequence has changed:
  *   E_INVALID  a token is not in the vocabulary, a sequence belongs to another infer
- *   E_LIMIT    no room for the tokens: token_capacity is used up; no room for the recurrent state
- *              of one more sequence; more rows want logits than logits_rows_max
+ *   E_LIMIT    no room for the tokens: token_capacity is used up; more sequences than
+ *              infer_seqs_max(); more rows want logits than logits_rows_max
  * A sequence may grow beyond the context the model was trained for; whether it should is the
  * caller's decision.
  */
@@ -141,6 +142,7 @@ const float *infer_seq_logits(const struct infer_seq *seq);
 
 const struct model *infer_model(const struct infer *infer);
 uint32_t infer_vocab_size(const struct infer *infer);
+uint32_t infer_seqs_max(const struct infer *infer); /* that one step may have rows of */
 uint32_t infer_thread_count(const struct infer *infer);
 uint32_t infer_token_capacity(const struct infer *infer); /* in whole pages */
 

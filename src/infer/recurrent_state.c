@@ -22,6 +22,7 @@ struct recurrent_state_store {
     unsigned char *bytes; /* [slot_count][slot_bytes], aligned */
     void *block;
     struct recurrent_state *first; /* of all live sequences */
+    uint64_t clock;                /* number of the last use */
 };
 
 struct kept {
@@ -35,6 +36,8 @@ struct recurrent_state {
     struct recurrent_state *previous;
     int32_t slot; /* SLOT_NONE: nothing seen yet, all zero */
     uint32_t position;
+    bool is_written; /* between reserve and rest */
+    uint64_t used;   /* number of its last use */
     uint32_t kept_count;
     struct kept kept[]; /* [states->slot_count], positions ascending */
 };
@@ -112,6 +115,17 @@ static float *values_of(const struct recurrent_state_store *states, int32_t slot
     return (float *)(void *)(states->bytes + (size_t)slot * states->slot_bytes);
 }
 
+static void use_slot(struct recurrent_state *state, int32_t slot, uint32_t position)
+{
+    struct slot *slots = state->states->slots;
+    if (slot != SLOT_NONE)
+        slots[slot].current_count++;
+    if (state->slot != SLOT_NONE)
+        slots[state->slot].current_count--;
+    state->slot = slot;
+    state->position = position;
+}
+
 /* ---------------------------------------------------------------- kept copies */
 
 static void drop_kept(struct recurrent_state *state, uint32_t index)
@@ -132,37 +146,86 @@ static void drop_slot(struct recurrent_state_store *states, int32_t slot)
     CHECK(states->slots[slot].kept_count == 0);
 }
 
-/* What a kept copy is good for: the tokens that would be computed again without it, over how far
- * back it lies. So copies near the end stand close together, older ones farther apart. */
-static double usefulness(const struct recurrent_state *state, uint32_t index)
+/* The newest kept copy at or before `position`; kept_count when there is none. */
+static uint32_t find_kept(const struct recurrent_state *state, uint32_t position)
 {
-    const uint32_t position = state->kept[index].position;
-    const uint32_t before = index > 0 ? state->kept[index - 1].position : 0;
-    const uint32_t back = state->position > position ? state->position - position : 0;
-    return (double)(position - before) / ((double)back + 1.0);
+    for (uint32_t i = state->kept_count; i-- > 0;)
+        if (state->kept[i].position <= position)
+            return i;
+    return state->kept_count;
 }
 
-/* Frees the slot of the least useful kept copy that is no sequence's current state. */
+/* Sequences used after this one. */
+static uint32_t rank_of(const struct recurrent_state *state)
+{
+    uint32_t rank = 0;
+    for (const struct recurrent_state *s = state->states->first; s; s = s->next)
+        rank += s->used > state->used;
+    return rank;
+}
+
+/*
+ * What a state at `position` is good for: the tokens that would be computed again without it (from
+ * `before` on), over how far back it lies and how long ago its sequence was used. So states near
+ * the end stand close together, older ones farther apart, those of forgotten sequences go.
+ */
+static double usefulness(const struct recurrent_state *state, uint32_t position, uint32_t before)
+{
+    const uint32_t back = state->position > position ? state->position - position : 0;
+    return (double)(position - before) / ((double)back + 1.0) / ((double)rank_of(state) + 1.0);
+}
+
+/* The most that any sequence has from the slot; negative: one is writing into it. */
+static double slot_usefulness(const struct recurrent_state_store *states, int32_t slot)
+{
+    double most = 0;
+    for (const struct recurrent_state *s = states->first; s; s = s->next) {
+        double use = 0;
+        if (s->slot == slot && s->is_written)
+            return -1.0;
+        for (uint32_t i = 0; i < s->kept_count; i++)
+            if (s->kept[i].slot == slot)
+                use = usefulness(s, s->kept[i].position, i > 0 ? s->kept[i - 1].position : 0);
+        if (s->slot == slot && use == 0) {
+            const uint32_t kept = find_kept(s, s->position);
+            use = usefulness(s, s->position, kept < s->kept_count ? s->kept[kept].position : 0);
+        }
+        most = use > most ? use : most;
+    }
+    return most;
+}
+
+/* Takes the slot from all that hold it but `except`; their sequences go back to older states. */
+static void give_up(struct recurrent_state_store *states, int32_t slot,
+                    const struct recurrent_state *except)
+{
+    drop_slot(states, slot);
+    for (struct recurrent_state *s = states->first; s; s = s->next) {
+        if (s->slot != slot || s == except)
+            continue;
+        const uint32_t kept = find_kept(s, s->position);
+        if (kept < s->kept_count)
+            use_slot(s, s->kept[kept].slot, s->kept[kept].position);
+        else
+            use_slot(s, SLOT_NONE, 0);
+    }
+}
+
+/* Frees the least useful slot that nobody writes. */
 static bool evict(struct recurrent_state_store *states)
 {
     int32_t least = SLOT_NONE;
     double least_use = 0;
-    for (uint32_t slot = 0; slot < states->slot_count; slot++) {
-        if (states->slots[slot].current_count > 0 || states->slots[slot].kept_count == 0)
-            continue;
-        double use = 0;
-        for (const struct recurrent_state *s = states->first; s; s = s->next)
-            for (uint32_t i = 0; i < s->kept_count; i++)
-                if (s->kept[i].slot == (int32_t)slot && usefulness(s, i) > use)
-                    use = usefulness(s, i);
-        if (least == SLOT_NONE || use < least_use) {
-            least = (int32_t)slot;
+    for (uint32_t i = 0; i < states->slot_count; i++) {
+        const double use = slot_usefulness(states, (int32_t)i);
+        if (use >= 0 && (least == SLOT_NONE || use < least_use)) {
+            least = (int32_t)i;
             least_use = use;
         }
     }
     if (least == SLOT_NONE)
         return false;
-    drop_slot(states, least);
+    give_up(states, least, NULL);
     return true;
 }
 
@@ -176,17 +239,6 @@ static int32_t take_slot(struct recurrent_state_store *states)
 
 /* ---------------------------------------------------------------- sequences */
 
-static void use_slot(struct recurrent_state *state, int32_t slot, uint32_t position)
-{
-    struct slot *slots = state->states->slots;
-    if (slot != SLOT_NONE)
-        slots[slot].current_count++;
-    if (state->slot != SLOT_NONE)
-        slots[state->slot].current_count--;
-    state->slot = slot;
-    state->position = position;
-}
-
 enum status recurrent_state_new(struct recurrent_state_store *states, struct recurrent_state **out,
                                 struct error *err)
 {
@@ -196,6 +248,7 @@ enum status recurrent_state_new(struct recurrent_state_store *states, struct rec
         return error_set(err, E_NO_MEMORY, "no memory for one more sequence");
     state->states = states;
     state->slot = SLOT_NONE;
+    state->used = ++states->clock;
     state->next = states->first;
     if (state->next)
         state->next->previous = state;
@@ -218,15 +271,6 @@ void recurrent_state_free(struct recurrent_state *state)
     if (state->next)
         state->next->previous = state->previous;
     mem_free(state);
-}
-
-/* The newest kept copy at or before `position`; kept_count when there is none. */
-static uint32_t find_kept(const struct recurrent_state *state, uint32_t position)
-{
-    for (uint32_t i = state->kept_count; i-- > 0;)
-        if (state->kept[i].position <= position)
-            return i;
-    return state->kept_count;
 }
 
 void recurrent_state_rewind(struct recurrent_state *state, uint32_t position)
@@ -273,23 +317,36 @@ void recurrent_state_keep(struct recurrent_state *state)
     state->states->slots[state->slot].kept_count++;
 }
 
+static bool is_written_by_another(const struct recurrent_state *state)
+{
+    for (const struct recurrent_state *s = state->states->first; s; s = s->next)
+        if (s != state && s->slot == state->slot && s->is_written)
+            return true;
+    return false;
+}
+
 enum status recurrent_state_reserve(struct recurrent_state *state, struct error *err)
 {
     struct recurrent_state_store *states = state->states;
+    state->used = ++states->clock;
+    const bool was_written = state->is_written;
+    state->is_written = true; /* so that evict() leaves it alone */
     const struct slot *own = state->slot == SLOT_NONE ? NULL : &states->slots[state->slot];
     if (own && own->current_count == 1 && own->kept_count == 0)
         return OK;
     int32_t slot = take_slot(states);
     if (slot == SLOT_NONE && evict(states))
         slot = take_slot(states);
-    if (slot == SLOT_NONE && own && own->current_count == 1) {
-        drop_slot(states, state->slot); /* only kept copies share it */
+    if (slot == SLOT_NONE && own && !is_written_by_another(state)) {
+        give_up(states, state->slot, state); /* nobody else needs it as much */
         return OK;
     }
-    if (slot == SLOT_NONE)
+    if (slot == SLOT_NONE) {
+        state->is_written = was_written;
         return error_set(err, E_LIMIT,
                          "no room for the recurrent state of one more sequence (limit %" PRIu32 ")",
                          states->slot_count);
+    }
     if (own)
         memcpy(values_of(states, slot), values_of(states, state->slot),
                states->float_count * sizeof(float));
@@ -297,6 +354,11 @@ enum status recurrent_state_reserve(struct recurrent_state *state, struct error 
         memset(values_of(states, slot), 0, states->float_count * sizeof(float));
     use_slot(state, slot, state->position);
     return OK;
+}
+
+void recurrent_state_rest(struct recurrent_state *state)
+{
+    state->is_written = false;
 }
 
 float *recurrent_state_values(struct recurrent_state *state)

@@ -7,7 +7,8 @@
  *
  * States lie in slots of one block, reserved by recurrent_state_store_new(). Sequences share slots
  * by counting; who writes into a shared one gets a copy first. So a fork and a kept copy cost
- * nothing until the sequence goes on. When slots run out, the kept copy that saves the least goes.
+ * nothing until the sequence goes on. When slots run out, the state that saves the least goes: a
+ * kept copy, or that of a sequence at rest, which then falls back to an older one.
  *
  * Threads: engine thread only; nothing here locks.
  * Depends on: base/. Used by: infer/infer.c.
@@ -60,7 +61,7 @@ static inline void recurrent_state_freep(struct recurrent_state **state)
 MUST_USE enum status recurrent_state_fork(const struct recurrent_state *state, uint32_t position,
                                           struct recurrent_state **out, struct error *err);
 
-/* Tokens the state has seen. */
+/* Tokens the state has seen; may go back while the sequence is at rest and others are reserved. */
 uint32_t recurrent_state_position(const struct recurrent_state *state);
 
 /* Goes back to the newest state at or before `position` and forgets copies kept after it. */
@@ -69,9 +70,12 @@ void recurrent_state_rewind(struct recurrent_state *state, uint32_t position);
 /* Keeps the state as it is now, for later rewinds. */
 void recurrent_state_keep(struct recurrent_state *state);
 
-/* Makes the state writable: takes a slot of its own when others need its slot, and gives up kept
- * copies for it when none is free. E_LIMIT: every slot is some live sequence's. */
+/* Makes the state writable until recurrent_state_rest(): takes a slot of its own when others need
+ * its slot, and gives up other states for it when none is free. E_LIMIT: every slot is written. */
 MUST_USE enum status recurrent_state_reserve(struct recurrent_state *state, struct error *err);
+
+/* Nobody writes now: the state may be given up, and its position then goes back. */
+void recurrent_state_rest(struct recurrent_state *state);
 
 /* The values, after recurrent_state_reserve(): [float_count], 64-byte aligned. */
 float *recurrent_state_values(struct recurrent_state *state);

@@ -18,6 +18,11 @@ void token_mask_internal_unref(struct token_mask_internal_program *program)
     }
     mem_free(program->tools);
     mem_free(program->specials);
+    const struct str copies[] = {program->name_before, program->name_suffix};
+    for (size_t i = 0; i < ARRAY_LEN(copies); i++) {
+        char *copy = (char *)(uintptr_t)copies[i].ptr; /* our own */
+        mem_free(copy);
+    }
     for (uint32_t i = 0; i < program->trigger_count; i++) {
         mem_free(program->triggers[i].text);
         mem_free(program->triggers[i].borders);
@@ -30,7 +35,7 @@ void token_mask_internal_unref(struct token_mask_internal_program *program)
 static void exclusions_done(struct grammar_exclusions *exclusions)
 {
     for (uint32_t i = 0; i < exclusions->count; i++)
-        mem_free(exclusions->items[i].text);
+        mem_free(exclusions->items[i].symbols);
     exclusions->count = 0;
 }
 
@@ -39,7 +44,8 @@ static void copy_exclusions(struct grammar_exclusions *to, const struct grammar_
     exclusions_done(to);
     *to = *from;
     for (uint32_t i = 0; i < to->count; i++)
-        to->items[i].text = mem_copy(from->items[i].text, from->items[i].len + (size_t)1);
+        to->items[i].symbols =
+            mem_copy(from->items[i].symbols, from->items[i].len * sizeof(*from->items[i].symbols));
 }
 
 void token_mask_free(struct token_mask *mask)
@@ -53,6 +59,11 @@ void token_mask_free(struct token_mask *mask)
     mem_free(mask->allowed);
     mem_free(mask->layers);
     mem_free(mask->network_states);
+    for (uint32_t i = 0; mask->sets && i < TOKEN_MASK_INTERNAL_SETS; i++) {
+        mem_free(mask->sets[i].tokens);
+        mem_free(mask->sets[i].exits);
+    }
+    mem_free(mask->sets);
     mem_free(mask->keeps);
     mem_free(mask->costs);
     mem_free(mask->memo);
@@ -72,11 +83,13 @@ enum status token_mask_internal_new(struct token_mask_internal_program *program,
     mask->last_special = -1;
     mask->allowed = mem_try_zalloc(vocab->word_count, sizeof(*mask->allowed));
     mask->layers = mem_try_zalloc(vocab->all.depth_max + (size_t)2, sizeof(*mask->layers));
+    mask->sets = mem_try_zalloc(TOKEN_MASK_INTERNAL_SETS, sizeof(*mask->sets));
     mask->network_states =
         mem_try_zalloc(vocab->all.depth_max + (size_t)2, sizeof(*mask->network_states));
     mask->keeps = mem_try_zalloc(GRAMMAR_STATE_CONFIGS_MAX, sizeof(*mask->keeps));
     mask->memo = mem_try_zalloc(TOKEN_MASK_INTERNAL_MEMO, sizeof(*mask->memo));
-    if (!mask->allowed || !mask->layers || !mask->network_states || !mask->keeps || !mask->memo)
+    if (!mask->allowed || !mask->layers || !mask->network_states || !mask->sets || !mask->keeps ||
+        !mask->memo)
         return error_set(err, E_NO_MEMORY, "no memory for a token mask");
     *out = mask;
     mask = NULL;
@@ -305,31 +318,60 @@ static const struct token_mask_internal_tool *find_tool(const struct token_mask 
     return NULL;
 }
 
-static bool is_forbidden(const struct token_mask *mask, uint32_t tag, struct str arguments)
+static bool is_forbidden(const struct token_mask *mask, const struct grammar_exclusion *call)
 {
     for (uint32_t i = 0; i < mask->exclusions.count; i++) {
         const struct grammar_exclusion *item = &mask->exclusions.items[i];
-        if (item->tag == tag && str_equal((struct str){item->text, item->len}, arguments))
+        if (item->tag == call->tag && item->len == call->len &&
+            memcmp(item->symbols, call->symbols, call->len * sizeof(*call->symbols)) == 0)
             return true;
     }
     return false;
 }
 
 /* Would the grammar as it was compiled accept these arguments? */
-static bool could_come(const struct token_mask *mask, uint32_t rule, struct str arguments)
+static bool could_come(const struct token_mask *mask, uint32_t rule,
+                       const struct grammar_exclusion *call)
 {
     const struct grammar *grammar = mask->program->grammar;
     if (grammar->rules[rule].shortest == GRAMMAR_ENDLESS)
         return false;
     CLEANUP(grammar_state_done) struct grammar_state state = {0};
     grammar_state_start(&state, grammar, NULL, rule, 0);
-    for (size_t i = 0; i < arguments.len; i++) {
+    for (uint32_t i = 0; i < call->len; i++) {
         struct grammar_layer next;
-        if (!grammar_state_step(&state, &state.base, (unsigned char)arguments.ptr[i], &next))
+        const uint32_t symbol = call->symbols[i];
+        const bool fits =
+            symbol < GRAMMAR_SYMBOL_SPECIAL
+                ? grammar_state_step(&state, &state.base, (unsigned char)symbol, &next)
+                : grammar_state_step_special(&state, &state.base,
+                                             (int32_t)(symbol - GRAMMAR_SYMBOL_SPECIAL), &next);
+        if (!fits)
             return false;
         grammar_state_commit(&state, &next);
     }
     return grammar_state_is_complete(&state, &state.base);
+}
+
+/* A rule for this row of symbols. */
+static uint32_t add_symbols(struct grammar *grammar, const struct grammar_rest_text *text)
+{
+    CLEANUP(strbuf_done) struct strbuf bytes = {0};
+    CLEANUP(mem_freep) uint32_t *parts = mem_alloc((text->count + 1) * sizeof(*parts));
+    uint32_t count = 0;
+    for (uint32_t i = 0; i <= text->count; i++) {
+        const bool is_byte = i < text->count && text->symbols[i] < GRAMMAR_SYMBOL_SPECIAL;
+        if (is_byte)
+            strbuf_add_char(&bytes, (char)text->symbols[i]);
+        if (!is_byte && bytes.len)
+            parts[count++] = grammar_add_literal(grammar, strbuf_view(&bytes));
+        if (!is_byte)
+            strbuf_clear(&bytes);
+        if (!is_byte && i < text->count)
+            parts[count++] =
+                grammar_add_special(grammar, (int32_t)(text->symbols[i] - GRAMMAR_SYMBOL_SPECIAL));
+    }
+    return grammar_add_sequence(grammar, parts, count);
 }
 
 /* Tells the mask's grammar which call of the tool is now the shortest, if any is left. */
@@ -338,15 +380,12 @@ static enum status narrow(struct token_mask *mask, const struct token_mask_inter
 {
     CLEANUP(grammar_unrefp) struct grammar *grammar = grammar_copy(mask->grammar);
     CLEANUP(grammar_state_done) struct grammar_state state = {0};
-    CLEANUP(strbuf_done) struct strbuf text = {0};
     grammar_state_start(&state, grammar, &mask->exclusions, tool->mark, GRAMMAR_NODES_AROUND);
-    if (grammar_rest_write(&state, &state.base, &mask->scratch, &mask->rest)) {
-        for (uint32_t i = 0; i < mask->rest.count; i++)
-            strbuf_add_char(&text, (char)mask->rest.symbols[i]);
-        grammar_set_mark_text(grammar, tool->mark, strbuf_view(&text));
-    } else {
+    if (grammar_rest_write(&state, &state.base, &mask->scratch, &mask->rest) &&
+        mask->rest.count > 0)
+        grammar_set_mark_rule(grammar, tool->mark, add_symbols(grammar, &mask->rest));
+    else
         grammar_remove_word(grammar, mask->program->words, tool->then);
-    }
     TRY(grammar_finish(grammar, grammar->depth_max, err));
     grammar_unref(mask->grammar);
     mask->grammar = grammar;
@@ -354,26 +393,23 @@ static enum status narrow(struct token_mask *mask, const struct token_mask_inter
     return OK;
 }
 
-enum status token_mask_forbid(struct token_mask *mask, struct str tool_name, struct str arguments,
-                              struct error *err)
+/* Takes ownership of the symbols. */
+static enum status forbid(struct token_mask *mask, const struct token_mask_internal_tool *tool,
+                          struct grammar_exclusion call, struct error *err)
 {
-    uint32_t tag = 0;
-    const struct token_mask_internal_tool *tool = find_tool(mask, tool_name, &tag);
-    if (!tool)
-        return error_set(err, E_NOT_FOUND, "the tool whose call is to be forbidden is unknown");
-    if (arguments.len == 0 || is_forbidden(mask, tag, arguments) ||
-        !could_come(mask, tool->mark, arguments))
-        return OK;
-    if (mask->exclusions.count == TOKEN_MASK_FORBIDDEN_MAX ||
-        arguments.len > TOKEN_MASK_FORBIDDEN_LEN_MAX)
-        return error_set(err, E_LIMIT,
-                         "too many or too long calls are forbidden (limits: %d calls, %d bytes)",
-                         TOKEN_MASK_FORBIDDEN_MAX, TOKEN_MASK_FORBIDDEN_LEN_MAX);
-    char *text = mem_alloc(arguments.len + 1);
-    memcpy(text, arguments.ptr, arguments.len);
-    text[arguments.len] = '\0';
-    mask->exclusions.items[mask->exclusions.count++] =
-        (struct grammar_exclusion){.text = text, .len = (uint32_t)arguments.len, .tag = tag};
+    const bool is_new =
+        call.len > 0 && !is_forbidden(mask, &call) && could_come(mask, tool->mark, &call);
+    const bool fits = mask->exclusions.count < TOKEN_MASK_FORBIDDEN_MAX &&
+                      call.len <= TOKEN_MASK_FORBIDDEN_LEN_MAX;
+    if (!is_new || !fits) {
+        mem_free(call.symbols);
+        return !is_new ? OK
+                       : error_set(err, E_LIMIT,
+                                   "too many or too long calls are forbidden (limits: %d calls, "
+                                   "%d bytes)",
+                                   TOKEN_MASK_FORBIDDEN_MAX, TOKEN_MASK_FORBIDDEN_LEN_MAX);
+    }
+    mask->exclusions.items[mask->exclusions.count++] = call;
     TRY(narrow(mask, tool, err));
     if (!mask->is_free) {
         (void)begin(mask, (struct str){0});
@@ -381,4 +417,57 @@ enum status token_mask_forbid(struct token_mask *mask, struct str tool_name, str
     }
     measure_exit(mask); /* the place in the text stays */
     return OK;
+}
+
+static enum status not_found(struct error *err)
+{
+    return error_set(err, E_NOT_FOUND, "the tool whose call is to be forbidden is unknown");
+}
+
+enum status token_mask_forbid(struct token_mask *mask, struct str tool_name, struct str arguments,
+                              struct error *err)
+{
+    struct grammar_exclusion call = {0};
+    const struct token_mask_internal_tool *tool = find_tool(mask, tool_name, &call.tag);
+    if (!tool)
+        return not_found(err);
+    const size_t len = arguments.len < UINT32_MAX / 8 ? arguments.len : 0;
+    call.symbols = mem_alloc((len + 1) * sizeof(*call.symbols));
+    for (; call.len < len; call.len++)
+        call.symbols[call.len] = (unsigned char)arguments.ptr[call.len];
+    return forbid(mask, tool, call, err);
+}
+
+/* What stands behind the name and what is around it; empty when they are not there. */
+static struct str arguments_in(const struct token_mask *mask, struct str tool_name,
+                               struct str written)
+{
+    CLEANUP(strbuf_done) struct strbuf head = {0};
+    strbuf_add_str(&head, mask->program->name_before);
+    strbuf_add_str(&head, tool_name);
+    strbuf_add_str(&head, mask->program->name_suffix);
+    const size_t at = str_find(written, strbuf_view(&head), 0);
+    return at == SIZE_MAX ? (struct str){0} : str_slice(written, at + head.len, written.len);
+}
+
+enum status token_mask_forbid_written(struct token_mask *mask, struct str tool_name,
+                                      struct str written, struct error *err)
+{
+    struct grammar_exclusion call = {0};
+    const struct token_mask_internal_program *program = mask->program;
+    const struct token_mask_internal_tool *tool = find_tool(mask, tool_name, &call.tag);
+    if (!tool)
+        return not_found(err);
+    if (program->arguments_are_json || written.len > TOKEN_MASK_FORBIDDEN_LEN_MAX)
+        return OK;
+    struct str rest = arguments_in(mask, tool_name, written);
+    call.symbols = mem_alloc((rest.len + 1) * sizeof(*call.symbols));
+    while (rest.len) {
+        const int32_t token = token_mask_internal_special_at(program->vocab, rest);
+        const size_t len = token < 0 ? 1 : tokenizer_piece(program->vocab->tokenizer, token).len;
+        call.symbols[call.len++] =
+            token < 0 ? (unsigned char)rest.ptr[0] : GRAMMAR_SYMBOL_SPECIAL + (uint32_t)token;
+        rest = str_slice(rest, len, rest.len);
+    }
+    return forbid(mask, tool, call, err);
 }

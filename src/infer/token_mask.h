@@ -181,6 +181,11 @@ void token_mask_assign(struct token_mask *mask, const struct token_mask *from);
 MUST_USE enum status token_mask_forbid(struct token_mask *mask, struct str tool_name,
                                        struct str arguments, struct error *err);
 
+/* The same for forms whose arguments are not JSON (in others it changes nothing): the call cannot
+ * be written again as it was. `written`: its text, with special tokens spelled. */
+MUST_USE enum status token_mask_forbid_written(struct token_mask *mask, struct str tool_name,
+                                               struct str written, struct error *err);
+
 /* Whether the answer begins inside reasoning (the prompt opened it): then it is free until its end,
  * or until a call opens in it. At the beginning it does not. For the next token_mask_start(). */
 void token_mask_set_reasoning(struct token_mask *mask, bool starts_in_reasoning);

@@ -129,7 +129,9 @@ static void check_excluded(const struct request *request)
         struct grammar_layer layer = base;
         uint32_t node = UINT32_MAX;
         for (uint32_t at = base.mark_len; at < item->len; at++) {
-            const unsigned char byte = (unsigned char)item->text[at];
+            if (item->symbols[at] >= GRAMMAR_SYMBOL_SPECIAL)
+                break;
+            const unsigned char byte = (unsigned char)item->symbols[at];
             node = token_mask_vocab_child(trie, node, byte);
             if (node == UINT32_MAX || !grammar_state_step(&mask->state, &layer, byte, &layer))
                 break;

@@ -58,6 +58,14 @@ static enum status add_name(const struct token_mask_internal_form *form, struct 
     return OK;
 }
 
+static struct str copy_text(struct str text)
+{
+    char *copy = mem_zalloc(text.len + 1);
+    if (text.len)
+        memcpy(copy, text.ptr, text.len);
+    return (struct str){copy, text.len};
+}
+
 /* Says which tool the error is about. */
 static enum status name_tool(const struct token_mask_internal_form *form, struct str name,
                              enum status status)
@@ -207,10 +215,7 @@ static enum status add_tool(struct token_mask_internal_form *form,
     }
     rule = token_mask_internal_join(form, token_mask_internal_text(form, suffix), rule);
     row->then = add_id_text(form, TOKEN_MASK_BEHIND_NAME, rule);
-    char *name = mem_alloc(tool->name.len + 1);
-    memcpy(name, tool->name.ptr, tool->name.len);
-    name[tool->name.len] = '\0';
-    row->name = (struct str){name, tool->name.len};
+    row->name = copy_text(tool->name);
     program->tool_count++;
     return OK;
 }
@@ -265,6 +270,10 @@ static enum status compile(struct token_mask_internal_form *form,
     struct token_mask_internal_program *program = form->program;
     TRY(check_syntax(form->syntax, form->err));
     form->id = add_id(program->grammar, form->syntax->id);
+    program->name_before =
+        copy_text(form->syntax->name_prefix.len ? form->syntax->name_prefix : form->syntax->open);
+    program->name_suffix = copy_text(form->syntax->name_suffix);
+    program->arguments_are_json = form->syntax->arguments == TOKEN_MASK_JSON;
     TRY(add_tools(form, tools, tool_count));
     program->has_calls = tool_count > 0 && program->mode != TOKEN_MASK_NONE;
     TRY(token_mask_internal_add_form(form));

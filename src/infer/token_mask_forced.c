@@ -61,7 +61,7 @@ static struct next only_next(struct token_mask *mask, const struct grammar_layer
     for (uint32_t i = 0; literal < 0 && i < mask->program->special_count; i++) {
         struct grammar_layer to;
         const int32_t token = mask->program->specials[i];
-        if (!grammar_state_step_special(state, from, token, &to))
+        if (!grammar_state_step_special(state, from, token, &to) || !is_viable(mask, &to))
             continue;
         if (++found > 1)
             return (struct next){.kind = NEXT_CHOICE};

@@ -22,8 +22,7 @@
 
 /* ---------------------------------------------------------------- texts */
 
-/* The longest special token that `text` begins with; -1: none. */
-static int32_t special_at(const struct token_mask_vocab *vocab, struct str text)
+int32_t token_mask_internal_special_at(const struct token_mask_vocab *vocab, struct str text)
 {
     int32_t best = -1;
     size_t best_len = 0;
@@ -40,7 +39,8 @@ static int32_t special_at(const struct token_mask_vocab *vocab, struct str text)
 struct str token_mask_internal_plain(const struct token_mask_internal_form *form, struct str text)
 {
     size_t len = 0;
-    while (len < text.len && special_at(form->program->vocab, str_slice(text, len, text.len)) < 0)
+    while (len < text.len &&
+           token_mask_internal_special_at(form->program->vocab, str_slice(text, len, text.len)) < 0)
         len++;
     return str_slice(text, 0, len);
 }
@@ -81,7 +81,7 @@ uint32_t token_mask_internal_text(struct token_mask_internal_form *form, struct 
             parts[count++] = grammar_add_literal(program->grammar, plain);
         if (!text.len)
             break;
-        const int32_t token = special_at(program->vocab, text);
+        const int32_t token = token_mask_internal_special_at(program->vocab, text);
         note_special(program, token);
         parts[count++] = grammar_add_special(program->grammar, token);
         text = str_slice(text, tokenizer_piece(program->vocab->tokenizer, token).len, text.len);
@@ -191,7 +191,7 @@ static struct str trigger_of(const struct token_mask_internal_form *form, struct
     const struct token_mask_vocab *vocab = form->program->vocab;
     if (form->syntax->trigger.len && str_starts_with(opening, form->syntax->trigger))
         return form->syntax->trigger;
-    const int32_t special = special_at(vocab, opening);
+    const int32_t special = token_mask_internal_special_at(vocab, opening);
     if (special >= 0)
         return str_slice(opening, 0, tokenizer_piece(vocab->tokenizer, special).len);
     const bool has_open = form->syntax->section_open.len + form->syntax->open.len > 0;
@@ -329,7 +329,7 @@ static enum status add_messages(struct token_mask_internal_form *form)
     add_trigger(form, STR("<|end|>"), next);
     static const struct str ends[] = {{"<|return|>", 10}, {"<|call|>", 8}};
     for (size_t i = 0; i < ARRAY_LEN(ends); i++) { /* as text they would end a message, too */
-        if (special_at(program->vocab, ends[i]) < 0)
+        if (token_mask_internal_special_at(program->vocab, ends[i]) < 0)
             add_trigger(form, ends[i], GRAMMAR_NONE);
     }
     return OK;

@@ -20,6 +20,7 @@
 enum {
     TOKEN_MASK_INTERNAL_TAIL_MAX = 64, /* bytes of the text so far that are remembered */
     TOKEN_MASK_INTERNAL_MEMO = 256,
+    TOKEN_MASK_INTERNAL_SETS = 24, /* states of networks whose sets are kept, 20 to 100 KB each */
     TOKEN_MASK_INTERNAL_TRIGGERS_MAX = 8,
 };
 
@@ -50,7 +51,10 @@ struct token_mask_internal_program {
     uint32_t start; /* of the whole; GRAMMAR_NONE: it begins with free text */
     uint32_t exit;  /* what must come in the end of free text; GRAMMAR_NONE: it may end anywhere */
     bool has_calls;
-    uint32_t words; /* of the tools' names */
+    bool arguments_are_json;
+    struct str name_before; /* owned: what stands in front of a name ... */
+    struct str name_suffix; /* ... and between it and the arguments */
+    uint32_t words;         /* of the tools' names */
     struct token_mask_internal_tool *tools;
     uint32_t tool_count;
     int32_t *specials; /* tokens the grammar may ask for */
@@ -65,6 +69,21 @@ struct token_mask_internal_memo {
     uint64_t hash;
     uint32_t count;  /* symbols; 0: unused */
     uint32_t tokens; /* fewest that spell them */
+};
+
+/* What token_mask_walk.c knows about a state of a network. */
+struct token_mask_internal_set {
+    uint32_t network;
+    uint32_t state;
+    uint64_t last_used; /* 0: unused */
+    uint64_t *tokens;   /* those that stay in the network; [vocab->word_count] */
+    struct token_mask_internal_exit {
+        uint32_t node; /* of the trie: its byte may lead out */
+        uint16_t state;
+        bool is_end; /* by its own way, which ends the network; otherwise aside */
+    } * exits;
+    uint32_t exit_count;
+    uint32_t exit_capacity;
 };
 
 struct token_mask {
@@ -82,10 +101,12 @@ struct token_mask {
     uint32_t tail_len;
     char tail[TOKEN_MASK_INTERNAL_TAIL_MAX]; /* the last bytes of the text */
 
-    uint64_t *allowed;            /* [vocab->word_count] */
-    struct grammar_layer *layers; /* [depth_max + 2] */
-    uint16_t *network_states;     /* [depth_max + 2] of token_mask_walk.c */
-    bool *keeps;                  /* [GRAMMAR_STATE_CONFIGS_MAX] */
+    uint64_t *allowed;                    /* [vocab->word_count] */
+    struct grammar_layer *layers;         /* [depth_max + 2] */
+    uint16_t *network_states;             /* [depth_max + 2] of token_mask_walk.c */
+    struct token_mask_internal_set *sets; /* [TOKEN_MASK_INTERNAL_SETS] */
+    uint64_t set_uses;
+    bool *keeps; /* [GRAMMAR_STATE_CONFIGS_MAX] */
     struct grammar_rest_text rest;
     struct grammar_rest_text scratch;
     uint32_t *costs; /* of token_mask_need.c */
@@ -154,6 +175,9 @@ uint32_t token_mask_internal_text(struct token_mask_internal_form *form, struct 
 /* One rule behind the other; either may be GRAMMAR_NONE. */
 uint32_t token_mask_internal_join(struct token_mask_internal_form *form, uint32_t first,
                                   uint32_t second);
+
+/* The longest special token that `text` begins with; -1: none. */
+int32_t token_mask_internal_special_at(const struct token_mask_vocab *vocab, struct str text);
 
 /* The beginning of `text` that is written behind a name as text: up to a special token. */
 struct str token_mask_internal_plain(const struct token_mask_internal_form *form, struct str text);

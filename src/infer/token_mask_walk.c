@@ -1,6 +1,10 @@
 #include "infer/token_mask_walk.h"
 
-enum { TOP = UINT32_MAX }; /* the trie's root, which is no node */
+#include "base/mem.h"
+
+#define TOP UINT32_MAX /* the trie's root, which is no node */
+
+enum { EXITS_MAX = 16 * 1024 }; /* of a set that is kept */
 
 static void walk_below(const struct token_mask_walk *walk, uint32_t node,
                        const struct grammar_layer *layer);
@@ -159,6 +163,97 @@ static void walk_network(const struct inside *in, uint32_t top)
     }
 }
 
+/* ---------------------------------------------------------------- sets that are kept */
+
+static void add_exit(struct token_mask_internal_set *set, uint32_t node, uint32_t state,
+                     bool is_end)
+{
+    if (set->exit_count == set->exit_capacity) {
+        set->exit_capacity = set->exit_capacity ? 2 * set->exit_capacity : 64;
+        set->exits = mem_realloc(set->exits, set->exit_capacity * sizeof(*set->exits));
+    }
+    set->exits[set->exit_count++] =
+        (struct token_mask_internal_exit){node, (uint16_t)state, is_end};
+}
+
+/* The walk of walk_network() from the top, by the table alone: what would go aside is noted. */
+static void fill_set(const struct inside *in, struct token_mask_internal_set *set)
+{
+    const struct token_mask_vocab_trie *trie = in->walk->trie;
+    uint16_t *states = in->walk->mask->network_states;
+    set->exit_count = 0;
+    memset(set->tokens, 0, in->walk->mask->program->vocab->word_count * sizeof(*set->tokens));
+    for (uint32_t i = 0; i < trie->node_count && set->exit_count < EXITS_MAX;) {
+        const uint32_t depth = trie->depths[i];
+        const uint32_t state = depth == 1 ? set->state : states[depth - 1];
+        const uint8_t class = in->network->classes[trie->bytes[i]];
+        const uint32_t next = in->cells[(size_t)state * in->network->class_count + class];
+        const struct grammar_network_state *at = &in->states[state];
+        const bool is_own = next != GRAMMAR_NO_STATE && in->states[next].rest != GRAMMAR_ENDLESS;
+        if (at->call_count > 0 || at->is_accepting)
+            add_exit(set, i, state, false);
+        if (is_own && in->states[next].is_final)
+            add_exit(set, i, state, true);
+        if (!is_own || in->states[next].is_final) {
+            i = trie->ends[i];
+            continue;
+        }
+        for (uint32_t k = trie->first_tokens[i]; k < trie->first_tokens[i + 1]; k++)
+            set->tokens[trie->tokens[k] / 64] |= (uint64_t)1 << (trie->tokens[k] % 64);
+        states[depth] = (uint16_t)next;
+        i++;
+    }
+}
+
+/* The set of the node's state, made if it is not known; in place of the one not used for longest.
+ * NULL: it has too many exits. */
+static const struct token_mask_internal_set *set_of(const struct inside *in)
+{
+    struct token_mask *mask = in->walk->mask;
+    const uint32_t network = (uint32_t)(in->network - in->grammar->networks);
+    struct token_mask_internal_set *oldest = mask->sets;
+    mask->set_uses++;
+    for (uint32_t i = 0; i < TOKEN_MASK_INTERNAL_SETS; i++) {
+        struct token_mask_internal_set *set = &mask->sets[i];
+        if (set->last_used && set->network == network && set->state == in->node.count) {
+            set->last_used = mask->set_uses;
+            return set->exit_count < EXITS_MAX ? set : NULL;
+        }
+        if (set->last_used < oldest->last_used)
+            oldest = set;
+    }
+    if (!oldest->tokens)
+        oldest->tokens = mem_alloc(mask->program->vocab->word_count * sizeof(*oldest->tokens));
+    oldest->network = network;
+    oldest->state = in->node.count;
+    oldest->last_used = mask->set_uses;
+    fill_set(in, oldest);
+    return oldest->exit_count < EXITS_MAX ? oldest : NULL;
+}
+
+/* True if the set of the state could be used: where every token that stays in the network leaves
+ * the end within reach, whatever the token. */
+static bool add_set(const struct inside *in)
+{
+    struct token_mask *mask = in->walk->mask;
+    const struct token_mask_vocab *vocab = mask->program->vocab;
+    const uint32_t rest = grammar_plus(in->network->rest_max, in->node.tail);
+    if (in->walk->trie != &vocab->all || rest > in->walk->left ||
+        in->node.depth + in->network->depth_max > in->grammar->node_depth_max)
+        return false;
+    const struct token_mask_internal_set *set = set_of(in);
+    if (!set)
+        return false;
+    for (uint32_t i = 0; i < vocab->word_count; i++)
+        mask->allowed[i] |= set->tokens[i];
+    for (uint32_t i = 0; i < set->exit_count; i++) {
+        const struct token_mask_internal_exit *exit = &set->exits[i];
+        if (exit->is_end || has_ways_aside(in, exit->state))
+            walk_aside(in, exit->state, exit->node, !exit->is_end);
+    }
+    return true;
+}
+
 /* ---------------------------------------------------------------- all */
 
 static void walk_readings(const struct token_mask_walk *walk, uint32_t top,
@@ -236,7 +331,8 @@ static void walk_below(const struct token_mask_walk *walk, uint32_t top,
         .layer = *layer,
         .node = *node,
     };
-    walk_network(&inside, top);
+    if (top != TOP || !add_set(&inside))
+        walk_network(&inside, top);
 }
 
 void token_mask_walk_all(const struct token_mask_walk *walk, const struct grammar_layer *start)

@@ -5,7 +5,7 @@
  * that begin so. While the only reading stands in a network and a byte has a way of its own there,
  * that is one look into a table; what leads out of the network, or into a rule it calls, is
  * followed aside. The tokens that never leave a network are the same wherever it stands: the sets
- * of the states used last are kept.
+ * of the states used last are kept, and made (the only allocation here) when a state is met first.
  *
  * Threads: those of the mask. Used by: token_mask_allowed.c, token_mask.c.
  */

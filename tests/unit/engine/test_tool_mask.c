@@ -515,6 +515,73 @@ static void the_set_is_what_brute_force_finds(void **state)
     }
 }
 
+/* ---------------------------------------------------------------- forbidden calls */
+
+/* Keeps the name and the text of the last call. */
+struct kept {
+    struct strbuf name;
+    struct strbuf written;
+};
+
+static bool keep(void *context, const struct chat_event *event)
+{
+    struct kept *kept = context;
+    if (event->kind != CHAT_EVENT_TOOL_CALL)
+        return true;
+    strbuf_clear(&kept->name);
+    strbuf_clear(&kept->written);
+    strbuf_add_str(&kept->name, event->tool_name);
+    strbuf_add_str(&kept->written, event->text);
+    return true;
+}
+
+/* The shortest answer: what a mask leaves when there is no token to spare. */
+static void write_shortest(struct run *run, struct kept *kept)
+{
+    strbuf_clear(&run->text);
+    assert_ok(token_mask_start(run->mask, UINT32_MAX - 1, (struct str){0}, err));
+    run->budget = token_mask_fewest_tokens(run->mask);
+    assert_ok(token_mask_start(run->mask, run->budget, (struct str){0}, err));
+    generate(run, true);
+    const struct output_parser_config config = {.format = run->format, .tools = run->tools};
+    CLEANUP(output_parser_done) struct output_parser parser;
+    output_parser_init(&parser, &config);
+    output_parser_feed(&parser, strbuf_view(&run->text), keep, kept);
+    output_parser_finish(&parser, keep, kept);
+}
+
+static void a_call_that_was_written_cannot_be_written_again(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 4 };
+    static const char *const names[] = {"qwen3_coder", "glm", "lfm2", "gemma4"};
+    CLEANUP(json_decrefp) json_t *tools = make_tools();
+    for (size_t f = 0; f < ARRAY_LEN(names); f++) {
+        const struct vocab *vocab = &vocabs[f % VOCAB_COUNT];
+        const struct tool_format *format = tool_format_find(str_from_c(names[f]));
+        CLEANUP(token_mask_freep)
+        struct token_mask *mask =
+            make_mask(vocab, format, tools, TOKEN_MASK_REQUIRED, &no_reasoning);
+        struct run run = {.vocab = vocab, .format = format, .tools = tools, .mask = mask};
+        struct kept kept = {0};
+        CLEANUP(strbuf_done) struct strbuf all = {0}; /* each call that was made, and a byte 0 */
+        for (int i = 0; i < ROUNDS; i++) {
+            write_shortest(&run, &kept);
+            assert_true(kept.written.len > 0);
+            strbuf_add_char(&kept.written, '\0');
+            if (str_find(strbuf_view(&all), strbuf_view(&kept.written), 0) != SIZE_MAX)
+                fail_msg("%s: again %s", format->name, strbuf_c(&kept.written));
+            strbuf_add_str(&all, strbuf_view(&kept.written));
+            const struct str written =
+                str_slice(strbuf_view(&kept.written), 0, kept.written.len - 1);
+            assert_ok(token_mask_forbid_written(mask, strbuf_view(&kept.name), written, err));
+        }
+        strbuf_done(&run.text);
+        strbuf_done(&kept.name);
+        strbuf_done(&kept.written);
+    }
+}
+
 static void no_call_can_begin_where_none_may(void **state)
 {
     (void)state;
@@ -549,6 +616,7 @@ int test_tool_mask(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format_gives_valid_calls_whatever_the_logits),
         cmocka_unit_test(the_set_is_what_brute_force_finds),
+        cmocka_unit_test(a_call_that_was_written_cannot_be_written_again),
         cmocka_unit_test(no_call_can_begin_where_none_may),
     };
     return cmocka_run_group_tests_name("tool_mask", tests, open_vocabs, close_vocabs);

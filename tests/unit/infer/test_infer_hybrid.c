@@ -162,14 +162,48 @@ static void memory_for_states_is_bounded_and_known(void **state)
     for (int i = 0; i < 3; i++)
         assert_int_equal(infer_seq_token_count(seqs[i]), 0);
     assert_ok(infer_step(infer, rows, 2, err));
+    assert_ok(infer_step(infer, rows + 2, 1, err)); /* the others are at rest */
     infer_seq_free(seqs[0]);
-    assert_ok(infer_step(infer, rows + 2, 1, err)); /* its slot is free again */
     infer_seq_free(seqs[1]);
     infer_seq_free(seqs[2]);
     infer_free(infer);
     config.state_count = 1 << 20;
     assert_int_equal(infer_memory(loaded.model, &config, &memory, &error), E_INVALID);
     assert_non_null(strstr(error.text, "recurrent states"));
+    loaded_model_close(&loaded);
+}
+
+static void more_sequences_than_states_take_turns(void **state)
+{
+    (void)state;
+    enum { SEQS = 3 };
+    struct loaded_model loaded = load(&tiny_hybrids[0]);
+    struct infer_config config = base_config();
+    int32_t *tokens = loaded_model_tokens(TOKENS, TINY_HYBRID_VOCAB, TOKENS_SEED);
+    float *want = logits_of(&loaded);
+    float *got = mem_zalloc((size_t)TOKENS * TINY_HYBRID_VOCAB * sizeof(*got));
+    for (config.state_count = 1; config.state_count <= SEQS; config.state_count++) {
+        struct infer *infer = loaded_model_infer(&loaded, &config);
+        struct infer_seq *seqs[SEQS];
+        for (int i = 0; i < SEQS; i++)
+            assert_ok(infer_seq_new(infer, &seqs[i], err));
+        for (uint32_t turn = 0; turn < 12; turn++) {
+            struct infer_seq *seq = seqs[turn % SEQS];
+            const uint32_t at = infer_seq_token_count(seq);
+            loaded_model_step(infer, seq, tokens + at, 5, got);
+            assert_memory_equal(got, want + (size_t)at * TINY_HYBRID_VOCAB,
+                                (size_t)5 * TINY_HYBRID_VOCAB * sizeof(*got));
+            if (turn % 2)
+                infer_seq_keep_state(seq);
+        }
+        assert_int_equal(infer_seqs_max(infer), config.state_count);
+        for (int i = 0; i < SEQS; i++)
+            infer_seq_free(seqs[i]);
+        infer_free(infer);
+    }
+    mem_free(got);
+    mem_free(want);
+    mem_free(tokens);
     loaded_model_close(&loaded);
 }
 
@@ -252,6 +286,7 @@ int test_infer_hybrid(void)
         cmocka_unit_test(logits_agree_with_the_recorded_ones),
         cmocka_unit_test(logits_of_a_paused_sequence_last),
         cmocka_unit_test(memory_for_states_is_bounded_and_known),
+        cmocka_unit_test(more_sequences_than_states_take_turns),
         cmocka_unit_test(decode_allocates_nothing),
         cmocka_unit_test(bits_change_only_with_the_arithmetic_version),
     };

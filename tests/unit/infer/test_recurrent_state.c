@@ -29,6 +29,7 @@ static void step(struct recurrent_state *state, uint32_t token_count, float valu
     for (int i = 0; i < FLOATS; i++)
         values[i] += (float)token_count * value;
     recurrent_state_advance(state, token_count);
+    recurrent_state_rest(state);
 }
 
 static void assert_values(struct recurrent_state *state, uint32_t position, float value)
@@ -93,7 +94,7 @@ static void a_rewind_goes_to_the_newest_kept_state_before_its_target(void **unus
     }
 }
 
-static void kept_states_go_before_a_sequence_is_refused(void **unused)
+static void states_at_rest_go_before_a_sequence_is_refused(void **unused)
 {
     (void)unused;
     struct recurrent_state_store *states = store_of(2);
@@ -103,19 +104,43 @@ static void kept_states_go_before_a_sequence_is_refused(void **unused)
         assert_ok(recurrent_state_new(states, &seqs[i], err));
     step(seqs[0], 3, 1);
     recurrent_state_keep(seqs[0]);
-    step(seqs[0], 3, 1); /* both slots in use */
-    step(seqs[1], 1, 7); /* takes the kept one's */
-    recurrent_state_keep(seqs[0]);
-    step(seqs[0], 1, 1); /* no slot for the kept copy: it is given up */
-    assert_values(seqs[0], 7, 7);
-    assert_int_equal(recurrent_state_reserve(seqs[2], &error), E_LIMIT);
-    assert_non_null(strstr(error.text, "one more sequence (limit 2)"));
-    recurrent_state_rewind(seqs[0], 6);
-    assert_int_equal(recurrent_state_position(seqs[0]), 0);
-    step(seqs[2], 2, 9); /* the slot that the rewind gave back */
+    step(seqs[0], 30, 1); /* both slots in use */
+    step(seqs[1], 10, 7); /* takes the kept one's, which saves less */
+    assert_values(seqs[0], 33, 33);
+    step(seqs[2], 2, 9); /* takes one at rest: the one that is older and would save less */
     assert_values(seqs[2], 2, 18);
+    assert_values(seqs[0], 33, 33);
+    assert_int_equal(recurrent_state_position(seqs[1]), 0);
+
+    assert_ok(recurrent_state_reserve(seqs[0], err));
+    assert_ok(recurrent_state_reserve(seqs[2], err));
+    assert_int_equal(recurrent_state_reserve(seqs[1], &error), E_LIMIT);
+    assert_non_null(strstr(error.text, "one more sequence (limit 2)"));
+    recurrent_state_rest(seqs[0]);
+    assert_ok(recurrent_state_reserve(seqs[1], err));
+    assert_int_equal(recurrent_state_position(seqs[0]), 0);
     for (int i = 0; i < 3; i++)
         recurrent_state_free(seqs[i]);
+    recurrent_state_store_free(states);
+}
+
+static void one_slot_serves_who_writes(void **unused)
+{
+    (void)unused;
+    struct recurrent_state_store *states = store_of(1);
+    struct recurrent_state *state = NULL;
+    struct recurrent_state *fork = NULL;
+    assert_ok(recurrent_state_new(states, &state, err));
+    step(state, 4, 1);
+    recurrent_state_keep(state);
+    step(state, 1, 1); /* no slot for the kept copy: it is given up */
+    assert_values(state, 5, 5);
+    assert_ok(recurrent_state_fork(state, 5, &fork, err));
+    step(fork, 1, 10); /* the other half of the fork falls back */
+    assert_values(fork, 6, 15);
+    assert_int_equal(recurrent_state_position(state), 0);
+    recurrent_state_free(state);
+    recurrent_state_free(fork);
     recurrent_state_store_free(states);
 }
 
@@ -195,20 +220,20 @@ static bool append(struct walker *w, uint32_t token)
         digest = mix(digest, w->tokens[i]);
     memcpy(values, &digest, sizeof(digest));
     recurrent_state_advance(w->state, w->count - recurrent_state_position(w->state));
+    recurrent_state_rest(w->state);
     return true;
 }
 
-static void every_state_stands_for_its_own_tokens(void **unused)
+static void walk(uint32_t slot_count)
 {
-    (void)unused;
-    struct recurrent_state_store *states = store_of(7);
+    struct recurrent_state_store *states = store_of(slot_count);
     static struct walker walkers[SEQS];
     uint64_t random = 5;
     size_t refused = 0;
     memset(walkers, 0, sizeof(walkers));
     for (int i = 0; i < SEQS; i++)
         assert_ok(recurrent_state_new(states, &walkers[i].state, err));
-    for (int i = 0; i < 40000; i++) {
+    for (int i = 0; i < 20000; i++) {
         struct walker *w = &walkers[next_random(&random) % SEQS];
         struct walker *other = &walkers[next_random(&random) % SEQS];
         const uint32_t at = w->count ? next_random(&random) % (w->count + 1) : 0;
@@ -229,11 +254,19 @@ static void every_state_stands_for_its_own_tokens(void **unused)
         for (int k = 0; k < SEQS; k++)
             assert_digest(&walkers[k]);
     }
-    assert_int_equal(refused, 0); /* seven slots are enough for five sequences */
+    assert_int_equal(refused, 0);
     for (int i = 0; i < SEQS; i++)
         recurrent_state_free(walkers[i].state);
-    assert_int_equal(recurrent_state_store_free_count(states), 7);
+    assert_int_equal(recurrent_state_store_free_count(states), slot_count);
     recurrent_state_store_free(states);
+}
+
+static void every_state_stands_for_its_own_tokens(void **unused)
+{
+    (void)unused;
+    static const uint32_t slot_counts[] = {7, 3, 1, 16}; /* for five sequences at rest */
+    for (size_t i = 0; i < sizeof(slot_counts) / sizeof(slot_counts[0]); i++)
+        walk(slot_counts[i]);
 }
 
 static void numbers_out_of_range_are_refused(void **unused)
@@ -259,7 +292,8 @@ int test_recurrent_state(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fork_shares_a_state_until_one_side_goes_on),
         cmocka_unit_test(a_rewind_goes_to_the_newest_kept_state_before_its_target),
-        cmocka_unit_test(kept_states_go_before_a_sequence_is_refused),
+        cmocka_unit_test(states_at_rest_go_before_a_sequence_is_refused),
+        cmocka_unit_test(one_slot_serves_who_writes),
         cmocka_unit_test(old_kept_states_grow_sparse_and_new_ones_stay_dense),
         cmocka_unit_test(every_state_stands_for_its_own_tokens),
         cmocka_unit_test(numbers_out_of_range_are_refused),
