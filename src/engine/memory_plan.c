@@ -32,6 +32,13 @@ static void set_budget(struct memory_plan *plan, uint64_t memory_bytes_max)
         plan->weights_fit ? free_bytes - plan->weight_bytes : free_bytes / STREAMED_SHARE;
 }
 
+uint64_t memory_plan_budget(const struct model *model, uint64_t memory_bytes_max)
+{
+    struct memory_plan plan = {.weight_bytes = model->weight_bytes};
+    set_budget(&plan, memory_bytes_max);
+    return plan.budget_bytes;
+}
+
 static uint32_t capacity_for(uint32_t context)
 {
     return context + FORK_PAGES * KV_PAGE_TOKENS;

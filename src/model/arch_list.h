@@ -29,6 +29,9 @@ extern const struct model_arch arch_glm4moe;
 extern const struct model_arch arch_nemotron;
 extern const struct model_arch arch_deci;
 extern const struct model_arch arch_granite;
+extern const struct model_arch arch_bert;
+extern const struct model_arch arch_nomic_bert;
+extern const struct model_arch arch_gemma_embedding;
 
 /* NULL when no family has this name. */
 const struct model_arch *arch_list_find(struct str name);

@@ -235,6 +235,71 @@ enum status weight_binder_rope_factors(struct weight_binder *bind, struct error 
     return OK;
 }
 
+/* ---------------------------------------------------------------- embeddings and classes */
+
+enum status weight_binder_named(struct weight_binder *bind, const struct weight_binder_spec *spec,
+                                struct error *err)
+{
+    return bind_tensor(bind, spec->name, spec, err);
+}
+
+enum status weight_binder_head_matrix(struct weight_binder *bind, const char *name,
+                                      uint32_t columns, uint32_t rows_max, struct weight *out,
+                                      struct error *err)
+{
+    const struct tensor *tensor = gguf_find_tensor(bind->file, name);
+    if (!tensor)
+        return OK;
+    const uint64_t rows = tensor_row_count(tensor);
+    if (rows > rows_max)
+        return error_set(err, E_LIMIT, "tensor %s has %" PRIu64 " rows (limit %" PRIu32 ")", name,
+                         rows, rows_max);
+    const struct weight_binder_spec spec = {
+        .name = name, .matrix = out, .columns = columns, .rows = (uint32_t)rows};
+    return bind_tensor(bind, name, &spec, err);
+}
+
+static enum status bind_classifier(struct weight_binder *bind, struct error *err)
+{
+    struct model *model = bind->model;
+    struct head_weights *head = &model->head;
+    const uint32_t d = model->shape.embd_dim;
+    TRY(weight_binder_head_matrix(bind, "cls.output.weight", d, MODEL_LABELS_MAX, &head->labels,
+                                  err));
+    model->shape.embedding.label_count = head->labels.row_count;
+    const struct weight_binder_spec specs[] = {
+        {.name = "cls.weight",
+         .matrix = &head->hidden,
+         .columns = d,
+         .rows = d,
+         .is_optional = true},
+        {.name = "cls.bias", .vector = &head->hidden_bias, .columns = d, .is_optional = true},
+        {.name = "cls.output.bias",
+         .vector = &head->label_bias,
+         .columns = head->labels.row_count,
+         .is_optional = true},
+    };
+    const size_t count = ARRAY_LEN(specs) - (head->labels.data ? 0 : 1);
+    for (size_t i = 0; i < count; i++)
+        TRY(bind_tensor(bind, specs[i].name, &specs[i], err));
+    return OK;
+}
+
+enum status weight_binder_head(struct weight_binder *bind, struct error *err)
+{
+    static const char *const names[] = {"dense_2.weight", "dense_3.weight"};
+    struct model *model = bind->model;
+    uint32_t columns = model->shape.embd_dim;
+    TRY(bind_classifier(bind, err));
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct weight *dense = &model->head.dense[i];
+        TRY(weight_binder_head_matrix(bind, names[i], columns, MODEL_EMBD_MAX, dense, err));
+        columns = dense->data ? dense->row_count : columns;
+    }
+    model->shape.embedding.dim = columns;
+    return OK;
+}
+
 /* Whether `name` is "blk.<n>." with n a block behind the layers that a step runs through. */
 static bool is_behind_layers(const struct model_shape *s, struct str name)
 {
