@@ -73,7 +73,10 @@ static enum status start_infer(struct engine *engine, const struct engine_config
     };
     TRY(memory_plan_make(engine->model, &infer, config->context_tokens, config->memory_bytes_max,
                          &engine->memory_plan, err));
+    TRY(memory_plan_share(&engine->memory_plan, config->session_count ? config->session_count : 1,
+                          &infer, err));
     engine->info.context_tokens = engine->memory_plan.context_tokens;
+    engine->info.capacity_tokens = infer.token_capacity;
     struct infer_memory memory;
     TRY(infer_memory(engine->model, &infer, &memory, err));
     TRY(infer_new(engine->model, &infer, &engine->infer, err));

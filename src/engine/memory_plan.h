@@ -55,6 +55,13 @@ MUST_USE enum status memory_plan_make(const struct model *model, struct infer_co
                                       uint32_t context_tokens, uint64_t memory_bytes_max,
                                       struct memory_plan *out, struct error *err);
 
+/*
+ * Room for up to `count` conversations of the planned context at once: raises infer->token_capacity
+ * by what half of the memory that is left allows. The first conversation's room is never less.
+ */
+MUST_USE enum status memory_plan_share(const struct memory_plan *plan, uint32_t count,
+                                       struct infer_config *infer, struct error *err);
+
 /* Bytes that everything beside the weights may take; `memory_bytes_max` as above. */
 uint64_t memory_plan_budget(const struct model *model, uint64_t memory_bytes_max);
 
