@@ -22,6 +22,7 @@ extern const struct model_arch arch_lfm2moe;
 extern const struct model_arch arch_qwen3moe;
 extern const struct model_arch arch_gpt_oss;
 extern const struct model_arch arch_deepseek2;
+extern const struct model_arch arch_gemma2;
 extern const struct model_arch arch_gemma3;
 extern const struct model_arch arch_mistral3;
 extern const struct model_arch arch_smollm3;

@@ -390,6 +390,8 @@ void decoder_finish(const struct model *model, struct forward *f)
     op_products(f, f->normed, &(struct op_product){&model->output, NULL, f->logits}, 1);
     if (model->shape.logit_scale != 1.0f)
         op_scale(f, f->logits, model->shape.vocab_size, model->shape.logit_scale);
+    if (model->shape.logit_softcap != 0)
+        op_softcap(f, f->logits, model->shape.vocab_size, model->shape.logit_softcap);
 }
 
 void decoder_run(const struct model *model, struct forward *f)

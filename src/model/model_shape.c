@@ -28,8 +28,8 @@ static enum status refuse_options(const struct reading *r, uint32_t context_leng
     } real_options[] = {
         {"attention.clamp_kqv", 0},
         {"attention.max_alibi_bias", 0},
-        {"attn_logit_softcapping", 0},
-        {"final_logit_softcapping", 0},
+        {"attn_logit_softcapping", MODEL_SHAPE_SOFTCAPS},
+        {"final_logit_softcapping", MODEL_SHAPE_SOFTCAPS},
         {"logit_scale", MODEL_SHAPE_SCALES},
         {"residual_scale", MODEL_SHAPE_SCALES},
         {"embedding_scale", MODEL_SHAPE_SCALES},
@@ -326,6 +326,14 @@ static enum status read_scales(const struct reading *r, struct model_shape *s, s
         TRY(read_scale(r, "embedding_scale", &s->embedding_scale, err));
         TRY(read_scale(r, "residual_scale", &s->residual_scale, err));
         TRY(read_scale(r, "logit_scale", &s->logit_scale, err));
+    }
+    if (has_option(r, MODEL_SHAPE_SOFTCAPS)) {
+        double attention = 0;
+        double logits = 0;
+        TRY(shape_reader_real(&r->reader, "attn_logit_softcapping", 0, 0, 1e6, &attention, err));
+        TRY(shape_reader_real(&r->reader, "final_logit_softcapping", 0, 0, 1e6, &logits, err));
+        s->attention_softcap = (float)attention;
+        s->logit_softcap = (float)logits;
     }
     if (has_option(r, MODEL_SHAPE_TEMPERATURE)) {
         TRY(shape_reader_real(&r->reader, "attention.temperature_scale", 0, -1e3, 1e3,

@@ -166,6 +166,7 @@ struct model_shape {
     float embedding_scale;       /* multiplies the embeddings; 1: none */
     float residual_scale;        /* multiplies what each half of a layer adds; 1: none */
     float logit_scale;           /* multiplies the logits; 1: none */
+    float logit_softcap;         /* a logit z becomes softcap * tanh(z / softcap); 0: stays */
     enum ffn_activation activation;
     struct rope_shape rope[MODEL_ROPES_MAX];
     uint32_t rope_count;
@@ -194,6 +195,7 @@ enum model_shape_option {
     MODEL_SHAPE_TEMPERATURE = 1 << 5,
     MODEL_SHAPE_SCALES = 1 << 6,     /* of embeddings, halves and logits */
     MODEL_SHAPE_LAYER_NORM = 1 << 7, /* the epsilon is layer_norm_epsilon */
+    MODEL_SHAPE_SOFTCAPS = 1 << 8,   /* of scores and logits */
 };
 
 static inline bool model_shape_has_gate(const struct model_shape *s)

@@ -222,6 +222,24 @@ void op_rope(struct forward *f, uint32_t layer, struct op_heads heads)
     op_rows_run(f, (size_t)heads.head_count * heads.head_dim, rope_rows, &args);
 }
 
+static void softcap_rows(struct forward *f, uint32_t begin, uint32_t end, const void *args)
+{
+    const struct add_args *a = args;
+    for (uint32_t i = begin; i < end; i++) {
+        float *x = a->sum + i * forward_stride(a->columns);
+        scale_values(x, a->columns, 2.0f / a->scale);
+        f->kernels->exp_row(x, a->columns, x);
+        for (uint32_t c = 0; c < a->columns; c++)
+            x[c] = a->scale * (1.0f - 2.0f / (x[c] + 1.0f));
+    }
+}
+
+void op_softcap(struct forward *f, float *x, uint32_t columns, float softcap)
+{
+    const struct add_args args = {.columns = columns, .scale = softcap, .sum = x};
+    op_rows_run(f, columns, softcap_rows, &args);
+}
+
 static void temperature_rows(struct forward *f, uint32_t begin, uint32_t end, const void *args)
 {
     const struct op_heads *heads = args;

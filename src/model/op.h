@@ -109,6 +109,9 @@ void op_scale(struct forward *f, float *x, uint32_t columns, float scale);
  * nothing. */
 void op_rope(struct forward *f, uint32_t layer, struct op_heads heads);
 
+/* x[row] = softcap * tanh(x[row] / softcap), [rows][columns]; tanh by exp as in kernel_table.h. */
+void op_softcap(struct forward *f, float *x, uint32_t columns, float softcap);
+
 /* Multiplies heads by 1 + temperature_scale * log(floor(position / temperature_length) + 1), the
  * attention temperature of Llama 4; without a scale in the shape it does nothing. */
 void op_temperature(struct forward *f, struct op_heads heads);

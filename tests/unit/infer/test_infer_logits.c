@@ -174,8 +174,10 @@ static void other_families_agree_with_the_recorded_logits(void **state)
         snprintf(path, sizeof(path), "tests/data/arch/%s.logits.f32", tiny_families[i].name);
         double *want = read_doubles(path, count);
         const double nmse = naive_model_nmse(got, want, count);
-        print_message("%s: NMSE %.2e (at most 1e-11)\n", tiny_families[i].name, nmse);
-        assert_true(nmse <= 1e-11);
+        /* The other program takes gelu from a table of f16. */
+        const double bound = strncmp(tiny_families[i].name, "gemma", 5) == 0 ? 1e-6 : 1e-11;
+        print_message("%s: NMSE %.2e (at most %.0e)\n", tiny_families[i].name, nmse, bound);
+        assert_true(nmse <= bound);
         mem_free(got);
         mem_free(want);
         loaded_model_close(&loaded);
