@@ -74,11 +74,13 @@ static void multiply(const struct products_job *job, const struct op_product *pr
         .row_end = share.end,
     };
     matmul->run(&args);
-    if (!product->bias)
+    if (!product->bias && !weight->scales)
         return;
     for (uint32_t i = 0; i < f->row_count; i++) {
         float *out = product->out + i * stride + share.begin;
-        f->kernels->add(out, product->bias + share.begin, share.end - share.begin, out);
+        weight_scale(weight, out, share.end - share.begin);
+        if (product->bias)
+            f->kernels->add(out, product->bias + share.begin, share.end - share.begin, out);
     }
 }
 

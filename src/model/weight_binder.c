@@ -40,34 +40,6 @@ static enum status check_shape(const struct tensor *tensor, const char *name, ui
                      name, dims[0], dims[1], dims[2], dims[3], columns, rows, stack);
 }
 
-static enum status bind_matrix(struct weight_binder *bind, const char *name,
-                               const struct tensor *tensor, const struct weight_binder_spec *spec,
-                               struct error *err)
-{
-    struct model *model = bind->model;
-    const uint32_t slices = spec->slices ? spec->slices : 1;
-    TRY(check_shape(tensor, name, spec->columns, spec->rows, slices, err));
-    const struct dtype_info *info = dtype_find(tensor->dtype);
-    if (!info || !info->is_supported)
-        return error_set(err, E_UNSUPPORTED,
-                         "tensor %s has the element type %s, which holt cannot compute with yet",
-                         name, dtype_name(tensor->dtype));
-    *spec->matrix = (struct weight){
-        .data = tensor->data,
-        .row_bytes = tensor_row_bytes(tensor),
-        .row_count = spec->rows,
-        .column_count = spec->columns,
-        .dtype = tensor->dtype,
-        .slice_count = slices,
-        .slice_bytes = tensor_row_bytes(tensor) * spec->rows,
-    };
-    model->uses_dtype[tensor->dtype] = true;
-    model->weight_bytes += tensor->byte_count;
-    if (spec->columns > model->columns_max)
-        model->columns_max = spec->columns;
-    return OK;
-}
-
 /* Element `index` of a plain tensor; the data may be unaligned. */
 static float element(const struct tensor *tensor, size_t index)
 {
@@ -106,6 +78,56 @@ static enum status bind_vector(struct weight_binder *bind, const char *name,
     }
     *spec->vector = values;
     return OK;
+}
+
+/* NVFP4 files and some others have a factor for each matrix, or each slice of a stack, as a tensor
+ * NAME.scale beside NAME.weight. */
+static enum status bind_scales(struct weight_binder *bind, const char *name, struct weight *weight,
+                               struct error *err)
+{
+    char scale_name[NAME_LEN_MAX];
+    const struct str whole = str_from_c(name);
+    const struct str suffix = STR("weight");
+    if (!str_ends_with(whole, suffix))
+        return OK;
+    snprintf(scale_name, sizeof(scale_name), "%.*sscale", (int)(whole.len - suffix.len), name);
+    const struct tensor *tensor = gguf_find_tensor(bind->file, scale_name);
+    if (!tensor)
+        return OK;
+    const struct weight_binder_spec spec = {
+        .name = scale_name, .vector = &weight->scales, .columns = weight->slice_count};
+    TRY(bind_vector(bind, scale_name, tensor, &spec, err));
+    if (hash_map_add(&bind->bound, tensor->name, 1))
+        bind->model->parameter_count += tensor_element_count(tensor);
+    return OK;
+}
+
+static enum status bind_matrix(struct weight_binder *bind, const char *name,
+                               const struct tensor *tensor, const struct weight_binder_spec *spec,
+                               struct error *err)
+{
+    struct model *model = bind->model;
+    const uint32_t slices = spec->slices ? spec->slices : 1;
+    TRY(check_shape(tensor, name, spec->columns, spec->rows, slices, err));
+    const struct dtype_info *info = dtype_find(tensor->dtype);
+    if (!info || !info->is_supported)
+        return error_set(err, E_UNSUPPORTED,
+                         "tensor %s has the element type %s, which holt cannot compute with yet",
+                         name, dtype_name(tensor->dtype));
+    *spec->matrix = (struct weight){
+        .data = tensor->data,
+        .row_bytes = tensor_row_bytes(tensor),
+        .row_count = spec->rows,
+        .column_count = spec->columns,
+        .dtype = tensor->dtype,
+        .slice_count = slices,
+        .slice_bytes = tensor_row_bytes(tensor) * spec->rows,
+    };
+    model->uses_dtype[tensor->dtype] = true;
+    model->weight_bytes += tensor->byte_count;
+    if (spec->columns > model->columns_max)
+        model->columns_max = spec->columns;
+    return bind_scales(bind, name, spec->matrix, err);
 }
 
 static enum status bind_tensor(struct weight_binder *bind, const char *name,
