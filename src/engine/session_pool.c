@@ -157,7 +157,7 @@ void session_pool_give(struct session_pool *pool, struct session *session)
             (void)session_pool_forget_oldest(pool);
         return;
     }
-    CHECK(!"a session of this pool");
+    CHECK(false); /* not a session of this pool */
 }
 
 uint32_t session_pool_idle_count(const struct session_pool *pool)
