@@ -209,6 +209,7 @@ uninstall:
 #> make install      into PREFIX (/usr/local), below DESTDIR; make uninstall takes it away
 #> make docs         man page and shell completions, in build/docs
 #> make dev          build with sanitizers, in build/dev
+#> make check-kernels-arm  the kernels of 64-bit ARM, in an emulator
 #> make lint | fmt   layout, layers, limits; fmt mends the layout
 #> make bench        speed beside the machine's limits
 #> make fuzz | soak  the parsers, for some seconds; everything, for hours

@@ -461,6 +461,15 @@ static const struct tiny_family_spec tiny_families[] = {
               {"rope.scaling.factor", TINY_MODEL_F32, .value = 40},
               {"rope.scaling.original_context_length", TINY_MODEL_U32, .value = 64},
               {"rope.scaling.yarn_log_multiplier", TINY_MODEL_F32, .value = 0.0707}}},
+    {.name = "gemma2",
+     .arch = "gemma2",
+     .seed = 115,
+     .parts = TINY_FAMILY_POST_NORMS | TINY_FAMILY_TIED,
+     .layer_count = 3,
+     .ffn_dim = 96,
+     .keys = {{"attention.sliding_window", TINY_MODEL_U32, .value = 20},
+              {"attn_logit_softcapping", TINY_MODEL_F32, .value = 3},
+              {"final_logit_softcapping", TINY_MODEL_F32, .value = 5}}},
     /* Those of which the fixtures have a recording, with other element types. */
     {.name = "deepseek2",
      .arch = "deepseek2",
@@ -505,4 +514,4 @@ static const struct tiny_family_spec tiny_families[] = {
 };
 
 /* The first ones have a recording in tests/data/arch. */
-enum { TINY_FAMILY_RECORDED = 10 };
+enum { TINY_FAMILY_RECORDED = 11 };

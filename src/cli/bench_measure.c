@@ -15,7 +15,7 @@ enum {
     TRIAL_PROMPT = 32,
     TRIAL_DECODE = 4,
     ROUNDS_WANTED = 5,
-    MATRICES_PER_LAYER = 14,
+    MATRICES_PER_LAYER = 18,
     INT8_COUNT = 1 << 16
 };
 
@@ -72,10 +72,17 @@ static void find_ranges(struct bench *bench)
     bench->ranges = mem_alloc(count * sizeof(bench->ranges[0]));
     for (uint32_t i = 0; i < model->shape.layer_count; i++) {
         const struct model_layer *layer = &model->layers[i];
-        const struct weight *matrices[] = {&layer->wq, &layer->wk, &layer->wv, &layer->wo,
-                                           &layer->experts.router};
+        const struct weight *matrices[] = {&layer->wq,
+                                           &layer->wk,
+                                           &layer->wv,
+                                           &layer->wo,
+                                           &layer->experts.router,
+                                           &layer->latent.wq_a,
+                                           &layer->latent.wkv_a};
         for (size_t m = 0; m < ARRAY_LEN(matrices); m++)
             add_range(bench, matrices[m], 1);
+        add_range(bench, &layer->latent.wk_b, layer->latent.wk_b.slice_count);
+        add_range(bench, &layer->latent.wv_b, layer->latent.wv_b.slice_count);
         add_ffn(bench, &layer->ffn, 1);
         add_ffn(bench, &layer->experts.shared, 1);
         add_ffn(bench, &layer->experts.each, model->shape.experts.used_count);

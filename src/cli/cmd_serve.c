@@ -8,18 +8,25 @@
 #include "cli/progress.h"
 #include "cli/serve_role.h"
 #include "engine/scheduler.h"
+#include "os/file.h"
 #include "os/listener.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
-enum { PORT_DEFAULT = 11434, CONTEXT_MAX = 1 << 24, THREADS_MAX = 256, KEY_BYTES_MIN = 16 };
+enum {
+    PORT_DEFAULT = 11434,
+    CONTEXT_MAX = 1 << 24,
+    THREADS_MAX = 256,
+    KEY_BYTES_MIN = 16,
+    KEY_BYTES_MAX = 4096
+};
 
 struct serve_args {
     const char *model;
     const char *host;
-    const char *key;
+    const char *key_file;
     const char *cpu_mask;
     int64_t port;
     int64_t context_tokens;
@@ -36,8 +43,8 @@ static const struct option_spec options[] = {
                   "address to listen on (default 127.0.0.1: this machine only)"),
     OPTION_INT(struct serve_args, port, 'p', "port", "N", 0, 65535,
                "port to listen on (default 11434; 0: one that is free)"),
-    OPTION_STRING(struct serve_args, key, 0, "key", "TEXT",
-                  "requests must carry this key (needed beyond this machine)"),
+    OPTION_PATH(struct serve_args, key_file, 0, "key-file", "FILE", OPTION_VALUE_FILE,
+                "requests must carry the key in FILE (needed beyond this machine)"),
     OPTION_INT(struct serve_args, context_tokens, 'c', "context", "N", 256, CONTEXT_MAX,
                "tokens of context (default: what fits)"),
     OPTION_INT(struct serve_args, active_max, 0, "parallel", "N", 1, SCHEDULER_ACTIVE_MAX,
@@ -133,15 +140,26 @@ static int serve(struct work *work, const struct serve_role_config *role, uint16
     return code;
 }
 
+/* The key is the file's text: on the command line every user of the machine could read it. */
+static enum status read_key(const char *path, struct strbuf *out, struct error *err)
+{
+    CLEANUP(strbuf_done) struct strbuf text = {0};
+    if (!path)
+        return OK;
+    TRY(file_read(path, KEY_BYTES_MAX, &text, err));
+    strbuf_add_str(out, str_trim(strbuf_view(&text)));
+    if (out->len < KEY_BYTES_MIN)
+        return error_set(err, E_INVALID, "%s: the key has %zu characters; at least %d are needed",
+                         path, out->len, KEY_BYTES_MIN);
+    return OK;
+}
+
 /* Beyond this machine nothing without a key. */
 static enum status check_reach(const struct serve_args *args, bool is_loopback, struct error *err)
 {
-    const size_t key_len = args->key ? strlen(args->key) : 0;
-    if (args->key && key_len < KEY_BYTES_MIN)
-        return error_set(err, E_INVALID, "the key has %zu characters; at least %d are needed",
-                         key_len, KEY_BYTES_MIN);
-    if (!is_loopback && !args->key)
-        return error_set(err, E_INVALID, "other machines can reach %s: give them a key with --key",
+    if (!is_loopback && !args->key_file)
+        return error_set(err, E_INVALID,
+                         "other machines can reach %s: give them a key with --key-file",
                          args->host);
     if (!is_loopback)
         command_warn("other machines can reach %s; what they send and get is not encrypted",
@@ -154,17 +172,19 @@ static int run(const struct command_call *call)
     const struct serve_args *args = call->options;
     CLEANUP(mem_freep) char *model_path = NULL;
     CLEANUP(mem_freep) char *name = NULL;
+    CLEANUP(strbuf_done) struct strbuf key = {0};
     struct error err = {0};
     uint16_t port = 0;
     struct serve_role_config role = {
         .address = args->host,
-        .key = args->key,
         .thread_count = (uint32_t)args->thread_count,
         .context_tokens = (uint32_t)args->context_tokens,
         .active_max = (uint32_t)args->active_max,
         .is_loopback = listener_is_loopback(args->host),
     };
     enum status status = check_reach(args, role.is_loopback, &err);
+    if (status == OK)
+        status = read_key(args->key_file, &key, &err);
     if (status == OK)
         status = agent_setup_cpu(args->cpu_mask, &role.cpu_features_off, &err);
     if (status == OK)
@@ -178,6 +198,7 @@ static int run(const struct command_call *call)
     name = short_name(model_path);
     role.model_path = model_path;
     role.model_name = name;
+    role.key = key.len > 0 ? strbuf_c(&key) : NULL;
     struct work work = {0};
     progress_init(&work.progress, STDERR_FILENO,
                   style_for(STDERR_FILENO, NULL, call->common->no_color));
@@ -200,7 +221,7 @@ const struct command cmd_serve = {
         "A conversation that does not fit into the context is refused, never cut.",
     .examples = "holt serve -m model.gguf\n"
                 "holt serve --port 8080 --context 16384\n"
-                "holt serve --host 0.0.0.0 --key \"$(cat key.txt)\"",
+                "holt serve --host 0.0.0.0 --key-file key.txt",
     .group = COMMAND_GROUP_MODEL,
     .options = options,
     .defaults = &defaults,

@@ -16,11 +16,13 @@ extern const struct command cmd_bench;
 extern const struct command cmd_chat; /* `holt` alone */
 extern const struct command cmd_completions;
 extern const struct command cmd_doctor;
+extern const struct command cmd_embed;
 extern const struct command cmd_eval;
 extern const struct command cmd_help;
 extern const struct command cmd_logits;
 extern const struct command cmd_man;
 extern const struct command cmd_perplexity;
+extern const struct command cmd_rerank;
 extern const struct command cmd_resume;
 extern const struct command cmd_run;
 extern const struct command cmd_serve;

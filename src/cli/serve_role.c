@@ -43,6 +43,7 @@ static enum status start(const struct serve_role_config *config, struct engine *
     const struct engine_config engine = {
         .model_path = config->model_path,
         .context_tokens = config->context_tokens,
+        .session_count = config->active_max ? config->active_max : SCHEDULER_ACTIVE_DEFAULT,
         .thread_count = config->thread_count,
         .cpu_features_off = config->cpu_features_off,
     };

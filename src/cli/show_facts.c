@@ -113,6 +113,7 @@ static const char *group_of(const struct tensor *tensor)
         {"ffn_", "feed-forward"},
         {"ssm_", "recurrent"},
         {"shortconv", "recurrent"},
+        {"rope_f", "rope factors"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (str_find(tensor->name, str_from_c(rows[i].pattern), 0) != SIZE_MAX)

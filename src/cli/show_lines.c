@@ -321,7 +321,8 @@ void show_lines_add(struct strbuf *out, const json_t *facts)
     add_line(out, "license", facts, "license");
     add_size(out, facts);
     add_shape(out, facts);
-    strbuf_add_c(out, "types of tensors\n");
+    if (json_object_size(json_object_get(facts, "groups")))
+        strbuf_add_c(out, "types of tensors\n");
     add_groups(out, json_object_get(facts, "groups"));
     add_tokenizer(out, json_object_get(facts, "tokenizer"));
     add_template(out, json_object_get(facts, "template"));

@@ -11,6 +11,7 @@
 #include "infer/token_mask.h"
 #include "model/arithmetic_version.h"
 #include "model/model.h"
+#include "model/model_arch.h"
 #include "os/cpu.h"
 #include "tokenizer/tokenizer.h"
 
@@ -72,7 +73,10 @@ static enum status start_infer(struct engine *engine, const struct engine_config
     };
     TRY(memory_plan_make(engine->model, &infer, config->context_tokens, config->memory_bytes_max,
                          &engine->memory_plan, err));
+    TRY(memory_plan_share(&engine->memory_plan, config->session_count ? config->session_count : 1,
+                          &infer, err));
     engine->info.context_tokens = engine->memory_plan.context_tokens;
+    engine->info.capacity_tokens = infer.token_capacity;
     struct infer_memory memory;
     TRY(infer_memory(engine->model, &infer, &memory, err));
     TRY(infer_new(engine->model, &infer, &engine->infer, err));
@@ -115,11 +119,22 @@ static enum status check_vocabulary(const struct engine *engine, struct error *e
     return OK;
 }
 
+static enum status check_writes_text(const struct model *model, struct error *err)
+{
+    if (!model->shape.sees_all)
+        return OK;
+    return error_set(err, E_UNSUPPORTED,
+                     "this is an encoder (%s): it cannot write text; use it with holt embed or "
+                     "holt rerank",
+                     model->arch->name);
+}
+
 enum status engine_open(const struct engine_config *config, struct engine **out, struct error *err)
 {
     CLEANUP(engine_closep) struct engine *engine = mem_zalloc(sizeof(*engine));
     TRY(open_file(engine, config, err));
     TRY(model_open(engine->gguf, &engine->model, err));
+    TRY(check_writes_text(engine->model, err));
     TRY(tokenizer_new(engine->gguf, &engine->tokenizer, err));
     TRY(check_vocabulary(engine, err));
     memory_plan_advise(engine->model);

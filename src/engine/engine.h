@@ -38,7 +38,9 @@ typedef bool(engine_progress_fn)(void *context, uint32_t done, uint32_t total);
 
 struct engine_config {
     const char *model_path;    /* a GGUF file, or NULL for the built-in model */
-    uint32_t context_tokens;   /* tokens all sessions may hold together; 0: see engine_open() */
+    uint32_t context_tokens;   /* tokens one session may hold; 0: see engine_open() */
+    uint32_t session_count;    /* sessions of that length to have room for, as far as memory allows;
+                                  0: 1, and all sessions share its room */
     uint32_t thread_count;     /* 0: every core this process may use */
     unsigned cpu_features_off; /* bits of cpu_features() not to use (--cpu-mask) */
     enum engine_kv kv;
@@ -48,7 +50,8 @@ struct engine_config {
 struct engine_info {
     struct str model_name;    /* general.name, else the file's name; lives as long as the engine */
     struct str architecture;  /* general.architecture */
-    uint32_t context_tokens;  /* tokens all sessions may hold together */
+    uint32_t context_tokens;  /* tokens one session may hold */
+    uint32_t capacity_tokens; /* tokens all sessions may hold together */
     uint32_t context_trained; /* {arch}.context_length */
     uint32_t vocab_size;
     uint64_t parameter_count;

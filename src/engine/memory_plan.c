@@ -1,5 +1,6 @@
 #include "engine/memory_plan.h"
 
+#include "infer/kv_cache.h"
 #include "model/model.h"
 #include "os/memory.h"
 
@@ -30,6 +31,13 @@ static void set_budget(struct memory_plan *plan, uint64_t memory_bytes_max)
     plan->weights_fit = plan->weight_bytes <= free_bytes;
     plan->budget_bytes =
         plan->weights_fit ? free_bytes - plan->weight_bytes : free_bytes / STREAMED_SHARE;
+}
+
+uint64_t memory_plan_budget(const struct model *model, uint64_t memory_bytes_max)
+{
+    struct memory_plan plan = {.weight_bytes = model->weight_bytes};
+    set_budget(&plan, memory_bytes_max);
+    return plan.budget_bytes;
 }
 
 static uint32_t capacity_for(uint32_t context)
@@ -134,6 +142,22 @@ enum status memory_plan_make(const struct model *model, struct infer_config *inf
     choose(out, context_tokens);
     TRY(measure(model, infer, out, err));
     infer->token_capacity = capacity_for(out->context_tokens);
+    return OK;
+}
+
+enum status memory_plan_share(const struct memory_plan *plan, uint32_t count,
+                              struct infer_config *infer, struct error *err)
+{
+    const uint64_t used = plan->fixed_bytes + plan->context_bytes;
+    const uint64_t left = plan->budget_bytes > used ? plan->budget_bytes - used : 0;
+    const uint64_t affordable = plan->token_bytes ? left / 2 / plan->token_bytes : 0;
+    if (count == 0)
+        return error_set(err, E_INVALID, "no conversation at all");
+    uint64_t more = (uint64_t)(count - 1) * plan->context_tokens;
+    more = more < affordable ? more : affordable;
+    const uint64_t room = KV_CACHE_TOKENS_MAX - infer->token_capacity;
+    more = more < room ? more : room;
+    infer->token_capacity += (uint32_t)(more / KV_PAGE_TOKENS * KV_PAGE_TOKENS);
     return OK;
 }
 

@@ -5,7 +5,7 @@
  * the model was trained for, then a default; an explicit wish is honoured or refused with both
  * numbers. run, agent, bench and show all ask here.
  *
- * Threads: any. Used by: engine.c, cli/cmd_show.c.
+ * Threads: any. Used by: engine.c, embed.c, cli/cmd_show.c.
  */
 #pragma once
 
@@ -54,6 +54,16 @@ struct memory_plan {
 MUST_USE enum status memory_plan_make(const struct model *model, struct infer_config *infer,
                                       uint32_t context_tokens, uint64_t memory_bytes_max,
                                       struct memory_plan *out, struct error *err);
+
+/*
+ * Room for up to `count` conversations of the planned context at once: raises infer->token_capacity
+ * by what half of the memory that is left allows. The first conversation's room is never less.
+ */
+MUST_USE enum status memory_plan_share(const struct memory_plan *plan, uint32_t count,
+                                       struct infer_config *infer, struct error *err);
+
+/* Bytes that everything beside the weights may take; `memory_bytes_max` as above. */
+uint64_t memory_plan_budget(const struct model *model, uint64_t memory_bytes_max);
 
 /* Tells the system how the weights will be read, so that memory_plan_used() holds. */
 void memory_plan_advise(const struct model *model);

@@ -84,8 +84,8 @@ static void end_task(struct scheduler *scheduler, struct scheduler_task *task, e
         generation_finish(&task->generation);
         result = task->generation.result;
         const double now = clock_seconds();
-        result.prompt_seconds = (task->answered ? task->answered : now) - task->began;
-        result.generate_seconds = task->answered ? now - task->answered : 0;
+        result.prompt_seconds = (task->answered > 0 ? task->answered : now) - task->began;
+        result.generate_seconds = task->answered > 0 ? now - task->answered : 0;
         generation_done(&task->generation);
         session_pool_give(scheduler->pool, task->session);
     }

@@ -89,6 +89,39 @@ static void remove_item(struct session_pool *pool, struct pooled *item)
     *item = pool->items[--pool->count];
 }
 
+/* Forgets the idle session, other than `keep`, that was used longest ago. */
+static bool forget_oldest(struct session_pool *pool, const struct session *keep)
+{
+    struct pooled *oldest = NULL;
+    for (size_t i = 0; i < pool->count; i++) {
+        struct pooled *item = &pool->items[i];
+        if (item->used > 0 && item->session != keep && (!oldest || item->used < oldest->used))
+            oldest = item;
+    }
+    if (!oldest)
+        return false;
+    remove_item(pool, oldest);
+    pool->idle_count--;
+    return true;
+}
+
+bool session_pool_forget_oldest(struct session_pool *pool)
+{
+    return forget_oldest(pool, NULL);
+}
+
+/* A new session, or a fork of `from`. Where there is room for no more (recurrent states are few)
+ * idle ones make it. */
+static enum status add_making_room(struct session_pool *pool, struct session *from, uint32_t common,
+                                   const struct sampler_options *sampler, struct pooled **out,
+                                   struct error *err)
+{
+    enum status status = add_session(pool, from, common, sampler, out, err);
+    while (status == E_LIMIT && forget_oldest(pool, from))
+        status = add_session(pool, from, common, sampler, out, err);
+    return status;
+}
+
 enum status session_pool_take(struct session_pool *pool, const struct chat_spans *spans,
                               const struct sampler_options *sampler, struct session **out,
                               uint32_t *out_kept, struct error *err)
@@ -99,7 +132,7 @@ enum status session_pool_take(struct session_pool *pool, const struct chat_spans
         item->used = 0;
         pool->idle_count--;
     } else {
-        TRY(add_session(pool, item ? item->session : NULL, common, sampler, &item, err));
+        TRY(add_making_room(pool, item ? item->session : NULL, common, sampler, &item, err));
     }
     enum status status = session_set_sampler(item->session, sampler, err);
     if (status == OK)
@@ -124,22 +157,7 @@ void session_pool_give(struct session_pool *pool, struct session *session)
             (void)session_pool_forget_oldest(pool);
         return;
     }
-    CHECK(!"a session of this pool");
-}
-
-bool session_pool_forget_oldest(struct session_pool *pool)
-{
-    struct pooled *oldest = NULL;
-    for (size_t i = 0; i < pool->count; i++) {
-        struct pooled *item = &pool->items[i];
-        if (item->used > 0 && (!oldest || item->used < oldest->used))
-            oldest = item;
-    }
-    if (!oldest)
-        return false;
-    remove_item(pool, oldest);
-    pool->idle_count--;
-    return true;
+    CHECK(false); /* not a session of this pool */
 }
 
 uint32_t session_pool_idle_count(const struct session_pool *pool)

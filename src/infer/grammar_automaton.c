@@ -125,7 +125,7 @@ static void merge_classes(const struct grammar_automaton *a, const struct factor
     out->class_count = 0;
     for (unsigned byte = 0; byte < 256; byte++) {
         const unsigned other = b->automaton ? b->automaton->classes[byte] : 0;
-        const uint16_t both = (uint16_t)(a->classes[byte] << 8 | other);
+        const uint16_t both = (uint16_t)((unsigned)a->classes[byte] << 8 | other);
         uint32_t class = 0;
         while (class < out->class_count && seen[class] != both)
             class ++;

@@ -1,6 +1,7 @@
 #include "infer/grammar_schema_keywords.h"
 
 #include "base/attr.h"
+#include "text/json.h"
 
 static const char *const used[] = {
     "type",
@@ -91,6 +92,10 @@ enum grammar_schema_keyword grammar_schema_keywords_find(struct str keyword, con
         if (str_equal_c(keyword, harmless[i].keyword) && json_typeof(value) == harmless[i].type)
             return GRAMMAR_SCHEMA_ANNOTATION;
     }
+    /* what generators write about every map: names are texts anyway */
+    if (str_equal_c(keyword, "propertyNames") && json_object_size(value) == 1 &&
+        str_equal_c(json_str(json_object_get(value, "type")), "string"))
+        return GRAMMAR_SCHEMA_ANNOTATION;
     if (str_equal_c(keyword, "minProperties") && json_is_integer(value) &&
         json_integer_value(value) <= 0)
         return GRAMMAR_SCHEMA_ANNOTATION;

@@ -320,7 +320,7 @@ static enum status check_rows(const struct infer *infer, const struct infer_row 
                              rows[i].token, vocab_size);
         wanted += rows[i].wants_logits;
     }
-    if (wanted > infer->config.logits_rows_max)
+    if (!infer->forward->ends_hidden && wanted > infer->config.logits_rows_max)
         return error_set(err, E_LIMIT, "logits of %zu rows in one step (limit %" PRIu32 ")", wanted,
                          infer->config.logits_rows_max);
     return OK;
@@ -410,7 +410,8 @@ static void note_logits(struct infer *infer, struct infer_seq *seq, size_t row)
 
 /* Computes rows [begin, end), which are in their sequences already; `added` counts down what is
  * left of each. */
-static void run_slice(struct infer *infer, const struct infer_row *rows, size_t begin, size_t end)
+static void run_slice(struct infer *infer, const struct infer_row *rows, const uint32_t *segments,
+                      size_t begin, size_t end)
 {
     struct forward *f = infer->forward;
     f->logits = f->logits_block +
@@ -419,9 +420,11 @@ static void run_slice(struct infer *infer, const struct infer_row *rows, size_t 
     for (size_t i = begin; i < end; i++) {
         struct infer_seq *seq = rows[i].seq;
         set_row(&f->rows[i - begin], seq, rows[i].token, infer_seq_token_count(seq) - seq->added);
+        f->rows[i - begin].token_count = infer_seq_token_count(seq);
+        f->rows[i - begin].segment = segments ? segments[i] : 0;
         f->rows[i - begin].wants_logits = rows[i].wants_logits;
         seq->added--;
-        if (rows[i].wants_logits)
+        if (rows[i].wants_logits && !f->ends_hidden)
             note_logits(infer, seq, i);
     }
     run_model(infer);
@@ -468,6 +471,12 @@ static void rest_states(const struct infer_row *rows, size_t row_count)
 enum status infer_step(struct infer *infer, const struct infer_row *rows, size_t row_count,
                        struct error *err)
 {
+    if (infer->model->shape.sees_all)
+        return error_set(err, E_UNSUPPORTED,
+                         "a %s model is an encoder: it makes embeddings of whole texts (holt "
+                         "embed) and cannot write text",
+                         infer->model->arch->name);
+    infer->forward->ends_hidden = false;
     TRY(check_rows(infer, rows, row_count, err));
     const enum status status = append_rows(rows, row_count, err);
     if (status != OK) {
@@ -480,12 +489,68 @@ enum status infer_step(struct infer *infer, const struct infer_row *rows, size_t
         catch_up(infer, rows[i].seq);
     for (size_t begin = 0, end = 0; begin < row_count; begin = end) {
         end = slice_end(infer, rows, begin, row_count);
-        run_slice(infer, rows, begin, end);
+        run_slice(infer, rows, NULL, begin, end);
         if (rows[end - 1].keeps_state)
             infer_seq_keep_state(rows[end - 1].seq);
     }
     rest_states(rows, row_count);
     return OK;
+}
+
+/* Texts in one piece, where they must be, and none beyond what the model has positions for. */
+static enum status check_texts(const struct infer *infer, const struct infer_row *rows,
+                               size_t row_count, struct error *err)
+{
+    const struct model_shape *s = &infer->model->shape;
+    if (row_count > infer->config.batch_rows_max)
+        return error_set(err, E_LIMIT, "%zu tokens in one step (limit %" PRIu32 ")", row_count,
+                         infer->config.batch_rows_max);
+    for (size_t i = 0; i < row_count; i++) {
+        rows[i].seq->pending = 0;
+        if (s->sees_all && infer_seq_token_count(rows[i].seq) != 0)
+            return error_set(err, E_INVALID, "this model needs each text whole, in one step");
+    }
+    for (size_t i = 0; i < row_count; i++) {
+        struct infer_seq *seq = rows[i].seq;
+        if (infer_seq_token_count(seq) + ++seq->pending > s->context_length)
+            return error_set(err, E_LIMIT,
+                             "a text of more than %" PRIu32 " tokens, which this model has no "
+                             "positions for",
+                             s->context_length);
+    }
+    return OK;
+}
+
+enum status infer_hidden_step(struct infer *infer, const struct infer_row *rows,
+                              const uint32_t *segments, size_t row_count, struct error *err)
+{
+    infer->forward->ends_hidden = true;
+    TRY(check_rows(infer, rows, row_count, err));
+    TRY(check_texts(infer, rows, row_count, err));
+    for (size_t i = 0; i < row_count && segments; i++)
+        if (segments[i] > 1)
+            return error_set(err, E_INVALID, "row %zu is in text %" PRIu32 " of a pair", i,
+                             segments[i]);
+    TRY(append_rows(rows, row_count, err));
+    begin_step(infer, rows, row_count);
+    thread_reset_float_state();
+    for (size_t i = 0; i < row_count; i++)
+        catch_up(infer, rows[i].seq);
+    if (row_count > 0)
+        run_slice(infer, rows, segments, 0, row_count);
+    return OK;
+}
+
+const float *infer_hidden(const struct infer *infer, size_t index)
+{
+    const struct forward *f = infer->forward;
+    CHECK(f->ends_hidden && index < f->row_count);
+    return f->normed + index * forward_stride(infer->model->shape.embd_dim);
+}
+
+uint32_t infer_batch_rows(const struct infer *infer)
+{
+    return infer->config.batch_rows_max;
 }
 
 const float *infer_logits(const struct infer *infer, size_t row_index)

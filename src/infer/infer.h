@@ -138,6 +138,27 @@ const float *infer_logits(const struct infer *infer, size_t row_index);
  * model they last as long as the token, also in a fork; of others until the next step. */
 const float *infer_seq_logits(const struct infer_seq *seq);
 
+/* ---------------------------------------------------------------- hidden states */
+
+/*
+ * As infer_step(), but ends with the hidden states behind the last norm instead of logits, of the
+ * rows that want them. `segments` [row_count] says which text of a pair a row belongs to (0 or 1);
+ * NULL: all 0. Models that see all of a text (model_shape.sees_all) need each text whole: every
+ * sequence must be empty before, and infer_step() refuses such models with E_UNSUPPORTED.
+ *   E_LIMIT    more than batch_rows_max rows; a sequence longer than the model's context
+ *   E_INVALID  also: a sequence that is not empty, where texts must be whole
+ */
+MUST_USE enum status infer_hidden_step(struct infer *infer, const struct infer_row *rows,
+                                       const uint32_t *segments, size_t row_count,
+                                       struct error *err);
+
+/* The hidden state of the `index`-th row that wanted one in the last infer_hidden_step(),
+ * [embd_dim]. Valid until the next step. */
+const float *infer_hidden(const struct infer *infer, size_t index);
+
+/* Rows of one step, at most: batch_rows_max with its default. */
+uint32_t infer_batch_rows(const struct infer *infer);
+
 /* ---------------------------------------------------------------- facts */
 
 const struct model *infer_model(const struct infer *infer);

@@ -22,7 +22,18 @@ struct attend_span_keys {
 static inline size_t attend_span_first(const struct kernel_attend_args *args, size_t token)
 {
     const size_t visible = args->key_count + token;
-    return args->window && visible > args->window ? visible - args->window : 0;
+    const size_t reach = args->key_limit ? args->window / 2 + 1 : args->window;
+    return args->window && visible > reach ? visible - reach : 0;
+}
+
+/* The position behind the last one that a token sees. */
+static inline size_t attend_span_last(const struct kernel_attend_args *args, size_t token)
+{
+    const size_t visible = args->key_count + token;
+    if (!args->key_limit)
+        return visible;
+    const size_t reach = visible + args->window / 2;
+    return args->window && reach < args->key_limit ? reach : args->key_limit;
 }
 
 static inline struct attend_span_keys attend_span_keys(const struct kernel_attend_args *args,
@@ -31,7 +42,7 @@ static inline struct attend_span_keys attend_span_keys(const struct kernel_atten
     const size_t span_begin = span * KERNEL_SPAN_TOKENS;
     const size_t span_end = span_begin + KERNEL_SPAN_TOKENS;
     const size_t first = attend_span_first(args, token);
-    const size_t visible = args->key_count + token;
+    const size_t visible = attend_span_last(args, token);
     const size_t begin = first > span_begin ? first : span_begin;
     const size_t end = span_end < visible ? span_end : visible;
     return (struct attend_span_keys){begin, end > begin ? end : begin};

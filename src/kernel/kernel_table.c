@@ -72,7 +72,7 @@ size_t kernel_table_span_first(const struct kernel_attend_args *args)
 
 size_t kernel_table_span_count(const struct kernel_attend_args *args)
 {
-    const size_t keys = args->key_count + args->token_count - 1;
+    const size_t keys = attend_span_last(args, args->token_count - 1);
     return (keys + KERNEL_SPAN_TOKENS - 1) / KERNEL_SPAN_TOKENS;
 }
 

@@ -135,9 +135,11 @@ enum kernel_kv { KERNEL_KV_F16, KERNEL_KV_F32, KERNEL_KV_COUNT };
  *   out      [token_count][head_count][value_dim] f32 tokens out_stride floats apart
  *
  * Token t is at position key_count - 1 + t and sees the keys up to it, with a window only the
- * newest `window` of them; key_count >= 1. head_dim is even; multiples of 16 of both lengths are
- * fast. One token is the decode case; more tokens share the loads of keys and values. The bits of a
- * (token, head) do not depend on the others of the call.
+ * newest `window` of them; key_count >= 1. With a key_limit (in encoders: the tokens of the text)
+ * it sees the keys behind it too, up to the limit; a window then reaches window / 2 to either side.
+ * head_dim is even; multiples of 16 of both lengths are fast. One token is the decode case; more
+ * tokens share the loads of keys and values. The bits of a (token, head) do not depend on the
+ * others of the call.
  *
  * Values may be the first value_dim numbers of the keys: the same address, value_stride head_dim.
  */
@@ -158,6 +160,8 @@ struct kernel_attend_args {
     size_t value_dim;
     size_t value_stride;
     size_t window; /* 0: none */
+    size_t
+        key_limit; /* at least key_count - 1 + token_count; 0: keys behind a token are not seen */
     float scale;   /* multiplies q . k */
     float softcap; /* a score s becomes softcap * tanh(s / softcap); 0: stays */
 };
@@ -288,6 +292,7 @@ struct kernel_table {
     kernel_binary_fn *geglu;
     kernel_binary_fn *swiglu_clamped;
     kernel_add_scaled_fn *add_scaled;
+    kernel_unary_fn *gelu;         /* in its tanh form */
     kernel_unary_fn *relu_squared; /* max(0, x)^2 */
     kernel_unary_fn *exp_row;
     kernel_unary_fn *softmax; /* max subtracted, divided by the lane sum; n >= 1 */

@@ -13,8 +13,9 @@ enum { LAYERS_27B = 62 };
 
 static enum status read_shape(const struct gguf *file, struct model_shape *shape, struct error *err)
 {
-    TRY(model_shape_read(file, "gemma3", MODEL_SHAPE_WINDOW, shape, err));
+    TRY(model_shape_read(file, "gemma3", MODEL_SHAPE_WINDOW | MODEL_SHAPE_SOFTCAPS, shape, err));
     TRY(model_shape_windows(file, "gemma3", 6, 10000, shape, err));
+    shape->attention_softcap = 0; /* of logits only, if at all */
     shape->activation = FFN_GELU_GATED;
     shape->embedding_scale = sqrtf((float)shape->embd_dim);
     if (shape->layer_count == LAYERS_27B) /* the one size that scales by the width per head */

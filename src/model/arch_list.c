@@ -2,13 +2,15 @@
 
 #include "base/attr.h"
 
+/* clang-format off: one row each */
 static const struct model_arch *const families[] = {
-    &arch_llama,    &arch_qwen2,     &arch_qwen2moe,  &arch_qwen3,      &arch_qwen3moe,
-    &arch_qwen35,   &arch_qwen35moe, &arch_qwen3next, &arch_nemotron_h, &arch_nemotron_h_moe,
-    &arch_lfm2,     &arch_lfm2moe,   &arch_gpt_oss,   &arch_deepseek2,  &arch_gemma3,
-    &arch_mistral3, &arch_smollm3,   &arch_glm4moe,   &arch_nemotron,   &arch_deci,
-    &arch_granite,
+    &arch_llama,  &arch_qwen2,     &arch_qwen2moe,  &arch_qwen3,      &arch_qwen3moe,
+    &arch_qwen35, &arch_qwen35moe, &arch_qwen3next, &arch_nemotron_h, &arch_nemotron_h_moe,
+    &arch_lfm2,   &arch_lfm2moe,   &arch_gpt_oss,   &arch_deepseek2,  &arch_gemma2,
+    &arch_gemma3, &arch_mistral3,  &arch_smollm3,   &arch_glm4moe,    &arch_nemotron,
+    &arch_deci,   &arch_granite,   &arch_bert,      &arch_nomic_bert, &arch_gemma_embedding,
 };
+/* clang-format on */
 
 const struct model_arch *arch_list_find(struct str name)
 {

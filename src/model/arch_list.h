@@ -22,6 +22,7 @@ extern const struct model_arch arch_lfm2moe;
 extern const struct model_arch arch_qwen3moe;
 extern const struct model_arch arch_gpt_oss;
 extern const struct model_arch arch_deepseek2;
+extern const struct model_arch arch_gemma2;
 extern const struct model_arch arch_gemma3;
 extern const struct model_arch arch_mistral3;
 extern const struct model_arch arch_smollm3;
@@ -29,6 +30,9 @@ extern const struct model_arch arch_glm4moe;
 extern const struct model_arch arch_nemotron;
 extern const struct model_arch arch_deci;
 extern const struct model_arch arch_granite;
+extern const struct model_arch arch_bert;
+extern const struct model_arch arch_nomic_bert;
+extern const struct model_arch arch_gemma_embedding;
 
 /* NULL when no family has this name. */
 const struct model_arch *arch_list_find(struct str name);

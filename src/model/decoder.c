@@ -111,7 +111,7 @@ static enum status bind_dense(struct weight_binder *bind, uint32_t layer, unsign
     const uint32_t d = s->embd_dim;
     const uint32_t n = s->layers[layer].ffn_dim;
     const enum presence biases = presence(tensors, 0, DECODER_BIASES_FFN_OPTIONAL);
-    const bool has_gate = s->activation != FFN_RELU_SQUARED;
+    const bool has_gate = model_shape_has_gate(s);
     const struct weight_binder_spec specs[] = {
         {.name = "ffn_gate.weight", .matrix = &w->gate, .columns = d, .rows = n},
         {.name = "ffn_up.weight", .matrix = &w->up, .columns = d, .rows = n},
@@ -130,7 +130,7 @@ static enum status bind_each(struct weight_binder *bind, uint32_t layer, struct 
     const struct model_shape *s = &bind->model->shape;
     const struct experts_shape *e = &s->experts;
     struct ffn_weights *w = &bind->model->layers[layer].experts.each;
-    const bool has_gate = s->activation != FFN_RELU_SQUARED;
+    const bool has_gate = model_shape_has_gate(s);
     const uint32_t d = e->latent_dim ? e->latent_dim : s->embd_dim;
     struct weight_binder_spec up = {.name = "ffn_gate_up_exps.weight",
                                     .columns = d,
@@ -165,7 +165,7 @@ static enum status bind_shared(struct weight_binder *bind, uint32_t layer, unsig
     struct experts_weights *w = &bind->model->layers[layer].experts;
     const uint32_t d = s->embd_dim;
     const uint32_t n = s->experts.shared_ffn_dim;
-    const bool has_gate = s->activation != FFN_RELU_SQUARED;
+    const bool has_gate = model_shape_has_gate(s);
     const struct weight_binder_spec specs[] = {
         {.name = "ffn_gate_shexp.weight", .matrix = &w->shared.gate, .columns = d, .rows = n},
         {.name = "ffn_up_shexp.weight", .matrix = &w->shared.up, .columns = d, .rows = n},
@@ -385,9 +385,13 @@ void decoder_embed(const struct model *model, struct forward *f)
 void decoder_finish(const struct model *model, struct forward *f)
 {
     norm(f, f->x, model->output_norm, model->output_norm_bias, f->normed);
+    if (f->ends_hidden)
+        return;
     op_products(f, f->normed, &(struct op_product){&model->output, NULL, f->logits}, 1);
     if (model->shape.logit_scale != 1.0f)
         op_scale(f, f->logits, model->shape.vocab_size, model->shape.logit_scale);
+    if (model->shape.logit_softcap != 0)
+        op_softcap(f, f->logits, model->shape.vocab_size, model->shape.logit_softcap);
 }
 
 void decoder_run(const struct model *model, struct forward *f)

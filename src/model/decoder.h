@@ -69,5 +69,5 @@ void decoder_run_ffn(const struct model *model, struct forward *f, uint32_t laye
 /* f->x = scaled embeddings of the tokens. */
 void decoder_embed(const struct model *model, struct forward *f);
 
-/* f->logits of the rows that are left, from f->x. */
+/* f->normed of the rows that are left, from f->x, and from it, unless f->ends_hidden, f->logits. */
 void decoder_finish(const struct model *model, struct forward *f);

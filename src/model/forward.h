@@ -28,6 +28,8 @@ struct worker_pool;
 struct forward_row {
     int32_t token;
     uint32_t position;     /* in its sequence, from 0 */
+    uint32_t token_count;  /* of its sequence, this slice included: all that an encoder sees */
+    uint32_t segment;      /* of a pair of texts: 0 or 1; only encoders tell them apart */
     const uint32_t *pages; /* of its sequence: token t lies in pages[t / KV_PAGE_TOKENS] */
     float *state;          /* of its sequence: recurrent_shape.h; NULL without recurrent layers */
     bool wants_logits;
@@ -66,6 +68,8 @@ struct forward {
 
     struct forward_row *rows; /* [row_count] */
     uint32_t row_count;
+    bool
+        ends_hidden; /* the step ends with the hidden states in f->normed: no logits are computed */
     struct forward_tile *tiles; /* [tile_count], all rows in order */
     uint32_t tile_count;
 

@@ -106,6 +106,24 @@ struct model_layer {
     struct latent_weights latent;
 };
 
+/* What an encoder adds to the embeddings of tokens, and how it normalizes the sum. */
+struct input_weights {
+    const float *positions; /* [context_length][embd_dim], or NULL */
+    const float *segments;  /* [segment_count][embd_dim], or NULL */
+    uint32_t segment_count;
+    const float *norm; /* [embd_dim], of a layer norm; or NULL */
+    const float *norm_bias;
+};
+
+/* What stands behind the pooling of hidden states; see infer/pooling.h. */
+struct head_weights {
+    struct weight hidden;     /* [embd_dim][embd_dim], of a classifier; absent in most */
+    const float *hidden_bias; /* [embd_dim], or NULL */
+    struct weight labels;     /* [label_count][embd_dim]; absent without a classifier */
+    const float *label_bias;  /* [label_count], or NULL */
+    struct weight dense[2];   /* [n][embd_dim], [embedding.dim][n]: products of an embedding */
+};
+
 struct model {
     const struct model_arch *arch;
     struct model_shape shape;
@@ -115,7 +133,9 @@ struct model {
     struct weight output;          /* [vocab_size][embd_dim]; token_embd when the file ties them */
     const float *output_norm;      /* [embd_dim] */
     const float *output_norm_bias; /* [embd_dim], of a layer norm; or NULL */
-    const float *rope_factors;     /* [rope[0].dim / 2] divisors of the frequencies, or NULL */
+    struct input_weights input;
+    struct head_weights head;
+    const float *rope_factors;         /* [rope[0].dim / 2] divisors of the frequencies, or NULL */
     bool uses_dtype[DTYPE_ID_MAX + 1]; /* element types of the matrices */
     uint32_t columns_max;              /* of all bound matrices */
     uint64_t weight_bytes;             /* of all bound matrices, in the mapped file */

@@ -28,8 +28,8 @@ static enum status refuse_options(const struct reading *r, uint32_t context_leng
     } real_options[] = {
         {"attention.clamp_kqv", 0},
         {"attention.max_alibi_bias", 0},
-        {"attn_logit_softcapping", 0},
-        {"final_logit_softcapping", 0},
+        {"attn_logit_softcapping", MODEL_SHAPE_SOFTCAPS},
+        {"final_logit_softcapping", MODEL_SHAPE_SOFTCAPS},
         {"logit_scale", MODEL_SHAPE_SCALES},
         {"residual_scale", MODEL_SHAPE_SCALES},
         {"embedding_scale", MODEL_SHAPE_SCALES},
@@ -43,12 +43,6 @@ static enum status refuse_options(const struct reading *r, uint32_t context_leng
         if (value != 0 && !(real_options[i].option & r->options))
             return error_set(err, E_UNSUPPORTED, "%s = %g: holt does not do this", key.text, value);
     }
-    bool is_causal = true;
-    TRY(shape_reader_flag(reader, "attention.causal", true, &is_causal, err));
-    if (!is_causal)
-        return error_set(err, E_UNSUPPORTED,
-                         "%s.attention.causal is false: holt runs models that write text",
-                         reader->arch);
     uint32_t window = 0;
     TRY(shape_reader_number(reader, "attention.sliding_window", 0, UINT32_MAX, &window, err));
     if (window != 0 && window < context_length && !has_option(r, MODEL_SHAPE_WINDOW))
@@ -333,6 +327,14 @@ static enum status read_scales(const struct reading *r, struct model_shape *s, s
         TRY(read_scale(r, "residual_scale", &s->residual_scale, err));
         TRY(read_scale(r, "logit_scale", &s->logit_scale, err));
     }
+    if (has_option(r, MODEL_SHAPE_SOFTCAPS)) {
+        double attention = 0;
+        double logits = 0;
+        TRY(shape_reader_real(&r->reader, "attn_logit_softcapping", 0, 0, 1e6, &attention, err));
+        TRY(shape_reader_real(&r->reader, "final_logit_softcapping", 0, 0, 1e6, &logits, err));
+        s->attention_softcap = (float)attention;
+        s->logit_softcap = (float)logits;
+    }
     if (has_option(r, MODEL_SHAPE_TEMPERATURE)) {
         TRY(shape_reader_real(&r->reader, "attention.temperature_scale", 0, -1e3, 1e3,
                               &s->temperature_scale, err));
@@ -355,6 +357,22 @@ static enum status read_epsilon(const struct reading *r, struct model_shape *s, 
     return OK;
 }
 
+/* What the file says of embeddings and classes. */
+static enum status read_embedding(const struct reading *r, struct model_shape *s, struct error *err)
+{
+    bool is_causal = true;
+    uint32_t pooling = 0;
+    TRY(shape_reader_flag(&r->reader, "attention.causal", true, &is_causal, err));
+    s->sees_all = !is_causal;
+    TRY(shape_reader_number(&r->reader, "pooling_type", 0, UINT32_MAX, &pooling, err));
+    if (pooling > MODEL_POOLING_RANK)
+        return error_set(err, E_UNSUPPORTED, "%s.pooling_type is %" PRIu32 " (0 to %d are known)",
+                         r->reader.arch, pooling, (int)MODEL_POOLING_RANK);
+    s->embedding.pooling = (enum model_pooling)pooling;
+    s->embedding.dim = s->embd_dim;
+    return OK;
+}
+
 enum status model_shape_read(const struct gguf *file, const char *arch, unsigned options,
                              struct model_shape *out, struct error *err)
 {
@@ -367,6 +385,7 @@ enum status model_shape_read(const struct gguf *file, const char *arch, unsigned
     TRY(read_rope(&r, out, err));
     TRY(read_scales(&r, out, err));
     TRY(read_epsilon(&r, out, err));
+    TRY(read_embedding(&r, out, err));
     return read_vocab_size(&r.reader, out, err);
 }
 

@@ -33,6 +33,8 @@ enum {
     MODEL_CONTEXT_MAX = 1 << 24,
     MODEL_EXPERTS_MAX = 512,
     MODEL_ROPES_MAX = 2,
+    MODEL_LABELS_MAX = 4096,
+    MODEL_SEGMENTS_MAX = 16,
     MODEL_SCRATCH_MAX = 8,
     MODEL_SCRATCH_COLUMNS_MAX = 1 << 21,
 };
@@ -83,7 +85,8 @@ struct layer_shape {
     uint32_t head_count;      /* of queries; 0 without attention */
     uint32_t kv_head_count;   /* divides head_count */
     uint32_t ffn_dim;         /* of a dense feed-forward part */
-    uint32_t window;          /* a token sees the newest `window` ones, itself included; 0: all */
+    uint32_t window;          /* a token sees the newest `window` ones, itself included; 0: all.
+                                 With sees_all: window / 2 on either side */
     int rope;                 /* index in model_shape.rope; LAYER_ROPE_NONE: nothing rotates */
     uint32_t kv_layer;        /* number among the layers with attention; see kv_view.h */
     uint32_t recurrent_layer; /* number among the recurrent layers */
@@ -95,6 +98,25 @@ enum ffn_activation {
     FFN_GELU_GATED,    /* gelu(gate) * up, gelu in its tanh form */
     FFN_CLAMPED_GATED, /* g / (1 + exp(-1.702 g)) * (u + 1), g = min(gate, 7), u = up in +-7 */
     FFN_RELU_SQUARED,  /* max(0, up)^2; no gate */
+    FFN_GELU,          /* gelu(up) in its tanh form; no gate */
+};
+
+/* How the hidden states of a text become one vector; numbered as in pooling_type. */
+enum model_pooling {
+    MODEL_POOLING_NONE = 0,
+    MODEL_POOLING_MEAN = 1,
+    MODEL_POOLING_FIRST = 2, /* of the first token (CLS) */
+    MODEL_POOLING_LAST = 3,
+    MODEL_POOLING_RANK = 4, /* a score, by the head of a classifier */
+};
+
+/* What an embedding or reranking model says of itself. */
+struct embedding_shape {
+    enum model_pooling pooling;
+    uint32_t dim;         /* of an embedding: embd_dim unless layers behind the pooling change it */
+    uint32_t label_count; /* scores that the classifier gives; 0: it has none */
+    bool ranks_last;      /* the classifier reads the last token, not the first */
+    bool ranks_by_share;  /* scores are made shares by a softmax */
 };
 
 /* How the products of the router become weights; numbered as in expert_gating_func. */
@@ -132,6 +154,7 @@ struct model_shape {
     uint32_t embd_dim;
     uint32_t head_dim;       /* of queries and keys */
     uint32_t value_dim;      /* of values */
+    bool sees_all;           /* an encoder: tokens see those behind them too; it writes no text */
     bool values_in_keys;     /* a value is the first value_dim numbers of its key: stored once */
     uint32_t vocab_size;     /* rows of token_embd.weight */
     uint32_t context_length; /* what the model was trained for */
@@ -143,12 +166,14 @@ struct model_shape {
     float embedding_scale;       /* multiplies the embeddings; 1: none */
     float residual_scale;        /* multiplies what each half of a layer adds; 1: none */
     float logit_scale;           /* multiplies the logits; 1: none */
+    float logit_softcap;         /* a logit z becomes softcap * tanh(z / softcap); 0: stays */
     enum ffn_activation activation;
     struct rope_shape rope[MODEL_ROPES_MAX];
     uint32_t rope_count;
     struct experts_shape experts;
     struct recurrent_shape recurrent;
     struct latent_shape latent;
+    struct embedding_shape embedding;
     struct layer_shape layers[MODEL_LAYERS_MAX]; /* [block_count] */
     uint32_t scratch_columns[MODEL_SCRATCH_MAX]; /* rows a family asks for; forward.h */
 
@@ -170,7 +195,13 @@ enum model_shape_option {
     MODEL_SHAPE_TEMPERATURE = 1 << 5,
     MODEL_SHAPE_SCALES = 1 << 6,     /* of embeddings, halves and logits */
     MODEL_SHAPE_LAYER_NORM = 1 << 7, /* the epsilon is layer_norm_epsilon */
+    MODEL_SHAPE_SOFTCAPS = 1 << 8,   /* of scores and logits */
 };
+
+static inline bool model_shape_has_gate(const struct model_shape *s)
+{
+    return s->activation != FFN_RELU_SQUARED && s->activation != FFN_GELU;
+}
 
 /* Reads the keys that every transformer of the llama kind has; `arch` is the key prefix, `options`
  * what the family computes. All layers attend, rotate by rope[0] (halves) and have experts from

@@ -54,6 +54,34 @@ void op_embed(struct forward *f, const struct weight *table, float *out)
     op_rows_run(f, table->column_count, embed_rows, &args);
 }
 
+struct numbered_args {
+    const float *table;
+    enum op_row_number number;
+    uint32_t columns;
+    float *sum;
+};
+
+static void add_numbered_rows(struct forward *f, uint32_t begin, uint32_t end, const void *args)
+{
+    const struct numbered_args *a = args;
+    for (uint32_t i = begin; i < end; i++) {
+        const struct forward_row *row = &f->rows[i];
+        const uint32_t last = f->model->input.segment_count - 1;
+        const uint32_t segment = row->segment < last ? row->segment : last;
+        const uint32_t number = a->number == OP_ROW_POSITION ? row->position : segment;
+        float *sum = a->sum + i * forward_stride(a->columns);
+        f->kernels->add(sum, a->table + (size_t)number * a->columns, a->columns, sum);
+    }
+}
+
+void op_add_numbered(struct forward *f, const float *table, enum op_row_number number,
+                     uint32_t columns, float *sum)
+{
+    const struct numbered_args args = {
+        .table = table, .number = number, .columns = columns, .sum = sum};
+    op_rows_run(f, columns, add_numbered_rows, &args);
+}
+
 struct norm_args {
     const float *x;
     const float *weight;
@@ -192,6 +220,24 @@ void op_rope(struct forward *f, uint32_t layer, struct op_heads heads)
                                     .turn = rope->style == ROPE_PAIRS ? f->kernels->rope_pairs
                                                                       : f->kernels->rope_halves};
     op_rows_run(f, (size_t)heads.head_count * heads.head_dim, rope_rows, &args);
+}
+
+static void softcap_rows(struct forward *f, uint32_t begin, uint32_t end, const void *args)
+{
+    const struct add_args *a = args;
+    for (uint32_t i = begin; i < end; i++) {
+        float *x = a->sum + i * forward_stride(a->columns);
+        scale_values(x, a->columns, 2.0f / a->scale);
+        f->kernels->exp_row(x, a->columns, x);
+        for (uint32_t c = 0; c < a->columns; c++)
+            x[c] = a->scale * (1.0f - 2.0f / (x[c] + 1.0f));
+    }
+}
+
+void op_softcap(struct forward *f, float *x, uint32_t columns, float softcap)
+{
+    const struct add_args args = {.columns = columns, .scale = softcap, .sum = x};
+    op_rows_run(f, columns, softcap_rows, &args);
 }
 
 static void temperature_rows(struct forward *f, uint32_t begin, uint32_t end, const void *args)

@@ -27,10 +27,16 @@ struct op_product {
 /* out[row] = the table's row of the token; [rows][table->column_count]. */
 void op_embed(struct forward *f, const struct weight *table, float *out);
 
+/* sum[row] += table[number of the row]; [rows][columns]. The number is the row's position, or its
+ * segment, the last of the model's where it has fewer. */
+enum op_row_number { OP_ROW_POSITION, OP_ROW_SEGMENT };
+void op_add_numbered(struct forward *f, const float *table, enum op_row_number number,
+                     uint32_t columns, float *sum);
+
 /* out[row] = RMS norm of x[row], times weight; [rows][embd_dim]. */
 void op_norm(struct forward *f, const float *x, const float *weight, float *out);
 
-/* out[row] = layer norm of x[row], times weight, plus bias; [rows][embd_dim]. */
+/* out[row] = layer norm of x[row], times weight, plus bias; [rows][embd_dim]; out may be x. */
 void op_layer_norm(struct forward *f, const float *x, const float *weight, const float *bias,
                    float *out);
 
@@ -102,6 +108,9 @@ void op_scale(struct forward *f, float *x, uint32_t columns, float scale);
 /* Rotates heads by each row's position, as the layer's shape says; without rotation it does
  * nothing. */
 void op_rope(struct forward *f, uint32_t layer, struct op_heads heads);
+
+/* x[row] = softcap * tanh(x[row] / softcap), [rows][columns]; tanh by exp as in kernel_table.h. */
+void op_softcap(struct forward *f, float *x, uint32_t columns, float softcap);
 
 /* Multiplies heads by 1 + temperature_scale * log(floor(position / temperature_length) + 1), the
  * attention temperature of Llama 4; without a scale in the shape it does nothing. */

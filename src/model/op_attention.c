@@ -120,6 +120,7 @@ static struct kernel_attend_args attend_args(const struct attend_job *job, size_
         .value_dim = s->value_dim,
         .value_stride = s->values_in_keys ? s->head_dim : s->value_dim,
         .window = layer->window,
+        .key_limit = s->sees_all ? row->token_count : 0,
         .scale = s->attention_scale,
         .softcap = s->attention_softcap,
     };
@@ -175,7 +176,8 @@ static size_t count_keys(const struct forward *f, uint32_t window, uint32_t *out
     *out_longest = 0;
     *out_shared = f->tile_count != f->row_count;
     for (uint32_t i = 0; i < f->row_count; i++) {
-        const uint32_t seen = f->rows[i].position + 1;
+        const struct forward_row *row = &f->rows[i];
+        const uint32_t seen = f->model->shape.sees_all ? row->token_count : row->position + 1;
         keys += window && window < seen ? window : seen;
         *out_longest = seen > *out_longest ? seen : *out_longest;
     }

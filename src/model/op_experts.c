@@ -192,10 +192,12 @@ static void multiply(const struct experts_job *job, const struct weight *weight,
         .row_end = rows.end,
     };
     matmul->run(&args);
-    for (size_t i = 0; bias && i < count; i++) {
+    for (size_t i = 0; (bias || slice.scales) && i < count; i++) {
         float *values = args.out + i * out_stride + rows.begin;
-        f->kernels->add(values, bias + (size_t)expert * slice.row_count + rows.begin,
-                        rows.end - rows.begin, values);
+        weight_scale(&slice, values, rows.end - rows.begin);
+        if (bias)
+            f->kernels->add(values, bias + (size_t)expert * slice.row_count + rows.begin,
+                            rows.end - rows.begin, values);
     }
 }
 

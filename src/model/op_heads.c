@@ -53,6 +53,8 @@ static void multiply(const struct heads_job *job, uint32_t head, unsigned char *
         .row_end = weight.row_count,
     };
     matmul->run(&args);
+    for (uint32_t i = 0; i < f->row_count; i++)
+        weight_scale(&weight, args.out + i * args.out_stride, weight.row_count);
 }
 
 /* out = transpose(W) in: the rows of W, each times one number of the input, in ascending order. */
@@ -72,6 +74,8 @@ static void multiply_transposed(const struct heads_job *job, uint32_t head, unsi
             f->kernels->add_scaled(values, in[i * job->in.row_stride + r], weight.column_count,
                                    out + i * job->out.row_stride);
     }
+    for (uint32_t i = 0; i < f->row_count; i++)
+        weight_scale(&weight, out + i * job->out.row_stride, weight.column_count);
 }
 
 static void heads_worker(unsigned index, unsigned count, void *context)

@@ -74,11 +74,13 @@ static void multiply(const struct products_job *job, const struct op_product *pr
         .row_end = share.end,
     };
     matmul->run(&args);
-    if (!product->bias)
+    if (!product->bias && !weight->scales)
         return;
     for (uint32_t i = 0; i < f->row_count; i++) {
         float *out = product->out + i * stride + share.begin;
-        f->kernels->add(out, product->bias + share.begin, share.end - share.begin, out);
+        weight_scale(weight, out, share.end - share.begin);
+        if (product->bias)
+            f->kernels->add(out, product->bias + share.begin, share.end - share.begin, out);
     }
 }
 
@@ -228,6 +230,7 @@ void op_activate(const struct forward *f, float *gate, const float *up, size_t n
     case FFN_GELU_GATED: kernels->geglu(gate, up, n, gate); break;
     case FFN_CLAMPED_GATED: kernels->swiglu_clamped(gate, up, n, gate); break;
     case FFN_RELU_SQUARED: kernels->relu_squared(gate, n, gate); break;
+    case FFN_GELU: kernels->gelu(gate, n, gate); break;
     }
 }
 
@@ -239,7 +242,7 @@ void op_ffn(struct forward *f, const struct op_ffn *args)
         {.weight = &w->up, .bias = w->up_bias, .out = f->up},
     };
     const struct op_product no_gate = {.weight = &w->up, .bias = w->up_bias, .out = f->gate};
-    const bool has_gate = f->model->shape.activation != FFN_RELU_SQUARED;
+    const bool has_gate = model_shape_has_gate(&f->model->shape);
     struct products_job job = {.f = f,
                                .input = args->input,
                                .products = has_gate ? products : &no_gate,

@@ -22,6 +22,7 @@ struct weight {
     enum dtype dtype;
     uint32_t slice_count; /* 1: a plain matrix; 0: the model has no such weight */
     size_t slice_bytes;   /* from one slice to the next */
+    const float *scales;  /* [slice_count] factors of a slice's products; NULL: none (1) */
 };
 
 /* Slice `slice` (< slice_count) as a plain matrix. */
@@ -30,5 +31,14 @@ static inline struct weight weight_slice(const struct weight *weight, uint32_t s
     struct weight one = *weight;
     one.data += slice * weight->slice_bytes;
     one.slice_count = 1;
+    if (one.scales)
+        one.scales += slice;
     return one;
+}
+
+/* Finishes products of a plain matrix: out[i] times its factor, if it has one. */
+static inline void weight_scale(const struct weight *weight, float *out, size_t n)
+{
+    for (size_t i = 0; weight->scales && i < n; i++)
+        out[i] *= weight->scales[0];
 }

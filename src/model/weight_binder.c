@@ -40,34 +40,6 @@ static enum status check_shape(const struct tensor *tensor, const char *name, ui
                      name, dims[0], dims[1], dims[2], dims[3], columns, rows, stack);
 }
 
-static enum status bind_matrix(struct weight_binder *bind, const char *name,
-                               const struct tensor *tensor, const struct weight_binder_spec *spec,
-                               struct error *err)
-{
-    struct model *model = bind->model;
-    const uint32_t slices = spec->slices ? spec->slices : 1;
-    TRY(check_shape(tensor, name, spec->columns, spec->rows, slices, err));
-    const struct dtype_info *info = dtype_find(tensor->dtype);
-    if (!info || !info->is_supported)
-        return error_set(err, E_UNSUPPORTED,
-                         "tensor %s has the element type %s, which holt cannot compute with yet",
-                         name, dtype_name(tensor->dtype));
-    *spec->matrix = (struct weight){
-        .data = tensor->data,
-        .row_bytes = tensor_row_bytes(tensor),
-        .row_count = spec->rows,
-        .column_count = spec->columns,
-        .dtype = tensor->dtype,
-        .slice_count = slices,
-        .slice_bytes = tensor_row_bytes(tensor) * spec->rows,
-    };
-    model->uses_dtype[tensor->dtype] = true;
-    model->weight_bytes += tensor->byte_count;
-    if (spec->columns > model->columns_max)
-        model->columns_max = spec->columns;
-    return OK;
-}
-
 /* Element `index` of a plain tensor; the data may be unaligned. */
 static float element(const struct tensor *tensor, size_t index)
 {
@@ -106,6 +78,56 @@ static enum status bind_vector(struct weight_binder *bind, const char *name,
     }
     *spec->vector = values;
     return OK;
+}
+
+/* NVFP4 files and some others have a factor for each matrix, or each slice of a stack, as a tensor
+ * NAME.scale beside NAME.weight. */
+static enum status bind_scales(struct weight_binder *bind, const char *name, struct weight *weight,
+                               struct error *err)
+{
+    char scale_name[NAME_LEN_MAX];
+    const struct str whole = str_from_c(name);
+    const struct str suffix = STR("weight");
+    if (!str_ends_with(whole, suffix))
+        return OK;
+    snprintf(scale_name, sizeof(scale_name), "%.*sscale", (int)(whole.len - suffix.len), name);
+    const struct tensor *tensor = gguf_find_tensor(bind->file, scale_name);
+    if (!tensor)
+        return OK;
+    const struct weight_binder_spec spec = {
+        .name = scale_name, .vector = &weight->scales, .columns = weight->slice_count};
+    TRY(bind_vector(bind, scale_name, tensor, &spec, err));
+    if (hash_map_add(&bind->bound, tensor->name, 1))
+        bind->model->parameter_count += tensor_element_count(tensor);
+    return OK;
+}
+
+static enum status bind_matrix(struct weight_binder *bind, const char *name,
+                               const struct tensor *tensor, const struct weight_binder_spec *spec,
+                               struct error *err)
+{
+    struct model *model = bind->model;
+    const uint32_t slices = spec->slices ? spec->slices : 1;
+    TRY(check_shape(tensor, name, spec->columns, spec->rows, slices, err));
+    const struct dtype_info *info = dtype_find(tensor->dtype);
+    if (!info || !info->is_supported)
+        return error_set(err, E_UNSUPPORTED,
+                         "tensor %s has the element type %s, which holt cannot compute with yet",
+                         name, dtype_name(tensor->dtype));
+    *spec->matrix = (struct weight){
+        .data = tensor->data,
+        .row_bytes = tensor_row_bytes(tensor),
+        .row_count = spec->rows,
+        .column_count = spec->columns,
+        .dtype = tensor->dtype,
+        .slice_count = slices,
+        .slice_bytes = tensor_row_bytes(tensor) * spec->rows,
+    };
+    model->uses_dtype[tensor->dtype] = true;
+    model->weight_bytes += tensor->byte_count;
+    if (spec->columns > model->columns_max)
+        model->columns_max = spec->columns;
+    return bind_scales(bind, name, spec->matrix, err);
 }
 
 static enum status bind_tensor(struct weight_binder *bind, const char *name,
@@ -210,6 +232,71 @@ enum status weight_binder_rope_factors(struct weight_binder *bind, struct error 
         if (!(isfinite(model->rope_factors[i]) && model->rope_factors[i] > 0))
             return error_set(err, E_FORMAT, "value %" PRIu32 " of rope_freqs.weight is %g", i,
                              (double)model->rope_factors[i]);
+    return OK;
+}
+
+/* ---------------------------------------------------------------- embeddings and classes */
+
+enum status weight_binder_named(struct weight_binder *bind, const struct weight_binder_spec *spec,
+                                struct error *err)
+{
+    return bind_tensor(bind, spec->name, spec, err);
+}
+
+enum status weight_binder_head_matrix(struct weight_binder *bind, const char *name,
+                                      uint32_t columns, uint32_t rows_max, struct weight *out,
+                                      struct error *err)
+{
+    const struct tensor *tensor = gguf_find_tensor(bind->file, name);
+    if (!tensor)
+        return OK;
+    const uint64_t rows = tensor_row_count(tensor);
+    if (rows > rows_max)
+        return error_set(err, E_LIMIT, "tensor %s has %" PRIu64 " rows (limit %" PRIu32 ")", name,
+                         rows, rows_max);
+    const struct weight_binder_spec spec = {
+        .name = name, .matrix = out, .columns = columns, .rows = (uint32_t)rows};
+    return bind_tensor(bind, name, &spec, err);
+}
+
+static enum status bind_classifier(struct weight_binder *bind, struct error *err)
+{
+    struct model *model = bind->model;
+    struct head_weights *head = &model->head;
+    const uint32_t d = model->shape.embd_dim;
+    TRY(weight_binder_head_matrix(bind, "cls.output.weight", d, MODEL_LABELS_MAX, &head->labels,
+                                  err));
+    model->shape.embedding.label_count = head->labels.row_count;
+    const struct weight_binder_spec specs[] = {
+        {.name = "cls.weight",
+         .matrix = &head->hidden,
+         .columns = d,
+         .rows = d,
+         .is_optional = true},
+        {.name = "cls.bias", .vector = &head->hidden_bias, .columns = d, .is_optional = true},
+        {.name = "cls.output.bias",
+         .vector = &head->label_bias,
+         .columns = head->labels.row_count,
+         .is_optional = true},
+    };
+    const size_t count = ARRAY_LEN(specs) - (head->labels.data ? 0 : 1);
+    for (size_t i = 0; i < count; i++)
+        TRY(bind_tensor(bind, specs[i].name, &specs[i], err));
+    return OK;
+}
+
+enum status weight_binder_head(struct weight_binder *bind, struct error *err)
+{
+    static const char *const names[] = {"dense_2.weight", "dense_3.weight"};
+    struct model *model = bind->model;
+    uint32_t columns = model->shape.embd_dim;
+    TRY(bind_classifier(bind, err));
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct weight *dense = &model->head.dense[i];
+        TRY(weight_binder_head_matrix(bind, names[i], columns, MODEL_EMBD_MAX, dense, err));
+        columns = dense->data ? dense->row_count : columns;
+    }
+    model->shape.embedding.dim = columns;
     return OK;
 }
 

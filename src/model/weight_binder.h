@@ -67,5 +67,18 @@ MUST_USE enum status weight_binder_pair(struct weight_binder *bind, uint32_t lay
 /* Binds the optional divisors of the rotation frequencies, rope_freqs.weight: finite, above 0. */
 MUST_USE enum status weight_binder_rope_factors(struct weight_binder *bind, struct error *err);
 
+/* Binds a matrix whose number of rows the file decides, 1 to `rows_max`; optional. */
+MUST_USE enum status weight_binder_head_matrix(struct weight_binder *bind, const char *name,
+                                               uint32_t columns, uint32_t rows_max,
+                                               struct weight *out, struct error *err);
+
+/* Binds a vector or table by its whole name, as `spec` says. */
+MUST_USE enum status weight_binder_named(struct weight_binder *bind,
+                                         const struct weight_binder_spec *spec, struct error *err);
+
+/* Binds what an embedding or reranking model has behind its last norm, all of it optional:
+ * cls, cls.output, dense_2, dense_3; fills shape.embedding.label_count and .dim. */
+MUST_USE enum status weight_binder_head(struct weight_binder *bind, struct error *err);
+
 /* E_UNSUPPORTED, by name, when a tensor of the file was not bound. */
 MUST_USE enum status weight_binder_finish(const struct weight_binder *bind, struct error *err);

@@ -7,6 +7,7 @@
 #include "tokenizer/pretokenizer.h"
 #include "tokenizer/special_finder.h"
 #include "tokenizer/spm.h"
+#include "tokenizer/unigram.h"
 #include "tokenizer/vocab.h"
 #include "tokenizer/word_sink.h"
 #include "tokenizer/wordpiece.h"
@@ -17,6 +18,7 @@ struct tokenizer {
     struct bpe bpe; /* VOCAB_BPE */
     struct spm spm; /* VOCAB_SPM */
     struct wordpiece wordpiece;
+    struct unigram unigram;
 };
 
 /* ---------------------------------------------------------------- loading */
@@ -42,11 +44,12 @@ static enum status load_bpe(const struct gguf *file, struct str pre, struct toke
     return bpe_load(file, &tokenizer->vocab, row, &tokenizer->bpe, err);
 }
 
-/* The kinds whose texts begin with BOS unless the file says otherwise. */
 static enum status load_vocab(const struct gguf *file, enum vocab_kind kind,
                               struct tokenizer *tokenizer, struct error *err)
 {
-    const struct vocab_manner manner = {.kind = kind, .adds_bos = kind != VOCAB_NONE};
+    const struct vocab_manner manner = {.kind = kind,
+                                        .adds_bos = kind == VOCAB_SPM || kind == VOCAB_WORDPIECE,
+                                        .adds_eos = kind == VOCAB_UNIGRAM};
     return vocab_load(file, &manner, &tokenizer->vocab, err);
 }
 
@@ -63,6 +66,8 @@ static enum status load_kind(const struct gguf *file, struct tokenizer *tokenize
         return spm_load(file, &tokenizer->vocab, &tokenizer->spm, err);
     if (kind == VOCAB_WORDPIECE)
         return wordpiece_load(file, &tokenizer->vocab, &tokenizer->wordpiece, err);
+    if (kind == VOCAB_UNIGRAM)
+        return unigram_load(file, &tokenizer->vocab, &tokenizer->unigram, err);
     return OK;
 }
 
@@ -84,6 +89,7 @@ void tokenizer_free(struct tokenizer *tokenizer)
     bpe_done(&tokenizer->bpe);
     spm_done(&tokenizer->spm);
     wordpiece_done(&tokenizer->wordpiece);
+    unigram_done(&tokenizer->unigram);
     vocab_done(&tokenizer->vocab);
     mem_free(tokenizer);
 }
@@ -101,6 +107,7 @@ struct encoding {
     struct merger merger;
     struct spm_scratch spm_scratch;
     struct strbuf word; /* WordPiece */
+    struct unigram_scratch unigram_scratch;
     struct special_finder_hits hits;
 };
 
@@ -109,6 +116,7 @@ static void encoding_done(struct encoding *encoding)
     merger_done(&encoding->merger);
     spm_scratch_done(&encoding->spm_scratch);
     strbuf_done(&encoding->word);
+    unigram_scratch_done(&encoding->unigram_scratch);
     special_finder_hits_done(&encoding->hits);
 }
 
@@ -125,6 +133,8 @@ static enum status encode_plain(struct encoding *e, size_t from, size_t to, stru
         wordpiece_encode(&tokenizer->wordpiece, text, from, &e->word, &e->sink);
         return OK;
     }
+    if (tokenizer->vocab.kind == VOCAB_UNIGRAM)
+        return unigram_encode(&tokenizer->unigram, text, from, &e->unigram_scratch, &e->sink, err);
     return spm_encode(&tokenizer->spm, text, from, tokenizer->vocab.adds_space_prefix,
                       &e->spm_scratch, &e->sink, err);
 }
@@ -209,6 +219,42 @@ enum status tokenizer_encode(const struct tokenizer *tokenizer, struct str text,
     else if (adds)
         add_end(&tokenizer->vocab, list);
     return status;
+}
+
+/* Adds a token, if the model has it. */
+static void add_id(struct token_list *list, int32_t id, uint32_t span)
+{
+    if (id >= 0)
+        token_list_add(list, id, span);
+}
+
+enum status tokenizer_encode_pair(const struct tokenizer *tokenizer, struct str first,
+                                  struct str second, struct token_list *list, struct error *err)
+{
+    const struct vocab *vocab = &tokenizer->vocab;
+    const int32_t end = vocab->eos >= 0 ? vocab->eos : vocab->separator;
+    const bool is_wordpiece = vocab->kind == VOCAB_WORDPIECE;
+    const bool adds_ends = !is_wordpiece && vocab->adds_eos;
+    const size_t before = list->count;
+    if (vocab->adds_bos)
+        add_id(list, vocab->bos, 0);
+    enum status status = tokenizer_encode(tokenizer, first, TOKENIZER_PLAIN, list, err);
+    if (status == OK && adds_ends)
+        add_id(list, end, 0);
+    if (status == OK && (is_wordpiece || vocab->adds_separator))
+        add_id(list, vocab->separator, 0);
+    const size_t middle = list->count;
+    if (status == OK)
+        status = tokenizer_encode(tokenizer, second, TOKENIZER_PLAIN, list, err);
+    if (status != OK) {
+        token_list_truncate(list, before);
+        return status;
+    }
+    for (size_t i = middle; i < list->count; i++)
+        list->spans[i] = 1;
+    if (is_wordpiece || adds_ends)
+        add_id(list, is_wordpiece ? vocab->separator : end, 1);
+    return OK;
 }
 
 /* The spans as one text, with what is allowed where. */

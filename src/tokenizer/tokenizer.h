@@ -2,14 +2,14 @@
  * tokenizer - text to token ids, and what each id stands for.
  *
  * Built from the vocabulary in a GGUF file. Kinds: BPE ("gpt2", with one of the pre-tokenizers in
- * tokenizer/pretokenizer.h, and "gemma4"), SPM ("llama") and WordPiece ("bert"). A file without a
- * vocabulary ("no_vocab", or no tokenizer keys at all) gives a tokenizer that knows its size and
- * refuses to encode with E_UNSUPPORTED, so that logits and benchmarks work.
+ * tokenizer/pretokenizer.h, and "gemma4"), SPM ("llama"), WordPiece ("bert") and unigram ("t5"). A
+ * file without a vocabulary ("no_vocab", or no tokenizer keys at all) gives a tokenizer that knows
+ * its size and refuses to encode with E_UNSUPPORTED, so that logits and benchmarks work.
  *
  * Ordinary text never becomes a control or user-defined token, not even where merges would spell
  * one: those tokens come only from text that the caller marked as allowed to hold them.
  * Invalid UTF-8 is encoded byte by byte, and no Unicode normalization is applied: byte-level BPE
- * gives every text back. WordPiece normalizes (see tokenizer/wordpiece.h).
+ * gives every text back. WordPiece and unigram normalize (see wordpiece.h, unigram.h).
  *
  * Ownership: the tokenizer copies what it needs; the file may be closed afterwards.
  * Threads: any number may use one tokenizer. Depends on: base/, text/, gguf/.
@@ -82,6 +82,15 @@ MUST_USE enum status tokenizer_encode(const struct tokenizer *tokenizer, struct 
 MUST_USE enum status tokenizer_encode_spans(const struct tokenizer *tokenizer,
                                             const struct text_span *spans, size_t span_count,
                                             struct token_list *list, struct error *err);
+
+/*
+ * Appends the tokens of a pair of texts, as models that compare two read them: both with the tokens
+ * the model wants at the ends and between them; neither may hold special tokens. list->spans says
+ * which of the two a token belongs to. Fails as tokenizer_encode().
+ */
+MUST_USE enum status tokenizer_encode_pair(const struct tokenizer *tokenizer, struct str first,
+                                           struct str second, struct token_list *list,
+                                           struct error *err);
 
 uint32_t tokenizer_vocab_size(const struct tokenizer *tokenizer);
 

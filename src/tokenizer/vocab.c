@@ -18,9 +18,10 @@ enum status vocab_read_kind(const struct gguf *file, enum vocab_kind *out, struc
         enum vocab_kind kind;
         const char *pre; /* instead of the file's */
     } models[] = {
-        {"gpt2", VOCAB_BPE, NULL},      {"gemma4", VOCAB_BPE, "gemma4"},
-        {"llama", VOCAB_SPM, NULL},     {"bert", VOCAB_WORDPIECE, NULL},
-        {"no_vocab", VOCAB_NONE, NULL}, {"none", VOCAB_NONE, NULL},
+        {"gpt2", VOCAB_BPE, NULL},   {"gemma4", VOCAB_BPE, "gemma4"},
+        {"llama", VOCAB_SPM, NULL},  {"bert", VOCAB_WORDPIECE, NULL},
+        {"t5", VOCAB_UNIGRAM, NULL}, {"no_vocab", VOCAB_NONE, NULL},
+        {"none", VOCAB_NONE, NULL},
     };
     struct str name = {0};
     TRY(gguf_get_str_or(file, "tokenizer.ggml.model", STR("no_vocab"), &name, err));
@@ -35,7 +36,8 @@ enum status vocab_read_kind(const struct gguf *file, enum vocab_kind *out, struc
     }
     return error_set(err, E_UNSUPPORTED,
                      "this model needs a tokenizer of kind '%.*s'; holt has gpt2 and gemma4 (BPE), "
-                     "llama (SPM) and bert (WordPiece): use a model that has one of these",
+                     "llama (SPM), bert (WordPiece) and t5 (unigram): use a model that has one of "
+                     "these",
                      STR_ARG(str_slice(name, 0, 40)));
 }
 
@@ -329,6 +331,7 @@ static struct default_ids default_ids_of(enum vocab_kind kind)
     switch (kind) {
     case VOCAB_SPM: return (struct default_ids){1, 2, 0, -1};
     case VOCAB_WORDPIECE: return (struct default_ids){101, -1, 100, 102};
+    case VOCAB_UNIGRAM: return (struct default_ids){-1, 1, 2, -1};
     case VOCAB_BPE:
     case VOCAB_NONE: break;
     }
@@ -401,7 +404,8 @@ static enum status read_flags(const struct gguf *file, const struct vocab_manner
     TRY(gguf_get_bool_or(file, "tokenizer.ggml.add_bos_token", manner->adds_bos, &vocab->adds_bos,
                          err));
     vocab->adds_bos = vocab->adds_bos || manner->insists_on_bos;
-    TRY(gguf_get_bool_or(file, "tokenizer.ggml.add_eos_token", false, &vocab->adds_eos, err));
+    TRY(gguf_get_bool_or(file, "tokenizer.ggml.add_eos_token", manner->adds_eos, &vocab->adds_eos,
+                         err));
     TRY(gguf_get_bool_or(file, "tokenizer.ggml.add_sep_token", is_wordpiece, &vocab->adds_separator,
                          err));
     return gguf_get_bool_or(file, "tokenizer.ggml.add_space_prefix", manner->kind == VOCAB_SPM,

@@ -20,6 +20,7 @@ enum vocab_kind {
     VOCAB_BPE,
     VOCAB_SPM,
     VOCAB_WORDPIECE,
+    VOCAB_UNIGRAM,
 };
 
 /* What the kind of tokenizer says where the file says nothing. */
@@ -27,6 +28,7 @@ struct vocab_manner {
     enum vocab_kind kind;
     bool has_raw_text; /* BPE: tokens are UTF-8 with U+2581 for a space, no byte alphabet */
     bool adds_bos;
+    bool adds_eos;
     bool insists_on_bos; /* even when the file says no */
 };
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 TOOL = {"type": "function", "function": {"name": "read_file", "description": "Read a text file.", "parameters": {
@@ -267,7 +268,10 @@ def broken_requests_harm_nobody(server):
 
 
 def a_key_is_wanted_where_one_was_set(server):
-    other = Server(PROGRAM, "--key", "0123456789abcdef")
+    with tempfile.NamedTemporaryFile("w", suffix=".key") as file:
+        file.write("0123456789abcdef\n")
+        file.flush()
+        other = Server(PROGRAM, "--key-file", file.name)
     try:
         assert other.ask("GET", "/v1/models")[0] == 401
         assert other.ask("GET", "/health")[0] == 200
@@ -281,7 +285,7 @@ def a_taken_port_is_explained(server):
     result = subprocess.run([PROGRAM, "serve", "--port", str(server.port)], capture_output=True, text=True, timeout=60)
     assert result.returncode == 1 and "--port" in result.stderr and "holt" in result.stderr, result
     beyond = subprocess.run([PROGRAM, "serve", "--host", "0.0.0.0", "--port", "0"], capture_output=True, text=True, timeout=60)
-    assert beyond.returncode == 2 and "--key" in beyond.stderr, beyond
+    assert beyond.returncode == 2 and "--key-file" in beyond.stderr, beyond
 
 
 TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, the_three_protocols_say_the_same,

@@ -33,6 +33,7 @@ struct vocabulary {
     struct gguf_writer *writer;
     bool has_model;
     bool has_pre;
+    bool has_charsmap;
 };
 
 static void add(struct list *list, struct str text, int32_t type)
@@ -66,6 +67,28 @@ static void add_bytes(struct list *list, bool in_alphabet)
     }
 }
 
+/* Normalization: a tree of 32-bit numbers, four characters each, and behind a bar its texts, where
+ * a semicolon is the byte that ends one. */
+static void add_charsmap(struct vocabulary *v, struct str argument)
+{
+    unsigned char bytes[4096] = {0};
+    const size_t bar = str_find_char(argument, '|', 0);
+    const struct str tree = str_slice(argument, 0, bar);
+    const struct str texts =
+        bar == SIZE_MAX ? (struct str){0} : str_slice(argument, bar + 1, argument.len);
+    const uint32_t tree_len = (uint32_t)tree.len / 4 * 4;
+    if (v->has_charsmap || tree.len + texts.len + sizeof(tree_len) > sizeof(bytes))
+        return;
+    v->has_charsmap = true;
+    memcpy(bytes, &tree_len, sizeof(tree_len));
+    memcpy(bytes + sizeof(tree_len), tree.ptr, tree_len);
+    for (size_t i = 0; i < texts.len; i++)
+        bytes[sizeof(tree_len) + tree_len + i] =
+            texts.ptr[i] == ';' ? 0 : (unsigned char)texts.ptr[i];
+    gguf_writer_add_numbers(v->writer, "tokenizer.ggml.precompiled_charsmap", GGUF_TYPE_U8, bytes,
+                            sizeof(tree_len) + tree_len + texts.len);
+}
+
 static void add_flag(struct vocabulary *v, char which, struct str argument)
 {
     static const struct {
@@ -79,6 +102,7 @@ static void add_flag(struct vocabulary *v, char which, struct str argument)
         {'s', "tokenizer.ggml.add_sep_token", false},
         {'l', "tokenizer.ggml.normalizer.lowercase", false},
         {'a', "tokenizer.ggml.normalizer.strip_accents", false},
+        {'x', "tokenizer.ggml.remove_extra_whitespaces", false},
         {'O', "tokenizer.ggml.bos_token_id", true},
         {'E', "tokenizer.ggml.eos_token_id", true},
         {'U', "tokenizer.ggml.unknown_token_id", true},
@@ -114,6 +138,7 @@ static void apply(struct vocabulary *v, struct str line)
     case 'b': add_bytes(&v->tokens, false); return;
     case 'B': add_bytes(&v->tokens, true); return;
     case 'j': add(&v->merges, argument, 0); return;
+    case 'c': add_charsmap(v, argument); return;
     default: break;
     }
     if (line.ptr[0] >= '0' && line.ptr[0] <= '9') /* a token of this type */

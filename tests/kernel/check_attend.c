@@ -20,6 +20,7 @@ struct attention {
     size_t value_dim;
     bool values_in_keys;
     size_t window;
+    size_t keys_behind; /* of an encoder: how many more keys the last token sees, plus one */
     float softcap;
     bool has_sinks;
     size_t key_count;
@@ -45,7 +46,7 @@ static void fill_elements(struct check *c, enum kernel_kv kind, enum check_patte
 static void attention_init(struct check *c, struct attention *a, enum check_pattern pattern)
 {
     const size_t element = a->kind == KERNEL_KV_F32 ? 4 : 2;
-    const size_t keys = a->key_count + a->token_count - 1;
+    const size_t keys = a->key_count + a->token_count - 1 + a->keys_behind;
     const size_t page_count = (keys + KERNEL_PAGE_TOKENS - 1) / KERNEL_PAGE_TOKENS;
     const size_t row = a->head_dim > a->value_dim ? a->head_dim : a->value_dim;
     const size_t n = page_count * KERNEL_PAGE_TOKENS * row;
@@ -94,6 +95,7 @@ static struct kernel_attend_args args_of(const struct attention *a, float *out)
         .value_dim = a->value_dim,
         .value_stride = a->values_in_keys ? a->head_dim : a->value_dim,
         .window = a->window,
+        .key_limit = a->keys_behind ? a->key_count + a->token_count - 2 + a->keys_behind : 0,
         .softcap = a->softcap,
         .scale = 1.0f / sqrtf((float)a->head_dim),
     };
@@ -118,10 +120,11 @@ static void check_one(struct check *c, struct attention *a, enum check_pattern p
         return;
     check_case(c,
                "attend %s, head_dim %zu, value_dim %zu%s, %zu keys, %zu tokens, %zu heads, window "
-               "%zu, softcap %g%s, pattern %d",
+               "%zu, %zu keys behind, softcap %g%s, pattern %d",
                a->kind == KERNEL_KV_F32 ? "f32" : "f16", a->head_dim, a->value_dim,
                a->values_in_keys ? " in keys" : "", a->key_count, a->token_count, a->head_count,
-               a->window, (double)a->softcap, a->has_sinks ? ", sinks" : "", (int)pattern);
+               a->window, a->keys_behind, (double)a->softcap, a->has_sinks ? ", sinks" : "",
+               (int)pattern);
     attention_init(c, a, pattern);
     const size_t n = a->token_count * a->head_count * a->value_dim;
     float *want = check_buffer(c, n * sizeof(float), 4);
@@ -138,8 +141,8 @@ static void check_one(struct check *c, struct attention *a, enum check_pattern p
     attention_done(c, a);
 }
 
-/* What families add: windows that begin anywhere, capped scores, sinks, values of another length or
- * inside the keys. */
+/* What families add: windows that begin anywhere, keys behind the token, capped scores, sinks,
+ * values of another length or inside the keys. */
 static void check_switches(struct check *c)
 {
     static const size_t windows[] = {0, 1, 2, 16, 63, 64, 65, 128, 300, 511, 512, 513};
@@ -157,6 +160,8 @@ static void check_switches(struct check *c)
                                       .has_sinks = check_int(c, 0, 1) == 1,
                                       .token_count = (size_t)check_int(c, 1, TOKENS_MAX),
                                       .head_count = (size_t)check_int(c, 1, 3)};
+                if (check_int(c, 0, 2) == 0)
+                    a.keys_behind = (size_t)check_int(c, 1, 600);
                 a.values_in_keys = a.value_dim <= a.head_dim && check_int(c, 0, 1) == 1;
                 if (a.head_dim > 200 && (k + w) % 4 != 0) /* the reference is slow */
                     continue;

@@ -208,6 +208,7 @@ static void check_length(struct check *c, size_t n, int pattern)
     check_binary(c, "sigmoid_mul", ref->sigmoid_mul, new->sigmoid_mul, n, pattern);
     check_binary(c, "geglu", ref->geglu, new->geglu, n, pattern);
     check_binary(c, "swiglu_clamped", ref->swiglu_clamped, new->swiglu_clamped, n, pattern);
+    check_unary(c, "gelu", ref->gelu, new->gelu, n, pattern);
     check_unary(c, "relu_squared", ref->relu_squared, new->relu_squared, n, pattern);
     check_add_scaled(c, n, pattern);
     check_unary(c, "exp_row", ref->exp_row, new->exp_row, n, pattern);

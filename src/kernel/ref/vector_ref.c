@@ -70,6 +70,18 @@ static void swiglu(const float *x, const float *y, size_t n, float *out)
         out[i] = x[i] / (1.0f + vector_exp(-x[i])) * y[i];
 }
 
+static float gelu_one(float x)
+{
+    const float bend = fmaf(x * x, GATED_GELU_CUBIC, 1.0f);
+    return x / (1.0f + vector_exp(-(x * GATED_GELU_SCALE * bend)));
+}
+
+static void gelu(const float *x, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = gelu_one(x[i]);
+}
+
 static void sigmoid_mul(const float *x, const float *y, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i++)
@@ -78,10 +90,8 @@ static void sigmoid_mul(const float *x, const float *y, size_t n, float *out)
 
 static void geglu(const float *x, const float *y, size_t n, float *out)
 {
-    for (size_t i = 0; i < n; i++) {
-        const float bend = fmaf(x[i] * x[i], GATED_GELU_CUBIC, 1.0f);
-        out[i] = x[i] / (1.0f + vector_exp(-(x[i] * GATED_GELU_SCALE * bend))) * y[i];
-    }
+    for (size_t i = 0; i < n; i++)
+        out[i] = gelu_one(x[i]) * y[i];
 }
 
 /* Comparisons as minps and maxps make them: a NaN passes. */
@@ -169,6 +179,7 @@ void vector_ref_fill(struct kernel_table *table)
     table->add = add;
     table->mul = mul;
     table->swiglu = swiglu;
+    table->gelu = gelu;
     table->sigmoid_mul = sigmoid_mul;
     table->geglu = geglu;
     table->swiglu_clamped = swiglu_clamped;

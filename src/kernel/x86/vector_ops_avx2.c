@@ -52,6 +52,20 @@ TEMPLATE __m256 gated(__m256 v, __m256 slope)
     return _mm256_div_ps(v, _mm256_add_ps(_mm256_set1_ps(1.0f), e));
 }
 
+TEMPLATE __m256 gelu_vector(__m256 v)
+{
+    const __m256 bend = _mm256_fmadd_ps(_mm256_mul_ps(v, v), _mm256_set1_ps(GATED_GELU_CUBIC),
+                                        _mm256_set1_ps(1.0f));
+    const __m256 slope = _mm256_mul_ps(_mm256_mul_ps(v, _mm256_set1_ps(GATED_GELU_SCALE)), bend);
+    return gated(v, slope);
+}
+
+static void gelu(const float *x, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i += LANES)
+        vector_avx2_store(out + i, n - i, gelu_vector(vector_avx2_load(x + i, n - i)));
+}
+
 static void sigmoid_mul(const float *x, const float *y, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i += LANES)
@@ -62,13 +76,8 @@ static void sigmoid_mul(const float *x, const float *y, size_t n, float *out)
 static void geglu(const float *x, const float *y, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i += LANES) {
-        const __m256 a = vector_avx2_load(x + i, n - i);
-        const __m256 bend = _mm256_fmadd_ps(_mm256_mul_ps(a, a), _mm256_set1_ps(GATED_GELU_CUBIC),
-                                            _mm256_set1_ps(1.0f));
-        const __m256 slope =
-            _mm256_mul_ps(_mm256_mul_ps(a, _mm256_set1_ps(GATED_GELU_SCALE)), bend);
-        vector_avx2_store(out + i, n - i,
-                          _mm256_mul_ps(gated(a, slope), vector_avx2_load(y + i, n - i)));
+        const __m256 gate = gelu_vector(vector_avx2_load(x + i, n - i));
+        vector_avx2_store(out + i, n - i, _mm256_mul_ps(gate, vector_avx2_load(y + i, n - i)));
     }
 }
 
@@ -362,6 +371,7 @@ void vector_ops_avx2_fill(struct kernel_table *table)
     table->add = add;
     table->mul = mul;
     table->swiglu = swiglu;
+    table->gelu = gelu;
     table->sigmoid_mul = sigmoid_mul;
     table->geglu = geglu;
     table->swiglu_clamped = swiglu_clamped;

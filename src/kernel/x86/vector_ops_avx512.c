@@ -58,6 +58,22 @@ TEMPLATE __m512 gated(__m512 v, __m512 slope)
     return _mm512_div_ps(v, _mm512_add_ps(_mm512_set1_ps(1.0f), e));
 }
 
+TEMPLATE __m512 gelu_vector(__m512 v)
+{
+    const __m512 bend = _mm512_fmadd_ps(_mm512_mul_ps(v, v), _mm512_set1_ps(GATED_GELU_CUBIC),
+                                        _mm512_set1_ps(1.0f));
+    const __m512 slope = _mm512_mul_ps(_mm512_mul_ps(v, _mm512_set1_ps(GATED_GELU_SCALE)), bend);
+    return gated(v, slope);
+}
+
+static void gelu(const float *x, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i += LANES) {
+        const __mmask16 there = vector_avx512_first(n - i);
+        _mm512_mask_storeu_ps(out + i, there, gelu_vector(_mm512_maskz_loadu_ps(there, x + i)));
+    }
+}
+
 static void sigmoid_mul(const float *x, const float *y, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i += LANES) {
@@ -72,13 +88,9 @@ static void geglu(const float *x, const float *y, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i += LANES) {
         const __mmask16 there = vector_avx512_first(n - i);
-        const __m512 a = _mm512_maskz_loadu_ps(there, x + i);
-        const __m512 bend = _mm512_fmadd_ps(_mm512_mul_ps(a, a), _mm512_set1_ps(GATED_GELU_CUBIC),
-                                            _mm512_set1_ps(1.0f));
-        const __m512 slope =
-            _mm512_mul_ps(_mm512_mul_ps(a, _mm512_set1_ps(GATED_GELU_SCALE)), bend);
+        const __m512 gate = gelu_vector(_mm512_maskz_loadu_ps(there, x + i));
         _mm512_mask_storeu_ps(out + i, there,
-                              _mm512_mul_ps(gated(a, slope), _mm512_maskz_loadu_ps(there, y + i)));
+                              _mm512_mul_ps(gate, _mm512_maskz_loadu_ps(there, y + i)));
     }
 }
 
@@ -316,6 +328,7 @@ void vector_ops_avx512_fill(struct kernel_table *table)
     table->add = add;
     table->mul = mul;
     table->swiglu = swiglu;
+    table->gelu = gelu;
     table->sigmoid_mul = sigmoid_mul;
     table->geglu = geglu;
     table->swiglu_clamped = swiglu_clamped;

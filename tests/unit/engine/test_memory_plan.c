@@ -172,6 +172,36 @@ static void use_grows_with_the_prompt(void **state)
     close_tiny(&opened);
 }
 
+static void several_conversations_get_what_memory_allows(void **state)
+{
+    (void)state;
+    struct opened opened;
+    open_tiny(4096, &opened);
+    const struct {
+        const char *name;
+        uint64_t spare_tokens; /* of memory, beside what one conversation takes */
+        uint32_t count, more;
+    } rows[] = {
+        {"one needs no more", 100000, 1, 0},
+        {"all that is asked for", 100000, 4, 3 * 4096},
+        {"half of what is left", 10000, 4, 5000 / 64 * 64},
+        {"none is left", 0, 8, 0},
+    };
+    const struct memory_plan one = plan_of(&opened, 4096, 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct infer_config infer = {.thread_count = 1};
+        struct memory_plan plan;
+        test_case(rows[i].name);
+        const uint64_t memory =
+            one.fixed_bytes + one.context_bytes + rows[i].spare_tokens * TOKEN_BYTES;
+        assert_ok(memory_plan_make(opened.model, &infer, 4096, memory, &plan, err));
+        const uint32_t before = infer.token_capacity;
+        assert_ok(memory_plan_share(&plan, rows[i].count, &infer, err));
+        assert_int_equal(infer.token_capacity - before, rows[i].more);
+    }
+    close_tiny(&opened);
+}
+
 int test_memory_plan(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +209,7 @@ int test_memory_plan(void)
         cmocka_unit_test(what_does_not_fit_is_refused_with_both_numbers),
         cmocka_unit_test(the_user_is_told_why),
         cmocka_unit_test(use_grows_with_the_prompt),
+        cmocka_unit_test(several_conversations_get_what_memory_allows),
     };
     return cmocka_run_group_tests_name("memory_plan", tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include "chat/chat_template.h"
 #include "engine/scheduler.h"
 #include "tests/holt_test.h"
+#include "tests/unit/engine/recurrent_engine.h"
 
 #include <stdio.h>
 
@@ -25,6 +26,12 @@ static int open_engine(void **state)
         return 1;
     }
     return 0;
+}
+
+static int open_recurrent_engine(void **state)
+{
+    (void)state;
+    return recurrent_engine_open(CONTEXT, &engine);
 }
 
 static int close_engine(void **state)
@@ -341,5 +348,12 @@ int test_scheduler(void)
         cmocka_unit_test(one_alone_ends_where_the_context_is_full),
         cmocka_unit_test(closing_ends_every_task),
     };
-    return cmocka_run_group_tests_name("scheduler", tests, open_engine, close_engine);
+    const struct CMUnitTest recurrent_tests[] = {
+        /* whose model never ends a turn itself */
+        cmocka_unit_test(many_answers_at_once_are_those_of_each_alone),
+        cmocka_unit_test(one_alone_ends_where_the_context_is_full),
+    };
+    return cmocka_run_group_tests_name("scheduler", tests, open_engine, close_engine) +
+           cmocka_run_group_tests_name("scheduler, recurrent", recurrent_tests,
+                                       open_recurrent_engine, close_engine);
 }

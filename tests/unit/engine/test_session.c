@@ -13,7 +13,7 @@
 #include "engine/tool_mask.h"
 #include "infer/infer.h"
 #include "tests/holt_test.h"
-#include "tests/tiny_hybrid.h"
+#include "tests/unit/engine/recurrent_engine.h"
 #include "tokenizer/tokenizer.h"
 
 #include <jansson.h>
@@ -33,68 +33,10 @@ static int open_engine(void **state)
     return 0;
 }
 
-/* The vocabulary and template of the built-in model. */
-static void add_builtin_tokenizer(struct gguf_writer *writer)
-{
-    static const char *const numbers[] = {"tokenizer.ggml.eos_token_id",
-                                          "tokenizer.ggml.padding_token_id"};
-    static const char *const texts[] = {"tokenizer.ggml.model", "tokenizer.ggml.pre",
-                                        "tokenizer.chat_template"};
-    static const char *const lists[] = {"tokenizer.ggml.tokens", "tokenizer.ggml.merges"};
-    const struct gguf *file = engine_gguf(engine);
-    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
-        uint64_t value = 0;
-        assert_ok(gguf_get_u64(file, numbers[i], &value, err));
-        gguf_writer_add_u32(writer, numbers[i], (uint32_t)value);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        struct str value;
-        assert_ok(gguf_get_str(file, texts[i], &value, err));
-        gguf_writer_add_str(writer, texts[i], value);
-    }
-    struct gguf_array array;
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-        assert_ok(gguf_get_array(file, lists[i], GGUF_ARRAY_STR, &array, err));
-        struct str *values = mem_alloc(array.count * sizeof(*values));
-        for (size_t k = 0; k < array.count; k++)
-            values[k] = gguf_array_str(&array, k);
-        gguf_writer_add_strs(writer, lists[i], values, array.count);
-        mem_free(values);
-    }
-    assert_ok(gguf_get_array(file, "tokenizer.ggml.token_type", GGUF_ARRAY_INT, &array, err));
-    int32_t *kinds = mem_alloc(array.count * sizeof(*kinds));
-    for (size_t k = 0; k < array.count; k++)
-        kinds[k] = (int32_t)gguf_array_i64(&array, k);
-    gguf_writer_add_numbers(writer, "tokenizer.ggml.token_type", GGUF_TYPE_I32, kinds, array.count);
-    gguf_writer_add_bool(writer, "tokenizer.ggml.add_bos_token", false);
-    mem_free(kinds);
-}
-
 static int open_recurrent_engine(void **state)
 {
-    char path[512];
-    struct error err = {0};
-    if (open_engine(state) != 0)
-        return 1;
-    struct tiny_hybrid_spec spec = tiny_hybrids[0];
-    spec.vocab_size = engine_get_info(engine)->vocab_size;
-    spec.add_tokenizer = add_builtin_tokenizer;
-    struct strbuf bytes = tiny_hybrid_bytes(&spec);
-    snprintf(path, sizeof(path), "%s/recurrent.gguf", test_folder());
-    FILE *file = fopen(path, "wb");
-    const bool is_written = file && fwrite(bytes.ptr, 1, bytes.len, file) == bytes.len;
-    if (file)
-        (void)fclose(file);
-    strbuf_done(&bytes);
-    engine_close(engine);
-    engine = NULL;
-    const struct engine_config config = {
-        .model_path = path, .context_tokens = 1024, .thread_count = 1};
-    if (!is_written || engine_open(&config, &engine, &err) != OK) {
-        fprintf(stderr, "%s: %s\n", path, err.text);
-        return 1;
-    }
-    return 0;
+    (void)state;
+    return recurrent_engine_open(1024, &engine);
 }
 
 static int close_engine(void **state)

@@ -251,6 +251,10 @@ static void objects(void **state)
          ",\"required\":[\"ab\"]}",
          {"{\"ab\": null}", "{\"a\": null, \"ab\": null}"},
          {"{\"a\": null}", "{\"ab\": null, \"a\": null}"}},
+        {"{\"type\":\"object\",\"propertyNames\":{\"type\":\"string\"},\"additionalProperties\":{"
+         "\"type\":\"integer\"}}",
+         {"{}", "{\"k\": 1}"},
+         {"{\"k\": \"1\"}"}},
         {"{\"type\":\"object\"}",
          {"{}", "{\"\": 1}", "{\"k\": [true], \"l\": {\"m\": \"\"}}"},
          {"{\"k\": 1, \"k\": 2}", "{\"k\":1}", "[]"}},
@@ -393,6 +397,7 @@ static void what_cannot_be_enforced_is_refused_by_name(void **state)
         {"{\"uniqueItems\":true}", E_UNSUPPORTED, "uniqueItems"},
         {"{\"minProperties\":1}", E_UNSUPPORTED, "minProperties"},
         {"{\"patternProperties\":{}}", E_UNSUPPORTED, "patternProperties"},
+        {"{\"propertyNames\":{\"maxLength\":3}}", E_UNSUPPORTED, "propertyNames"},
         {"{\"surprise\":1}", E_UNSUPPORTED, "surprise"},
         {"{\"properties\":{\"p\":{\"$id\":\"x\"}}}", E_UNSUPPORTED, "$id"},
         {"{\"$ref\":\"http://example.org/s\"}", E_UNSUPPORTED, "leads out"},

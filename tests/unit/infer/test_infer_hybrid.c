@@ -1,6 +1,6 @@
 /*
  * Models with recurrent layers: their logits against another program's on the same random models
- * (tests/data/arch/README), digests of the bits, and what is special to a state that cannot go
+ * (tests/data/arch/README.md), digests of the bits, and what is special to a state that cannot go
  * back: kept logits, bounded memory. That nothing but the tokens decides the bits is checked beside
  * the other families (test_infer_bits.c).
  */

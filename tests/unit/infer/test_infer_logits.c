@@ -174,8 +174,10 @@ static void other_families_agree_with_the_recorded_logits(void **state)
         snprintf(path, sizeof(path), "tests/data/arch/%s.logits.f32", tiny_families[i].name);
         double *want = read_doubles(path, count);
         const double nmse = naive_model_nmse(got, want, count);
-        print_message("%s: NMSE %.2e (at most 1e-11)\n", tiny_families[i].name, nmse);
-        assert_true(nmse <= 1e-11);
+        /* The other program takes gelu from a table of f16. */
+        const double bound = strncmp(tiny_families[i].name, "gemma", 5) == 0 ? 1e-6 : 1e-11;
+        print_message("%s: NMSE %.2e (at most %.0e)\n", tiny_families[i].name, nmse, bound);
+        assert_true(nmse <= bound);
         mem_free(got);
         mem_free(want);
         loaded_model_close(&loaded);
@@ -226,6 +228,63 @@ static void element_types_are_as_exact_as_the_recorded_program(void **state)
         check_dtype(types[i], tokens);
     }
     mem_free(tokens);
+}
+
+/* ---------------------------------------------------------------- factors of matrices */
+
+/* Multiplies an F32 tensor of a file in memory; as `factor` where it has one number. */
+static void change_tensor(struct strbuf *bytes, const char *name, float factor)
+{
+    struct gguf *file = NULL;
+    assert_ok(gguf_open_memory(bytes->ptr, bytes->len, &file, err));
+    const struct tensor *tensor = gguf_find_tensor(file, name);
+    assert_non_null(tensor);
+    const size_t offset = (size_t)((const char *)tensor->data - bytes->ptr);
+    const size_t count = tensor->byte_count / sizeof(float);
+    gguf_close(file);
+    for (size_t i = 0; i < count; i++) {
+        float value = 0;
+        memcpy(&value, bytes->ptr + offset + i * sizeof(value), sizeof(value));
+        value = count == 1 ? factor : value * factor;
+        memcpy(bytes->ptr + offset + i * sizeof(value), &value, sizeof(value));
+    }
+}
+
+/* NVFP4 files have such factors. A power of two, so that both ways give the same bits. */
+static void a_factor_beside_a_matrix_is_the_matrix_multiplied(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"attn_q", "attn_v", "ffn_down"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        test_case(names[i]);
+        char scale[64];
+        char weight[64];
+        snprintf(scale, sizeof(scale), "blk.1.%s.scale", names[i]);
+        snprintf(weight, sizeof(weight), "blk.1.%s.weight", names[i]);
+        const struct tiny_model_change change = {
+            .name = scale, .kind = TINY_MODEL_TENSOR, .dtype = DTYPE_F32, .columns = 1};
+        struct tiny_model_spec spec = tiny_models[0];
+        spec.changes = &change;
+        spec.change_count = 1;
+        float *logits[2];
+        size_t count = 0;
+        for (int is_multiplied = 0; is_multiplied < 2; is_multiplied++) {
+            struct strbuf bytes = tiny_model_bytes(&spec);
+            change_tensor(&bytes, scale, is_multiplied ? 1.0f : 4.0f);
+            if (is_multiplied)
+                change_tensor(&bytes, weight, 4.0f);
+            struct loaded_model loaded = loaded_model_from_bytes(bytes);
+            const uint32_t vocab_size = loaded.model->shape.vocab_size;
+            int32_t *tokens = loaded_model_tokens(TOKENS, vocab_size, 21);
+            count = (size_t)TOKENS * vocab_size;
+            logits[is_multiplied] = logits_of(&loaded, KV_KIND_F32, tokens, TOKENS);
+            mem_free(tokens);
+            loaded_model_close(&loaded);
+        }
+        assert_memory_equal(logits[0], logits[1], count * sizeof(float));
+        mem_free(logits[0]);
+        mem_free(logits[1]);
+    }
 }
 
 /* ---------------------------------------------------------------- digests */
@@ -294,6 +353,7 @@ int test_infer_logits(void)
         cmocka_unit_test(families_agree_with_the_recorded_logits),
         cmocka_unit_test(other_families_agree_with_the_recorded_logits),
         cmocka_unit_test(element_types_are_as_exact_as_the_recorded_program),
+        cmocka_unit_test(a_factor_beside_a_matrix_is_the_matrix_multiplied),
         cmocka_unit_test(bits_change_only_with_the_arithmetic_version),
     };
     return cmocka_run_group_tests_name("infer_logits", tests, NULL, NULL);

@@ -118,6 +118,24 @@ static void texts_stand_between_class_and_separator(void **state)
     assert_true(tokenizer_adds_separator(tokenizer));
 }
 
+static void a_pair_has_a_separator_behind_each_text(void **state)
+{
+    (void)state;
+    CLEANUP(tokenizer_freep) struct tokenizer *tokenizer = tiny_vocab_tokenizer(write_vocab());
+    CLEANUP(token_list_done) struct token_list list = {0};
+    assert_ok(tokenizer_encode_pair(tokenizer, STR("re"), STR("e[SEP]"), &list, err));
+    static const struct {
+        const char *piece;
+        uint32_t span;
+    } expected[] = {{"[CLS]", 0}, {" re", 0},   {"[SEP]", 0}, {" e", 1},
+                    {" [", 1},    {"[UNK]", 1}, {" ]", 1},    {"[SEP]", 1}};
+    assert_int_equal(list.count, ARRAY_LEN(expected));
+    for (size_t i = 0; i < list.count; i++) {
+        assert_true(str_equal_c(tokenizer_piece(tokenizer, list.ids[i]), expected[i].piece));
+        assert_int_equal(list.spans[i], expected[i].span);
+    }
+}
+
 static void the_file_says_what_is_normalized(void **state)
 {
     (void)state;
@@ -169,6 +187,7 @@ int test_wordpiece(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_cut_into_the_longest_pieces),
         cmocka_unit_test(texts_stand_between_class_and_separator),
+        cmocka_unit_test(a_pair_has_a_separator_behind_each_text),
         cmocka_unit_test(the_file_says_what_is_normalized),
         cmocka_unit_test(a_megabyte_without_a_space_is_quick),
         cmocka_unit_test(a_vocabulary_without_the_unknown_token_is_refused),

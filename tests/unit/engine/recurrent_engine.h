@@ -1,0 +1,10 @@
+/*
+ * recurrent_engine - an engine on a random model with recurrent layers that has the vocabulary and
+ * the template of the built-in one: what holds for sessions must hold for it.
+ */
+#pragma once
+
+#include "engine/engine.h"
+
+/* 0: *out is open, with one thread; else it is not, and standard error says why. */
+int recurrent_engine_open(uint32_t context_tokens, struct engine **out);
