@@ -30,7 +30,7 @@ enum status api_request_require_tool(struct api_request *request, struct str nam
         return OK;
     }
     return error_set(err, E_INVALID, "tool_choice names \"%.*s\", which is not among the tools",
-                     (int)(name.len < 64 ? name.len : 64), name.ptr);
+                     STR_ARG(field_shown(name)));
 }
 
 enum status api_request_add_stop(struct api_request *request, const json_t *text, struct error *err)

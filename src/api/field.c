@@ -80,7 +80,9 @@ enum status field_array(const json_t *body, const char *name, size_t count_max, 
 
 struct str field_shown(struct str text)
 {
-    size_t len = text.len < SHOWN_BYTES_MAX ? text.len : SHOWN_BYTES_MAX;
+    size_t len = 0;
+    while (len < text.len && len < SHOWN_BYTES_MAX && (unsigned char)text.ptr[len] >= ' ')
+        len++;
     while (len < text.len && len > 0 && ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
         len--; /* whole characters */
     return (struct str){text.ptr, len};

@@ -28,5 +28,6 @@ MUST_USE enum status field_str(const json_t *body, const char *name, struct str 
 MUST_USE enum status field_array(const json_t *body, const char *name, size_t count_max,
                                  const json_t **out, struct error *err);
 
-/* As much of a text as fits into a sentence: for printf "%.*s". */
+/* As much of a text as fits into a sentence, up to the first control character: for printf
+ * "%.*s". */
 struct str field_shown(struct str text);

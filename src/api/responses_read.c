@@ -274,10 +274,10 @@ static enum status read_settings(const json_t *body, struct api_request *out, st
         out->chat.thinking = CHAT_THINKING_ON;
     const json_t *format = json_object_get(json_object_get(body, "text"), "format");
     const struct str type = json_str(json_object_get(format, "type"));
-    if (str_equal_c(type, "json_object"))
-        out->schema = json_pack("{s:s}", "type", "object");
     if (json_is_object(json_object_get(format, "schema")))
         out->schema = json_deep_copy(json_object_get(format, "schema"));
+    else if (str_equal_c(type, "json_object"))
+        out->schema = json_pack("{s:s}", "type", "object");
     return OK;
 }
 

@@ -1,5 +1,6 @@
 #include "server/http_server.h"
 
+#include "api/field.h"
 #include "base/mem.h"
 #include "os/clock.h"
 #include "os/random.h"
@@ -233,7 +234,7 @@ static enum status submit(struct request *request, struct MHD_Connection *connec
     enum status status = request->route->read(body, &exchange->request, &err);
     if (status == OK && !route_names_model(model, strbuf_view(&exchange->request.model)))
         status = error_set(&err, E_NOT_FOUND, "model '%.*s' not found; this server has '%.*s'",
-                           (int)exchange->request.model.len, strbuf_c(&exchange->request.model),
+                           STR_ARG(field_shown(strbuf_view(&exchange->request.model))),
                            STR_ARG(model->name));
     if (status == OK) {
         random_bytes(random, sizeof(random));

@@ -1,0 +1,71 @@
+/*
+ * fuzz_api - any bytes as the body of a request: a reader ends with a request or one sentence, and
+ * what it took can be answered in every protocol's form.
+ *
+ * The first byte picks the reader and how the answer is given; the rest is the body.
+ */
+#include "api/anthropic_read.h"
+#include "api/ollama_read.h"
+#include "api/openai_read.h"
+#include "api/reply.h"
+#include "api/responses_read.h"
+#include "base/check.h"
+#include "text/json.h"
+
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+static const struct {
+    enum status (*read)(const json_t *body, struct api_request *out, struct error *err);
+    const struct reply_format *format;
+} readers[] = {
+    {openai_read_chat, &reply_openai_chat}, {openai_read_completion, &reply_openai_completion},
+    {responses_read, &reply_responses},     {anthropic_read_messages, &reply_anthropic},
+    {ollama_read_chat, &reply_ollama_chat}, {ollama_read_generate, &reply_ollama_generate},
+};
+
+/* An answer with everything in it; its text is what the request's first message said. */
+static void answer(struct api_request *request, const struct reply_format *format, bool streams)
+{
+    static const uint8_t random[16] = {0};
+    const struct session_result result = {.prompt_tokens = 3, .generated_tokens = 2};
+    const struct str said =
+        request->chat.message_count ? request->chat.messages[0].content : STR("text");
+    const struct chat_event events[] = {
+        {.kind = CHAT_EVENT_REASONING, .text = STR("hm")},
+        {.kind = CHAT_EVENT_TEXT, .text = said},
+        {.kind = CHAT_EVENT_CALL_BEGIN, .tool_name = STR("look")},
+        {.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = STR("{}")},
+        {.kind = CHAT_EVENT_TOOL_CALL, .tool_name = STR("look"), .arguments = STR("{}")},
+        {.kind = CHAT_EVENT_FINISHED},
+    };
+    struct reply reply;
+    reply_init(&reply, format, strbuf_view(&request->model), &request->stops, random, 0);
+    reply.streams = streams;
+    reply.tool_names = json_incref(request->tool_names);
+    reply_begin(&reply, &result);
+    for (size_t i = 0; i < ARRAY_LEN(events); i++)
+        if (!reply_event(&reply, &events[i]))
+            break;
+    reply_end(&reply, &result);
+    CHECK(reply.out.len > 0);
+    reply_done(&reply);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    if (size == 0)
+        return 0;
+    const size_t which = bytes[0] % ARRAY_LEN(readers);
+    CLEANUP(json_decrefp) json_t *body = NULL;
+    CLEANUP(api_request_done) struct api_request request = {0};
+    struct error err = {0};
+    if (json_parse((struct str){(const char *)bytes + 1, size - 1}, NULL, &body, &err) != OK)
+        return 0;
+    if (readers[which].read(body, &request, &err) == OK)
+        answer(&request, readers[which].format, bytes[0] & 0x80);
+    else
+        CHECK(err.text[0] && !strchr(err.text, '\n'));
+    return 0;
+}
