@@ -72,6 +72,26 @@ FACTS = ["the {noun} code is {v}", "the {adj} {noun} is in {city}", "my favourit
          "the build server is called {r}", "the {noun} key is {r}", "I like {noun} tea",
          "the dentist is on {day}", "the {noun} shop closes at {n}", "{r} is the name of the {noun}"]
 
+# For training only: many other shapes of a note, so that the words of one are copied and not guessed.
+MORE_FACTS = [
+    "{r} is {adj}", "{noun} and {noun2} are {adj}", "our {noun} has {n} {noun2}s", "{r} works in {city}", "{r} lives near the {noun}",
+    "the {noun} was {color} and is now {adj}", "{r}'s {noun} is {v}", "my {noun} is called {r}", "call {r} about the {noun}",
+    "{r} has the {noun}", "the {noun} goes to {city} every {day}", "on {day} the {noun} is closed", "the {adj} {noun} opens at {n}",
+    "we use {r} for the {noun}", "{noun} number {n} is broken", "the {noun} is behind the {noun2}", "{r} prefers {noun} to {noun2}",
+    "the {key} must be {v}", "the {key} should never be {v}", "our {key} is {v}", "{key} = {v}", "{noun}: {v}", "{r}: {v}", "{noun} {v}",
+    "the old {key} was {v}", "the new {key} of {r} is {v}", "the {noun} in {city} is {adj}", "{city} has {n} {noun}s", "{r} paid {n} for the {noun}",
+    "the {noun} weighs {v}", "it takes {n} days to get the {noun}", "the {noun} lasts {n} hours", "the rent is {n}", "the phone of {r} is {v}",
+    "the {noun} meeting moved to {day}", "{day} is {noun} day", "every {day} we eat {noun}", "the {noun} arrives on {day} at {n}:{nn}",
+    "the flight to {city} is at {n}:{nn}", "the bus number is {n}", "the {noun} stands on shelf {n}", "the box with the {noun} is {color}",
+    "the {color} {noun} is mine", "the {color} one belongs to {r}", "{r} likes {color}", "{r} and I share the {noun}", "I owe {r} {n} dollars",
+    "{r} owes me a {noun}", "I lost the {noun} in {city}", "I bought the {noun} for {n}", "I sold my {noun} to {r}", "I am allergic to {noun}",
+    "I work with {r}", "my boss is {r}", "my birthday is on {day}", "my cat is {adj}", "my sister moved to {city}", "the team of {r} has {n} people",
+    "the server {r} has {n} cores", "the test of {noun} fails on {day}s", "{r} is down", "the {noun} release is {v}", "version {v} of {noun} is {adj}",
+    "the {thing} of {r} is {adj}", "the {thing} costs {v}", "the {thing} is not {adj}", "there are {n} {thing}s left", "use the {adj} {thing}, not the {noun}",
+    "the spare {thing} is in the {noun}", "the {thing} was made in {city}", "ask {r} before you touch the {thing}", "the {noun} of the {thing} is {color}",
+    "the alarm is set to {n}:{nn}", "the library is open until {n}", "dinner is at {n} on {day}", "the guest's name is {r}", "the table is for {n}",
+    "the total was {v}", "the answer to the {noun} question is {v}", "the {noun} is {n} meters long", "{r} {noun} {noun2} {n}", "{noun} {r} {v}"]
+
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 EXTENSIONS = "txt txt txt md md conf cfg ini csv log json yaml toml py sh html c list dat text".split()
 SYLLABLES = """ba be bi bo bu ka ke ki ko ku da de di do du fa fe fi fo ga go gu ha he hi ho ja jo ka la le li
