@@ -34,6 +34,6 @@ cat <<TEXT
 Now you:
   build/holt                                    talk to it about the folder you are in
   build/holt agent "How many lines are in README.md?"
-  build/holt run -m MODEL.gguf "Hello"          any llama, qwen2 or qwen3 GGUF file
+  build/holt run -m MODEL.gguf "Hello"          any GGUF model, its words alone
   build/holt help                               all commands
 TEXT
