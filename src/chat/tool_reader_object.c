@@ -233,6 +233,7 @@ bool tool_reader_object(struct tool_reader *reader, struct str raw, bool is_fina
             return true;
         }
         if (json->depth > TOOL_READER_DEPTH_MAX) {
+            take_arguments(reader, raw, at); /* as if the text had been cut here */
             tool_reader_lose(reader, "the call is not a JSON object");
             return true;
         }
