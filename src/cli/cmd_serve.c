@@ -157,6 +157,9 @@ static enum status read_key(const char *path, struct strbuf *out, struct error *
 /* Beyond this machine nothing without a key. */
 static enum status check_reach(const struct serve_args *args, bool is_loopback, struct error *err)
 {
+    if (!listener_is_address(args->host))
+        return error_set(err, E_INVALID, "\"%.60s\" is not an address, like 127.0.0.1 or ::1",
+                         args->host);
     if (!is_loopback && !args->key_file)
         return error_set(err, E_INVALID,
                          "other machines can reach %s: give them a key with --key-file",

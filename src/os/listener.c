@@ -36,6 +36,12 @@ static socklen_t read_address(const char *text, uint16_t port, union address *ou
     return 0;
 }
 
+bool listener_is_address(const char *address)
+{
+    union address a;
+    return read_address(address, 0, &a) != 0;
+}
+
 bool listener_is_loopback(const char *address)
 {
     union address a;

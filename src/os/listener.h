@@ -20,5 +20,8 @@ enum { LISTENER_ADDRESS_BYTES = 64, LISTENER_OWNER_BYTES = 64 };
 MUST_USE enum status listener_open(const char *address, uint16_t port, int *out_fd,
                                    uint16_t *out_port, struct error *err);
 
+/* Whether listener_open() takes `address`: names other than "localhost" are not looked up. */
+bool listener_is_address(const char *address);
+
 /* Whether only this machine can reach `address`. */
 bool listener_is_loopback(const char *address);

@@ -33,6 +33,7 @@ static void what_is_no_address_is_refused(void **state)
         struct error err = {0};
         test_case(wrong[i]);
         assert_int_equal(listener_open(wrong[i], 0, &fd, &port, &err), E_INVALID);
+        assert_false(listener_is_address(wrong[i]));
     }
 }
 
@@ -43,6 +44,7 @@ static void loopback_is_known(void **state)
     assert_true(listener_is_loopback("127.9.9.9"));
     assert_true(listener_is_loopback("localhost"));
     assert_true(listener_is_loopback("::1"));
+    assert_true(listener_is_address("0.0.0.0"));
     assert_false(listener_is_loopback("0.0.0.0"));
     assert_false(listener_is_loopback("192.168.1.2"));
     assert_false(listener_is_loopback("::"));
