@@ -23,19 +23,44 @@ struct panel {
     unsigned shift; /* without mins: weights have 2^shift added */
 };
 
-/* The dot products of `steps` steps from `step` on, added to c. */
-TEMPLATE void add_products(const struct panel *panel, size_t b, size_t step, size_t steps,
-                           const unsigned char *const q[PANEL_TILE],
+/* Where the numbers of each token of a tile are. */
+struct token {
+    const unsigned char *q; /* of the panel's first column */
+    const float *scale;     /* of the row's first block, as the sums */
+    const int16_t *sums;
+    float *out;
+};
+
+TEMPLATE void find_tokens(const struct panel_tile *tile, size_t subs,
+                          struct token token[PANEL_TILE], unsigned tokens)
+{
+    const struct kernel_matmul_args *args = tile->args;
+    UNROLL_FOR (size_t t = 0; t < tokens; t++) {
+        const struct activation_q8_256 a =
+            activation_q8_256_view(panel_activation(tile, t), args->columns);
+        token[t] = (struct token){
+            .q = (const unsigned char *)a.q + tile->block_begin * BLOCK,
+            .scale = a.scale + tile->block_begin,
+            .sums = (subs == 16 ? a.sum16 : a.sum32) + tile->block_begin * subs,
+            .out = args->out + (tile->token + t) * args->out_stride + tile->rows->first,
+        };
+    }
+}
+
+/* c = start + the dot products of `steps` steps from `step` on. */
+TEMPLATE void add_products(const uint8_t (*w)[PANEL_GROUPS][PANEL_LANES][4], size_t steps,
+                           const struct token token[PANEL_TILE], size_t column,
                            __m512i c[PANEL_TILE][PANEL_GROUPS], unsigned tokens, unsigned groups)
 {
-    for (size_t s = step; s < step + steps; s++) {
-        __m512i w[PANEL_GROUPS];
-        UNROLL_FOR (size_t g = 0; g < groups; g++)
-            w[g] = _mm512_load_si512(panel->w[b][s][g]);
+    UNROLL_FOR (size_t s = 0; s < steps; s++) {
+        /* Two variables: gcc 12 loads the elements of an array again for each token. */
+        const __m512i first = _mm512_load_si512(w[s][0]);
+        const __m512i second = groups == 2 ? _mm512_load_si512(w[s][1]) : first;
         UNROLL_FOR (size_t t = 0; t < tokens; t++) {
-            const __m512i x = panel_broadcast(q[t] + b * BLOCK + s * 4);
-            UNROLL_FOR (size_t g = 0; g < groups; g++)
-                c[t][g] = panel_dot(c[t][g], w[g], x);
+            const __m512i x = panel_broadcast(token[t].q + column + s * 4);
+            c[t][0] = panel_dot(c[t][0], first, x);
+            if (groups == 2)
+                c[t][1] = panel_dot(c[t][1], second, x);
         }
     }
 }
@@ -45,11 +70,11 @@ TEMPLATE void add_products(const struct panel *panel, size_t b, size_t step, siz
 /* The sums of sub_scale * (sum of weight * activation); a sub-block's inner sum begins at
  * `start`. */
 TEMPLATE void add_sub_blocks(const struct panel *panel, size_t b, size_t subs,
-                             int32_t start[PANEL_TILE][16],
-                             const unsigned char *const q[PANEL_TILE],
+                             int32_t start[PANEL_TILE][16], const struct token token[PANEL_TILE],
                              __m512i isum[PANEL_TILE][PANEL_GROUPS], unsigned tokens,
                              unsigned groups)
 {
+    const size_t steps = STEPS / subs;
     UNROLL_FOR (size_t t = 0; t < tokens; t++)
         UNROLL_FOR (size_t g = 0; g < groups; g++)
             isum[t][g] = _mm512_setzero_si512();
@@ -58,7 +83,8 @@ TEMPLATE void add_sub_blocks(const struct panel *panel, size_t b, size_t subs,
         UNROLL_FOR (size_t t = 0; t < tokens; t++)
             UNROLL_FOR (size_t g = 0; g < groups; g++)
                 c[t][g] = start ? _mm512_set1_epi32(start[t][sub]) : _mm512_setzero_si512();
-        add_products(panel, b, sub * (STEPS / subs), STEPS / subs, q, c, tokens, groups);
+        add_products(&panel->w[b][sub * steps], steps, token, b * BLOCK + sub * steps * 4, c,
+                     tokens, groups);
         UNROLL_FOR (size_t g = 0; g < groups; g++) {
             const __m512i scale = _mm512_load_si512(panel->sub_scale[b][sub][g]);
             UNROLL_FOR (size_t t = 0; t < tokens; t++)
@@ -67,33 +93,43 @@ TEMPLATE void add_sub_blocks(const struct panel *panel, size_t b, size_t subs,
     }
 }
 
+/* out = fma(da, u, out); `is_first`: the columns before are none. */
+TEMPLATE void add_block(const struct token *token, const struct panel_tile *tile, size_t b,
+                        __m512 u[PANEL_GROUPS], unsigned groups)
+{
+    const __m512 a_scale = _mm512_set1_ps(token->scale[b]);
+    const bool is_first = tile->block_begin + b == 0;
+    UNROLL_FOR (size_t g = 0; g < groups; g++) {
+        float *out = token->out + g * PANEL_LANES;
+        const __mmask16 there = tile->rows->there[g];
+        const __m512 sum = is_first ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(there, out);
+        _mm512_mask_storeu_ps(out, there, _mm512_fmadd_ps(a_scale, u[g], sum));
+    }
+}
+
 /* acc = fma(da, fma(-dmin, msum, d * isum), acc), in the output array. */
 TEMPLATE void add_min(const struct panel *panel, const struct panel_tile *tile, size_t b,
-                      size_t subs, __m512i isum[PANEL_TILE][PANEL_GROUPS], unsigned tokens,
-                      unsigned groups)
+                      size_t subs, const struct token token[PANEL_TILE],
+                      __m512i isum[PANEL_TILE][PANEL_GROUPS], unsigned tokens, unsigned groups)
 {
-    const size_t block = tile->block_begin + b;
     UNROLL_FOR (size_t t = 0; t < tokens; t++) {
-        const struct activation_q8_256 a =
-            activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
-        const int16_t *sums = subs == 16 ? a.sum16 : a.sum32;
         __m512i msum[PANEL_GROUPS];
         UNROLL_FOR (size_t g = 0; g < groups; g++)
             msum[g] = _mm512_setzero_si512();
         UNROLL_FOR (size_t pair = 0; pair < subs / 2; pair++) {
-            const __m512i two = panel_broadcast(sums + block * subs + 2 * pair);
+            const __m512i two = panel_broadcast(token[t].sums + b * subs + 2 * pair);
             UNROLL_FOR (size_t g = 0; g < groups; g++)
                 msum[g] = _mm512_dpwssd_epi32(msum[g],
                                               _mm512_load_si512(panel->min_pair[b][pair][g]), two);
         }
-        const __m512 a_scale = _mm512_set1_ps(a.scale[block]);
+        __m512 u[PANEL_GROUPS];
         UNROLL_FOR (size_t g = 0; g < groups; g++) {
-            __m512 u =
+            u[g] =
                 _mm512_mul_ps(_mm512_load_ps(panel->scale[b][g]), _mm512_cvtepi32_ps(isum[t][g]));
-            u = _mm512_fnmadd_ps(_mm512_load_ps(panel->min[b][g]), _mm512_cvtepi32_ps(msum[g]), u);
-            const __m512 sum = panel_load(tile, t, g, block == 0);
-            panel_store(tile, t, g, _mm512_fmadd_ps(a_scale, u, sum));
+            u[g] = _mm512_fnmadd_ps(_mm512_load_ps(panel->min[b][g]), _mm512_cvtepi32_ps(msum[g]),
+                                    u[g]);
         }
+        add_block(&token[t], tile, b, u, groups);
     }
 }
 
@@ -101,26 +137,24 @@ TEMPLATE void add_min(const struct panel *panel, const struct panel_tile *tile, 
 TEMPLATE void multiply_min(const struct panel *panel, const struct panel_tile *tile, size_t subs,
                            unsigned tokens, unsigned groups)
 {
-    const unsigned char *q[PANEL_TILE];
-    UNROLL_FOR (size_t t = 0; t < tokens; t++)
-        q[t] = panel_activation(tile, t) + tile->block_begin * BLOCK;
+    struct token token[PANEL_TILE];
+    find_tokens(tile, subs, token, tokens);
     for (size_t b = 0; b < tile->block_count; b++) {
         __m512i isum[PANEL_TILE][PANEL_GROUPS];
-        add_sub_blocks(panel, b, subs, NULL, q, isum, tokens, groups);
-        add_min(panel, tile, b, subs, isum, tokens, groups);
+        add_sub_blocks(panel, b, subs, NULL, token, isum, tokens, groups);
+        add_min(panel, tile, b, subs, token, isum, tokens, groups);
     }
 }
 
 /* What the inner sums of a token begin with: -2^shift * (sum of a sub-block's activations). */
-TEMPLATE void find_start(const struct panel *panel, const struct activation_q8_256 *a, size_t block,
-                         size_t subs, int32_t start[16])
+TEMPLATE void find_start(const struct panel *panel, const int16_t *sums, size_t subs,
+                         int32_t start[16])
 {
-    const __m512i sums =
+    const __m512i wide =
         subs == 16
-            ? _mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)(a->sum16 + block * 16)))
-            : _mm512_castsi256_si512(
-                  _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(a->sum32 + block * 8))));
-    const __m512i offset = _mm512_slli_epi32(sums, panel->shift);
+            ? _mm512_cvtepi16_epi32(_mm256_loadu_si256((const __m256i *)sums))
+            : _mm512_castsi256_si512(_mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)sums)));
+    const __m512i offset = _mm512_slli_epi32(wide, panel->shift);
     _mm512_store_si512(start, _mm512_sub_epi32(_mm512_setzero_si512(), offset));
 }
 
@@ -128,28 +162,20 @@ TEMPLATE void find_start(const struct panel *panel, const struct activation_q8_2
 TEMPLATE void multiply_plain(const struct panel *panel, const struct panel_tile *tile, size_t subs,
                              unsigned tokens, unsigned groups)
 {
-    const unsigned char *q[PANEL_TILE];
-    UNROLL_FOR (size_t t = 0; t < tokens; t++)
-        q[t] = panel_activation(tile, t) + tile->block_begin * BLOCK;
+    struct token token[PANEL_TILE];
+    find_tokens(tile, subs, token, tokens);
     for (size_t b = 0; b < tile->block_count; b++) {
-        const size_t block = tile->block_begin + b;
         alignas(64) int32_t start[PANEL_TILE][16];
         __m512i isum[PANEL_TILE][PANEL_GROUPS];
+        UNROLL_FOR (size_t t = 0; t < tokens; t++)
+            find_start(panel, token[t].sums + b * subs, subs, start[t]);
+        add_sub_blocks(panel, b, subs, start, token, isum, tokens, groups);
         UNROLL_FOR (size_t t = 0; t < tokens; t++) {
-            const struct activation_q8_256 a =
-                activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
-            find_start(panel, &a, block, subs, start[t]);
-        }
-        add_sub_blocks(panel, b, subs, start, q, isum, tokens, groups);
-        UNROLL_FOR (size_t t = 0; t < tokens; t++) {
-            const struct activation_q8_256 a =
-                activation_q8_256_view(panel_activation(tile, t), tile->args->columns);
-            UNROLL_FOR (size_t g = 0; g < groups; g++) {
-                const __m512 u = _mm512_mul_ps(_mm512_load_ps(panel->scale[b][g]),
-                                               _mm512_cvtepi32_ps(isum[t][g]));
-                const __m512 sum = panel_load(tile, t, g, block == 0);
-                panel_store(tile, t, g, _mm512_fmadd_ps(_mm512_set1_ps(a.scale[block]), u, sum));
-            }
+            __m512 u[PANEL_GROUPS];
+            UNROLL_FOR (size_t g = 0; g < groups; g++)
+                u[g] = _mm512_mul_ps(_mm512_load_ps(panel->scale[b][g]),
+                                     _mm512_cvtepi32_ps(isum[t][g]));
+            add_block(&token[t], tile, b, u, groups);
         }
     }
 }
