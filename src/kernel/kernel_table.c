@@ -8,6 +8,7 @@
 #include "kernel/activation.h"
 #include "kernel/attend_span.h"
 #include "kernel/exact_math.h"
+#include "kernel/packed.h"
 #include "kernel/ref/kernel_ref.h"
 #include "kernel/vector_exp.h"
 #include "os/cpu.h"
@@ -21,6 +22,7 @@ void kernel_table_init(struct kernel_table *table, unsigned features)
 {
     *table = (struct kernel_table){0};
     matmul_ref_fill(table);
+    table->pack = packed_pack;
     quantize_ref_fill(table);
     dequantize_ref_fill(table);
     vector_ref_fill(table);

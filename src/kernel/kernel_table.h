@@ -62,11 +62,19 @@ struct kernel_matmul_args {
  * all tokens of the call. */
 typedef void(kernel_matmul_fn)(const struct kernel_matmul_args *args);
 
+/* Packs up to PACKED_ROWS rows of weights; see packed_pack(). */
+typedef void(kernel_pack_fn)(enum dtype dtype, const void *rows, size_t row_count, size_t columns,
+                             void *out);
+
 enum { KERNEL_ROW_ALIGN = 32 };
 
+/* run_packed is for weights that were packed (packed.h) and gives the same bits, faster where rows
+ * are read from memory for few tokens: `weights` are then groups of PACKED_ROWS rows, row_begin is
+ * a multiple of PACKED_ROWS. */
 struct kernel_matmul {
     kernel_matmul_fn *run; /* NULL: no kernels for this element type */
     enum kernel_activation activation;
+    kernel_matmul_fn *run_packed; /* NULL: packing the type is of no use at this level */
 };
 
 /* Converts x[columns] to one row of the activation kind. The result depends on this row only. A
@@ -278,7 +286,8 @@ typedef uint64_t(kernel_int8_peak_fn)(uint64_t rounds, uint64_t *sink);
 /* ---------------------------------------------------------------- the table */
 
 struct kernel_table {
-    struct kernel_matmul matmul[KERNEL_DTYPES];            /* by enum dtype */
+    struct kernel_matmul matmul[KERNEL_DTYPES]; /* by enum dtype */
+    kernel_pack_fn *pack;
     kernel_dequantize_fn *dequantize_row[KERNEL_DTYPES];   /* by enum dtype; NULL: none */
     kernel_quantize_fn *quantize[KERNEL_ACTIVATION_COUNT]; /* F32 copies */
 

@@ -4,6 +4,7 @@
  */
 #include "tests/kernel/check.h"
 
+#include "kernel/packed.h"
 #include "os/clock.h"
 #include "tensor/dtype.h"
 
@@ -48,12 +49,15 @@ static struct kernel_matmul_args whole(const struct product *p, float *out)
     };
 }
 
-/* Computes everything in calls of random size, each a range of rows and of tokens. */
-static void run_in_pieces(struct check *c, const struct product *p, float *out)
+/* Computes everything in calls of random size, each a range of rows and of tokens; rows are cut at
+ * multiples of `row_unit`. */
+static void run_in_pieces(struct check *c, const struct product *p, kernel_matmul_fn *run,
+                          size_t row_unit, float *out)
 {
     const struct kernel_matmul_args all = whole(p, out);
     const bool is_split = check_int(c, 0, 1) == 1;
-    const int row_step = is_split ? check_int(c, 1, (int)p->row_count) : (int)p->row_count;
+    const int units = (int)((p->row_count + row_unit - 1) / row_unit);
+    const int row_step = (is_split ? check_int(c, 1, units) : units) * (int)row_unit;
     const int token_step = is_split ? check_int(c, 1, (int)p->token_count) : (int)p->token_count;
     for (size_t t = 0; t < p->token_count; t += (size_t)token_step)
         for (size_t r = 0; r < p->row_count; r += (size_t)row_step) {
@@ -65,8 +69,31 @@ static void run_in_pieces(struct check *c, const struct product *p, float *out)
             piece.token_count = tokens_left < (size_t)token_step ? tokens_left : (size_t)token_step;
             piece.activations = (const char *)all.activations + t * all.activation_stride;
             piece.out = out + t * all.out_stride;
-            c->candidate->matmul[p->dtype].run(&piece);
+            run(&piece);
         }
+}
+
+/* The same products of the same rows, packed. */
+static void run_packed(struct check *c, const struct product *p, float *out)
+{
+    const size_t group_bytes = packed_group_bytes(p->dtype, p->columns);
+    const size_t row_bytes = check_row_bytes(p->dtype, p->columns);
+    const size_t groups = (p->row_count + PACKED_ROWS - 1) / PACKED_ROWS;
+    struct product packed = *p;
+    packed.weights = check_buffer(c, groups * group_bytes, 1);
+    void *want = check_buffer(c, group_bytes, 1);
+    for (size_t g = 0; g < groups; g++) {
+        const size_t left = p->row_count - g * PACKED_ROWS;
+        const size_t count = left < PACKED_ROWS ? left : PACKED_ROWS;
+        const char *rows = (const char *)p->weights + g * PACKED_ROWS * row_bytes;
+        char *to = (char *)packed.weights + g * group_bytes;
+        c->candidate->pack(p->dtype, rows, count, p->columns, to);
+        packed_pack(p->dtype, rows, count, p->columns, want);
+        check_bytes(c, to, want, group_bytes);
+    }
+    run_in_pieces(c, &packed, c->candidate->matmul[p->dtype].run_packed, PACKED_ROWS, out);
+    check_free(c, want);
+    check_free(c, packed.weights);
 }
 
 static void check_one(struct check *c, enum check_pattern pattern, struct product *p)
@@ -92,8 +119,14 @@ static void check_one(struct check *c, enum check_pattern pattern, struct produc
     }
     const struct kernel_matmul_args args = whole(p, want);
     c->reference->matmul[p->dtype].run(&args);
-    run_in_pieces(c, p, got);
+    const struct kernel_matmul *candidate = &c->candidate->matmul[p->dtype];
+    run_in_pieces(c, p, candidate->run, 1, got);
     check_floats(c, got, want, p->row_count * p->token_count);
+    if (candidate->run_packed) {
+        memset(got, 0xff, out_bytes);
+        run_packed(c, p, got);
+        check_floats(c, got, want, p->row_count * p->token_count);
+    }
 
     check_free(c, got);
     check_free(c, want);

@@ -168,12 +168,12 @@ static void matmul_bf16(const struct kernel_matmul_args *args)
 void matmul_ref_fill(struct kernel_table *table)
 {
     struct kernel_matmul *matmul = table->matmul;
-    matmul[DTYPE_F32] = (struct kernel_matmul){matmul_f32, KERNEL_ACTIVATION_F32};
-    matmul[DTYPE_F16] = (struct kernel_matmul){matmul_f16, KERNEL_ACTIVATION_F32};
-    matmul[DTYPE_BF16] = (struct kernel_matmul){matmul_bf16, KERNEL_ACTIVATION_F32};
-#define FILL(type, name, len, shape)                                                           \
-    matmul[DTYPE_##type] = (struct kernel_matmul){matmul_##name, unpack_unit_len(shape) == 32  \
-                                                                     ? KERNEL_ACTIVATION_Q8_32 \
-                                                                     : KERNEL_ACTIVATION_Q8_256};
+    matmul[DTYPE_F32].run = matmul_f32;
+    matmul[DTYPE_F16].run = matmul_f16;
+    matmul[DTYPE_BF16].run = matmul_bf16;
+#define FILL(type, name, len, shape)          \
+    matmul[DTYPE_##type].run = matmul_##name; \
+    matmul[DTYPE_##type].activation =         \
+        unpack_unit_len(shape) == 32 ? KERNEL_ACTIVATION_Q8_32 : KERNEL_ACTIVATION_Q8_256;
     UNPACK_TYPES(FILL)
 }

@@ -8,6 +8,7 @@ void kernel_x86_fill_avx2(struct kernel_table *table)
     matmul_unpacked_fill_avx2(table);
     matmul_rows32_avx2_fill(table);
     matmul_rows256_avx2_fill(table);
+    packed_avx2_fill(table);
     recurrent_avx2_fill(table);
     speed_avx2_fill(table);
     vector_ops_avx2_fill(table);
@@ -16,6 +17,7 @@ void kernel_x86_fill_avx2(struct kernel_table *table)
 void kernel_x86_fill_avx512(struct kernel_table *table)
 {
     attend_avx512_fill(table);
+    matmul_packed_avx512_fill(table);
     matmul_plain_avx512_fill(table);
     matmul_unpacked_fill_avx512(table);
     matmul_rows32_avx512_fill(table);

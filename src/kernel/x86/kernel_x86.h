@@ -22,11 +22,13 @@ void attend_avx2_fill(struct kernel_table *table);
 void matmul_plain_avx2_fill(struct kernel_table *table);
 void matmul_rows32_avx2_fill(struct kernel_table *table);
 void matmul_rows256_avx2_fill(struct kernel_table *table);
+void packed_avx2_fill(struct kernel_table *table);
 void recurrent_avx2_fill(struct kernel_table *table);
 void speed_avx2_fill(struct kernel_table *table);
 void vector_ops_avx2_fill(struct kernel_table *table);
 
 void attend_avx512_fill(struct kernel_table *table);
+void matmul_packed_avx512_fill(struct kernel_table *table);
 void matmul_plain_avx512_fill(struct kernel_table *table);
 void matmul_rows32_avx512_fill(struct kernel_table *table);
 void matmul_rows256_avx512_fill(struct kernel_table *table);

@@ -40,3 +40,22 @@ void matmul_panel32_avx2_unpacked(const struct kernel_matmul_args *args,
                                   const struct unpack_format *unpack);
 void matmul_panel256_avx2_unpacked(const struct kernel_matmul_args *args,
                                    const struct unpack_format *unpack);
+
+/* Types that have a packed form (packed.h): name, type, values of a block. */
+#define MATMUL_PANEL_PACKED(X) \
+    X(q4_0, Q4_0, 32)          \
+    X(q4_1, Q4_1, 32)          \
+    X(q5_0, Q5_0, 32)          \
+    X(q5_1, Q5_1, 32)          \
+    X(q8_0, Q8_0, 32)          \
+    X(iq4_nl, IQ4_NL, 32)      \
+    X(mxfp4, MXFP4, 32)        \
+    X(q4_k, Q4_K, 256)         \
+    X(q5_k, Q5_K, 256)         \
+    X(q6_k, Q6_K, 256)         \
+    X(iq4_xs, IQ4_XS, 256)
+
+/* Weights of args are packed. */
+#define MATMUL_PANEL_DECLARE(name, type, len) \
+    void matmul_panel##len##_avx512_packed_##name(const struct kernel_matmul_args *args);
+MATMUL_PANEL_PACKED(MATMUL_PANEL_DECLARE)

@@ -6,7 +6,7 @@
  */
 #include "kernel/activation.h"
 #include "kernel/x86/kernel_x86.h"
-#include "kernel/x86/panel_avx512.h"
+#include "kernel/x86/packed_avx512.h"
 #include "tensor/block_formats.h"
 
 #include <stdalign.h>
@@ -286,7 +286,7 @@ static void decode_q4_k(void *memory, const struct panel_rows *rows, size_t bloc
 void matmul_panel256_avx512_q4_k(const struct kernel_matmul_args *args)
 {
     static const struct panel_format format = {
-        BLOCK, QK_BLOCK_LEN, sizeof(struct block_q4_k), decode_q4_k, run_tile_by_32_min, NULL};
+        BLOCK, QK_BLOCK_LEN, sizeof(struct block_q4_k), decode_q4_k, run_tile_by_32_min, NULL, 0};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
@@ -350,7 +350,7 @@ static void decode_q6_k(void *memory, const struct panel_rows *rows, size_t bloc
 void matmul_panel256_avx512_q6_k(const struct kernel_matmul_args *args)
 {
     static const struct panel_format format = {
-        BLOCK, QK_BLOCK_LEN, sizeof(struct block_q6_k), decode_q6_k, run_tile_by_16, NULL};
+        BLOCK, QK_BLOCK_LEN, sizeof(struct block_q6_k), decode_q6_k, run_tile_by_16, NULL, 0};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
@@ -418,8 +418,65 @@ void matmul_panel256_avx512_unpacked(const struct kernel_matmul_args *args,
         [UNPACK_256_BY_32_MIN] = run_tile_by_32_min,
         [UNPACK_256_BY_16_MIN] = run_tile_by_16_min,
     };
-    const struct panel_format format = {BLOCK,           QK_BLOCK_LEN,         unpack->block_bytes,
-                                        decode_unpacked, tiles[unpack->shape], unpack};
+    const struct panel_format format = {
+        BLOCK, QK_BLOCK_LEN, unpack->block_bytes, decode_unpacked, tiles[unpack->shape], unpack, 0};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
+
+/* ---------------------------------------------------------------- packed */
+
+TEMPLATE void decode_packed(enum dtype dtype, struct panel *panel, const struct panel_rows *rows,
+                            size_t block_begin, size_t block_count)
+{
+    const size_t codes_step = packed_vectors(dtype) * PACKED_VECTOR;
+    const size_t pairs = dtype == DTYPE_Q6_K ? 8 : 4;
+    panel->shift = packed_shift(dtype);
+    for (size_t g = 0; g < rows->group_count; g++)
+        for (size_t b = 0; b < block_count; b++) {
+            const unsigned char *block =
+                rows->packed[g] + (block_begin + b) * packed_block_bytes(dtype, BLOCK);
+            const unsigned char *codes = block + packed_number_bytes(dtype);
+            _mm512_store_ps(panel->scale[b][g], packed_halves(block));
+            UNROLL_FOR (size_t i = 0; i < pairs; i++) {
+                const __m512i pair = packed_scale_pair(dtype, block, i);
+                for (unsigned k = 0; k < 2; k++)
+                    _mm512_store_si512(panel->sub_scale[b][2 * i + k][g], packed_of_pair(pair, k));
+            }
+            if (packed_has_min(dtype)) {
+                _mm512_store_ps(panel->min[b][g], packed_halves(block + PACKED_HALVES));
+                UNROLL_FOR (size_t i = 0; i < pairs; i++)
+                    _mm512_store_si512(panel->min_pair[b][i][g], packed_min_pair(block, i));
+            }
+            for (size_t s = 0; s < BLOCK / 32; s++)
+                UNROLL_FOR (int j = 0; j < 4; j++) {
+                    __m512i w[2];
+                    packed_steps(dtype, codes + s * codes_step, j, w);
+                    _mm512_store_si512(panel->w[b][8 * s + 2 * (size_t)j][g], w[0]);
+                    _mm512_store_si512(panel->w[b][8 * s + 2 * (size_t)j + 1][g], w[1]);
+                }
+        }
+}
+
+#define PACKED(name, type, tile)                                                      \
+    static void decode_packed_##name(void *panel, const struct panel_rows *rows,      \
+                                     size_t block_begin, size_t block_count)          \
+    {                                                                                 \
+        decode_packed(DTYPE_##type, panel, rows, block_begin, block_count);           \
+    }                                                                                 \
+    void matmul_panel256_avx512_packed_##name(const struct kernel_matmul_args *args)  \
+    {                                                                                 \
+        const struct panel_format format = {BLOCK,                                    \
+                                            QK_BLOCK_LEN,                             \
+                                            0,                                        \
+                                            decode_packed_##name,                     \
+                                            tile,                                     \
+                                            NULL,                                     \
+                                            packed_block_bytes(DTYPE_##type, BLOCK)}; \
+        struct panel panel;                                                           \
+        panel_run(args, &format, &panel);                                             \
+    }
+PACKED(q4_k, Q4_K, run_tile_by_32_min)
+PACKED(q5_k, Q5_K, run_tile_by_32_min)
+PACKED(q6_k, Q6_K, run_tile_by_16)
+PACKED(iq4_xs, IQ4_XS, run_tile_by_32)

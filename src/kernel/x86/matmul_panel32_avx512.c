@@ -9,7 +9,7 @@
  */
 #include "kernel/activation.h"
 #include "kernel/x86/kernel_x86.h"
-#include "kernel/x86/panel_avx512.h"
+#include "kernel/x86/packed_avx512.h"
 #include "tensor/block_formats.h"
 
 #include <stdalign.h>
@@ -20,7 +20,7 @@ struct panel {
     alignas(64) uint8_t w[BLOCKS_MAX][STEPS][PANEL_GROUPS][PANEL_LANES][4];
     alignas(64) float scale[BLOCKS_MAX][PANEL_GROUPS][PANEL_LANES];
     alignas(64) float min[BLOCKS_MAX][PANEL_GROUPS][PANEL_LANES]; /* _TWO: the second scale */
-    int shift;                                                    /* the offset as a power of two */
+    int offset;                                                   /* added to the weights */
 };
 
 /* ---------------------------------------------------------------- one tile of tokens */
@@ -51,8 +51,8 @@ TEMPLATE void gather_numbers(const struct panel *panel, const struct panel_tile 
             const size_t block = tile->block_begin + b;
             const int8_t *q = a.q + block * BLOCK;
             const int32_t first = shape == UNPACK_32_TWO ? sum_16(q) : a.sum[block];
-            out->start[t][0][b] = -(first * (1 << panel->shift));
-            out->start[t][1][b] = -((a.sum[block] - first) * (1 << panel->shift));
+            out->start[t][0][b] = -first * panel->offset;
+            out->start[t][1][b] = -(a.sum[block] - first) * panel->offset;
             out->sum[t][b] = (float)a.sum[block];
             out->scale[t][b] = a.scale[block];
         }
@@ -167,7 +167,7 @@ static void decode_q8_0(void *memory, const struct panel_rows *rows, size_t bloc
 {
     struct panel *panel = memory;
     const __m512i flip = _mm512_set1_epi8((char)0x80);
-    panel->shift = 7;
+    panel->offset = 128;
     for (size_t g = 0; g < rows->group_count; g++)
         for (size_t b = 0; b < block_count; b++) {
             const size_t offset = (block_begin + b) * sizeof(struct block_q8_0);
@@ -186,7 +186,7 @@ static void decode_q4_0(void *memory, const struct panel_rows *rows, size_t bloc
 {
     struct panel *panel = memory;
     const __m512i nibble = _mm512_set1_epi8(15);
-    panel->shift = 3;
+    panel->offset = 8;
     for (size_t g = 0; g < rows->group_count; g++)
         for (size_t b = 0; b < block_count; b++) {
             const size_t offset = (block_begin + b) * sizeof(struct block_q4_0);
@@ -221,7 +221,7 @@ static void decode_unpacked(void *memory, const struct panel_rows *rows, size_t 
     const unsigned char *row[PANEL_LANES];
     const size_t scales = offsetof(struct unpacked, scale);
     const __m512i flip = _mm512_set1_epi8((char)0x80);
-    panel->shift = 7;
+    panel->offset = 128;
     for (size_t g = 0; g < rows->group_count; g++) {
         panel_unpack(rows, g, block_begin, block_count, unpacked, row);
         for (size_t b = 0; b < block_count; b++)
@@ -245,7 +245,7 @@ static void decode_unpacked(void *memory, const struct panel_rows *rows, size_t 
 void matmul_panel32_avx512_q8_0(const struct kernel_matmul_args *args)
 {
     static const struct panel_format format = {
-        BLOCK, Q8_0_BLOCK_LEN, sizeof(struct block_q8_0), decode_q8_0, run_tile, NULL};
+        BLOCK, Q8_0_BLOCK_LEN, sizeof(struct block_q8_0), decode_q8_0, run_tile, NULL, 0};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
@@ -253,7 +253,7 @@ void matmul_panel32_avx512_q8_0(const struct kernel_matmul_args *args)
 void matmul_panel32_avx512_q4_0(const struct kernel_matmul_args *args)
 {
     static const struct panel_format format = {
-        BLOCK, Q4_0_BLOCK_LEN, sizeof(struct block_q4_0), decode_q4_0, run_tile, NULL};
+        BLOCK, Q4_0_BLOCK_LEN, sizeof(struct block_q4_0), decode_q4_0, run_tile, NULL, 0};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
@@ -263,8 +263,61 @@ void matmul_panel32_avx512_unpacked(const struct kernel_matmul_args *args,
 {
     static panel_tile_fn *const tiles[] = {
         [UNPACK_32] = run_tile, [UNPACK_32_MIN] = run_tile_min, [UNPACK_32_TWO] = run_tile_two};
-    const struct panel_format format = {BLOCK,           unpack->block_len,    unpack->block_bytes,
-                                        decode_unpacked, tiles[unpack->shape], unpack};
+    const struct panel_format format = {BLOCK,
+                                        unpack->block_len,
+                                        unpack->block_bytes,
+                                        decode_unpacked,
+                                        tiles[unpack->shape],
+                                        unpack,
+                                        0};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
+
+/* ---------------------------------------------------------------- packed */
+
+TEMPLATE void decode_packed(enum dtype dtype, struct panel *panel, const struct panel_rows *rows,
+                            size_t block_begin, size_t block_count)
+{
+    panel->offset = packed_has_min(dtype) ? 0 : 1 << packed_shift(dtype);
+    for (size_t g = 0; g < rows->group_count; g++)
+        for (size_t b = 0; b < block_count; b++) {
+            const unsigned char *block =
+                rows->packed[g] + (block_begin + b) * packed_block_bytes(dtype, BLOCK);
+            _mm512_store_ps(panel->scale[b][g], packed_scale(dtype, block));
+            if (packed_has_min(dtype))
+                _mm512_store_ps(panel->min[b][g], packed_halves(block + PACKED_HALVES));
+            UNROLL_FOR (int j = 0; j < 4; j++) {
+                __m512i w[2];
+                packed_steps(dtype, block + packed_number_bytes(dtype), j, w);
+                _mm512_store_si512(panel->w[b][2 * j][g], w[0]);
+                _mm512_store_si512(panel->w[b][2 * j + 1][g], w[1]);
+            }
+        }
+}
+
+#define PACKED(name, type, tile)                                                      \
+    static void decode_packed_##name(void *panel, const struct panel_rows *rows,      \
+                                     size_t block_begin, size_t block_count)          \
+    {                                                                                 \
+        decode_packed(DTYPE_##type, panel, rows, block_begin, block_count);           \
+    }                                                                                 \
+    void matmul_panel32_avx512_packed_##name(const struct kernel_matmul_args *args)   \
+    {                                                                                 \
+        const struct panel_format format = {BLOCK,                                    \
+                                            BLOCK,                                    \
+                                            0,                                        \
+                                            decode_packed_##name,                     \
+                                            tile,                                     \
+                                            NULL,                                     \
+                                            packed_block_bytes(DTYPE_##type, BLOCK)}; \
+        struct panel panel;                                                           \
+        panel_run(args, &format, &panel);                                             \
+    }
+PACKED(q4_0, Q4_0, run_tile)
+PACKED(q4_1, Q4_1, run_tile_min)
+PACKED(q5_0, Q5_0, run_tile)
+PACKED(q5_1, Q5_1, run_tile_min)
+PACKED(q8_0, Q8_0, run_tile)
+PACKED(iq4_nl, IQ4_NL, run_tile)
+PACKED(mxfp4, MXFP4, run_tile)

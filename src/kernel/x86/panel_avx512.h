@@ -21,7 +21,8 @@ enum {
 
 /* The rows of one panel. Rows that are not there repeat the last; their results are not stored. */
 struct panel_rows {
-    const unsigned char *row[PANEL_GROUPS][PANEL_LANES]; /* first byte */
+    const unsigned char *row[PANEL_GROUPS][PANEL_LANES]; /* first byte; not of packed rows */
+    const unsigned char *packed[PANEL_GROUPS];           /* first byte of the group */
     size_t first;                                        /* index of row [0][0] */
     const struct unpack_format *unpack;
     unsigned group_count;
@@ -51,6 +52,7 @@ struct panel_format {
     panel_decode_fn *decode;
     panel_tile_fn *tile;
     const struct unpack_format *unpack; /* NULL where `decode` reads the blocks itself */
+    size_t packed_bytes;                /* of a packed block of 16 rows; 0: rows are plain */
 };
 
 TEMPLATE const unsigned char *panel_activation(const struct panel_tile *tile, size_t t)
@@ -137,18 +139,27 @@ static inline void panel_unpack(const struct panel_rows *rows, size_t group, siz
 }
 
 static inline struct panel_rows panel_rows_at(const struct kernel_matmul_args *args,
-                                              size_t row_bytes, size_t first)
+                                              const struct panel_format *format, size_t first)
 {
+    const size_t block_count = args->columns / format->block_len;
+    const size_t row_bytes = block_count * format->block_bytes;
+    const unsigned char *weights = args->weights;
     const size_t left = args->row_end - first;
-    struct panel_rows rows = {.first = first, .group_count = left > PANEL_LANES ? 2 : 1};
+    struct panel_rows rows = {
+        .first = first, .unpack = format->unpack, .group_count = left > PANEL_LANES ? 2 : 1};
     for (size_t g = 0; g < PANEL_GROUPS; g++) {
         const size_t before = g * PANEL_LANES;
         const size_t count = left > before ? left - before : 0;
         const unsigned bits = count >= PANEL_LANES ? 0xffffu : (1u << count) - 1;
         rows.there[g] = (__mmask16)bits;
+        if (format->packed_bytes > 0) {
+            const size_t group = (first + before) / PANEL_LANES;
+            rows.packed[g] = weights + group * block_count * format->packed_bytes;
+            continue;
+        }
         for (size_t r = 0; r < PANEL_LANES; r++) {
             const size_t row = before + r < left ? first + before + r : args->row_end - 1;
-            rows.row[g][r] = (const unsigned char *)args->weights + row * row_bytes;
+            rows.row[g][r] = weights + row * row_bytes;
         }
     }
     return rows;
@@ -171,14 +182,12 @@ static inline void panel_run(const struct kernel_matmul_args *args,
                              const struct panel_format *format, void *panel)
 {
     const size_t blocks = args->columns / format->unit_len;
-    const size_t row_bytes = args->columns / format->block_len * format->block_bytes;
     const size_t step = MATMUL_PANEL_COLUMNS / format->unit_len;
     /* Columns outside, rows inside: the activations of some columns of all tokens and the results
      * of the call's rows both stay in the second-level cache. */
     for (size_t b = 0; b < blocks; b += step)
         for (size_t row = args->row_begin; row < args->row_end; row += PANEL_GROUPS * PANEL_LANES) {
-            struct panel_rows rows = panel_rows_at(args, row_bytes, row);
-            rows.unpack = format->unpack;
+            const struct panel_rows rows = panel_rows_at(args, format, row);
             const struct panel_tile tile = {
                 .args = args,
                 .rows = &rows,
