@@ -1,8 +1,8 @@
 #include "cli/bench_measure.h"
 
 #include "base/mem.h"
-#include "cli/bench_loops.h"
 #include "infer/infer.h"
+#include "kernel/kernel_table.h"
 #include "model/model.h"
 #include "os/clock.h"
 #include "os/worker_pool.h"
@@ -11,12 +11,12 @@
 #include <stdlib.h>
 
 enum {
-    READ_ALIGN = 256, /* what bench_loops_read_fn wants */
+    READ_ALIGN = 4096, /* of what one worker reads */
     TRIAL_PROMPT = 32,
     TRIAL_DECODE = 4,
     ROUNDS_WANTED = 5,
     MATRICES_PER_LAYER = 18,
-    INT8_COUNT = 1 << 16
+    INT8_ROUNDS = 1 << 16,
 };
 
 static const double MACHINE_SECONDS = 0.25; /* of each measurement of the machine */
@@ -29,7 +29,7 @@ struct range {
 struct bench {
     const struct model *model;
     const struct bench_measure_options *options;
-    const struct bench_loops *loops;
+    struct kernel_table kernels;
     struct worker_pool *pool;
     struct infer *infer;
     struct infer_row *rows;
@@ -37,6 +37,8 @@ struct bench {
     size_t range_count;
     uint64_t decode_bytes;
     _Atomic uint64_t checksum; /* keeps the loops from being left out */
+    _Atomic uint64_t products; /* int8 multiply-adds of all runs */
+    double machine_runs;       /* of the newest measurement */
     double prefill[BENCH_MEASURE_ROUNDS_MAX];
     double decode[BENCH_MEASURE_ROUNDS_MAX];
     double bandwidth[BENCH_MEASURE_ROUNDS_MAX];
@@ -102,7 +104,8 @@ static void read_share(unsigned index, unsigned count, void *context)
             continue;
         const size_t whole = (range.size - lead) / READ_ALIGN * READ_ALIGN;
         const struct worker_share share = worker_pool_share(whole, READ_ALIGN, index, count);
-        checksum ^= bench->loops->read(range.bytes + lead + share.begin, share.end - share.begin);
+        checksum ^=
+            bench->kernels.read_bytes(range.bytes + lead + share.begin, share.end - share.begin);
     }
     atomic_fetch_xor(&bench->checksum, checksum);
 }
@@ -112,7 +115,10 @@ static void multiply_share(unsigned index, unsigned count, void *context)
     (void)index;
     (void)count;
     struct bench *bench = context;
-    atomic_fetch_xor(&bench->checksum, (uint64_t)bench->loops->int8(INT8_COUNT));
+    uint64_t sink = 0;
+    const uint64_t products = bench->kernels.int8_peak(INT8_ROUNDS, &sink);
+    atomic_fetch_xor(&bench->checksum, sink);
+    atomic_fetch_add(&bench->products, products);
 }
 
 /* How often per second all workers together run `fn`. */
@@ -126,6 +132,7 @@ static double measure_machine(struct bench *bench, worker_pool_fn *fn)
         times++;
         passed = clock_seconds() - begin;
     } while (passed < MACHINE_SECONDS);
+    bench->machine_runs = (double)times;
     return (double)times / passed;
 }
 
@@ -136,9 +143,9 @@ static double measure_bandwidth(struct bench *bench)
 
 static double measure_int8(struct bench *bench)
 {
-    const double per_run =
-        (double)INT8_COUNT * bench->loops->multiply_adds * (double)worker_pool_size(bench->pool);
-    return measure_machine(bench, multiply_share) * per_run;
+    atomic_store(&bench->products, 0);
+    const double runs_per_second = measure_machine(bench, multiply_share);
+    return runs_per_second * (double)atomic_load(&bench->products) / bench->machine_runs;
 }
 
 /* ---------------------------------------------------------------- the model */
@@ -261,6 +268,7 @@ static enum status prepare(struct bench *bench, struct error *err)
         .kv_kind = options->kv_kind,
         .token_capacity = options->prompt_tokens + options->decode_tokens + TRIAL_PROMPT,
         .logits_rows_max = 1,
+        .packs_weights = true,
     };
     bench->rows = mem_try_zalloc(options->prompt_tokens + TRIAL_PROMPT, sizeof(bench->rows[0]));
     if (!bench->rows)
@@ -278,8 +286,8 @@ enum status bench_measure_run(const struct model *model,
     struct bench bench = {
         .model = model,
         .options = options,
-        .loops = bench_loops_for(options->cpu_features),
     };
+    kernel_table_init(&bench.kernels, options->cpu_features);
     struct bench_measure_result result = {0};
     enum status status = prepare(&bench, err);
     if (status == OK) {

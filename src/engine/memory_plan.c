@@ -142,6 +142,7 @@ enum status memory_plan_make(const struct model *model, struct infer_config *inf
     choose(out, context_tokens);
     TRY(measure(model, infer, out, err));
     infer->token_capacity = capacity_for(out->context_tokens);
+    infer->packs_weights = out->weights_fit;
     return OK;
 }
 

@@ -47,7 +47,8 @@ struct memory_plan {
 };
 
 /*
- * Decides. `infer` says the KV kind and threads; its token_capacity is set for the context.
+ * Decides. `infer` says the KV kind and threads; its token_capacity is set for the context, and
+ * packs_weights if the weights fit.
  * `context_tokens` 0: choose; `memory_bytes_max` 0: what the machine has free, less the weights and
  * a reserve. E_LIMIT with both numbers when the asked context, or the smallest, does not fit.
  */

@@ -248,6 +248,14 @@ void gguf_close(struct gguf *file)
     mem_free(file);
 }
 
+bool gguf_is_mapped(const struct gguf *file)
+{
+    for (size_t i = 0; i < file->part_count; i++)
+        if (!file->parts[i].map.is_open)
+            return false;
+    return true;
+}
+
 enum status gguf_check_unchanged(const struct gguf *file, struct error *err)
 {
     for (size_t i = 0; i < file->part_count; i++) {

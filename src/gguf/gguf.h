@@ -91,6 +91,9 @@ MUST_USE enum status gguf_open(const char *path, struct gguf **out, struct error
  * be aligned to 8. Split files are refused. */
 MUST_USE enum status gguf_open_memory(const void *bytes, size_t size, struct gguf **out,
                                       struct error *err);
+/* Whether tensor data lies in mapped files; else it is the caller's bytes. */
+bool gguf_is_mapped(const struct gguf *file);
+
 void gguf_close(struct gguf *file); /* NULL is allowed */
 
 static inline void gguf_closep(struct gguf **file)

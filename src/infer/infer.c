@@ -130,6 +130,7 @@ static struct forward_config forward_config(const struct infer_config *c)
         .logits_rows_max = c->logits_rows_max,
         .thread_count = c->thread_count,
         .positions_max = (c->token_capacity + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS * KV_PAGE_TOKENS,
+        .packs_weights = c->packs_weights,
     };
 }
 

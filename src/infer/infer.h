@@ -50,6 +50,9 @@ struct infer_config {
     uint32_t state_count;     /* recurrent states: one for each sequence and one for each kept
                                  copy; 0: as many as fit into INFER_STATES_BYTES, within
                                  INFER_STATES_DEFAULT_MIN and _MAX. No effect on results */
+    bool packs_weights;       /* in the course of the first steps weights move from the mapped file
+                                 to memory of this infer, in a faster layout; about as many bytes.
+                                 No effect on results */
 };
 
 /* What infer_new() would reserve, in bytes; the model's weights are not in it. */

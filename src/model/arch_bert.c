@@ -116,6 +116,8 @@ static enum status bind_projections(struct weight_binder *bind, uint32_t layer, 
     }
     w->wq = w->wk = w->wv = all;
     w->wq.row_count = q_dim;
+    w->wk.id = bind->model->matrix_count++;
+    w->wv.id = bind->model->matrix_count++;
     w->wk.row_count = w->wv.row_count = kv_dim;
     w->wk.data += q_dim * all.row_bytes;
     w->wv.data += ((size_t)q_dim + kv_dim) * all.row_bytes;

@@ -153,6 +153,7 @@ static enum status bind_heads(struct weight_binder *bind, uint32_t layer, struct
     both.slice_bytes = rows * both.row_bytes;
     w->wk_b = w->wv_b = both;
     w->wk_b.row_count = l->still_dim;
+    w->wv_b.id = bind->model->matrix_count++;
     w->wv_b.row_count = l->value_dim;
     w->wv_b.data += l->still_dim * both.row_bytes;
     w->is_transposed = true;

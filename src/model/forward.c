@@ -6,6 +6,7 @@
 #include "model/model.h"
 #include "model/op_experts.h"
 #include "model/op_rows.h"
+#include "model/packed_weights.h"
 #include "model/rope.h"
 #include "os/worker_pool.h"
 
@@ -134,6 +135,8 @@ enum status forward_new(const struct model *model, const struct forward_config *
     struct carver carver = {.next = (unsigned char *)f->block + shift};
     carve_all(f, &carver);
     f->logits = f->logits_block;
+    if (config->packs_weights)
+        TRY(packed_weights_new(model, kernels, &f->packed, err));
     for (uint32_t i = 0; i < model->shape.rope_count; i++) {
         const struct rope_shape *rope = &model->shape.rope[i];
         rope_frequencies(rope, rope->uses_factors ? model->rope_factors : NULL,
@@ -149,6 +152,7 @@ void forward_free(struct forward *f)
 {
     if (!f)
         return;
+    packed_weights_free(f->packed);
     mem_free(f->block);
     mem_free(f);
 }
@@ -182,6 +186,8 @@ void forward_begin(struct forward *f)
 {
     const struct model_shape *s = &f->model->shape;
     DCHECK(f->row_count <= f->config.rows_max);
+    if (f->packed)
+        packed_weights_begin(f->packed, f->row_count);
     for (uint32_t i = 0; i < s->rope_count; i++)
         op_rows_run(f, (size_t)s->rope[i].dim * ANGLE_COST, angle_rows, &i);
     forward_cut_tiles(f);

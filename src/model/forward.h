@@ -22,6 +22,7 @@
 
 struct forward_experts;
 struct model;
+struct packed_weights;
 struct worker_pool;
 
 /* One token of a slice. Rows of one sequence follow each other in the order of their positions. */
@@ -49,6 +50,7 @@ struct forward_config {
     uint32_t logits_rows_max; /* rows of logits kept */
     uint32_t thread_count;    /* of the pool, at least 1 */
     uint32_t positions_max;   /* positions a row may have */
+    bool packs_weights;       /* see packed_weights.h */
 };
 
 /* How the rows of a slice rotate, one of these for each of shape.rope. */
@@ -63,6 +65,7 @@ struct forward {
     const struct model *model;
     const struct kernel_table *kernels;
     struct worker_pool *workers;
+    struct packed_weights *packed; /* NULL: products read the file */
     const struct kv_view *kv;
     struct forward_config config;
 

@@ -67,6 +67,7 @@ enum status model_open(const struct gguf *file, struct model **out, struct error
 {
     CLEANUP(model_closep) struct model *model = mem_zalloc(sizeof(*model));
     TRY(read_shape(file, model, err));
+    model->is_mapped = gguf_is_mapped(file);
     struct weight_binder bind = {.file = file, .model = model};
     TRY(bind_weights(&bind, err));
     *out = model;

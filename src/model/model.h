@@ -137,6 +137,8 @@ struct model {
     struct head_weights head;
     const float *rope_factors;         /* [rope[0].dim / 2] divisors of the frequencies, or NULL */
     bool uses_dtype[DTYPE_ID_MAX + 1]; /* element types of the matrices */
+    uint32_t matrix_count;             /* ids of the bound matrices are smaller */
+    bool is_mapped;                    /* weights lie in a mapped file, not in borrowed memory */
     uint32_t columns_max;              /* of all bound matrices */
     uint64_t weight_bytes;             /* of all bound matrices, in the mapped file */
     uint64_t parameter_count;          /* of all bound tensors; a tied matrix counts once */

@@ -6,6 +6,7 @@
 #include "model/expert_routing.h"
 #include "model/op.h"
 #include "model/op_rows.h"
+#include "model/packed_weights.h"
 #include "os/worker_pool.h"
 
 #include <stdatomic.h>
@@ -191,7 +192,7 @@ static void multiply(const struct experts_job *job, const struct weight *weight,
         .row_begin = rows.begin,
         .row_end = rows.end,
     };
-    matmul->run(&args);
+    packed_weights_multiply(f->packed, f->kernels, &slice, &args);
     for (size_t i = 0; (bias || slice.scales) && i < count; i++) {
         float *values = args.out + i * out_stride + rows.begin;
         weight_scale(&slice, values, rows.end - rows.begin);
@@ -324,6 +325,9 @@ void op_experts(struct forward *f, const struct op_experts *args)
     const bool is_small = multiply_adds < MULTIPLY_ADDS_MIN;
     const size_t thread_count = is_small ? 1 : f->config.thread_count;
     const struct weight *gate = w->each.gate.data ? &w->each.gate : &w->each.up;
+    const struct weight *stacks[] = {gate, &w->each.up, &w->each.down};
+    for (size_t i = 0; f->packed && i < ARRAY_LEN(stacks); i++)
+        packed_weights_prepare(f->packed, stacks[i]);
     struct experts_job job = {
         .f = f,
         .args = args,

@@ -10,6 +10,7 @@
 #include "model/model.h"
 #include "model/op.h"
 #include "model/op_rows.h"
+#include "model/packed_weights.h"
 #include "os/worker_pool.h"
 
 #include <stdatomic.h>
@@ -73,7 +74,7 @@ static void multiply(const struct products_job *job, const struct op_product *pr
         .row_begin = share.begin,
         .row_end = share.end,
     };
-    matmul->run(&args);
+    packed_weights_multiply(f->packed, f->kernels, weight, &args);
     if (!product->bias && !weight->scales)
         return;
     for (uint32_t i = 0; i < f->row_count; i++) {
@@ -177,6 +178,8 @@ static void run(struct products_job *job)
         const struct weight *weight = job->products[i].weight;
         DCHECK(weight->column_count == job->columns);
         job->needs_kind[f->kernels->matmul[weight->dtype].activation] = true;
+        if (f->packed)
+            packed_weights_prepare(f->packed, weight);
         multiply_adds += (size_t)weight->row_count * weight->column_count * f->row_count;
     }
     DCHECK(kernel_table_activation_bytes(KERNEL_ACTIVATION_F32, job->columns) ==

@@ -22,15 +22,17 @@ struct weight {
     enum dtype dtype;
     uint32_t slice_count; /* 1: a plain matrix; 0: the model has no such weight */
     size_t slice_bytes;   /* from one slice to the next */
+    uint32_t id;          /* of the matrix or stack in its model, from 0; see packed_weights.h */
+    uint32_t slice;       /* of its stack, after weight_slice() */
     const float *scales;  /* [slice_count] factors of a slice's products; NULL: none (1) */
 };
 
-/* Slice `slice` (< slice_count) as a plain matrix. */
+/* Slice `slice` (< slice_count) as a plain matrix; slice_count stays that of the stack. */
 static inline struct weight weight_slice(const struct weight *weight, uint32_t slice)
 {
     struct weight one = *weight;
     one.data += slice * weight->slice_bytes;
-    one.slice_count = 1;
+    one.slice = slice;
     if (one.scales)
         one.scales += slice;
     return one;

@@ -122,6 +122,7 @@ static enum status bind_matrix(struct weight_binder *bind, const char *name,
         .dtype = tensor->dtype,
         .slice_count = slices,
         .slice_bytes = tensor_row_bytes(tensor) * spec->rows,
+        .id = model->matrix_count++,
     };
     model->uses_dtype[tensor->dtype] = true;
     model->weight_bytes += tensor->byte_count;
@@ -188,6 +189,7 @@ enum status weight_binder_pair(struct weight_binder *bind, uint32_t layer,
     both.row_count = spec->rows;
     *first = *second = both;
     second->data += spec->rows * both.row_bytes;
+    second->id = bind->model->matrix_count++;
     return OK;
 }
 

@@ -79,13 +79,42 @@ void memory_own_read(struct memory_own *out)
     };
 }
 
-void memory_advise_sparse(const void *bytes, size_t size)
+/* About the whole pages inside. */
+static void advise(const void *bytes, size_t size, int advice)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     const uintptr_t start = ((uintptr_t)bytes + page - 1) / page * page;
     const uintptr_t end = ((uintptr_t)bytes + size) / page * page;
     if (end > start)
-        (void)madvise((void *)start, end - start, MADV_RANDOM);
+        (void)madvise((void *)start, end - start, advice);
+}
+
+void memory_advise_sparse(const void *bytes, size_t size)
+{
+    advise(bytes, size, MADV_RANDOM);
+}
+
+void memory_advise_unused(const void *bytes, size_t size)
+{
+    advise(bytes, size, MADV_DONTNEED);
+}
+
+void *memory_reserve(size_t size)
+{
+    if (size == 0)
+        return NULL;
+    void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (bytes == MAP_FAILED)
+        return NULL;
+    (void)madvise(bytes, size, MADV_HUGEPAGE);
+    return bytes;
+}
+
+void memory_release(void *bytes, size_t size)
+{
+    if (bytes)
+        (void)munmap(bytes, size);
 }
 
 uint64_t memory_total_bytes(void)

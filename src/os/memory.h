@@ -25,5 +25,14 @@ void memory_own_read(struct memory_own *out);
  * into memory. A hint. */
 void memory_advise_sparse(const void *bytes, size_t size);
 
+/* `size` bytes of zeros that take memory as they are written, in large pages where the system has
+ * them; NULL when it refuses. Given back with memory_release() of the same size. */
+void *memory_reserve(size_t size);
+void memory_release(void *bytes, size_t size); /* NULL is allowed */
+
+/* Bytes of a mapped file that will hardly be read any more: the pages inside are given back, and
+ * come from the file again if they are. A hint; not for memory that is no file's. */
+void memory_advise_unused(const void *bytes, size_t size);
+
 /* Bytes of physical memory; 0 when unknown. */
 uint64_t memory_total_bytes(void);

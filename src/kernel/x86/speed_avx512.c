@@ -44,8 +44,9 @@ static uint64_t int8_peak(uint64_t rounds, uint64_t *sink)
     const __m512i b = _mm512_set1_epi8(1);
     for (uint64_t round = 0; round < rounds; round++)
         UNROLL_FOR (size_t v = 0; v < VECTORS; v++)
-            sum[v] = _mm512_dpbusd_epi32(sum[v], a, b);
-    for (size_t v = 1; v < VECTORS; v++)
+            /* Not the intrinsic: gcc 12 copies every sum to another register and back. */
+            __asm__("vpdpbusd %2, %1, %0" : "+v"(sum[v]) : "v"(a), "v"(b));
+    UNROLL_FOR (size_t v = 1; v < VECTORS; v++)
         sum[0] = _mm512_xor_si512(sum[0], sum[v]);
     *sink += (uint64_t)(unsigned)_mm512_reduce_add_epi32(sum[0]);
     return rounds * VECTORS * BYTES;
