@@ -8,6 +8,7 @@
 #include "model/forward.h"
 #include "model/model.h"
 #include "model/model_arch.h"
+#include "model/packed_weights.h"
 #include "os/cpu.h"
 #include "os/thread.h"
 #include "os/worker_pool.h"
@@ -201,6 +202,11 @@ void infer_free(struct infer *infer)
     mem_free(infer->logits_rows);
     mem_free(infer->logits_seqs);
     mem_free(infer);
+}
+
+uint64_t infer_packed_bytes(const struct infer *infer)
+{
+    return infer->forward->packed ? packed_weights_bytes(infer->forward->packed) : 0;
 }
 
 /* ---------------------------------------------------------------- sequences */

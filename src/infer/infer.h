@@ -77,6 +77,9 @@ static inline void infer_freep(struct infer **infer)
     infer_free(*infer);
 }
 
+/* Bytes of weights that were packed so far; 0 without packs_weights. */
+uint64_t infer_packed_bytes(const struct infer *infer);
+
 /* ---------------------------------------------------------------- sequences */
 
 /* An empty sequence. It borrows `infer` and must be freed before it. */

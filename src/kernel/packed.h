@@ -15,8 +15,8 @@
  *                             (IQ4_XS: less 32)
  *   codes     of "steps": a vector of 64 bytes with the next 4 values of each row
  *     4 bits    vectors j: step 2j in the low nibbles, step 2j + 1 in the high ones
- *     5 bits    for each 8 steps: a vector of high bits (bit j of a byte: step j), then 4 of nibbles
- *     6 bits    for each 4 steps: a vector of high pairs (bits 2j, 2j + 1: step j), then 2 of nibbles
+ *     5 bits    for each 8 steps a vector of high bits (bit j of a byte: step j), 4 of nibbles
+ *     6 bits    for each 4 steps a vector of pairs (bits 2j, 2j + 1: step j), 2 of nibbles
  *     8 bits    the steps, as they are
  *
  * Rows that are not there are zero. Packing changes no value: products of packed and plain rows are

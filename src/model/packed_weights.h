@@ -1,6 +1,6 @@
 /*
- * packed_weights - the weights of a model in the layout that the kernels read fastest (kernel/packed.h),
- * made on the way: a step packs rows just before it multiplies them.
+ * packed_weights - the weights of a model in the layout that kernels read fastest
+ * (kernel/packed.h), made on the way: a step packs rows just before it multiplies them.
  *
  * A long prompt packs all it touches; steps of few rows pack an eighth of the weights each, so that
  * the first answer does not wait. Until then, and where memory for it cannot be had, products read

@@ -1,5 +1,5 @@
 /*
- * packed_avx512 - reading packed weights (packed.h) into vectors: the next four values of 16 rows as
+ * packed_avx512 - reads packed weights (packed.h) into vectors: the next four values of 16 rows as
  * unsigned bytes, and their numbers, a row in each lane.
  *
  * The element type is a constant at every call. Only for files built for AVX-512. Threads: any; no

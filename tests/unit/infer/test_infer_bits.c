@@ -96,6 +96,17 @@ static void check_levels(const struct bits_case *c)
     }
 }
 
+/* Weights that move into another layout while they are used; see model/packed_weights.h. */
+static void check_packing(const struct bits_case *c)
+{
+    struct infer_config config = c->config;
+    config.packs_weights = true;
+    config.thread_count = 2;
+    assert_steps(c, "packed at once", &config, c->token_count);
+    assert_steps(c, "packed token by token", &config, 1);
+    assert_steps(c, "packed in steps of 33", &config, 33);
+}
+
 enum { NEIGHBOURS = 3 };
 
 /* Rows of four sequences in turn: this one, and three with other tokens and lengths. */
@@ -300,8 +311,9 @@ static void end(struct bits_case *c)
 
 typedef void(check_fn)(const struct bits_case *c);
 
-static check_fn *const checks[] = {check_cuts,        check_threads, check_levels, check_neighbours,
-                                   check_wanted_rows, check_history, check_rewinds};
+static check_fn *const checks[] = {check_cuts,    check_threads,    check_levels,
+                                   check_packing, check_neighbours, check_wanted_rows,
+                                   check_history, check_rewinds};
 
 static void check_all(struct bits_case *c)
 {
@@ -361,6 +373,31 @@ static void logits_of_a_long_text_depend_only_on_the_tokens(void **state)
     end(&c);
 }
 
+/* Or what check_packing() compares would be nothing new. */
+static void weights_are_packed_where_the_level_has_a_use_for_it(void **state)
+{
+    (void)state;
+    const struct tiny_model_spec *spec = &tiny_models[0];
+    while (spec->gate_up == DTYPE_F32 || spec->gate_up == DTYPE_F16)
+        spec++;
+    struct bits_case c = begin(loaded_model_from_spec(spec), KV_KIND_F16, TOKENS);
+    struct kernel_table table;
+    kernel_table_init(&table, cpu_features());
+    struct infer_config config = c.config;
+    for (int packs = 0; packs < 2; packs++) {
+        config.packs_weights = packs;
+        struct infer *infer = loaded_model_infer(&c.loaded, &config);
+        struct infer_seq *seq = NULL;
+        assert_ok(infer_seq_new(infer, &seq, err));
+        loaded_model_step(infer, seq, c.tokens, c.token_count, c.got);
+        const bool expected = packs && table.matmul[spec->gate_up].run_packed;
+        assert_int_equal(infer_packed_bytes(infer) > 0, expected);
+        infer_seq_free(seq);
+        infer_free(infer);
+    }
+    end(&c);
+}
+
 static void the_kv_kind_does_change_the_bits(void **state)
 {
     (void)state;
@@ -393,6 +430,7 @@ static void recorded_models_depend_only_on_the_tokens(void **state)
         check_cuts(&c);
         check_threads(&c);
         check_levels(&c);
+        check_packing(&c);
         check_history(&c);
         check_rewinds(&c);
         end(&c);
@@ -406,6 +444,7 @@ int test_infer_bits(void)
         cmocka_unit_test(logits_of_other_families_depend_only_on_the_tokens),
         cmocka_unit_test(logits_of_recurrent_models_depend_only_on_the_tokens),
         cmocka_unit_test(logits_of_a_long_text_depend_only_on_the_tokens),
+        cmocka_unit_test(weights_are_packed_where_the_level_has_a_use_for_it),
         cmocka_unit_test(the_kv_kind_does_change_the_bits),
         cmocka_unit_test(recorded_models_depend_only_on_the_tokens),
     };
