@@ -72,11 +72,20 @@ TEMPLATE __m512i packed_book(enum dtype dtype)
     return _mm512_broadcast_i32x4(dtype == DTYPE_MXFP4 ? fp4 : iq4);
 }
 
-/* The vector moved by `left` bits within words; negative: to the right. */
+/* The vector moved by `left` bits, -3 to 4, within words; negative: to the right. (A literal for
+ * each: gcc and clang want counts of different types.) */
 TEMPLATE __m512i packed_move(__m512i v, int left)
 {
-    const int bits = left < 0 ? -left : left;
-    return left < 0 ? _mm512_srli_epi16(v, bits) : _mm512_slli_epi16(v, bits);
+    switch (left) {
+    case 4: return _mm512_slli_epi16(v, 4);
+    case 3: return _mm512_slli_epi16(v, 3);
+    case 2: return _mm512_slli_epi16(v, 2);
+    case 1: return _mm512_slli_epi16(v, 1);
+    case -1: return _mm512_srli_epi16(v, 1);
+    case -2: return _mm512_srli_epi16(v, 2);
+    case -3: return _mm512_srli_epi16(v, 3);
+    default: return v;
+    }
 }
 
 /* Steps 2j and 2j + 1 (j < 4) of the 32 values whose codes begin at `codes`. */
