@@ -13,6 +13,7 @@
 enum {
     READ_ALIGN = 4096, /* of what one worker reads */
     TRIAL_PROMPT = 32,
+    FIRST_PROMPT = 64,
     TRIAL_DECODE = 4,
     ROUNDS_WANTED = 5,
     MATRICES_PER_LAYER = 18,
@@ -238,6 +239,7 @@ static enum status run_rounds(struct bench *bench, struct bench_measure_result *
     double prefill = 0;
     double decode = 0;
     worker_pool_run(bench->pool, read_share, bench); /* brings the file into memory */
+    TRY(measure_model(bench, FIRST_PROMPT, 1, &prefill, &decode, err)); /* packs the weights */
     TRY(measure_model(bench, TRIAL_PROMPT, TRIAL_DECODE, &prefill, &decode, err));
 
     const double left = options->seconds - (clock_seconds() - begin);
@@ -266,11 +268,11 @@ static enum status prepare(struct bench *bench, struct error *err)
         .thread_count = options->thread_count,
         .cpu_features = options->cpu_features,
         .kv_kind = options->kv_kind,
-        .token_capacity = options->prompt_tokens + options->decode_tokens + TRIAL_PROMPT,
+        .token_capacity = options->prompt_tokens + options->decode_tokens + FIRST_PROMPT + 1,
         .logits_rows_max = 1,
         .packs_weights = true,
     };
-    bench->rows = mem_try_zalloc(options->prompt_tokens + TRIAL_PROMPT, sizeof(bench->rows[0]));
+    bench->rows = mem_try_zalloc(options->prompt_tokens + FIRST_PROMPT, sizeof(bench->rows[0]));
     if (!bench->rows)
         return error_set(err, E_NO_MEMORY, "no memory for a prompt of %u tokens",
                          options->prompt_tokens);

@@ -580,7 +580,7 @@ void infer_seq_accept(struct infer_seq *seq, uint32_t count)
         return;
     }
     CHECK(seq->draft_step == infer->step_count);
-    /* A state that others needed meanwhile stands for fewer tokens; then the next step catches up. */
+    /* A state that others needed meanwhile stands for fewer tokens: the next step catches up. */
     if (seq->state && recurrent_state_position(seq->state) == before) {
         struct error err;
         CHECK(recurrent_state_reserve(seq->state, &err) == OK); /* nobody else writes now */

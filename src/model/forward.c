@@ -7,6 +7,7 @@
 #include "model/op_experts.h"
 #include "model/op_recurrent.h"
 #include "model/op_rows.h"
+#include "model/op_units.h"
 #include "model/packed_weights.h"
 #include "model/rope.h"
 #include "os/worker_pool.h"
@@ -100,6 +101,8 @@ static void carve_all(struct forward *f, struct carver *carver)
             carver_take(carver, rows * kernel_table_activation_bytes((enum kernel_activation)kind,
                                                                      f->model->columns_max));
     }
+    for (size_t i = 0; i < ARRAY_LEN(f->units); i++)
+        f->units[i] = carver_take(carver, f->config.thread_count * sizeof(*f->units[i]));
     carve_attention(f, carver, s);
     carve_head_scratch(f, carver, s);
     f->experts = op_experts_carve(carver, f->model, (uint32_t)rows);

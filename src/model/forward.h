@@ -23,6 +23,7 @@
 struct forward_experts;
 struct forward_drafts;
 struct model;
+struct op_units;
 struct packed_weights;
 struct worker_pool;
 
@@ -98,6 +99,7 @@ struct forward {
     struct forward_rope rope[MODEL_ROPES_MAX];
 
     unsigned char *quantized[KERNEL_ACTIVATION_COUNT]; /* [row_count] rows of the current input */
+    struct op_units *units[2];                         /* [thread_count], see op_units.h */
     float *attend_scratch;                             /* [thread_count][attend_floats] */
     size_t attend_floats;
     unsigned char *head_scratch; /* [thread_count][head_scratch_bytes], see op_heads.c */

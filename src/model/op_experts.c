@@ -6,6 +6,7 @@
 #include "model/expert_routing.h"
 #include "model/op.h"
 #include "model/op_rows.h"
+#include "model/op_units.h"
 #include "model/packed_weights.h"
 #include "os/worker_pool.h"
 
@@ -124,8 +125,6 @@ struct experts_job {
     const struct kernel_matmul *kinds[2]; /* of the products that read the input: gate and up */
     size_t unit_rows_up;
     size_t unit_rows_down;
-    atomic_size_t next_up;
-    atomic_size_t next_down;
 };
 
 static const struct kernel_matmul *matmul_of(const struct forward *f, const struct weight *weight)
@@ -271,28 +270,22 @@ static void experts_worker(unsigned index, unsigned count, void *context)
 {
     struct experts_job *job = context;
     struct forward *f = job->f;
-    const struct ffn_weights *w = &job->args->weights->each;
-    const size_t active_count = f->experts->active_count;
     const size_t place_count = (size_t)f->row_count * f->model->shape.experts.used_count;
     const struct worker_share places = worker_pool_share(place_count, 1, index, count);
     const struct worker_share rows = worker_pool_share(f->row_count, 1, index, count);
-    const size_t up_units = active_count * units_of(&w->up, job->unit_rows_up);
-    const size_t down_units = active_count * units_of(&w->down, job->unit_rows_down);
     const bool waits = count > 1;
 
     gather(job, places.begin, places.end);
     if (waits)
         worker_pool_barrier(f->workers);
-    for (size_t unit;
-         (unit = atomic_fetch_add_explicit(&job->next_up, 1, memory_order_relaxed)) < up_units;)
+    for (size_t unit = 0; op_units_take(f->units[0], count, index, &unit);)
         up_unit(job, unit);
     if (waits)
         worker_pool_barrier(f->workers);
     quantize_gate(job, places.begin, places.end);
     if (waits)
         worker_pool_barrier(f->workers);
-    for (size_t unit;
-         (unit = atomic_fetch_add_explicit(&job->next_down, 1, memory_order_relaxed)) < down_units;)
+    for (size_t unit = 0; op_units_take(f->units[1], count, index, &unit);)
         down_unit(job, unit);
     if (waits)
         worker_pool_barrier(f->workers);
@@ -335,6 +328,11 @@ void op_experts(struct forward *f, const struct op_experts *args)
         .unit_rows_up = unit_rows(&w->each.up, f->experts->active_count, thread_count),
         .unit_rows_down = unit_rows(&w->each.down, f->experts->active_count, thread_count),
     };
+    const size_t active_count = f->experts->active_count;
+    op_units_begin(f->units[0], thread_count,
+                   active_count * units_of(&w->each.up, job.unit_rows_up));
+    op_units_begin(f->units[1], thread_count,
+                   active_count * units_of(&w->each.down, job.unit_rows_down));
     if (is_small)
         experts_worker(0, 1, &job);
     else

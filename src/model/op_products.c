@@ -2,18 +2,17 @@
  * The products of op.h: convert the input once, multiply, and finish the columns just made (bias,
  * residual sum, activation) while they are in the cache.
  *
- * The work is cut into units of result rows, which the threads take one after another: a slow or
- * busy core takes fewer. Which thread computes a unit changes no bit of it.
+ * The work is cut into units of result rows, which the threads share (op_units.h): a slow or busy
+ * core takes fewer. Which thread computes a unit changes no bit of it.
  */
 #include "base/attr.h"
 #include "base/check.h"
 #include "model/model.h"
 #include "model/op.h"
 #include "model/op_rows.h"
+#include "model/op_units.h"
 #include "model/packed_weights.h"
 #include "os/worker_pool.h"
-
-#include <stdatomic.h>
 
 enum {
     MULTIPLY_ADDS_MIN = 1 << 16, /* in all; below, waking the threads costs more than the work */
@@ -36,7 +35,6 @@ struct products_job {
     bool converts_in_workers;
     size_t unit_rows;
     size_t unit_count;
-    atomic_size_t next_unit;
 };
 
 static void convert_rows(const struct products_job *job, size_t begin, size_t end)
@@ -140,12 +138,8 @@ static void products_worker(unsigned index, unsigned count, void *context)
         convert_rows(job, rows.begin, rows.end);
         worker_pool_barrier(job->f->workers);
     }
-    for (;;) {
-        const size_t unit = atomic_fetch_add_explicit(&job->next_unit, 1, memory_order_relaxed);
-        if (unit >= job->unit_count)
-            return;
+    for (size_t unit = 0; op_units_take(job->f->units[0], count, index, &unit);)
         run_unit(job, unit);
-    }
 }
 
 /* Chooses the size of units for `thread_count` threads. */
@@ -188,7 +182,9 @@ static void run(struct products_job *job)
     job->converts_in_workers = f->row_count > 1 && !is_small;
     if (!job->converts_in_workers)
         convert_rows(job, 0, f->row_count);
-    cut_units(job, is_small ? 1 : f->config.thread_count);
+    const uint32_t thread_count = is_small ? 1 : f->config.thread_count;
+    cut_units(job, thread_count);
+    op_units_begin(f->units[0], thread_count, job->unit_count);
     if (is_small)
         products_worker(0, 1, job);
     else

@@ -14,6 +14,7 @@
 enum {
     TILE = 6,      /* tokens whose sums are in registers */
     TILES_MAX = 3, /* from more on a panel is faster */
+    AHEAD = 4096,  /* bytes: what is wanted of memory early */
     PAIRS = 4,     /* of 64 values, in a block of 256 */
 };
 
@@ -54,6 +55,13 @@ TEMPLATE __m512i dot_at(__m512i sum, __m512i w, const unsigned char *x)
     return sum;
 }
 
+/* The processor's own prefetching falls behind this loop, which does more for each line than it
+ * sees coming (Zen 5, one row: 71 % of the bandwidth without, 92 % with; 2 to 8 KiB are alike). */
+TEMPLATE void ask_ahead(const unsigned char *at)
+{
+    _mm_prefetch((const char *)at + AHEAD, _MM_HINT_T0);
+}
+
 /* c += the dot products of steps 2j and 2j + 1, j in [from, to), of 32 values with those at q. */
 TEMPLATE void add_steps(enum dtype dtype, const unsigned char *codes, int from, int to,
                         const unsigned char *const q[TILE], size_t column, __m512i c[TILE],
@@ -61,6 +69,7 @@ TEMPLATE void add_steps(enum dtype dtype, const unsigned char *codes, int from, 
 {
     UNROLL_FOR (int j = from; j < to; j++) {
         __m512i w[2];
+        ask_ahead(codes + (size_t)j * PACKED_VECTOR);
         packed_steps(dtype, codes, j, w);
         UNROLL_FOR (size_t t = 0; t < tokens; t++)
             c[t] = dot_at(c[t], w[0], q[t] + column + 8 * (size_t)j);
@@ -147,6 +156,8 @@ TEMPLATE void tile_256(enum dtype dtype, const struct tile *tile, unsigned token
         __m512i other[TILE]; /* of mins, or what the shift adds */
         set_zero(isum, tokens);
         set_zero(other, tokens);
+        UNROLL_FOR (size_t at = 0; at < packed_number_bytes(dtype); at += PACKED_VECTOR)
+            ask_ahead(block + at);
         UNROLL_FOR (size_t pair = 0; pair < PAIRS; pair++)
             add_64(dtype, block, pair, q, sums, pair * subs / PAIRS, isum, other, tokens);
         if (packed_has_min(dtype))

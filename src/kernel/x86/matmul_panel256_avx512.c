@@ -436,6 +436,8 @@ TEMPLATE void decode_packed(enum dtype dtype, struct panel *panel, const struct 
         for (size_t b = 0; b < block_count; b++) {
             const unsigned char *block =
                 rows->packed[g] + (block_begin + b) * packed_block_bytes(dtype, BLOCK);
+            packed_ask(block + PANEL_GROUPS * rows->packed_stride,
+                       packed_block_bytes(dtype, BLOCK));
             const unsigned char *codes = block + packed_number_bytes(dtype);
             _mm512_store_ps(panel->scale[b][g], packed_halves(block));
             UNROLL_FOR (size_t i = 0; i < pairs; i++) {

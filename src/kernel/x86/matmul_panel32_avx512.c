@@ -284,6 +284,8 @@ TEMPLATE void decode_packed(enum dtype dtype, struct panel *panel, const struct 
         for (size_t b = 0; b < block_count; b++) {
             const unsigned char *block =
                 rows->packed[g] + (block_begin + b) * packed_block_bytes(dtype, BLOCK);
+            packed_ask(block + PANEL_GROUPS * rows->packed_stride,
+                       packed_block_bytes(dtype, BLOCK));
             _mm512_store_ps(panel->scale[b][g], packed_scale(dtype, block));
             if (packed_has_min(dtype))
                 _mm512_store_ps(panel->min[b][g], packed_halves(block + PACKED_HALVES));

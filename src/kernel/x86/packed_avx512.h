@@ -120,6 +120,13 @@ TEMPLATE void packed_steps(enum dtype dtype, const unsigned char *codes, int j, 
     }
 }
 
+/* Asks memory for `size` bytes at `at`, which are wanted when this panel has been used up. */
+TEMPLATE void packed_ask(const unsigned char *at, size_t size)
+{
+    for (size_t i = 0; i < size; i += PACKED_VECTOR)
+        _mm_prefetch((const char *)at + i, _MM_HINT_T1);
+}
+
 /* ---------------------------------------------------------------- numbers */
 
 TEMPLATE __m512 packed_halves(const unsigned char *halves)

@@ -23,6 +23,7 @@ enum {
 struct panel_rows {
     const unsigned char *row[PANEL_GROUPS][PANEL_LANES]; /* first byte; not of packed rows */
     const unsigned char *packed[PANEL_GROUPS];           /* first byte of the group */
+    size_t packed_stride;                                /* from one group to the next */
     size_t first;                                        /* index of row [0][0] */
     const struct unpack_format *unpack;
     unsigned group_count;
@@ -153,8 +154,8 @@ static inline struct panel_rows panel_rows_at(const struct kernel_matmul_args *a
         const unsigned bits = count >= PANEL_LANES ? 0xffffu : (1u << count) - 1;
         rows.there[g] = (__mmask16)bits;
         if (format->packed_bytes > 0) {
-            const size_t group = (first + before) / PANEL_LANES;
-            rows.packed[g] = weights + group * block_count * format->packed_bytes;
+            rows.packed_stride = block_count * format->packed_bytes;
+            rows.packed[g] = weights + (first + before) / PANEL_LANES * rows.packed_stride;
             continue;
         }
         for (size_t r = 0; r < PANEL_LANES; r++) {
