@@ -46,8 +46,10 @@ static enum status start(const struct serve_role_config *config, struct engine *
         .session_count = config->active_max ? config->active_max : SCHEDULER_ACTIVE_DEFAULT,
         .thread_count = config->thread_count,
         .cpu_features_off = config->cpu_features_off,
+        .speculate = config->speculate,
+        .draft_path = config->draft_path,
     };
-    TRY(model_lock_enter_serving(config->model_path, err));
+    TRY(model_lock_enter_serving(config->model_path, config->draft_path, err));
     if (engine_open(&engine, out_engine, err) != OK)
         return model_file_blame(config->model_path, err);
     struct http_server_config server = {
