@@ -132,6 +132,7 @@ static enum status check_writes_text(const struct model *model, struct error *er
 enum status engine_open(const struct engine_config *config, struct engine **out, struct error *err)
 {
     CLEANUP(engine_closep) struct engine *engine = mem_zalloc(sizeof(*engine));
+    engine->speculation.mode = config->speculate;
     TRY(open_file(engine, config, err));
     TRY(model_open(engine->gguf, &engine->model, err));
     TRY(check_writes_text(engine->model, err));
@@ -153,6 +154,7 @@ void engine_close(struct engine *engine)
 {
     if (!engine)
         return;
+    speculation_done(&engine->speculation);
     sampler_free(engine->sampler);
     tool_mask_cache_done(&engine->tool_masks);
     token_mask_vocab_free(engine->mask_vocab);

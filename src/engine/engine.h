@@ -32,6 +32,15 @@ struct token_mask_vocab;
 
 enum engine_kv { ENGINE_KV_F16, ENGINE_KV_F32 };
 
+/* Where guesses of the next tokens come from (speculation.h); no effect on results. */
+enum engine_speculate {
+    ENGINE_SPECULATE_AUTO, /* from whatever there is, as far as it pays */
+    ENGINE_SPECULATE_OFF,
+    ENGINE_SPECULATE_LOOKUP, /* the session's own text */
+    ENGINE_SPECULATE_MTP,    /* the model's block for it; E_UNSUPPORTED without one */
+    ENGINE_SPECULATE_DRAFT,  /* the model draft_path */
+};
+
 /* Called while something takes long; `done` of `total` tokens. Return false to stop with
  * E_CANCELLED. */
 typedef bool(engine_progress_fn)(void *context, uint32_t done, uint32_t total);
@@ -44,6 +53,7 @@ struct engine_config {
     uint32_t thread_count;     /* 0: every core this process may use */
     unsigned cpu_features_off; /* bits of cpu_features() not to use (--cpu-mask) */
     enum engine_kv kv;
+    enum engine_speculate speculate;
     uint64_t memory_bytes_max; /* 0: what the machine has free, less a reserve */
 };
 

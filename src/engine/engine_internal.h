@@ -8,6 +8,7 @@
 #include "chat/output_parser.h"
 #include "engine/engine.h"
 #include "engine/memory_plan.h"
+#include "engine/speculation.h"
 #include "engine/tool_mask.h"
 #include "gguf/gguf.h"
 
@@ -25,7 +26,8 @@ struct engine {
     struct token_mask_vocab *mask_vocab; /* NULL until a mask is made */
     struct tool_mask_cache tool_masks;
     struct sampler *sampler; /* scratch of every pick */
-    uint32_t pick_count;     /* tokens that can be sampled: the vocabulary, no padding rows */
+    struct speculation speculation;
+    uint32_t pick_count; /* tokens that can be sampled: the vocabulary, no padding rows */
     char *path;
     struct engine_info info;
     struct memory_plan memory_plan;

@@ -30,6 +30,7 @@ void generation_init(struct generation *g, const struct generation_config *confi
         .result = {.prompt_tokens = session->count,
                    .cached_tokens = session_cached_tokens(session)},
     };
+    session_draft_begin(session);
     detokenizer_init(&g->detokenizer, engine->tokenizer, DETOKENIZER_SHOW_SPECIAL);
     const struct output_parser_config plain = {0};
     const struct output_parser_config parser = {
@@ -87,6 +88,7 @@ static enum status take(struct generation *g, int32_t id, struct error *err)
     if (g->mask)
         TRY(token_mask_accept(g->mask, id, err));
     session_push(session, id, SEGMENT_MODEL, tokenizer_piece(tokenizer, id).len);
+    session_draft_push(session, id);
     g->result.generated_tokens++;
     if (tokenizer_is_eog(tokenizer, id) && !g->limits.ignores_end) {
         g->is_ended = true;
@@ -137,7 +139,8 @@ static int32_t pick(struct generation *g, const uint64_t *allowed)
         .history_count = seen,
         .position = session->count,
     };
-    return sampler_pick(session->engine->sampler, &session->sampler, &input);
+    const int32_t id = sampler_pick(session->engine->sampler, &session->sampler, &input);
+    return g->limits.replayed ? g->limits.replayed[g->result.generated_tokens] : id;
 }
 
 /* One token: sampled, or one that the mask's set decides without the model. *out_waits: the model
@@ -158,7 +161,7 @@ static enum status take_next(struct generation *g, bool *out_waits, struct error
     return take(g, id, err);
 }
 
-enum status generation_advance(struct generation *g, struct error *err)
+static enum status take_decided(struct generation *g, struct error *err)
 {
     if (!g->has_started && g->mask)
         TRY(start_mask(g, err));
@@ -170,6 +173,23 @@ enum status generation_advance(struct generation *g, struct error *err)
             TRY(take_next(g, &waits, err));
     }
     return OK;
+}
+
+enum status generation_advance(struct generation *g, struct error *err)
+{
+    struct session *session = g->session;
+    const uint32_t drafted = session->draft.is_computed ? session->draft.count : 0;
+    const enum status status = take_decided(g, err);
+    g->result.drafted_tokens += drafted;
+    g->result.accepted_tokens += session->draft.taken;
+    session_draft_settle(session);
+    return status;
+}
+
+void generation_propose(struct generation *g)
+{
+    const uint32_t left = tokens_left(g);
+    session_draft_propose(g->session, left > 0 ? left - 1 : 0);
 }
 
 void generation_finish(struct generation *g)

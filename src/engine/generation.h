@@ -55,6 +55,9 @@ void generation_done(struct generation *g);
  */
 MUST_USE enum status generation_advance(struct generation *g, struct error *err);
 
+/* Guesses what follows (session_draft_propose()), for who drives it to plan the next step with. */
+void generation_propose(struct generation *g);
+
 bool generation_is_over(const struct generation *g);
 
 /* Hands out what parser and detokenizer held back and sets result.end. Once, when it is over or is

@@ -12,13 +12,15 @@
 #include "os/clock.h"
 
 enum {
-    PROMPT_ROWS_MAX = 256, /* of one step: what a person who hangs up waits for at most */
-    PROMPT_ROWS_MIN = 8,   /* beside running streams, however slow the machine */
-    FORCED_ROWS_MAX = 64,  /* pending tokens that still count as the next of a stream */
+    PROMPT_ROWS_MAX = 256,  /* of one step: what a person who hangs up waits for at most */
+    PROMPT_ROWS_FIRST = 32, /* beside running streams, while nothing is known of the machine */
+    FORCED_ROWS_MAX = 64,   /* pending tokens that still count as the next of a stream */
+    LOGITS_ROWS_MAX = INFER_LOGITS_ROWS_DEFAULT,
+    ROWS_MAX = SCHEDULER_ACTIVE_MAX * FORCED_ROWS_MAX + PROMPT_ROWS_MAX + LOGITS_ROWS_MAX,
 };
 
-/* How much a new measurement counts in a running mean. */
-static const double MEAN_SHARE = 0.2;
+/* With a slice of prompts a step may take so many times what it takes without. */
+static const double PROMPT_STEP_MAX = 2.0;
 
 struct scheduler_task {
     struct scheduler_task *next;
@@ -42,11 +44,9 @@ struct scheduler {
     struct scheduler_config config;                      /* every 0 replaced */
     struct scheduler_task *waiting;                      /* a list, first come first */
     struct scheduler_task *active[SCHEDULER_ACTIVE_MAX]; /* in the order they began */
-    struct infer_row rows[SCHEDULER_ACTIVE_MAX * FORCED_ROWS_MAX + PROMPT_ROWS_MAX];
+    struct infer_row rows[ROWS_MAX];
     struct scheduler_facts facts;
-    double stream_step_seconds; /* running mean of steps without prompts; 0: unknown */
-    double prompt_row_seconds;  /* running mean of what one row of a prompt adds; 0: unknown */
-    uint32_t turn;              /* which task's prompt goes first */
+    uint32_t turn; /* which task's prompt goes first */
 };
 
 /* ---------------------------------------------------------------- life */
@@ -229,29 +229,32 @@ static bool is_stream(const struct scheduler_task *task)
     return task->answered > 0 && session_pending(task->session) <= FORCED_ROWS_MAX;
 }
 
-/* Rows of prompts in this step: beside streams, as many as take about as long as the streams'. */
-static uint32_t prompt_budget(const struct scheduler *scheduler, uint32_t stream_count)
+/* Rows of prompts in this step: beside streams, as many as at most double what the step takes. */
+static uint32_t prompt_budget(const struct scheduler *scheduler, uint32_t stream_rows)
 {
-    if (stream_count == 0 || scheduler->stream_step_seconds <= 0 ||
-        scheduler->prompt_row_seconds <= 0)
-        return stream_count == 0 ? PROMPT_ROWS_MAX : PROMPT_ROWS_MIN * 4;
-    const double rows = scheduler->stream_step_seconds / scheduler->prompt_row_seconds;
-    return rows < PROMPT_ROWS_MIN   ? PROMPT_ROWS_MIN
-           : rows > PROMPT_ROWS_MAX ? PROMPT_ROWS_MAX
-                                    : (uint32_t)rows;
+    const struct step_cost *cost = &scheduler->engine->speculation.cost;
+    if (stream_rows == 0)
+        return PROMPT_ROWS_MAX;
+    const double alone = step_cost_of(cost, stream_rows);
+    if (alone <= 0)
+        return PROMPT_ROWS_FIRST;
+    return step_cost_rows(cost, PROMPT_STEP_MAX * alone, stream_rows + 1,
+                          stream_rows + PROMPT_ROWS_MAX) -
+           stream_rows;
 }
 
 /* Decides task->row_count of every active task; returns the rows of prompts. */
 static uint32_t plan_rows(struct scheduler *scheduler)
 {
     const uint32_t count = scheduler->facts.active_count;
-    uint32_t streams = 0;
+    uint32_t stream_rows = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct scheduler_task *task = scheduler->active[i];
         task->row_count = is_stream(task) ? session_pending(task->session) : 0;
-        streams += task->row_count > 0;
+        task->session->draft.count = 0;
+        stream_rows += task->row_count;
     }
-    const uint32_t budget = prompt_budget(scheduler, streams);
+    const uint32_t budget = prompt_budget(scheduler, stream_rows);
     uint32_t left = budget;
     for (uint32_t i = 0; i < count && left > 0; i++) {
         struct scheduler_task *task = scheduler->active[(scheduler->turn + i) % count];
@@ -268,10 +271,31 @@ static uint32_t plan_rows(struct scheduler *scheduler)
 static uint32_t pages_wanted(const struct scheduler *scheduler)
 {
     uint32_t pages = 0;
-    for (uint32_t i = 0; i < scheduler->facts.active_count; i++)
-        pages += infer_seq_append_pages(scheduler->active[i]->session->seq,
-                                        scheduler->active[i]->row_count);
+    for (uint32_t i = 0; i < scheduler->facts.active_count; i++) {
+        const struct scheduler_task *task = scheduler->active[i];
+        pages += infer_seq_append_pages(task->session->seq,
+                                        task->row_count + task->session->draft.count);
+    }
     return pages;
+}
+
+/* Guesses of what follows in every stream, as far as they pay; not beside prompts, whose rows take
+ * the same time and are sure to be wanted. Nobody gives pages back for a guess. */
+static void plan_drafts(struct scheduler *scheduler)
+{
+    struct session *sessions[SCHEDULER_ACTIVE_MAX];
+    const uint32_t count = scheduler->facts.active_count;
+    uint32_t rows = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct scheduler_task *task = scheduler->active[i];
+        sessions[i] = task->session;
+        rows += task->row_count;
+        generation_propose(&task->generation);
+    }
+    speculation_plan(&scheduler->engine->speculation, sessions, count, rows, LOGITS_ROWS_MAX);
+    if (pages_wanted(scheduler) > infer_free_page_count(scheduler->engine->infer))
+        for (uint32_t i = 0; i < count; i++)
+            sessions[i]->draft.count = 0;
 }
 
 /* The task that began last gives its pages back and waits at the head of the queue. */
@@ -300,19 +324,6 @@ static void make_room(struct scheduler *scheduler)
     only->is_out_of_room = only->row_count == 0;
 }
 
-static void measure(struct scheduler *scheduler, double seconds, uint32_t prompt_rows)
-{
-    double *mean = &scheduler->stream_step_seconds;
-    double value = seconds;
-    if (prompt_rows > 0) {
-        mean = &scheduler->prompt_row_seconds;
-        value = (seconds - scheduler->stream_step_seconds) / prompt_rows;
-        if (value <= 0)
-            return;
-    }
-    *mean = *mean > 0 ? *mean + MEAN_SHARE * (value - *mean) : value;
-}
-
 /* Computes the planned rows of every task. */
 static enum status run_rows(struct scheduler *scheduler, uint32_t prompt_rows, struct error *err)
 {
@@ -322,13 +333,16 @@ static enum status run_rows(struct scheduler *scheduler, uint32_t prompt_rows, s
         const struct scheduler_task *task = scheduler->active[i];
         session_rows(task->session, task->row_count, scheduler->rows + total);
         total += task->row_count;
+        total += session_draft_rows(task->session, scheduler->rows + total);
     }
     if (total == 0)
         return OK;
     const double start = clock_seconds();
     TRY(infer_step(engine->infer, scheduler->rows, total, err));
     const double seconds = clock_seconds() - start;
-    measure(scheduler, seconds, prompt_rows);
+    step_cost_note(&engine->speculation.cost, total, seconds);
+    for (uint32_t i = 0; i < scheduler->facts.active_count; i++)
+        session_draft_computed(scheduler->active[i]->session);
     scheduler->facts.step_seconds += seconds;
     scheduler->facts.step_count++;
     scheduler->facts.prompt_tokens += prompt_rows;
@@ -360,6 +374,7 @@ static bool advance(struct scheduler *scheduler, struct scheduler_task *task,
     if (task->answered <= 0)
         task->answered = clock_seconds();
     const uint32_t before = task->generation.result.generated_tokens;
+    task->generation.result.step_count += before > 0;
     *out_status = generation_advance(&task->generation, err);
     scheduler->facts.generated_tokens += task->generation.result.generated_tokens - before;
     return *out_status == OK && !generation_is_over(&task->generation);
@@ -404,6 +419,8 @@ bool scheduler_step(struct scheduler *scheduler)
     if (scheduler->facts.active_count == 0)
         return scheduler->waiting != NULL;
     const uint32_t prompt_rows = plan_rows(scheduler);
+    if (prompt_rows == 0)
+        plan_drafts(scheduler);
     make_room(scheduler);
     struct error err = {0};
     const enum status status = run_rows(scheduler, prompt_rows, &err);
@@ -417,5 +434,7 @@ bool scheduler_step(struct scheduler *scheduler)
 void scheduler_get_facts(const struct scheduler *scheduler, struct scheduler_facts *out)
 {
     *out = scheduler->facts;
+    out->drafted_tokens = scheduler->engine->speculation.drafted_tokens;
+    out->accepted_tokens = scheduler->engine->speculation.accepted_tokens;
     out->idle_session_count = session_pool_idle_count(scheduler->pool);
 }

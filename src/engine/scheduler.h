@@ -4,8 +4,9 @@
  * A task is a rendered conversation to be continued. Tasks wait in a bounded queue; up to
  * `active_max` are worked on together, each on a session of the pool (session_pool.h), so that a
  * conversation that goes on pays only for its new tokens. Every step computes one batch: the next
- * token of every task that is generating, and a bounded slice of prompts, sized by measured step
- * times so that no running stream waits more than about twice its idle interval. When pages run
+ * token of every task that is generating, with guesses of what follows as far as they pay, and a
+ * slice of prompts, sized by measured step times so that no running stream waits more than twice
+ * its idle interval. When pages run
  * out, idle sessions are forgotten, then the task that began last gives its pages back and waits:
  * it is computed again later and continues with the same tokens, because logits depend on the
  * tokens alone (docs/decisions/0001). What a task yields never depends on the tasks beside it.
@@ -81,6 +82,8 @@ struct scheduler_facts {
     uint64_t prompt_tokens; /* computed */
     uint64_t cached_tokens; /* of prompts, not computed again */
     uint64_t generated_tokens;
+    uint64_t drafted_tokens;  /* guessed and computed on trial */
+    uint64_t accepted_tokens; /* of these, right */
     uint64_t preempted_count; /* times a task gave its pages back */
     double step_seconds;      /* spent in the model */
 };

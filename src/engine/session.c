@@ -282,6 +282,7 @@ void session_free(struct session *session)
 {
     if (!session)
         return;
+    session_draft_done(session);
     infer_seq_free(session->seq);
     token_list_done(&session->scratch);
     strbuf_done(&session->text);
@@ -353,7 +354,7 @@ enum segment_origin session_token_origin(const struct session *session, uint32_t
 /* The logits of the log's last token are there. */
 static bool has_logits(const struct session *session)
 {
-    return infer_seq_logits(session->seq) != NULL;
+    return session->draft.taken > 0 || infer_seq_logits(session->seq) != NULL;
 }
 
 void session_rows(struct session *session, uint32_t count, struct infer_row *rows)
@@ -398,7 +399,7 @@ uint32_t session_cached_tokens(const struct session *session)
 
 uint32_t session_pending(const struct session *session)
 {
-    const uint32_t computed = infer_seq_token_count(session->seq);
+    const uint32_t computed = infer_seq_token_count(session->seq) + session->draft.taken;
     if (computed < session->count)
         return session->count - computed;
     return has_logits(session) ? 0 : 1;
@@ -411,7 +412,8 @@ void session_release_pages(struct session *session)
 
 const float *session_last_logits(const struct session *session)
 {
-    return infer_seq_logits(session->seq);
+    const uint32_t taken = session->draft.taken;
+    return taken ? infer_seq_draft_logits(session->seq, taken - 1) : infer_seq_logits(session->seq);
 }
 
 enum status session_logits(struct session *session, const float **out, struct error *err)

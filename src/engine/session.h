@@ -50,6 +50,8 @@ struct session_limits {
     bool starts_in_reasoning; /* the generation prompt ended inside an open reasoning block */
     bool ignores_end;         /* benchmarks: end-of-generation tokens do not end it */
     bool is_plain;            /* neither reasoning nor calls are looked for: all is text */
+    const int32_t *replayed;  /* benchmarks: [token_count_max] are taken, whatever is sampled;
+                                 borrowed; may be NULL */
     const json_t *tools;      /* what may be called, as in chat_request: types of arguments, which
                                  some tool formats do not write; may be NULL; borrowed */
 };
@@ -67,6 +69,9 @@ struct session_result {
     uint32_t cached_tokens;    /* of these, already computed before this call */
     uint32_t generated_tokens; /* added to the log, end token included */
     uint32_t forced_tokens;    /* of these, decided by the mask without a choice */
+    uint32_t drafted_tokens;   /* guessed and computed on trial, beside these */
+    uint32_t accepted_tokens;  /* of the generated ones, guessed right */
+    uint32_t step_count;       /* of the model, behind the prompt */
     double prompt_seconds;
     double generate_seconds;
 };

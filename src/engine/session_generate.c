@@ -3,9 +3,35 @@
  *
  * Part of session.h; what a generation does is in generation.c. Owns nothing beyond one call.
  */
+#include "engine/engine_internal.h"
 #include "engine/generation.h"
 #include "engine/session_internal.h"
+#include "infer/infer.h"
 #include "os/clock.h"
+
+/* One step of the model: what is pending, and as many guesses of what follows as pay. */
+static enum status step(struct generation *g, struct error *err)
+{
+    struct session *session = g->session;
+    struct infer *infer = session->engine->infer;
+    struct speculation *speculation = &session->engine->speculation;
+    const uint32_t pending = session_pending(session);
+    g->result.step_count++;
+    if (pending > SESSION_SLICE_ROWS - SPECULATION_DRAFT_MAX)
+        return session_compute(session, NULL, NULL, err);
+    generation_propose(g);
+    speculation_plan(speculation, &session, 1, pending, INFER_LOGITS_ROWS_DEFAULT);
+    if (infer_seq_append_pages(session->seq, pending + session->draft.count) >
+        infer_free_page_count(infer))
+        session->draft.count = 0;
+    session_rows(session, pending, session->rows);
+    const uint32_t count = pending + session_draft_rows(session, session->rows + pending);
+    const double start = clock_seconds();
+    TRY(infer_step(infer, session->rows, count, err));
+    step_cost_note(&speculation->cost, count, clock_seconds() - start);
+    session_draft_computed(session);
+    return OK;
+}
 
 static enum status run(struct generation *g, engine_progress_fn *progress, struct error *err)
 {
@@ -17,7 +43,7 @@ static enum status run(struct generation *g, engine_progress_fn *progress, struc
         return status;
     TRY(generation_advance(g, err));
     while (!generation_is_over(g)) {
-        TRY(session_compute(g->session, NULL, NULL, err));
+        TRY(step(g, err));
         TRY(generation_advance(g, err));
     }
     g->result.generate_seconds = clock_seconds() - computed;

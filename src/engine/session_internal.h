@@ -7,6 +7,7 @@
 #pragma once
 
 #include "engine/session.h"
+#include "engine/speculation.h"
 #include "tokenizer/tokenizer.h"
 
 #include "base/strbuf.h"
@@ -34,6 +35,7 @@ struct session {
     int32_t *history;       /* [capacity] the ids of the log, for the repetition penalty */
     struct infer_row *rows; /* [SESSION_SLICE_ROWS] */
     bool gets_pages;        /* who drives it frees pages before each step: only `capacity` bounds */
+    struct session_draft draft;
     struct token_list scratch;
     struct strbuf text; /* of the segments being added */
 };

@@ -8,6 +8,7 @@
 #include "model/forward.h"
 #include "model/model.h"
 #include "model/model_arch.h"
+#include "model/op_recurrent.h"
 #include "model/packed_weights.h"
 #include "os/cpu.h"
 #include "os/thread.h"
@@ -27,7 +28,8 @@ struct infer {
     size_t *logits_rows; /* [logits_rows_max] indices of the rows that have logits, ascending */
     struct infer_seq **logits_seqs; /* [logits_rows_max] whose newest they are; NULL: it is gone */
     uint32_t logits_row_count;
-    uint64_t step_count; /* steps run so far */
+    uint32_t draft_row_count; /* of the step so far */
+    uint64_t step_count;      /* steps run so far */
 };
 
 struct infer_seq {
@@ -39,8 +41,12 @@ struct infer_seq {
     uint64_t logits_step;          /* the step that left logits of the newest token; 0: none did */
     uint32_t logits_index;         /* their place among those of that step */
     bool has_kept_logits;
-    uint32_t pending; /* rows of the current step that are not appended yet */
-    uint32_t added;   /* tokens appended by the current step */
+    uint32_t pending;      /* rows of the current step that are not appended yet */
+    uint32_t added;        /* tokens appended by the current step */
+    uint32_t draft_count;  /* of these at the end, not tokens of the sequence (yet) */
+    uint32_t draft_logits; /* place of the first one's logits among those of the step */
+    uint32_t draft_place;  /* of the first one among the drafts of the step */
+    uint64_t draft_step;   /* the step that computed them */
 };
 
 /* ---------------------------------------------------------------- configuration */
@@ -132,6 +138,7 @@ static struct forward_config forward_config(const struct infer_config *c)
         .thread_count = c->thread_count,
         .positions_max = (c->token_capacity + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS * KV_PAGE_TOKENS,
         .packs_weights = c->packs_weights,
+        .draft_rows_max = INFER_DRAFTS_MAX,
     };
 }
 
@@ -281,8 +288,18 @@ enum status infer_seq_fork(const struct infer_seq *seq, uint32_t token_count,
     return OK;
 }
 
+/* Drafts that nobody accepted. */
+static void forget_drafts(struct infer_seq *seq)
+{
+    if (seq->draft_count == 0)
+        return;
+    kv_cache_seq_truncate(seq->pages, infer_seq_token_count(seq));
+    seq->draft_count = 0;
+}
+
 void infer_seq_truncate(struct infer_seq *seq, uint32_t token_count)
 {
+    forget_drafts(seq);
     if (token_count < infer_seq_token_count(seq))
         forget_logits(seq);
     kv_cache_seq_truncate(seq->pages, token_count);
@@ -303,7 +320,7 @@ uint32_t infer_seq_ready_count(const struct infer_seq *seq)
 
 uint32_t infer_seq_token_count(const struct infer_seq *seq)
 {
-    return kv_cache_seq_token_count(seq->pages);
+    return kv_cache_seq_token_count(seq->pages) - seq->draft_count;
 }
 
 uint32_t infer_seq_room(const struct infer_seq *seq)
@@ -318,26 +335,36 @@ static enum status check_rows(const struct infer *infer, const struct infer_row 
 {
     const uint32_t vocab_size = infer->model->shape.vocab_size;
     size_t wanted = 0;
+    size_t drafts = 0;
     for (size_t i = 0; i < row_count; i++) {
         if (rows[i].seq->infer != infer)
             return error_set(err, E_INVALID, "row %zu belongs to another model's sequence", i);
+        if (rows[i].is_draft && !rows[i].wants_logits)
+            return error_set(err, E_INVALID, "row %zu is a draft without logits", i);
+        drafts += rows[i].is_draft;
         if (rows[i].token < 0 || (uint32_t)rows[i].token >= vocab_size)
             return error_set(err, E_INVALID,
                              "token %" PRId32 " is not in the vocabulary of %" PRIu32,
                              rows[i].token, vocab_size);
         wanted += rows[i].wants_logits;
     }
+    if (drafts > infer_drafts_max(infer))
+        return error_set(err, E_LIMIT, "%zu drafts in one step (limit %" PRIu32 ")", drafts,
+                         infer_drafts_max(infer));
     if (!infer->forward->ends_hidden && wanted > infer->config.logits_rows_max)
         return error_set(err, E_LIMIT, "logits of %zu rows in one step (limit %" PRIu32 ")", wanted,
                          infer->config.logits_rows_max);
     return OK;
 }
 
-/* Makes room for all rows, or for none. Afterwards seq->added says how many each sequence got. */
+/* Makes room for all rows, or for none. Afterwards seq->added says how many each sequence got, and
+ * seq->draft_count how many of them are drafts. */
 static enum status append_rows(const struct infer_row *rows, size_t row_count, struct error *err)
 {
-    for (size_t i = 0; i < row_count; i++)
+    for (size_t i = 0; i < row_count; i++) {
+        forget_drafts(rows[i].seq);
         rows[i].seq->pending = rows[i].seq->added = 0;
+    }
     for (size_t i = 0; i < row_count; i++)
         rows[i].seq->pending++;
     for (size_t i = 0; i < row_count; i++) {
@@ -358,17 +385,21 @@ static enum status append_rows(const struct infer_row *rows, size_t row_count, s
         seq->added = seq->pending;
         seq->pending = 0;
     }
+    for (size_t i = 0; i < row_count; i++)
+        rows[i].seq->draft_count += rows[i].is_draft;
     return OK;
 }
 
-/* One row of a slice; the sequence's state then stands for it too. */
+/* One row of a slice; the sequence's state then stands for it too, unless it is a draft (`draft` as
+ * forward_row.draft). */
 static void set_row(struct forward_row *row, struct infer_seq *seq, int32_t token,
-                    uint32_t position)
+                    uint32_t position, uint32_t draft)
 {
     row->token = token;
     row->position = position;
     row->pages = kv_cache_seq_pages(seq->pages);
     row->state = NULL;
+    row->draft = draft;
     if (!seq->state)
         return;
     struct error err;
@@ -376,7 +407,8 @@ static void set_row(struct forward_row *row, struct infer_seq *seq, int32_t toke
     CHECK(recurrent_state_reserve(seq->state, &err) == OK);
     seq->tokens[position] = token;
     row->state = recurrent_state_values(seq->state);
-    recurrent_state_advance(seq->state, 1);
+    if (!draft)
+        recurrent_state_advance(seq->state, 1);
 }
 
 static void run_model(struct infer *infer)
@@ -389,30 +421,44 @@ static void run_model(struct infer *infer)
  * those between again. Their keys and values come out as they are already. */
 static void catch_up(struct infer *infer, struct infer_seq *seq)
 {
-    const uint32_t end = infer_seq_token_count(seq) - seq->added;
+    const uint32_t end = kv_cache_seq_token_count(seq->pages) - seq->added;
     struct forward *f = infer->forward;
     while (seq->state && recurrent_state_position(seq->state) < end) {
         const uint32_t begin = recurrent_state_position(seq->state);
         const uint32_t slice = infer->config.batch_rows_max;
         f->row_count = end - begin < slice ? end - begin : slice;
         for (uint32_t i = 0; i < f->row_count; i++) {
-            set_row(&f->rows[i], seq, seq->tokens[begin + i], begin + i);
+            set_row(&f->rows[i], seq, seq->tokens[begin + i], begin + i, 0);
             f->rows[i].wants_logits = false;
         }
         run_model(infer);
     }
 }
 
-/* Row `row` of the step will have logits; of a sequence's last one they are the newest. */
+/* Row `row` of the step will have logits; of a sequence's last one that is no draft they are the
+ * newest. */
 static void note_logits(struct infer *infer, struct infer_seq *seq, size_t row)
 {
     const uint32_t index = infer->logits_row_count++;
+    const bool is_newest = seq->added == seq->draft_count;
     infer->logits_rows[index] = row;
-    infer->logits_seqs[index] = seq->added == 0 ? seq : NULL;
-    if (seq->added != 0)
+    infer->logits_seqs[index] = is_newest ? seq : NULL;
+    if (!is_newest)
         return;
     seq->logits_step = infer->step_count;
     seq->logits_index = index;
+}
+
+/* The place of a row that is a draft among those of the step, from 1. Before its logits are
+ * noted. */
+static uint32_t note_draft(struct infer *infer, struct infer_seq *seq)
+{
+    if (seq->added == seq->draft_count) { /* the first one */
+        seq->draft_step = infer->step_count;
+        seq->draft_place = infer->draft_row_count;
+        seq->draft_logits = infer->logits_row_count;
+    }
+    return ++infer->draft_row_count;
 }
 
 /* Computes rows [begin, end), which are in their sequences already; `added` counts down what is
@@ -426,8 +472,11 @@ static void run_slice(struct infer *infer, const struct infer_row *rows, const u
     f->row_count = (uint32_t)(end - begin);
     for (size_t i = begin; i < end; i++) {
         struct infer_seq *seq = rows[i].seq;
-        set_row(&f->rows[i - begin], seq, rows[i].token, infer_seq_token_count(seq) - seq->added);
-        f->rows[i - begin].token_count = infer_seq_token_count(seq);
+        const uint32_t count = kv_cache_seq_token_count(seq->pages);
+        const uint32_t draft = rows[i].is_draft ? note_draft(infer, seq) : 0;
+        CHECK(rows[i].is_draft == (seq->added <= seq->draft_count));
+        set_row(&f->rows[i - begin], seq, rows[i].token, count - seq->added, draft);
+        f->rows[i - begin].token_count = count;
         f->rows[i - begin].segment = segments ? segments[i] : 0;
         f->rows[i - begin].wants_logits = rows[i].wants_logits;
         seq->added--;
@@ -437,12 +486,15 @@ static void run_slice(struct infer *infer, const struct infer_row *rows, const u
     run_model(infer);
 }
 
-/* A slice ends where a recurrent state is to be kept: it can be seen only between two slices. */
+/* A slice ends where a recurrent state is to be kept: it can be seen only between two slices. The
+ * drafts of a sequence are not parted: they go through a copy of its state. */
 static size_t slice_end(const struct infer *infer, const struct infer_row *rows, size_t begin,
                         size_t row_count)
 {
     const size_t slice = infer->config.batch_rows_max;
-    const size_t end = row_count - begin < slice ? row_count : begin + slice;
+    size_t end = row_count - begin < slice ? row_count : begin + slice;
+    while (end < row_count && rows[end].is_draft && end > begin + 1)
+        end--;
     for (size_t i = begin; infer->states && i < end; i++)
         if (rows[i].keeps_state)
             return i + 1;
@@ -464,6 +516,7 @@ static void begin_step(struct infer *infer, const struct infer_row *rows, size_t
         if (infer->logits_seqs[i] && infer->logits_seqs[i]->state)
             keep_logits(infer->logits_seqs[i], logits_at(infer, i));
     infer->logits_row_count = 0;
+    infer->draft_row_count = 0;
     infer->step_count++;
 }
 
@@ -502,6 +555,45 @@ enum status infer_step(struct infer *infer, const struct infer_row *rows, size_t
     }
     rest_states(rows, row_count);
     return OK;
+}
+
+uint32_t infer_drafts_max(const struct infer *infer)
+{
+    const uint32_t slice = infer->config.batch_rows_max - 1; /* behind a row that is none */
+    const uint32_t most = infer->states ? INFER_DRAFTS_MAX : infer->config.logits_rows_max - 1;
+    return most < slice ? most : slice;
+}
+
+const float *infer_seq_draft_logits(const struct infer_seq *seq, uint32_t index)
+{
+    CHECK(index < seq->draft_count && seq->draft_step == seq->infer->step_count);
+    return logits_at(seq->infer, seq->draft_logits + index);
+}
+
+void infer_seq_accept(struct infer_seq *seq, uint32_t count)
+{
+    struct infer *infer = seq->infer;
+    const uint32_t before = infer_seq_token_count(seq);
+    CHECK(count <= seq->draft_count);
+    if (count == 0) {
+        forget_drafts(seq);
+        return;
+    }
+    CHECK(seq->draft_step == infer->step_count);
+    /* A state that others needed meanwhile stands for fewer tokens: the next step catches up. */
+    if (seq->state && recurrent_state_position(seq->state) == before) {
+        struct error err;
+        CHECK(recurrent_state_reserve(seq->state, &err) == OK); /* nobody else writes now */
+        op_drafts_take(infer->forward, recurrent_state_values(seq->state), seq->draft_place, count);
+        recurrent_state_advance(seq->state, count);
+        recurrent_state_rest(seq->state);
+    }
+    forget_logits(seq);
+    seq->logits_step = infer->step_count;
+    seq->logits_index = seq->draft_logits + count - 1;
+    infer->logits_seqs[seq->logits_index] = seq;
+    kv_cache_seq_truncate(seq->pages, before + count);
+    seq->draft_count = 0;
 }
 
 /* Texts in one piece, where they must be, and none beyond what the model has positions for. */

@@ -35,6 +35,7 @@ enum {
     INFER_STATES_BYTES = 1 << 30,
     INFER_STATES_DEFAULT_MIN = 8,
     INFER_STATES_DEFAULT_MAX = 32,
+    INFER_DRAFTS_MAX = 16, /* rows of one step that may be drafts, of a recurrent model */
 };
 
 struct infer_config {
@@ -120,6 +121,7 @@ struct infer_row {
     int32_t token;
     bool wants_logits;
     bool keeps_state; /* infer_seq_keep_state() behind this token; no effect on results */
+    bool is_draft;    /* the token is only guessed: see infer_seq_accept() */
 };
 
 /*
@@ -135,6 +137,20 @@ struct infer_row {
  */
 MUST_USE enum status infer_step(struct infer *infer, const struct infer_row *rows, size_t row_count,
                                 struct error *err);
+
+/*
+ * Rows that are drafts come last among those of their sequence, one behind the other, and always
+ * have logits. They are computed as any other, but are not tokens of the sequence: until the next
+ * step infer_seq_accept() makes the first `count` of them its newest tokens, once, and the others
+ * are forgotten; without it all are. At most infer_drafts_max() in a step.
+ */
+void infer_seq_accept(struct infer_seq *seq, uint32_t count);
+
+/* The logits behind draft `index` of the sequence, [vocab_size]; until the next step or the next
+ * change of the sequence, accepting aside. */
+const float *infer_seq_draft_logits(const struct infer_seq *seq, uint32_t index);
+
+uint32_t infer_drafts_max(const struct infer *infer);
 
 /* The logits of row `row_index` of the last step, [vocab_size]; NULL when that row did not want
  * them. Valid until the next step. */

@@ -5,6 +5,7 @@
 #include "model/carver.h"
 #include "model/model.h"
 #include "model/op_experts.h"
+#include "model/op_recurrent.h"
 #include "model/op_rows.h"
 #include "model/op_units.h"
 #include "model/packed_weights.h"
@@ -105,6 +106,7 @@ static void carve_all(struct forward *f, struct carver *carver)
     carve_attention(f, carver, s);
     carve_head_scratch(f, carver, s);
     f->experts = op_experts_carve(carver, f->model, (uint32_t)rows);
+    f->drafts = op_drafts_carve(carver, &s->recurrent, &f->config);
     f->logits_block = carver_rows(carver, f->config.logits_rows_max, s->vocab_size);
 }
 

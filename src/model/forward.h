@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 struct forward_experts;
+struct forward_drafts;
 struct model;
 struct op_units;
 struct packed_weights;
@@ -34,6 +35,8 @@ struct forward_row {
     uint32_t segment;      /* of a pair of texts: 0 or 1; only encoders tell them apart */
     const uint32_t *pages; /* of its sequence: token t lies in pages[t / KV_PAGE_TOKENS] */
     float *state;          /* of its sequence: recurrent_shape.h; NULL without recurrent layers */
+    uint32_t draft;        /* 0, or: it may be taken back and leaves `state` as it is; 1 + its place
+                              among the drafts of the step. Behind the other rows of its sequence */
     bool wants_logits;
 };
 
@@ -51,6 +54,7 @@ struct forward_config {
     uint32_t logits_rows_max; /* rows of logits kept */
     uint32_t thread_count;    /* of the pool, at least 1 */
     uint32_t positions_max;   /* positions a row may have */
+    uint32_t draft_rows_max;  /* drafts in a step, where there are recurrent layers */
     bool packs_weights;       /* see packed_weights.h */
 };
 
@@ -91,6 +95,7 @@ struct forward {
     float *latent_in; /* [row_count][experts.latent_dim] */
     float *latent_out;
     struct forward_experts *experts; /* NULL without experts; see op_experts.c */
+    struct forward_drafts *drafts;   /* NULL without recurrent layers; see op_recurrent.c */
     struct forward_rope rope[MODEL_ROPES_MAX];
 
     unsigned char *quantized[KERNEL_ACTIVATION_COUNT]; /* [row_count] rows of the current input */

@@ -48,6 +48,21 @@ struct op_recurrence {
 
 void op_recurrence(struct forward *f, uint32_t layer, const struct op_recurrence *args);
 
+/*
+ * Rows that are drafts (forward_row.draft) go through a copy of the state: op_conv() and
+ * op_recurrence() keep what such a row feeds into each layer instead. op_drafts_take() then moves
+ * `state` behind the first `count` drafts of a run that begins at place `first`: only the
+ * recurrences run again, to the same bits. Until the next slice with drafts in these places.
+ */
+void op_drafts_take(struct forward *f, float *state, uint32_t first, uint32_t count);
+
+struct carver;
+struct recurrent_shape;
+
+/* For forward.c: memory of config->draft_rows_max drafts; NULL without recurrent layers. */
+struct forward_drafts *op_drafts_carve(struct carver *carver, const struct recurrent_shape *shape,
+                                       const struct forward_config *config);
+
 /* The gates of a recurrence from `x` [rows][count]: kernel_table_decay_gates(); steps may have a
  * NULL pointer: they are not wanted. */
 struct op_decay_gates {

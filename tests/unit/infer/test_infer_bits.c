@@ -107,6 +107,109 @@ static void check_packing(const struct bits_case *c)
     assert_steps(c, "packed in steps of 33", &config, 33);
 }
 
+/* ---------------------------------------------------------------- drafts */
+
+enum { DRAFTED = 2, DRAFT_RUN = 6 };
+
+/* One sequence of a step with drafts. */
+struct drafted {
+    struct infer_seq *seq;
+    size_t at;         /* tokens it has */
+    size_t real_count; /* in this step */
+    size_t draft_count;
+    size_t right_count; /* drafts that are the tokens that follow */
+    size_t row_first;
+};
+
+/* Its rows of the next step: some tokens, then drafts of which the first are right. */
+static size_t add_drafted_rows(const struct bits_case *c, struct drafted *d, uint32_t round,
+                               struct infer_row *rows, size_t count)
+{
+    const size_t left = c->token_count - d->at;
+    d->real_count = 1 + round % 3;
+    d->real_count = d->real_count < left ? d->real_count : left;
+    d->draft_count = (round * 5 + 1) % (DRAFT_RUN + 1);
+    if (d->draft_count > left - d->real_count)
+        d->draft_count = left - d->real_count;
+    d->right_count = d->draft_count ? round % (d->draft_count + 1) : 0;
+    d->row_first = count;
+    for (size_t i = 0; i < d->real_count + d->draft_count; i++) {
+        const int32_t right = c->tokens[d->at + i];
+        const bool is_wrong = i >= d->real_count + d->right_count;
+        rows[count++] = (struct infer_row){
+            .seq = d->seq,
+            .token = is_wrong ? (int32_t)(((uint32_t)right + 1) % c->vocab_size) : right,
+            .wants_logits = true,
+            .keeps_state = i + 1 == d->real_count && round % 4 == 0,
+            .is_draft = i >= d->real_count};
+    }
+    return count;
+}
+
+/* What the step gave, and what is there when the right drafts (or fewer) were accepted. */
+static void take_drafts(const struct bits_case *c, const struct infer *infer, struct drafted *d,
+                        uint32_t round)
+{
+    const size_t row_bytes = c->vocab_size * sizeof(float);
+    const size_t behind = d->at + d->real_count;
+    if (d->real_count == 0)
+        return;
+    for (size_t i = 0; i < d->real_count; i++)
+        assert_bits(c, "before drafts", infer_logits(infer, d->row_first + i), d->at + i, 1);
+    for (size_t i = 0; i < d->right_count; i++)
+        assert_bits(c, "right draft", infer_seq_draft_logits(d->seq, (uint32_t)i), behind + i, 1);
+    assert_int_equal(infer_seq_token_count(d->seq), behind);
+    const size_t taken = round % 7 == 3 ? d->right_count / 2 : d->right_count;
+    if (round % 5 != 4) { /* else: forgotten by the next step */
+        infer_seq_accept(d->seq, (uint32_t)taken);
+        d->at = behind + taken;
+        assert_memory_equal(infer_seq_logits(d->seq), c->want + (d->at - 1) * c->vocab_size,
+                            row_bytes);
+    } else {
+        d->at = behind;
+    }
+    assert_int_equal(infer_seq_token_count(d->seq), d->at);
+}
+
+static void run_drafts(const struct bits_case *c, const struct infer_config *config)
+{
+    struct infer *infer = loaded_model_infer(&c->loaded, config);
+    struct drafted drafted[DRAFTED] = {0};
+    struct infer_row rows[DRAFTED * (DRAFT_RUN + 4)];
+    for (int i = 0; i < DRAFTED; i++)
+        assert_ok(infer_seq_new(infer, &drafted[i].seq, err));
+    const uint32_t free_pages = infer_free_page_count(infer);
+    for (uint32_t round = 0; drafted[0].at < c->token_count; round++) {
+        size_t count = 0;
+        for (uint32_t i = 0; i < DRAFTED; i++)
+            count = add_drafted_rows(c, &drafted[i], round + i, rows, count);
+        assert_ok(infer_step(infer, rows, count, err));
+        for (uint32_t i = 0; i < DRAFTED; i++)
+            take_drafts(c, infer, &drafted[i], round + i);
+        if (round % 11 == 10) { /* rewound and computed again */
+            drafted[1].at -= drafted[1].at > 9 ? 9 : 0;
+            infer_seq_truncate(drafted[1].seq, (uint32_t)drafted[1].at);
+        }
+    }
+    for (int i = 0; i < DRAFTED; i++) {
+        infer_seq_truncate(drafted[i].seq, 0);
+        infer_seq_free(drafted[i].seq);
+    }
+    assert_int_equal(infer_free_page_count(infer), free_pages);
+    infer_free(infer);
+}
+
+static void check_drafts(const struct bits_case *c)
+{
+    struct infer_config config = c->config;
+    run_drafts(c, &config);
+    config.thread_count = 2;
+    config.batch_rows_max = DRAFTED * DRAFT_RUN + 1;
+    run_drafts(c, &config);
+    config.state_count = DRAFTED; /* none to spare */
+    run_drafts(c, &config);
+}
+
 enum { NEIGHBOURS = 3 };
 
 /* Rows of four sequences in turn: this one, and three with other tokens and lengths. */
@@ -311,9 +414,9 @@ static void end(struct bits_case *c)
 
 typedef void(check_fn)(const struct bits_case *c);
 
-static check_fn *const checks[] = {check_cuts,    check_threads,    check_levels,
-                                   check_packing, check_neighbours, check_wanted_rows,
-                                   check_history, check_rewinds};
+static check_fn *const checks[] = {check_cuts,        check_threads,    check_levels,
+                                   check_packing,     check_neighbours, check_drafts,
+                                   check_wanted_rows, check_history,    check_rewinds};
 
 static void check_all(struct bits_case *c)
 {

@@ -1,0 +1,31 @@
+/*
+ * step_cost - how long a step of so many rows takes here and now, learnt from the steps that ran.
+ *
+ * A step reads every weight once whatever the rows, so that more rows cost little until arithmetic
+ * becomes the limit; where that is depends on machine, model and depth. Figures are running means
+ * by number of rows; those of numbers that did not occur lately are taken from their neighbours.
+ *
+ * Threads: the engine's. Used by: speculation.c, scheduler.c.
+ */
+#pragma once
+
+#include <stdint.h>
+
+enum { STEP_COST_KNOTS = 40 };
+
+/* Zeroed: nothing is known. */
+struct step_cost {
+    double seconds[STEP_COST_KNOTS];
+    uint64_t noted[STEP_COST_KNOTS]; /* number of the newest note; 0: none */
+    uint64_t clock;
+};
+
+void step_cost_note(struct step_cost *cost, uint32_t rows, double seconds);
+
+/* 0: nothing is known. A number of rows larger than any that occurred is taken to cost little, so
+ * that it is tried. */
+double step_cost_of(const struct step_cost *cost, uint32_t rows);
+
+/* The most rows, at least `least` and at most `most`, that take no longer than `seconds`. */
+uint32_t step_cost_rows(const struct step_cost *cost, double seconds, uint32_t least,
+                        uint32_t most);
