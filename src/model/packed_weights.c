@@ -30,7 +30,8 @@ struct packed_weights {
     const struct model *model;
     const struct kernel_table *kernels;
     struct packed_matrix *matrices; /* [model->matrix_count], by weight.id */
-    atomic_size_t step_bytes;       /* that this step may still pack */
+    bool has_begun;
+    atomic_size_t step_bytes; /* that this step may still pack */
     atomic_size_t packed_bytes;
 };
 
@@ -68,9 +69,13 @@ uint64_t packed_weights_bytes(const struct packed_weights *packed)
 
 void packed_weights_begin(struct packed_weights *packed, uint32_t row_count)
 {
-    const size_t share = (size_t)packed->model->weight_bytes / STEP_SHARE + 1;
-    atomic_store_explicit(&packed->step_bytes, row_count >= ROWS_MANY ? SIZE_MAX : share,
-                          memory_order_relaxed);
+    size_t share = (size_t)packed->model->weight_bytes / STEP_SHARE + 1;
+    if (row_count >= ROWS_MANY)
+        share = SIZE_MAX;
+    else if (!packed->has_begun)
+        share = 0;
+    packed->has_begun = true;
+    atomic_store_explicit(&packed->step_bytes, share, memory_order_relaxed);
 }
 
 static size_t chunk_bytes(const struct packed_matrix *matrix)

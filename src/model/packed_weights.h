@@ -2,10 +2,11 @@
  * packed_weights - the weights of a model in the layout that kernels read fastest
  * (kernel/packed.h), made on the way: a step packs rows just before it multiplies them.
  *
- * A long prompt packs all it touches; steps of few rows pack an eighth of the weights each, so that
- * the first answer does not wait. Until then, and where memory for it cannot be had, products read
- * the file. Packed or not, a product is the same bits (kernel_table.h), so nothing else need know.
- * Pages of the file whose weights are packed are given back.
+ * A long prompt packs all it touches; a first step of few rows packs nothing, so that the first
+ * answer does not wait, and the next ones an eighth of the weights each. Until then, and where
+ * memory for it cannot be had, products read the file. Packed or not, a product is the same bits
+ * (kernel_table.h), so nothing else need know. Pages of the file whose weights are packed are given
+ * back.
  *
  * Threads: prepare() by one; multiply() by the compute threads, each with rows of its own. A step
  * is seen as a whole by the next one (worker_pool).

@@ -47,14 +47,15 @@ TEMPLATE void add_steps(const struct panel *panel, size_t b, size_t step, size_t
     UNROLL_FOR (size_t t = 0; t < tokens; t++)
         UNROLL_FOR (size_t g = 0; g < groups; g++)
             c[t][g] = _mm256_setzero_si256();
-    for (size_t s = step; s < step + steps; s++) {
-        __m256i w[PANEL_GROUPS];
-        UNROLL_FOR (size_t g = 0; g < groups; g++)
-            w[g] = load_vector(panel->w[b][s][g]);
+    UNROLL_FOR (size_t s = 0; s < steps; s++) {
+        /* Two variables: gcc 12 loads the elements of an array again for each token. */
+        const __m256i first = load_vector(panel->w[b][step + s][0]);
+        const __m256i second = groups == 2 ? load_vector(panel->w[b][step + s][1]) : first;
         UNROLL_FOR (size_t t = 0; t < tokens; t++) {
-            const __m256i x = panel_broadcast(q[t] + b * BLOCK + s * 4);
-            UNROLL_FOR (size_t g = 0; g < groups; g++)
-                c[t][g] = panel_add_words(c[t][g], w[g], x);
+            const __m256i x = panel_broadcast(q[t] + b * BLOCK + (step + s) * 4);
+            c[t][0] = panel_add_words(c[t][0], first, x);
+            if (groups == 2)
+                c[t][1] = panel_add_words(c[t][1], second, x);
         }
     }
     UNROLL_FOR (size_t g = 0; g < groups; g++) {

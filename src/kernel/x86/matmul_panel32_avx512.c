@@ -27,9 +27,9 @@ struct panel {
 
 /* What a token brings to each block of the panel. */
 struct token_numbers {
-    int32_t start[PANEL_TILE][2][BLOCKS_MAX]; /* -offset * sum; _TWO: of the halves */
-    float sum[PANEL_TILE][BLOCKS_MAX];
-    float scale[PANEL_TILE][BLOCKS_MAX];
+    alignas(64) int32_t start[PANEL_TILE][2][BLOCKS_MAX]; /* -offset * sum; _TWO: of the halves */
+    alignas(64) float sum[PANEL_TILE][BLOCKS_MAX];        /* _MIN */
+    alignas(64) float scale[PANEL_TILE][BLOCKS_MAX];
 };
 
 /* The sum of 16 bytes. */
@@ -41,20 +41,24 @@ TEMPLATE int32_t sum_16(const int8_t *q)
     return _mm_cvtsi128_si32(sums) + _mm_extract_epi32(sums, 2) - 16 * 128;
 }
 
+/* Loads may reach past the row's last block, but not past its planes. */
 TEMPLATE void gather_numbers(const struct panel *panel, const struct panel_tile *tile,
-                             enum unpack_shape shape, struct token_numbers *out)
+                             enum unpack_shape shape, struct token_numbers *out, unsigned tokens)
 {
-    for (size_t t = 0; t < tile->token_count; t++) {
+    static_assert(BLOCKS_MAX * sizeof(int32_t) == ACTIVATION_PLANE_ALIGN, "a panel is one vector");
+    const __m512i offset = _mm512_set1_epi32(-panel->offset);
+    for (size_t t = 0; t < tokens; t++) {
         const struct activation_q8_32 a =
             activation_q8_32_view(panel_activation(tile, t), tile->args->columns);
-        for (size_t b = 0; b < tile->block_count; b++) {
+        const __m512i sums = _mm512_load_si512(a.sum + tile->block_begin);
+        _mm512_store_ps(out->scale[t], _mm512_load_ps(a.scale + tile->block_begin));
+        _mm512_store_ps(out->sum[t], _mm512_cvtepi32_ps(sums));
+        _mm512_store_si512(out->start[t][0], _mm512_mullo_epi32(sums, offset));
+        for (size_t b = 0; shape == UNPACK_32_TWO && b < tile->block_count; b++) {
             const size_t block = tile->block_begin + b;
-            const int8_t *q = a.q + block * BLOCK;
-            const int32_t first = shape == UNPACK_32_TWO ? sum_16(q) : a.sum[block];
+            const int32_t first = sum_16(a.q + block * BLOCK);
             out->start[t][0][b] = -first * panel->offset;
             out->start[t][1][b] = -(a.sum[block] - first) * panel->offset;
-            out->sum[t][b] = (float)a.sum[block];
-            out->scale[t][b] = a.scale[block];
         }
     }
 }
@@ -68,14 +72,15 @@ TEMPLATE void add_steps(const struct panel *panel, size_t b, size_t from, size_t
     UNROLL_FOR (size_t t = 0; t < tokens; t++)
         UNROLL_FOR (size_t g = 0; g < groups; g++)
             c[t][g] = _mm512_set1_epi32(numbers->start[t][half][b]);
-    for (size_t step = from; step < to; step++) {
-        __m512i w[PANEL_GROUPS];
-        UNROLL_FOR (size_t g = 0; g < groups; g++)
-            w[g] = _mm512_load_si512(panel->w[b][step][g]);
+    UNROLL_FOR (size_t step = from; step < to; step++) {
+        /* Two variables: gcc 12 loads the elements of an array again for each token. */
+        const __m512i first = _mm512_load_si512(panel->w[b][step][0]);
+        const __m512i second = groups == 2 ? _mm512_load_si512(panel->w[b][step][1]) : first;
         UNROLL_FOR (size_t t = 0; t < tokens; t++) {
             const __m512i x = panel_broadcast(q[t] + b * BLOCK + step * 4);
-            UNROLL_FOR (size_t g = 0; g < groups; g++)
-                c[t][g] = panel_dot(c[t][g], w[g], x);
+            c[t][0] = panel_dot(c[t][0], first, x);
+            if (groups == 2)
+                c[t][1] = panel_dot(c[t][1], second, x);
         }
     }
 }
@@ -84,7 +89,7 @@ TEMPLATE void multiply(const struct panel *panel, const struct panel_tile *tile,
                        enum unpack_shape shape, unsigned tokens, unsigned groups)
 {
     struct token_numbers numbers;
-    gather_numbers(panel, tile, shape, &numbers);
+    gather_numbers(panel, tile, shape, &numbers, tokens);
     const unsigned char *q[PANEL_TILE];
     __m512 sum[PANEL_TILE][PANEL_GROUPS];
     UNROLL_FOR (size_t t = 0; t < tokens; t++) {

@@ -172,17 +172,21 @@ static inline void panel_run(const struct kernel_matmul_args *args,
     const size_t blocks = args->columns / format->unit_len;
     const size_t row_bytes = args->columns / format->block_len * format->block_bytes;
     const size_t step = MATMUL_PANEL_COLUMNS / format->unit_len;
-    for (size_t row = args->row_begin; row < args->row_end; row += PANEL_GROUPS * PANEL_LANES) {
-        struct panel_rows rows = panel_rows_at(args, row_bytes, row);
-        rows.unpack = format->unpack;
-        struct panel_tile tile = {.args = args, .rows = &rows};
-        for (size_t b = 0; b < blocks; b += step) {
-            tile.block_begin = b;
-            tile.block_count = blocks - b < step ? blocks - b : step;
+    /* Columns outside, rows inside: the activations of some columns of all tokens and the results
+     * of the call's rows both stay in the second-level cache. */
+    for (size_t b = 0; b < blocks; b += step)
+        for (size_t row = args->row_begin; row < args->row_end; row += PANEL_GROUPS * PANEL_LANES) {
+            struct panel_rows rows = panel_rows_at(args, row_bytes, row);
+            rows.unpack = format->unpack;
+            const struct panel_tile tile = {
+                .args = args,
+                .rows = &rows,
+                .block_begin = b,
+                .block_count = blocks - b < step ? blocks - b : step,
+            };
             format->decode(panel, &rows, b, tile.block_count);
             panel_tokens(format, panel, tile);
         }
-    }
 }
 
 /* Calls `template`(panel, tile, tokens, groups) with the last two as constants. */
