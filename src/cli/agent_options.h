@@ -8,6 +8,7 @@
 #include "agent/agent.h"
 #include "cli/options.h"
 #include "cli/sampling_options.h"
+#include "cli/speculation_options.h"
 
 enum { AGENT_OPTIONS_CONTEXT_MAX = 1 << 24, AGENT_OPTIONS_THREADS_MAX = 256 };
 
@@ -20,6 +21,7 @@ struct agent_options {
     int64_t context_tokens;
     int64_t thread_count;
     struct sampling_options sampling;
+    struct speculation_options speculation;
 };
 
 #define AGENT_OPTIONS_MODEL_ROWS(type, member)                                                 \
@@ -30,7 +32,8 @@ struct agent_options {
         OPTION_INT(type, member.thread_count, 0, "threads", "N", 1, AGENT_OPTIONS_THREADS_MAX, \
                    "compute threads (default: all cores)"),                                    \
         OPTION_STRING(type, member.cpu_mask, 0, "cpu-mask", "LEVEL",                           \
-                      "use kernels of baseline, avx2 or avx512 at most")
+                      "use kernels of baseline, avx2 or avx512 at most"),                      \
+        SPECULATION_OPTIONS_ROWS(type, member.speculation)
 
 #define AGENT_OPTIONS_WORK_ROWS(type, member)                                         \
     OPTION_PATH(type, member.workspace, 'w', "workspace", "DIR", OPTION_VALUE_FOLDER, \

@@ -115,7 +115,11 @@ enum status agent_setup_init(struct agent_setup *setup, const struct command_com
     }
     TRY(choose_workspace(setup, options->workspace, &session, err));
     TRY(choose_model(setup, options->model, &session, err));
-    return fill_core(setup, options, err);
+    TRY(fill_core(setup, options, err));
+    TRY(speculation_options_resolve(&options->speculation, common, &setup->core.speculate,
+                                    &setup->draft_path, err));
+    setup->core.draft_path = setup->draft_path;
+    return OK;
 }
 
 void agent_setup_done(struct agent_setup *setup)
@@ -126,5 +130,6 @@ void agent_setup_done(struct agent_setup *setup)
     mem_free(setup->model_path);
     mem_free(setup->model_label);
     mem_free(setup->resume_id);
+    mem_free(setup->draft_path);
     *setup = (struct agent_setup){0};
 }

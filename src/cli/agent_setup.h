@@ -24,6 +24,7 @@ struct agent_setup {
     char *model_path;
     char *model_label;
     char *resume_id;
+    char *draft_path;
     unsigned allowed;
     struct core_role_config core; /* points into this struct: do not move it */
 };

@@ -1,6 +1,7 @@
 /* holt bench - how fast a model runs on this machine, beside the machine's own limits. */
 #include "base/strbuf.h"
 #include "cli/agent_setup.h"
+#include "cli/bench_batch.h"
 #include "cli/bench_measure.h"
 #include "cli/bench_tokenizer.h"
 #include "cli/command_list.h"
@@ -22,6 +23,7 @@ struct bench_args {
     const char *model;
     const char *kv;
     const char *cpu_mask;
+    const char *batch;
     int64_t prompt_tokens;
     int64_t decode_tokens;
     int64_t thread_count;
@@ -51,6 +53,8 @@ static const struct option_spec options[] = {
                   "how keys and values are kept: f16 (default) or f32"),
     OPTION_STRING(struct bench_args, cpu_mask, 0, "cpu-mask", "LEVEL",
                   "use kernels of baseline, avx2 or avx512 at most"),
+    OPTION_STRING(struct bench_args, batch, 0, "batch", "LIST",
+                  "also decode so many sequences together, like 1,2,4,8"),
     OPTION_FLAG(struct bench_args, is_json, 0, "json", "print JSON"),
     OPTION_END,
 };
@@ -59,6 +63,8 @@ struct work {
     const struct bench_args *args;
     const char *model_path;
     struct bench_measure_options options;
+    struct bench_batch_options batch; /* count_count 0: not wanted */
+    struct bench_batch_result batch_result;
 };
 
 static json_t *name_of(const struct gguf *file)
@@ -91,6 +97,26 @@ static json_t *result_json(const struct work *work, const struct gguf *file,
         (json_int_t)result->prompt_products);
 }
 
+/* [{"sequences": 8, "decode_tps": ...}, ...] */
+static json_t *batch_json(const struct work *work)
+{
+    json_t *rows = json_array();
+    for (uint32_t i = 0; i < work->batch.count_count; i++)
+        json_array_append_new(rows, json_pack("{s:I, s:f}", "sequences",
+                                              (json_int_t)work->batch.counts[i], "decode_tps",
+                                              work->batch_result.decode_tps[i]));
+    return rows;
+}
+
+static void print_batch(const struct work *work)
+{
+    for (uint32_t i = 0; i < work->batch.count_count; i++)
+        printf("%s %10.1f tokens/s  %5.2f times the first  (%" PRIu32 " sequence%s together)\n",
+               i == 0 ? "batch   " : "        ", work->batch_result.decode_tps[i],
+               work->batch_result.decode_tps[i] / work->batch_result.decode_tps[0],
+               work->batch.counts[i], work->batch.counts[i] == 1 ? "" : "s");
+}
+
 static void print_lines(const struct work *work, const struct model *model,
                         const struct bench_measure_result *result,
                         const struct bench_tokenizer_result *text)
@@ -116,7 +142,7 @@ static void print_lines(const struct work *work, const struct model *model,
                text->bytes_per_token);
 }
 
-static enum status bench(const struct work *work, struct error *err)
+static enum status bench(struct work *work, struct error *err)
 {
     CLEANUP(gguf_closep) struct gguf *file = NULL;
     CLEANUP(model_closep) struct model *model = NULL;
@@ -128,11 +154,16 @@ static enum status bench(const struct work *work, struct error *err)
     TRY(tokenizer_new(file, &tokenizer, err));
     TRY(bench_tokenizer_run(tokenizer, &text, err));
     TRY(bench_measure_run(model, &work->options, &result, err));
+    if (work->batch.count_count > 0)
+        TRY(bench_batch_run(model, &work->batch, &work->batch_result, err));
     if (work->args->is_json) {
         CLEANUP(json_decrefp) json_t *object = result_json(work, file, &result, &text);
+        if (work->batch.count_count > 0)
+            json_object_set_new(object, "batch", batch_json(work));
         json_print(object);
     } else {
         print_lines(work, model, &result, &text);
+        print_batch(work);
     }
     return OK;
 }
@@ -140,7 +171,7 @@ static enum status bench(const struct work *work, struct error *err)
 static int run_work(void *context)
 {
     struct error err = {0};
-    const struct work *work = context;
+    struct work *work = context;
     if (bench(work, &err) == OK)
         return EXIT_OK;
     model_file_blame(work->model_path, &err);
@@ -165,6 +196,14 @@ static int run(const struct command_call *call)
         .decode_tokens = (uint32_t)args->decode_tokens,
         .seconds = (double)args->seconds,
     };
+    work.batch = (struct bench_batch_options){
+        .thread_count = work.options.thread_count,
+        .cpu_features = work.options.cpu_features,
+        .kv_kind = work.options.kv_kind,
+        .seconds = work.options.seconds,
+    };
+    if (args->batch && bench_batch_parse(args->batch, &work.batch, &err) != OK)
+        return command_usage(call->command, "%s", err.text);
     return model_command_run(call, args->model, &work.model_path, "measuring", run_work, &work);
 }
 
@@ -176,7 +215,8 @@ const struct command cmd_bench = {
         "Prefill and decode are measured in turns with what the machine can do at most: reading "
         "the same weights with the same threads, and int8 products in registers. The shares say "
         "how much of that the engine reaches. The tokenizer reads generated English-like text on "
-        "one thread. Figures are medians.",
+        "one thread. With --batch several sequences are decoded together, as a server does. "
+        "Figures are medians.",
     .examples = "holt bench -m model.gguf --json",
     .group = COMMAND_GROUP_MODEL,
     .options = options,

@@ -189,7 +189,8 @@ static void on_result(void *context, const json_t *result)
 /* ---------------------------------------------------------------- the command */
 
 static enum status prepare(const struct command_call *call, struct eval_run_config *config,
-                           char **out_model_path, json_t **out_tasks, struct error *err)
+                           char **out_model_path, char **out_draft_path, json_t **out_tasks,
+                           struct error *err)
 {
     const struct eval_args *args = call->options;
     const char *set = call->operand_count > 0 ? call->operands[0] : "builtin";
@@ -210,6 +211,9 @@ static enum status prepare(const struct command_call *call, struct eval_run_conf
     TRY(model_command_find(call->common, model, out_model_path, err));
     config->core.model_path = *out_model_path;
     config->core.model_label = model;
+    TRY(speculation_options_resolve(&args->agent.speculation, call->common, &config->core.speculate,
+                                    out_draft_path, err));
+    config->core.draft_path = *out_draft_path;
     TRY(eval_task_find(set, &path, err));
     TRY(eval_task_read(path, &all, err));
     *out_tasks = choose(all, args);
@@ -222,6 +226,7 @@ static int run(const struct command_call *call)
 {
     const struct eval_args *args = call->options;
     CLEANUP(mem_freep) char *model_path = NULL;
+    CLEANUP(mem_freep) char *draft_path = NULL;
     CLEANUP(json_decrefp) json_t *tasks = NULL;
     CLEANUP(json_decrefp) json_t *results = NULL;
     struct error err = {0};
@@ -229,7 +234,7 @@ static int run(const struct command_call *call)
         .job_count = (unsigned)args->jobs,
         .timeout_s = (unsigned)args->timeout_s,
     };
-    if (prepare(call, &config, &model_path, &tasks, &err) != OK)
+    if (prepare(call, &config, &model_path, &draft_path, &tasks, &err) != OK)
         return command_fail(&err);
     struct watch watch = {
         .args = args,

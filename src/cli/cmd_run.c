@@ -170,6 +170,7 @@ static int ask(struct work *work, const struct run_role_config *role, struct str
 /* What the role's configuration points to. */
 struct texts {
     char *model_path;
+    char *draft_path;
     struct strbuf json_schema;
     struct strbuf grammar;
 };
@@ -177,6 +178,7 @@ struct texts {
 static void texts_done(struct texts *texts)
 {
     mem_free(texts->model_path);
+    mem_free(texts->draft_path);
     strbuf_done(&texts->json_schema);
     strbuf_done(&texts->grammar);
 }
@@ -215,6 +217,9 @@ static enum status prepare(const struct command_call *call, struct run_role_conf
     TRY(read_bond(args->grammar_path, &texts->grammar, &out->grammar, err));
     TRY(model_command_find(call->common, agent->model, &texts->model_path, err));
     out->model_path = texts->model_path;
+    TRY(speculation_options_resolve(&agent->speculation, call->common, &out->speculate,
+                                    &texts->draft_path, err));
+    out->draft_path = texts->draft_path;
     return OK;
 }
 

@@ -8,6 +8,7 @@
 #include "cli/model_command.h"
 #include "cli/progress.h"
 #include "cli/serve_role.h"
+#include "cli/speculation_options.h"
 #include "engine/scheduler.h"
 #include "os/file.h"
 #include "os/listener.h"
@@ -34,6 +35,7 @@ struct serve_args {
     int64_t context_tokens;
     int64_t thread_count;
     int64_t active_max;
+    struct speculation_options speculation;
 };
 
 static const struct serve_args defaults = {.host = "127.0.0.1", .port = PORT_DEFAULT};
@@ -57,6 +59,7 @@ static const struct option_spec options[] = {
                   "serve embeddings of a model that was not made for it: mean, cls or last"),
     OPTION_STRING(struct serve_args, cpu_mask, 0, "cpu-mask", "LEVEL",
                   "use kernels of baseline, avx2 or avx512 at most"),
+    SPECULATION_OPTIONS_ROWS(struct serve_args, speculation),
     OPTION_END,
 };
 
@@ -193,6 +196,7 @@ static int run(const struct command_call *call)
 {
     const struct serve_args *args = call->options;
     CLEANUP(mem_freep) char *model_path = NULL;
+    CLEANUP(mem_freep) char *draft_path = NULL;
     CLEANUP(mem_freep) char *name = NULL;
     CLEANUP(strbuf_done) struct strbuf key = {0};
     struct error err = {0};
@@ -215,6 +219,9 @@ static int run(const struct command_call *call)
     if (status == OK)
         status = model_command_find(call->common, args->model, &model_path, &err);
     if (status == OK)
+        status = speculation_options_resolve(&args->speculation, call->common, &role.speculate,
+                                             &draft_path, &err);
+    if (status == OK)
         status = listener_open(args->host, (uint16_t)args->port, &role.listen_fd, &port, &err);
     if (status == E_INVALID)
         return command_usage(call->command, "%s", err.text);
@@ -222,6 +229,7 @@ static int run(const struct command_call *call)
         return command_fail(&err);
     name = short_name(model_path);
     role.model_path = model_path;
+    role.draft_path = draft_path;
     role.model_name = name;
     role.key = key.len > 0 ? strbuf_c(&key) : NULL;
     struct work work = {0};

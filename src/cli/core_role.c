@@ -202,6 +202,8 @@ static enum status load(struct core *core, struct error *err)
         .context_tokens = config->context_tokens,
         .thread_count = config->thread_count,
         .cpu_features_off = config->cpu_features_off,
+        .speculate = config->speculate,
+        .draft_path = config->draft_path,
     };
     TRY(db_open(config->state->database, &core->db, err));
     TRY(memory_store_open(config->state->memory, &core->memory, err));
@@ -292,7 +294,7 @@ void core_role_run(const void *context, struct channel *front, struct channel *c
     core->front = *front;
     interrupt_ignore();
     if (channel_pair(&core->asks, &core->asks_in, &err) != OK ||
-        model_lock_enter(config->state->folder, config->model_path, &err) != OK)
+        model_lock_enter(config->state->folder, config->model_path, config->draft_path, &err) != OK)
         fail(core, &err);
     core->warden = warden_client_new(calls);
     if (load(core, &err) != OK || resume(core, &messages, &err) != OK)

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/attr.h"
+#include "engine/engine.h"
 #include "infer/sampler.h"
 
 #include <stdbool.h>
@@ -28,7 +29,9 @@ struct core_role_config {
     uint32_t thread_count;   /* 0: all cores */
     uint32_t context_tokens; /* 0: as engine_open() chooses */
     unsigned cpu_features_off;
-    uint32_t steps_max; /* 0: the agent's default */
+    enum engine_speculate speculate;
+    const char *draft_path; /* NULL: no model to guess with */
+    uint32_t steps_max;     /* 0: the agent's default */
     struct sampler_options sampler;
     bool forgets; /* keep no session */
 };

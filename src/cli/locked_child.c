@@ -31,7 +31,7 @@ NO_RETURN static void be_child(const struct locked_child *config, const int *wri
     pipe_read_become(write_fds[0], STDOUT_FILENO);
     pipe_read_become(write_fds[1], STDERR_FILENO);
     int code = EXIT_FAILED;
-    if (model_lock_enter(config->state_folder, config->model_path, &err) == OK)
+    if (model_lock_enter(config->state_folder, config->model_path, NULL, &err) == OK)
         code = config->run(config->context);
     else
         command_fail(&err);

@@ -21,32 +21,45 @@ static char *parent_of(const char *path)
     return parent;
 }
 
-static enum status enter(const char *state_folder, const char *model_path, bool accepts,
-                         struct error *err)
+/* What must be readable to read the model; *out_parent is to be freed. */
+static const char *readable_of(const char *path, char **out_parent)
 {
-    CLEANUP(mem_freep) char *parent = NULL;
-    const char *readable[1] = {model_path};
+    if (!is_split(str_from_c(path)))
+        return path;
+    *out_parent = parent_of(path);
+    return *out_parent;
+}
+
+static enum status enter(const char *state_folder, const char *model_path, const char *draft_path,
+                         bool accepts, struct error *err)
+{
+    CLEANUP(mem_freep) char *model_parent = NULL;
+    CLEANUP(mem_freep) char *draft_parent = NULL;
+    const char *readable[2] = {NULL};
     const char *writable[1] = {state_folder};
-    if (model_path && is_split(str_from_c(model_path))) {
-        parent = parent_of(model_path);
-        readable[0] = parent;
-    }
+    size_t count = 0;
+    if (model_path)
+        readable[count++] = readable_of(model_path, &model_parent);
+    if (draft_path)
+        readable[count++] = readable_of(draft_path, &draft_parent);
     const struct core_lock_config config = {
         .write_paths = writable,
         .write_path_count = state_folder ? 1 : 0,
         .read_paths = readable,
-        .read_path_count = model_path ? 1 : 0,
+        .read_path_count = count,
         .accepts_connections = accepts,
     };
     return core_lock_enter(&config, NULL, err);
 }
 
-enum status model_lock_enter(const char *state_folder, const char *model_path, struct error *err)
+enum status model_lock_enter(const char *state_folder, const char *model_path,
+                             const char *draft_path, struct error *err)
 {
-    return enter(state_folder, model_path, false, err);
+    return enter(state_folder, model_path, draft_path, false, err);
 }
 
-enum status model_lock_enter_serving(const char *model_path, struct error *err)
+enum status model_lock_enter_serving(const char *model_path, const char *draft_path,
+                                     struct error *err)
 {
-    return enter(NULL, model_path, true, err);
+    return enter(NULL, model_path, draft_path, true, err);
 }

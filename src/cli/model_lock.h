@@ -8,11 +8,12 @@
 
 #include "base/error.h"
 
-/* `state_folder` may be read and written (NULL: none); `model_path` may be read (NULL: the built-in
- * model), with the other parts of a split file. */
+/* `state_folder` may be read and written (NULL: none); `model_path` (NULL: the built-in model) and
+ * `draft_path` (NULL: none) may be read, with the other parts of split files. */
 MUST_USE enum status model_lock_enter(const char *state_folder, const char *model_path,
-                                      struct error *err);
+                                      const char *draft_path, struct error *err);
 
 /* The same without a state folder for a process that accepts connections on a socket that listens
  * already. */
-MUST_USE enum status model_lock_enter_serving(const char *model_path, struct error *err);
+MUST_USE enum status model_lock_enter_serving(const char *model_path, const char *draft_path,
+                                              struct error *err);

@@ -150,8 +150,10 @@ static enum status load(struct run *run, struct error *err)
         .context_tokens = config->context_tokens,
         .thread_count = config->thread_count,
         .cpu_features_off = config->cpu_features_off,
+        .speculate = config->speculate,
+        .draft_path = config->draft_path,
     };
-    TRY(model_lock_enter(NULL, config->model_path, err));
+    TRY(model_lock_enter(NULL, config->model_path, config->draft_path, err));
     if (engine_open(&engine, &run->engine, err) != OK)
         return model_file_blame(config->model_path, err);
     tell_context(run);

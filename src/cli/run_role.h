@@ -8,6 +8,7 @@
 #include "base/attr.h"
 #include "base/str.h"
 #include "chat/chat_request.h"
+#include "engine/engine.h"
 #include "infer/sampler.h"
 
 #include <stdbool.h>
@@ -23,6 +24,8 @@ struct run_role_config {
     uint32_t thread_count;
     uint32_t context_tokens;
     unsigned cpu_features_off;
+    enum engine_speculate speculate;
+    const char *draft_path;   /* NULL: no model to guess with */
     uint32_t token_count_max; /* 0: as many as there is room for */
     struct sampler_options sampler;
     struct str json_schema; /* the answer is a value of this schema; {NULL, 0}: no such bond */

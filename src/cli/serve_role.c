@@ -42,6 +42,8 @@ static enum status open_engine(const struct serve_role_config *config, struct ap
         .session_count = config->active_max ? config->active_max : SCHEDULER_ACTIVE_DEFAULT,
         .thread_count = config->thread_count,
         .cpu_features_off = config->cpu_features_off,
+        .speculate = config->speculate,
+        .draft_path = config->draft_path,
     };
     TRY(engine_open(&engine, &out->engine, err));
     const struct engine_info *info = engine_get_info(out->engine);
@@ -100,7 +102,7 @@ static enum status start(const struct serve_role_config *config,
             },
         .scheduler = {.active_max = config->active_max},
     };
-    TRY(model_lock_enter_serving(config->model_path, err));
+    TRY(model_lock_enter_serving(config->model_path, config->draft_path, err));
     if (open_model(config, &config_out->model, err) != OK)
         return model_file_blame(config->model_path, err);
     return http_server_start(config_out, out, err);

@@ -11,6 +11,7 @@
 
 #include "base/attr.h"
 #include "engine/embed.h"
+#include "engine/engine.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,6 +30,8 @@ struct serve_role_config {
     unsigned cpu_features_off;
     bool embeds; /* serve embeddings whatever the file says */
     enum embed_pooling pooling;
+    enum engine_speculate speculate;
+    const char *draft_path; /* NULL: no model to guess with */
     bool is_loopback;
 };
 

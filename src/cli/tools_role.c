@@ -44,7 +44,7 @@ static enum status start(struct role *role, const struct tools_role_config *conf
                          struct error *err)
 {
     TRY(channel_pair(&role->asks, &role->asks_in, err));
-    TRY(model_lock_enter(config->state->folder, NULL, err));
+    TRY(model_lock_enter(config->state->folder, NULL, NULL, err));
     TRY(memory_store_open(config->state->memory, &role->memory, err));
     return thread_start(&role->listener, "front", listen_to_front, role, err);
 }

@@ -4,6 +4,7 @@
 #include "chat/chat_template.h"
 #include "chat/tool_format.h"
 #include "engine/builtin_model.h"
+#include "engine/draft_model.h"
 #include "engine/engine_internal.h"
 #include "gguf/gguf.h"
 #include "infer/infer.h"
@@ -129,10 +130,18 @@ static enum status check_writes_text(const struct model *model, struct error *er
                      model->arch->name);
 }
 
+static enum status start_speculation(struct engine *engine, const struct engine_config *config,
+                                     struct error *err)
+{
+    engine->speculation.mode = config->speculate;
+    if (config->draft_path)
+        return draft_model_new(engine, config, &engine->speculation.drafter, err);
+    return OK;
+}
+
 enum status engine_open(const struct engine_config *config, struct engine **out, struct error *err)
 {
     CLEANUP(engine_closep) struct engine *engine = mem_zalloc(sizeof(*engine));
-    engine->speculation.mode = config->speculate;
     TRY(open_file(engine, config, err));
     TRY(model_open(engine->gguf, &engine->model, err));
     TRY(check_writes_text(engine->model, err));
@@ -145,6 +154,7 @@ enum status engine_open(const struct engine_config *config, struct engine **out,
     engine->pick_count = engine->info.has_vocabulary ? tokenizer_vocab_size(engine->tokenizer)
                                                      : engine->info.vocab_size;
     TRY(sampler_new(engine->pick_count, &engine->sampler, err));
+    TRY(start_speculation(engine, config, err));
     *out = engine;
     engine = NULL; /* ownership moves to the caller */
     return OK;

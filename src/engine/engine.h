@@ -54,6 +54,7 @@ struct engine_config {
     unsigned cpu_features_off; /* bits of cpu_features() not to use (--cpu-mask) */
     enum engine_kv kv;
     enum engine_speculate speculate;
+    const char *draft_path;    /* of the model that guesses, or NULL */
     uint64_t memory_bytes_max; /* 0: what the machine has free, less a reserve */
 };
 

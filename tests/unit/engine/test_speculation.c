@@ -12,11 +12,14 @@
 #include "engine/scheduler.h"
 #include "engine/session.h"
 #include "tests/holt_test.h"
+#include "tests/tiny_hybrid.h"
 #include "tests/unit/engine/recurrent_engine.h"
 
 #include <stdio.h>
 
 enum { CONTEXT = 1024, TOKENS = 120, LOG_MAX = 512 };
+
+#define BUILTIN_PATH "models/builtin.gguf"
 
 static struct engine *engine;
 
@@ -357,12 +360,71 @@ static void steady_decode_with_guesses_allocates_nothing(void **state)
     engine->speculation.drafter = NULL;
 }
 
+/* ---------------------------------------------------------------- a draft model */
+
+static enum status open_with_draft(const char *model_path, const char *draft_path,
+                                   struct engine **out, struct error *err)
+{
+    const struct engine_config config = {.model_path = model_path,
+                                         .context_tokens = CONTEXT,
+                                         .thread_count = 1,
+                                         .speculate = ENGINE_SPECULATE_DRAFT,
+                                         .draft_path = draft_path};
+    return engine_open(&config, out, err);
+}
+
+static void a_draft_model_changes_nothing(void **state)
+{
+    (void)state;
+    struct engine *own = engine;
+    struct answer want[ARRAY_LEN(cases)];
+    engine->speculation.mode = ENGINE_SPECULATE_OFF;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        run(&cases[i], &want[i]);
+    assert_ok(open_with_draft(engine_get_info(own)->is_builtin ? NULL : own->path, BUILTIN_PATH,
+                              &engine, err));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct answer got;
+        test_case(cases[i].name);
+        engine->speculation.is_eager = i % 2 == 0;
+        run(&cases[i], &got);
+        assert_same(&got, &want[i]);
+        if (i == 0 && engine_get_info(own)->is_builtin) /* the same model twice */
+            assert_int_equal(got.result.accepted_tokens, got.result.drafted_tokens);
+        answer_done(&got);
+        answer_done(&want[i]);
+    }
+    assert_true(engine->speculation.drafted_tokens > 0);
+    engine_close(engine);
+    engine = own;
+}
+
+static void a_draft_model_with_other_words_is_refused(void **state)
+{
+    (void)state;
+    char path[512];
+    struct error error = {0};
+    struct engine *opened = NULL;
+    struct strbuf bytes = tiny_hybrid_bytes(&tiny_hybrids[0]);
+    snprintf(path, sizeof(path), "%s/other.gguf", test_folder());
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes.ptr, 1, bytes.len, file), bytes.len);
+    assert_int_equal(fclose(file), 0);
+    strbuf_done(&bytes);
+    assert_int_equal(open_with_draft(NULL, path, &opened, &error), E_INVALID);
+    assert_non_null(strstr(error.text, "other.gguf has another vocabulary: 64 tokens"));
+    assert_int_equal(open_with_draft(NULL, "tests/nothing.gguf", &opened, &error), E_NOT_FOUND);
+}
+
 int test_speculation(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_guess_changes_nothing),
         cmocka_unit_test(guesses_beside_each_other_change_nothing),
         cmocka_unit_test(steady_decode_with_guesses_allocates_nothing),
+        cmocka_unit_test(a_draft_model_changes_nothing),
+        cmocka_unit_test(a_draft_model_with_other_words_is_refused),
     };
     return cmocka_run_group_tests_name("speculation", tests, open_engine, close_engine) +
            cmocka_run_group_tests_name("speculation, recurrent", tests, open_recurrent_engine,
