@@ -43,7 +43,12 @@ enum front_kind {
 };
 
 /* Numbers of READY. */
-enum front_ready { FRONT_READY_CONTEXT, FRONT_READY_RESTORED, FRONT_READY_COUNT };
+enum front_ready {
+    FRONT_READY_CONTEXT,
+    FRONT_READY_RESTORED,
+    FRONT_READY_EMBEDS,
+    FRONT_READY_COUNT
+};
 
 /* Numbers of FINISHED. */
 enum front_finished {

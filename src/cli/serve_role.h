@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/attr.h"
+#include "engine/embed.h"
 #include "engine/engine.h"
 
 #include <stdbool.h>
@@ -27,6 +28,8 @@ struct serve_role_config {
     uint32_t context_tokens;
     uint32_t active_max; /* 0: the default */
     unsigned cpu_features_off;
+    bool embeds; /* serve embeddings whatever the file says */
+    enum embed_pooling pooling;
     enum engine_speculate speculate;
     const char *draft_path; /* NULL: no model to guess with */
     bool is_loopback;
