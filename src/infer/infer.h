@@ -159,8 +159,8 @@ typedef int32_t(infer_choose_fn)(void *context, const float *logits, uint32_t in
 
 /*
  * Guesses what follows `token`, which follows the sequence's tokens, by the model's block for
- * speculation: up to `count` tokens into out_tokens, each chosen by `choose`. Changes nothing of the
- * sequence. Returns how many: fewer, or none, without infer_config.guesses or such a block, behind
+ * speculation: up to `count` tokens into out_tokens, each chosen by `choose`. The sequence stays as
+ * it is. Returns how many: fewer, or none, without infer_config.guesses or such a block, behind
  * a rewind, or without room.
  */
 uint32_t infer_guess(struct infer_seq *seq, int32_t token, uint32_t count, infer_choose_fn *choose,
