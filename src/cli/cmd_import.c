@@ -6,17 +6,12 @@
 #include "cli/model_name.h"
 #include "cli/state.h"
 #include "os/file.h"
+#include "os/file_take.h"
 #include "os/path.h"
 #include "text/utf8.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { COPY_BYTES = 4 << 20 };
 
 struct import_args {
     const char *name;
@@ -45,49 +40,6 @@ static enum status check_name(struct str name, struct error *err)
     return OK;
 }
 
-static enum status check_file(const char *path, int *out_fd, struct error *err)
-{
-    char magic[4] = {0};
-    struct stat info;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return error_set(err, errno == ENOENT ? E_NOT_FOUND : E_IO, "%.300s: %s", path,
-                         strerror(errno));
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) ||
-        pread(fd, magic, sizeof(magic), 0) != (ssize_t)sizeof(magic) ||
-        memcmp(magic, "GGUF", sizeof(magic)) != 0) {
-        close(fd);
-        return error_set(err, E_FORMAT, "%.300s is not a model file (GGUF)", path);
-    }
-    *out_fd = fd;
-    return OK;
-}
-
-static enum status copy(int from, const char *to, struct error *err)
-{
-    CLEANUP(file_writer_done) struct file_writer writer = {0};
-    CLEANUP(mem_freep) char *buffer = mem_alloc(COPY_BYTES);
-    TRY(file_writer_open(to, &writer, err));
-    for (;;) {
-        const ssize_t got = read(from, buffer, COPY_BYTES);
-        if (got == 0)
-            return file_writer_commit(&writer, err);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return error_set(err, E_IO, "the file cannot be read: %s", strerror(errno));
-        TRY(file_writer_add(&writer, buffer, (size_t)got, err));
-    }
-}
-
-/* A hard link costs nothing; on another file system it is a copy. */
-static enum status take(const char *path, int fd, const char *to, bool *out_is_link,
-                        struct error *err)
-{
-    *out_is_link = linkat(AT_FDCWD, path, AT_FDCWD, to, AT_SYMLINK_FOLLOW) == 0;
-    return *out_is_link ? OK : copy(fd, to, err);
-}
-
 static enum status import(const struct command_call *call, struct error *err)
 {
     const struct import_args *args = call->options;
@@ -97,7 +49,6 @@ static enum status import(const struct command_call *call, struct error *err)
     const char *slash = strrchr(path, '/');
     struct str name = str_from_c(args->name ? args->name : slash ? slash + 1 : path);
     bool is_link = false;
-    int fd = -1;
     if (str_ends_with(name, STR(".gguf")))
         name = str_slice(name, 0, name.len - strlen(".gguf"));
     TRY(check_name(name, err));
@@ -109,13 +60,10 @@ static enum status import(const struct command_call *call, struct error *err)
         return error_set(err, E_INVALID,
                          "there is a model %.*s already: holt rm it, or give --name",
                          STR_ARG(name));
-    TRY(check_file(path, &fd, err));
-    const enum status status = take(path, fd, to, &is_link, err);
-    close(fd);
-    if (status == OK)
-        printf("%.*s is at hand (%s): holt run -m %.*s\n", STR_ARG(name),
-               is_link ? "linked, no copy" : "copied", STR_ARG(name));
-    return status;
+    TRY(file_take(path, "GGUF", to, &is_link, err));
+    printf("%.*s is at hand (%s): holt run -m %.*s\n", STR_ARG(name),
+           is_link ? "linked, no copy" : "copied", STR_ARG(name));
+    return OK;
 }
 
 static int run(const struct command_call *call)

@@ -1,6 +1,6 @@
 /*
- * Models are found where other programs put them. What those wrote is untrusted: a manifest must not
- * be able to name a file outside of its store, and a name must mean one model or none.
+ * Models are found where other programs put them. What those wrote is untrusted: a manifest must
+ * not be able to name a file outside of its store, and a name must mean one model or none.
  */
 #include "catalog/catalog.h"
 
@@ -44,10 +44,9 @@ static void assert_name(const struct catalog *catalog, size_t index, enum catalo
     assert_string_equal(catalog->entries[index].name, name);
 }
 
-static void every_store_is_found_in_place(void **state)
+/* One model or more in each kind of store. */
+static void read_stores(const char *folder, struct catalog *out)
 {
-    (void)state;
-    const char *folder = test_folder();
     CLEANUP(mem_freep) char *own = path_join(folder, "own");
     CLEANUP(mem_freep) char *plain = path_join(folder, "plain");
     CLEANUP(mem_freep) char *ollama = path_join(folder, "ollama");
@@ -69,8 +68,14 @@ static void every_store_is_found_in_place(void **state)
     const char *const folders[] = {plain};
     const struct catalog_places places = {
         .own = own, .folders = folders, .folder_count = 1, .ollama = ollama, .hugging_face = hub};
+    catalog_read(&places, out);
+}
+
+static void every_store_is_found_in_place(void **state)
+{
+    (void)state;
     CLEANUP(catalog_done) struct catalog catalog = {0};
-    catalog_read(&places, &catalog);
+    read_stores(test_folder(), &catalog);
     assert_int_equal(catalog.count, 8);
     assert_name(&catalog, 0, CATALOG_OWN, "otter");
     assert_name(&catalog, 1, CATALOG_FOLDER, "big");
@@ -82,7 +87,13 @@ static void every_store_is_found_in_place(void **state)
     assert_name(&catalog, 5, CATALOG_HUGGING_FACE, "acme/Otter-GGUF:Q4_K_M");
     assert_name(&catalog, 6, CATALOG_HUGGING_FACE, "acme/Otter-GGUF:UD-IQ3_XXS");
     assert_name(&catalog, 7, CATALOG_HUGGING_FACE, "acme/Plain:weights");
+}
 
+static void a_name_means_one_model_or_none(void **state)
+{
+    (void)state;
+    CLEANUP(catalog_done) struct catalog catalog = {0};
+    read_stores(test_folder(), &catalog);
     const struct {
         const char *name;
         enum status status;
@@ -167,6 +178,7 @@ int test_catalog(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_store_is_found_in_place),
+        cmocka_unit_test(a_name_means_one_model_or_none),
         cmocka_unit_test(a_manifest_leads_nowhere_else),
         cmocka_unit_test(what_is_not_there_is_empty),
     };
