@@ -26,6 +26,7 @@ struct serve_role_config {
     uint32_t thread_count;
     uint32_t context_tokens;
     uint32_t active_max; /* 0: the default */
+    enum kv_kind kv;
     unsigned cpu_features_off;
     enum engine_speculate speculate;
     const char *draft_path; /* NULL: no model to guess with */

@@ -6,18 +6,33 @@
  * layer_shape.kv_layer. Inside a layer a page is
  *     keys   [kv_head][KV_PAGE_TOKENS][head_dim]
  *     values [kv_head][KV_PAGE_TOKENS][value_dim]   absent when values lie in the keys
- * in elements of the view's kind.
+ * each key and value as a row of the view's kind (kernel_table_kv_bytes()).
  *
  * Threads: a view is constant during a step; rows of a page are written by one thread each.
+ * Depends on: kernel/. Used by: model/op_attention.c, infer/, engine/, cli/.
  */
 #pragma once
+
+#include "base/error.h"
+#include "kernel/kernel_table.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 enum { KV_PAGE_TOKENS = 64 };
 
-enum kv_kind { KV_KIND_F16, KV_KIND_F32 }; /* IEEE half; float, for tests and measurements */
+/* A cell of a row: IEEE half; float, for tests and measurements; int8 with a scale for each 32. */
+enum kv_kind { KV_KIND_F16, KV_KIND_F32, KV_KIND_Q8, KV_KIND_COUNT };
+
+#define KV_KIND_NAMES "f16, q8 or f32" /* as --kv takes them; f16 is the default */
+
+const char *kv_kind_name(enum kv_kind kind);
+
+/* The kind called `name`; f16 for NULL. E_INVALID, with what there is, for an unknown one. */
+MUST_USE enum status kv_kind_find(const char *name, enum kv_kind *out, struct error *err);
+
+/* What the kernels call it. */
+enum kernel_kv kv_kind_kernel(enum kv_kind kind);
 
 /* One layer that attends. */
 struct kv_layer {
@@ -28,9 +43,14 @@ struct kv_layer {
 struct kv_view {
     unsigned char *bytes;
     enum kv_kind kind;
-    size_t element_bytes;          /* 2 or 4 */
     const struct kv_layer *layers; /* [kv layers] */
 };
+
+/* Bytes of a key or value of n numbers. */
+static inline size_t kv_view_row_bytes(const struct kv_view *view, size_t n)
+{
+    return kernel_table_kv_bytes(kv_kind_kernel(view->kind), n);
+}
 
 static inline unsigned char *kv_view_page(const struct kv_view *view, uint32_t kv_layer,
                                           uint32_t page)
