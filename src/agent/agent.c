@@ -313,6 +313,8 @@ static void count_tokens(struct agent_outcome *out, const struct session_result 
     out->cached_tokens += result->cached_tokens;
     out->generated_tokens += result->generated_tokens;
     out->forced_tokens += result->forced_tokens;
+    out->drafted_tokens += result->drafted_tokens;
+    out->accepted_tokens += result->accepted_tokens;
 }
 
 /* One step: generate, keep, carry out. *out_done: the turn has ended, out->end says how. */

@@ -97,7 +97,9 @@ struct agent_outcome {
     uint32_t cached_tokens;    /* reused in this turn, over all steps */
     uint32_t generated_tokens; /* forced ones included */
     uint32_t forced_tokens;
-    uint32_t context_tokens; /* in the log now */
+    uint32_t drafted_tokens;  /* guessed and computed on trial, beside these */
+    uint32_t accepted_tokens; /* of the generated ones, guessed right */
+    uint32_t context_tokens;  /* in the log now */
     double seconds;
 };
 

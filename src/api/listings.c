@@ -46,7 +46,7 @@ json_t *listings_v1_models(const struct api_context *context, const json_t *body
     (void)body;
     (void)out_failure;
     const struct api_model *model = context->model;
-    const json_int_t tokens = (json_int_t)engine_get_info(model->engine)->context_tokens;
+    const json_int_t tokens = (json_int_t)model->context_tokens;
     if (context->is_anthropic)
         return anthropic_models(model);
     return json_pack("{s:s, s:[{s:o, s:s, s:I, s:s, s:I, s:I}]}", "object", "list", "data", "id",
@@ -59,21 +59,22 @@ json_t *listings_v1_models(const struct api_context *context, const json_t *body
 
 static json_t *details(const struct api_model *model)
 {
-    const struct engine_info *info = engine_get_info(model->engine);
     char size[32];
-    const double millions = (double)info->parameter_count / 1e6;
+    const double millions = (double)model->parameter_count / 1e6;
     if (millions < 1000)
         snprintf(size, sizeof(size), "%.1fM", millions);
     else
         snprintf(size, sizeof(size), "%.1fB", millions / 1000);
     return json_pack("{s:s, s:s, s:o, s:[o], s:s, s:s, s:I}", "parent_model", "", "format", "gguf",
-                     "family", reply_text(info->architecture), "families",
-                     reply_text(info->architecture), "parameter_size", size, "quantization_level",
-                     "", "context_length", (json_int_t)info->context_tokens);
+                     "family", reply_text(model->architecture), "families",
+                     reply_text(model->architecture), "parameter_size", size, "quantization_level",
+                     "", "context_length", (json_int_t)model->context_tokens);
 }
 
 static json_t *capabilities(const struct api_model *model)
 {
+    if (model->embed)
+        return json_pack("[s]", "embedding");
     json_t *list = json_pack("[s]", "completion");
     const struct chat_template_caps *caps = engine_template_caps(model->engine);
     if (caps && caps->tools)
@@ -106,9 +107,9 @@ json_t *listings_running(const struct api_context *context, const json_t *body,
 {
     (void)body;
     (void)out_failure;
-    const struct engine_info *info = engine_get_info(context->model->engine);
     json_t *row = model_row(context->model);
-    json_object_set_new(row, "context_length", json_integer((json_int_t)info->context_tokens));
+    json_object_set_new(row, "context_length",
+                        json_integer((json_int_t)context->model->context_tokens));
     json_object_set_new(row, "size_vram", json_integer(0));
     json_object_set_new(row, "expires_at", json_string("9999-12-31T23:59:59Z"));
     return json_pack("{s:[o]}", "models", row);
@@ -118,8 +119,7 @@ json_t *listings_running(const struct api_context *context, const json_t *body,
  * force. */
 static json_t *model_info(const struct api_model *model)
 {
-    const struct gguf *file = engine_gguf(model->engine);
-    const struct engine_info *info = engine_get_info(model->engine);
+    const struct gguf *file = model->file;
     json_t *object = json_object();
     for (size_t i = 0; i < gguf_entry_count(file); i++) {
         const struct str name = gguf_entry(file, i).key;
@@ -143,11 +143,12 @@ static json_t *model_info(const struct api_model *model)
             json_object_set_new(object, key, json_array());
     }
     CLEANUP(strbuf_done) struct strbuf context = {0};
-    strbuf_add_str(&context, info->architecture);
+    strbuf_add_str(&context, model->architecture);
     strbuf_add_c(&context, ".context_length");
-    json_object_set_new(object, strbuf_c(&context), json_integer((json_int_t)info->context_tokens));
+    json_object_set_new(object, strbuf_c(&context),
+                        json_integer((json_int_t)model->context_tokens));
     json_object_set_new(object, "general.parameter_count",
-                        json_integer((json_int_t)info->parameter_count));
+                        json_integer((json_int_t)model->parameter_count));
     return object;
 }
 
@@ -167,8 +168,7 @@ json_t *listings_show(const struct api_context *context, const json_t *body,
     char modified[TIME_BYTES];
     struct str source = {0};
     write_time(model->modified_us, modified);
-    (void)!gguf_get_str_or(engine_gguf(model->engine), "tokenizer.chat_template", (struct str){0},
-                           &source, NULL);
+    (void)!gguf_get_str_or(model->file, "tokenizer.chat_template", (struct str){0}, &source, NULL);
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "license", "", "modelfile", "",
                      "parameters", "", "template", reply_text(source), "details", details(model),
                      "model_info", model_info(model), "capabilities", capabilities(model),
@@ -208,12 +208,10 @@ json_t *listings_props(const struct api_context *context, const json_t *body,
     (void)body;
     (void)out_failure;
     const struct api_model *model = context->model;
-    const struct engine_info *info = engine_get_info(model->engine);
     struct str source = {0};
-    (void)!gguf_get_str_or(engine_gguf(model->engine), "tokenizer.chat_template", (struct str){0},
-                           &source, NULL);
+    (void)!gguf_get_str_or(model->file, "tokenizer.chat_template", (struct str){0}, &source, NULL);
     return json_pack("{s:{s:I}, s:I, s:o, s:o, s:s}", "default_generation_settings", "n_ctx",
-                     (json_int_t)info->context_tokens, "total_slots",
+                     (json_int_t)model->context_tokens, "total_slots",
                      (json_int_t)SCHEDULER_ACTIVE_DEFAULT, "model_alias", name_of(model),
                      "chat_template", reply_text(source), "build_info", "holt " HOLT_VERSION);
 }

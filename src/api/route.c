@@ -1,11 +1,15 @@
 #include "api/route.h"
 
 #include "api/anthropic_read.h"
+#include "api/embeddings.h"
+#include "api/field.h"
 #include "api/listings.h"
 #include "api/ollama_read.h"
 #include "api/openai_read.h"
 #include "api/responses_read.h"
 #include "api/text_tools.h"
+
+#include <stdio.h>
 
 static const struct route routes[] = {
     /* OpenAI */
@@ -24,6 +28,7 @@ static const struct route routes[] = {
      .protocol = API_OPENAI,
      .read = responses_read,
      .format = &reply_responses},
+    {.method = "POST", .path = "/v1/embeddings", .protocol = API_OPENAI, .work = embeddings_openai},
     {.method = "GET", .path = "/v1/models", .protocol = API_OPENAI, .answer = listings_v1_models},
     /* Anthropic */
     {.method = "POST",
@@ -46,6 +51,11 @@ static const struct route routes[] = {
      .protocol = API_OLLAMA,
      .read = ollama_read_generate,
      .format = &reply_ollama_generate},
+    {.method = "POST", .path = "/api/embed", .protocol = API_OLLAMA, .work = embeddings_ollama},
+    {.method = "POST",
+     .path = "/api/embeddings",
+     .protocol = API_OLLAMA,
+     .work = embeddings_ollama_prompt},
     {.method = "GET", .path = "/api/tags", .protocol = API_OLLAMA, .answer = listings_tags},
     {.method = "GET", .path = "/api/ps", .protocol = API_OLLAMA, .answer = listings_running},
     {.method = "POST", .path = "/api/show", .protocol = API_OLLAMA, .answer = listings_show},
@@ -56,6 +66,10 @@ static const struct route routes[] = {
     {.method = "GET", .path = "/v1/health", .protocol = API_OPENAI, .answer = listings_health},
     {.method = "GET", .path = "/props", .protocol = API_OPENAI, .answer = listings_props},
     {.method = "GET", .path = "/metrics", .protocol = API_OPENAI, .print = listings_metrics},
+    {.method = "POST", .path = "/v1/rerank", .protocol = API_OPENAI, .work = embeddings_rerank},
+    {.method = "POST", .path = "/v1/reranking", .protocol = API_OPENAI, .work = embeddings_rerank},
+    {.method = "POST", .path = "/rerank", .protocol = API_OPENAI, .work = embeddings_rerank},
+    {.method = "POST", .path = "/reranking", .protocol = API_OPENAI, .work = embeddings_rerank},
     {.method = "POST", .path = "/tokenize", .protocol = API_OPENAI, .answer = text_tools_tokenize},
     {.method = "POST",
      .path = "/detokenize",
@@ -87,4 +101,23 @@ bool route_names_model(const struct api_model *model, struct str name)
     if (str_ends_with(name, latest))
         name = str_slice(name, 0, name.len - latest.len);
     return name.len == 0 || str_equal(name, model->name) || str_starts_with(name, STR("claude-"));
+}
+
+struct api_failure route_no_chat(const struct api_model *model)
+{
+    char text[200];
+    snprintf(text, sizeof(text), "\"%.*s\" is served for embeddings and does not support chat",
+             STR_ARG(field_shown(model->name)));
+    return api_failure_make(400, text);
+}
+
+struct api_failure route_no_embeddings(const struct api_model *model)
+{
+    char text[200];
+    snprintf(
+        text, sizeof(text),
+        "\"%.*s\" is served for text and does not support embeddings: start holt serve with an "
+        "embedding model, or with --pooling",
+        STR_ARG(field_shown(model->name)));
+    return api_failure_make(501, text);
 }

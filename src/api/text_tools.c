@@ -17,6 +17,14 @@ static json_t *refuse(struct api_failure *out, enum status status, const struct 
     return NULL;
 }
 
+/* A model of embeddings has no conversations. */
+static bool has_no_engine(const struct api_context *context, struct api_failure *out)
+{
+    if (!context->model->engine)
+        *out = route_no_chat(context->model);
+    return !context->model->engine;
+}
+
 /* The number of tokens of a rendered conversation, a beginning-of-text token included. */
 static enum status count(const struct engine *engine, const struct chat_spans *spans, size_t *out,
                          struct error *err)
@@ -39,6 +47,8 @@ json_t *text_tools_count_tokens(const struct api_context *context, const json_t 
     struct engine *engine = context->model->engine;
     struct error err = {0};
     size_t tokens = 0;
+    if (has_no_engine(context, out_failure))
+        return NULL;
     enum status status = anthropic_read_messages(body, &request, &err);
     if (status == OK)
         status = engine_render(engine, &request.chat, &spans, &err);
@@ -65,8 +75,7 @@ json_t *text_tools_tokenize(const struct api_context *context, const json_t *bod
     const unsigned flags =
         (add_special ? TOKENIZER_ADD_BOS_EOS : 0u) | (parse_special ? TOKENIZER_PARSE_SPECIAL : 0u);
     if (status == OK)
-        status =
-            tokenizer_encode(engine_tokenizer(context->model->engine), content, flags, &list, &err);
+        status = tokenizer_encode(context->model->tokenizer, content, flags, &list, &err);
     if (status != OK)
         return refuse(out_failure, status, &err);
     json_t *tokens = json_array();
@@ -85,8 +94,7 @@ json_t *text_tools_detokenize(const struct api_context *context, const json_t *b
     const enum status status = field_array(body, "tokens", IDS_MAX, &tokens, &err);
     if (status != OK)
         return refuse(out_failure, status, &err);
-    detokenizer_init(&detokenizer, engine_tokenizer(context->model->engine),
-                     DETOKENIZER_SHOW_SPECIAL);
+    detokenizer_init(&detokenizer, context->model->tokenizer, DETOKENIZER_SHOW_SPECIAL);
     size_t index = 0;
     json_t *id = NULL;
     json_array_foreach(tokens, index, id)
@@ -106,6 +114,8 @@ json_t *text_tools_apply_template(const struct api_context *context, const json_
     CLEANUP(api_request_done) struct api_request request = {0};
     CLEANUP(chat_spans_done) struct chat_spans spans = {0};
     struct error err = {0};
+    if (has_no_engine(context, out_failure))
+        return NULL;
     enum status status = openai_read_chat(body, &request, &err);
     if (status == OK)
         status = engine_render(context->model->engine, &request.chat, &spans, &err);

@@ -71,7 +71,8 @@ static enum status choose_model(struct agent_setup *setup, const char *given,
     const char *name = given;
     if (!name)
         name = session->model ? session->model : setup->config.model;
-    TRY(model_name_resolve(name, &setup->state, &setup->model_path, err));
+    TRY(model_name_resolve(name, &setup->state, setup->config.model_folders, &setup->model_path,
+                           err));
     if (!setup->model_path)
         setup->model_label = mem_copy_str(MODEL_NAME_BUILTIN);
     else if (strchr(name, '/') || str_ends_with(str_from_c(name), STR(".gguf")))

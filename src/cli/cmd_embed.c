@@ -85,31 +85,13 @@ static int run_work(void *context)
     return command_fail(&err);
 }
 
-static enum status parse_pooling(const char *name, enum embed_pooling *out, struct error *err)
-{
-    static const struct {
-        const char *name;
-        enum embed_pooling pooling;
-    } kinds[] = {
-        {"mean", EMBED_POOLING_MEAN}, {"cls", EMBED_POOLING_FIRST}, {"last", EMBED_POOLING_LAST}};
-    if (!name)
-        return OK;
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        if (strcmp(name, kinds[i].name) != 0)
-            continue;
-        *out = kinds[i].pooling;
-        return OK;
-    }
-    return error_set(err, E_INVALID, "--pooling is mean, cls or last, not \"%.32s\"", name);
-}
-
 static int run(const struct command_call *call)
 {
     struct work work = {.args = call->options};
     struct error err = {0};
     work.options.keeps_length = work.args->keeps_length;
     if (embed_setup_config(&work.args->common, &work.config, &err) != OK ||
-        parse_pooling(work.args->pooling, &work.options.pooling, &err) != OK)
+        embed_setup_pooling(work.args->pooling, &work.options.pooling, &err) != OK)
         return command_usage(call->command, "%s", err.text);
     int code = EXIT_FAILED;
     const enum status status =

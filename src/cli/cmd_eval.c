@@ -80,6 +80,9 @@ struct tally {
     double seconds;
     double seconds_max;
     json_int_t bad_calls;
+    json_int_t generated; /* tokens, and of guessed ones computed and right */
+    json_int_t drafted;
+    json_int_t accepted;
 };
 
 static void count_result(struct tally *tally, const json_t *result)
@@ -90,6 +93,9 @@ static void count_result(struct tally *tally, const json_t *result)
     tally->seconds += seconds;
     tally->seconds_max = seconds > tally->seconds_max ? seconds : tally->seconds_max;
     tally->bad_calls += json_integer_value(json_object_get(result, "bad_calls"));
+    tally->generated += json_integer_value(json_object_get(result, "generated_tokens"));
+    tally->drafted += json_integer_value(json_object_get(result, "drafted_tokens"));
+    tally->accepted += json_integer_value(json_object_get(result, "accepted_tokens"));
 }
 
 static struct tally tally_of(const json_t *results, const char *kind)
@@ -123,9 +129,11 @@ static json_t *kinds_json(const json_t *results)
             continue;
         const struct tally tally = tally_of(results, kind);
         json_object_set_new(kinds, kind,
-                            json_pack("{s:I, s:I, s:f, s:f}", "played", (json_int_t)tally.played,
-                                      "passed", (json_int_t)tally.passed, "percent",
-                                      percent(&tally), "mean_seconds",
+                            json_pack("{s:I, s:I, s:f, s:I, s:I, s:I, s:f}", "played",
+                                      (json_int_t)tally.played, "passed", (json_int_t)tally.passed,
+                                      "percent", percent(&tally), "generated_tokens",
+                                      tally.generated, "drafted_tokens", tally.drafted,
+                                      "accepted_tokens", tally.accepted, "mean_seconds",
                                       tally.seconds / (double)tally.played));
     }
     return kinds;
@@ -149,6 +157,9 @@ static void print_table(const json_t *results, const json_t *kinds)
            all.seconds / (double)all.played);
     printf("\nSlowest task %.1f s; calls that were none: %" JSON_INTEGER_FORMAT ".\n",
            all.seconds_max, all.bad_calls);
+    printf("Tokens written %" JSON_INTEGER_FORMAT ", of these guessed right %" JSON_INTEGER_FORMAT
+           " (of %" JSON_INTEGER_FORMAT " guesses computed).\n",
+           all.generated, all.accepted, all.drafted);
 }
 
 static void print_json(const json_t *results, json_t *kinds, const char *model)

@@ -98,11 +98,13 @@ static void print_json(const struct work *work, const struct front_message *fini
     const uint64_t end = finished->numbers[RUN_ROLE_END];
     CLEANUP(json_decrefp)
     json_t *object =
-        json_pack("{s:s%, s:s%, s:s, s:I, s:I, s:f, s:f}", "text", strbuf_c(&work->text),
+        json_pack("{s:s%, s:s%, s:s, s:I, s:I, s:I, s:I, s:f, s:f}", "text", strbuf_c(&work->text),
                   work->text.len, "reasoning", strbuf_c(&work->reasoning), work->reasoning.len,
                   "end", end < ARRAY_LEN(ends) ? ends[end] : "?", "prompt_tokens",
                   (json_int_t)finished->numbers[RUN_ROLE_PROMPT_TOKENS], "generated_tokens",
-                  (json_int_t)finished->numbers[RUN_ROLE_GENERATED_TOKENS], "prompt_seconds",
+                  (json_int_t)finished->numbers[RUN_ROLE_GENERATED_TOKENS], "drafted_tokens",
+                  (json_int_t)finished->numbers[RUN_ROLE_DRAFTED_TOKENS], "accepted_tokens",
+                  (json_int_t)finished->numbers[RUN_ROLE_ACCEPTED_TOKENS], "prompt_seconds",
                   seconds(finished, RUN_ROLE_PROMPT_MICROSECONDS), "generate_seconds",
                   seconds(finished, RUN_ROLE_GENERATE_MICROSECONDS));
     json_print(object);
@@ -119,6 +121,10 @@ static void print_counts(const struct front_message *finished)
             " written in %.2f s (%.1f per second)\n",
             prompt, read_s, read_s > 0 ? (double)prompt / read_s : 0, made, write_s,
             write_s > 0 ? (double)made / write_s : 0);
+    const uint64_t drafted = finished->numbers[RUN_ROLE_DRAFTED_TOKENS];
+    if (drafted > 0)
+        fprintf(stderr, "%" PRIu64 " of %" PRIu64 " guessed tokens were right\n",
+                finished->numbers[RUN_ROLE_ACCEPTED_TOKENS], drafted);
 }
 
 static int finish(struct work *work, const struct front_message *finished)

@@ -3,6 +3,7 @@
 #include "base/strbuf.h"
 #include "cli/agent_setup.h"
 #include "cli/command_list.h"
+#include "cli/embed_setup.h"
 #include "cli/front.h"
 #include "cli/model_command.h"
 #include "cli/progress.h"
@@ -30,6 +31,7 @@ struct serve_args {
     const char *key_file;
     const char *kv;
     const char *cpu_mask;
+    const char *pooling;
     int64_t port;
     int64_t context_tokens;
     int64_t thread_count;
@@ -56,6 +58,8 @@ static const struct option_spec options[] = {
                "compute threads (default: all cores)"),
     OPTION_STRING(struct serve_args, kv, 0, "kv", "KIND",
                   "how keys and values are kept: " KV_KIND_NAMES " (default f16)"),
+    OPTION_STRING(struct serve_args, pooling, 0, "pooling", "KIND",
+                  "serve embeddings of a model that was not made for it: mean, cls or last"),
     OPTION_STRING(struct serve_args, cpu_mask, 0, "cpu-mask", "LEVEL",
                   "use kernels of baseline, avx2 or avx512 at most"),
     SPECULATION_OPTIONS_ROWS(struct serve_args, speculation),
@@ -101,6 +105,16 @@ static char *short_name(const char *path)
     return name;
 }
 
+static void print_embedding_lines(const struct serve_role_config *role, const char *base)
+{
+    printf("  OpenAI clients   OPENAI_BASE_URL=%s/v1 OPENAI_API_KEY=holt\n", base);
+    printf("  Ollama clients   OLLAMA_HOST=%s\n", base);
+    printf("  LangChain        OllamaEmbeddings(model=\"%s\", base_url=\"%s\")\n", role->model_name,
+           base);
+    printf("  curl             curl %s/v1/embeddings -d '{\"input\": \"a text\"}'\n", base);
+    fflush(stdout);
+}
+
 static void print_ready(const struct work *work, const struct serve_role_config *role,
                         uint16_t port)
 {
@@ -108,8 +122,13 @@ static void print_ready(const struct work *work, const struct serve_role_config 
     char base[128];
     snprintf(base, sizeof(base), is_v6 ? "http://[%s]:%u" : "http://%s:%u", role->address, port);
     printf("holt serves %s at %s\n", role->model_name, base);
-    printf("context %" PRIu64 " tokens; nothing leaves this machine, Ctrl-C ends\n\n",
+    printf("%s %" PRIu64 " tokens; nothing leaves this machine, Ctrl-C ends\n\n",
+           work->ready.numbers[FRONT_READY_EMBEDS] ? "embeddings of texts up to" : "context",
            work->ready.numbers[FRONT_READY_CONTEXT]);
+    if (work->ready.numbers[FRONT_READY_EMBEDS]) {
+        print_embedding_lines(role, base);
+        return;
+    }
     printf("  OpenAI clients   OPENAI_BASE_URL=%s/v1 OPENAI_API_KEY=holt\n", base);
     printf("  Claude Code      ANTHROPIC_BASE_URL=%s ANTHROPIC_AUTH_TOKEN=holt claude\n", base);
     printf("  Ollama clients   OLLAMA_HOST=%s\n", base);
@@ -191,6 +210,7 @@ static int run(const struct command_call *call)
         .context_tokens = (uint32_t)args->context_tokens,
         .active_max = (uint32_t)args->active_max,
         .is_loopback = listener_is_loopback(args->host),
+        .embeds = args->pooling != NULL,
     };
     enum status status = check_reach(args, role.is_loopback, &err);
     if (status == OK)
@@ -199,6 +219,8 @@ static int run(const struct command_call *call)
         status = kv_kind_find(args->kv, &role.kv, &err);
     if (status == OK)
         status = agent_setup_cpu(args->cpu_mask, &role.cpu_features_off, &err);
+    if (status == OK)
+        status = embed_setup_pooling(args->pooling, &role.pooling, &err);
     if (status == OK)
         status = model_command_find(call->common, args->model, &model_path, &err);
     if (status == OK)
@@ -234,7 +256,9 @@ const struct command cmd_serve = {
         "Ollama (/api/chat), so that programs made for those run on the model. All connections "
         "are worked on together, and a conversation that goes on pays only for its new "
         "tokens.\n\n"
-        "A conversation that does not fit into the context is refused, never cut.",
+        "A conversation that does not fit into the context is refused, never cut.\n\n"
+        "With an embedding model it serves embeddings instead (/v1/embeddings, /api/embed), with "
+        "a reranking model scores (/v1/rerank).",
     .examples = "holt serve -m model.gguf\n"
                 "holt serve --port 8080 --context 16384\n"
                 "holt serve --host 0.0.0.0 --key-file key.txt",

@@ -40,6 +40,19 @@ static enum status read_model(const struct reader *in, size_t line, struct str v
     return OK;
 }
 
+static enum status read_model_folders(const struct reader *in, size_t line, struct str value,
+                                      struct error *err)
+{
+    if (value.len == 0 || value.ptr[0] != '/')
+        return error_set(err, E_INVALID,
+                         "%s line %zu: model_folders is a list of folders from / on, with \":\" "
+                         "between them",
+                         in->path, line);
+    mem_free(in->config->model_folders);
+    in->config->model_folders = copy_value(value);
+    return OK;
+}
+
 static enum status read_allow(const struct reader *in, size_t line, struct str value,
                               struct error *err)
 {
@@ -82,9 +95,8 @@ static const struct {
     const char *name;
     key_fn *read;
 } keys[] = {
-    {"model", read_model},
-    {"threads", read_threads},
-    {"allow", read_allow},
+    {"model", read_model},     {"model_folders", read_model_folders},
+    {"threads", read_threads}, {"allow", read_allow},
     {"theme", read_theme},
 };
 
@@ -230,6 +242,7 @@ enum status config_load(const char *path, config_warn_fn *warn, void *context, s
 void config_done(struct config *config)
 {
     mem_free(config->model);
+    mem_free(config->model_folders);
     mem_free(config->allow);
     mem_free(config->theme);
     *config = (struct config){0};

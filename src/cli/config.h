@@ -2,6 +2,7 @@
  * config - the user's settings (YAML): what to use when an option does not say otherwise.
  *
  *   model: NAME-OR-FILE   threads: N   allow: write,run   theme: dark | light | none
+ *   model_folders: FOLDER:FOLDER   where model files lie, besides the usual places
  *
  * The file is the user's own but may be wrong: values are checked like options, an unknown key is
  * told as a warning, and there are limits on everything.
@@ -25,6 +26,7 @@ enum {
 /* Zeroed is "nothing was set". Strings are owned; NULL: not set. */
 struct config {
     char *model;
+    char *model_folders;
     char *allow;
     char *theme;
     int64_t threads; /* 0: not set */

@@ -154,6 +154,8 @@ static void answer_ask(struct core *core, struct str text)
     numbers[FRONT_FINISHED_PROMPT_TOKENS] = outcome.prompt_tokens;
     numbers[FRONT_FINISHED_CACHED_TOKENS] = outcome.cached_tokens;
     numbers[FRONT_FINISHED_GENERATED_TOKENS] = outcome.generated_tokens;
+    numbers[FRONT_FINISHED_DRAFTED_TOKENS] = outcome.drafted_tokens;
+    numbers[FRONT_FINISHED_ACCEPTED_TOKENS] = outcome.accepted_tokens;
     numbers[FRONT_FINISHED_CONTEXT_TOKENS] = outcome.context_tokens;
     numbers[FRONT_FINISHED_MICROSECONDS] = (uint64_t)(outcome.seconds * 1e6);
     tell(core, &message);

@@ -69,6 +69,24 @@ enum status embed_setup_read(int operand_count, const char *const *operands,
     return OK;
 }
 
+enum status embed_setup_pooling(const char *name, enum embed_pooling *out, struct error *err)
+{
+    static const struct {
+        const char *name;
+        enum embed_pooling pooling;
+    } kinds[] = {
+        {"mean", EMBED_POOLING_MEAN}, {"cls", EMBED_POOLING_FIRST}, {"last", EMBED_POOLING_LAST}};
+    if (!name)
+        return OK;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (strcmp(name, kinds[i].name) != 0)
+            continue;
+        *out = kinds[i].pooling;
+        return OK;
+    }
+    return error_set(err, E_INVALID, "--pooling is mean, cls or last, not \"%.32s\"", name);
+}
+
 json_t *embed_setup_number(float value)
 {
     char text[32];

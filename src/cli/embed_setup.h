@@ -54,5 +54,9 @@ void embed_setup_texts_done(struct embed_setup_texts *texts);
 MUST_USE enum status embed_setup_read(int operand_count, const char *const *operands,
                                       struct embed_setup_texts *out, struct error *err);
 
+/* The value of --pooling; NULL is the model's own. E_INVALID. */
+MUST_USE enum status embed_setup_pooling(const char *name, enum embed_pooling *out,
+                                         struct error *err);
+
 /* A number with no more digits than the float has. */
 json_t *embed_setup_number(float value);

@@ -23,6 +23,9 @@ struct play {
     json_t *calls;
     unsigned bad_calls;
     unsigned steps;
+    uint64_t generated; /* tokens, and of guessed ones computed and right */
+    uint64_t drafted;
+    uint64_t accepted;
 };
 
 static void on_message(void *context, const struct front_message *message)
@@ -92,6 +95,9 @@ static enum status play_turns(struct play *play, const struct front_view *view, 
         strbuf_clear(&play->answer);
         TRY(front_ask(&play->front, (struct str){0}, json_str(turn), view, &finished, err));
         play->steps += (unsigned)finished.numbers[FRONT_FINISHED_STEPS];
+        play->generated += finished.numbers[FRONT_FINISHED_GENERATED_TOKENS];
+        play->drafted += finished.numbers[FRONT_FINISHED_DRAFTED_TOKENS];
+        play->accepted += finished.numbers[FRONT_FINISHED_ACCEPTED_TOKENS];
         if (finished.numbers[FRONT_FINISHED_STATUS] != OK)
             return error_set(err, E_IO, "%.*s", STR_ARG(finished.text));
         if (finished.numbers[FRONT_FINISHED_END] != AGENT_END_ANSWER)
@@ -156,11 +162,13 @@ json_t *eval_play_run(const json_t *task, const char *folder, const struct core_
         strbuf_add_c(&reason, err.text);
 
     json_t *result =
-        json_pack("{s:O, s:O, s:b, s:o, s:o, s:o, s:i, s:i, s:f}", "id",
+        json_pack("{s:O, s:O, s:b, s:o, s:o, s:o, s:i, s:i, s:I, s:I, s:I, s:f}", "id",
                   json_object_get(task, "id"), "kind", json_object_get(task, "kind"), "passed",
                   passed, "reason", passed ? json_null() : clean_json(strbuf_view(&reason)),
                   "answer", clean_json(strbuf_view(&play.answer)), "calls", play.calls, "bad_calls",
-                  (int)play.bad_calls, "steps", (int)play.steps, "seconds", seconds);
+                  (int)play.bad_calls, "steps", (int)play.steps, "generated_tokens",
+                  (json_int_t)play.generated, "drafted_tokens", (json_int_t)play.drafted,
+                  "accepted_tokens", (json_int_t)play.accepted, "seconds", seconds);
     strbuf_done(&play.answer);
     state_done(&play.state);
     mem_free(play.workspace);

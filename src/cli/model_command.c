@@ -11,12 +11,11 @@ enum status model_command_find(const struct command_common *common, const char *
 {
     CLEANUP(config_done) struct config config = {0};
     CLEANUP(state_done) struct state state = {0};
-    if (!name) {
-        TRY(agent_setup_config(common, &config, err));
+    TRY(agent_setup_config(common, &config, err));
+    if (!name)
         name = config.model;
-    }
     TRY(state_find_paths(common, &state, err));
-    return model_name_resolve(name, &state, out, err);
+    return model_name_resolve(name, &state, config.model_folders, out, err);
 }
 
 int model_command_run(const struct command_call *call, const char *model_name,

@@ -21,12 +21,21 @@ static char *parent_of(const char *path)
     return parent;
 }
 
+/* In Hugging Face's cache the parts are links: the repository has both them and the files. */
+static void widen_to_repository(char *folder)
+{
+    char *snapshots = strstr(folder, "/snapshots/");
+    if (snapshots && strstr(folder, "/models--"))
+        *snapshots = '\0';
+}
+
 /* What must be readable to read the model; *out_parent is to be freed. */
 static const char *readable_of(const char *path, char **out_parent)
 {
     if (!is_split(str_from_c(path)))
         return path;
     *out_parent = parent_of(path);
+    widen_to_repository(*out_parent);
     return *out_parent;
 }
 

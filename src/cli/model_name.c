@@ -1,7 +1,7 @@
 #include "cli/model_name.h"
 
 #include "base/mem.h"
-#include "base/strbuf.h"
+#include "cli/model_catalog.h"
 #include "cli/state.h"
 #include "os/path.h"
 
@@ -17,29 +17,43 @@ static enum status resolve_path(const char *path, char **out, struct error *err)
     return error_set(err, E_INVALID, "%.300s is not a regular file", path);
 }
 
-enum status model_name_resolve(const char *name, const struct state *state, char **out,
-                               struct error *err)
+static bool is_path(const char *name)
+{
+    const struct str text = str_from_c(name);
+    return str_ends_with(text, STR(".gguf")) || name[0] == '/' ||
+           str_starts_with(text, STR("./")) || str_starts_with(text, STR("../")) ||
+           (strchr(name, '/') && path_kind(name) != PATH_MISSING);
+}
+
+static enum status resolve_name(const char *name, const struct state *state, const char *folders,
+                                char **out, struct error *err)
+{
+    CLEANUP(catalog_done) struct catalog catalog = {0};
+    const struct catalog_entry *entry = NULL;
+    model_catalog_read(state, folders, &catalog);
+    const enum status status = catalog_find(&catalog, str_from_c(name), &entry, err);
+    if (status == E_NOT_FOUND)
+        return error_set(err, E_NOT_FOUND,
+                         "there is no model %s: see holt models; or give a file with -m FILE",
+                         name);
+    if (status == OK)
+        *out = mem_copy_str(entry->path);
+    return status;
+}
+
+enum status model_name_resolve(const char *name, const struct state *state, const char *folders,
+                               char **out, struct error *err)
 {
     if (!name || strcmp(name, MODEL_NAME_BUILTIN) == 0) {
         *out = NULL;
         return OK;
     }
-    const struct str text = str_from_c(name);
-    if (text.len == 0)
+    const size_t len = strlen(name);
+    if (len == 0)
         return error_set(err, E_INVALID, "a model needs a name or a file");
-    if (strchr(name, '/') || str_ends_with(text, STR(".gguf")))
+    if (is_path(name))
         return resolve_path(name, out, err);
-    if (text.len > MODEL_NAME_LEN_MAX)
+    if (len > MODEL_NAME_LEN_MAX)
         return error_set(err, E_LIMIT, "a model name has at most %d bytes", MODEL_NAME_LEN_MAX);
-
-    /* A name without "/" that gets a suffix cannot be "." or "..". */
-    CLEANUP(strbuf_done) struct strbuf file = {0};
-    strbuf_addf(&file, "%s.gguf", name);
-    CLEANUP(mem_freep) char *path = path_join(state->models, strbuf_c(&file));
-    if (path_kind(path) != PATH_MISSING)
-        return resolve_path(path, out, err);
-    return error_set(err, E_NOT_FOUND,
-                     "there is no model %s: it would be %s; give a file with -m FILE, or put one "
-                     "there",
-                     name, path);
+    return resolve_name(name, state, folders, out, err);
 }

@@ -1,8 +1,9 @@
 /*
  * model_name - from what -m says to a model file.
  *
- * "builtin" is the model inside the program. A text with "/" or ending in ".gguf" is a path.
- * Anything else is a name: <state>/models/NAME.gguf. A name can never lead out of that folder.
+ * "builtin" is the model inside the program. A text that ends in ".gguf", begins with "/", "./" or
+ * "../", or names something that is there, is a path. Anything else is a name in the catalog
+ * (model_catalog.h): it is compared with what was found, never made a path.
  *
  * Threads: any. Used by: the commands.
  */
@@ -17,6 +18,7 @@ enum { MODEL_NAME_LEN_MAX = 200 };
 #define MODEL_NAME_BUILTIN "builtin"
 
 /* *out is an absolute path the caller owns, or NULL for the built-in model. E_NOT_FOUND says where
- * a name was looked for. `name` NULL is the built-in model. */
-MUST_USE enum status model_name_resolve(const char *name, const struct state *state, char **out,
-                                        struct error *err);
+ * a name was looked for, E_INVALID which models it could mean. `name` NULL is the built-in model;
+ * `folders` is config.model_folders. */
+MUST_USE enum status model_name_resolve(const char *name, const struct state *state,
+                                        const char *folders, char **out, struct error *err);

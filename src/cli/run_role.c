@@ -175,6 +175,8 @@ static void say_finished(struct run *run, enum status status, const struct error
                 [RUN_ROLE_END] = result->end,
                 [RUN_ROLE_PROMPT_TOKENS] = result->prompt_tokens,
                 [RUN_ROLE_GENERATED_TOKENS] = result->generated_tokens,
+                [RUN_ROLE_DRAFTED_TOKENS] = result->drafted_tokens,
+                [RUN_ROLE_ACCEPTED_TOKENS] = result->accepted_tokens,
                 [RUN_ROLE_PROMPT_MICROSECONDS] = (uint64_t)(result->prompt_seconds * 1e6),
                 [RUN_ROLE_GENERATE_MICROSECONDS] = (uint64_t)(result->generate_seconds * 1e6),
             },

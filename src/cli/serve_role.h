@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/attr.h"
+#include "engine/embed.h"
 #include "engine/engine.h"
 
 #include <stdbool.h>
@@ -28,6 +29,8 @@ struct serve_role_config {
     uint32_t active_max; /* 0: the default */
     enum kv_kind kv;
     unsigned cpu_features_off;
+    bool embeds; /* serve embeddings whatever the file says */
+    enum embed_pooling pooling;
     enum engine_speculate speculate;
     const char *draft_path; /* NULL: no model to guess with */
     bool is_loopback;

@@ -6,9 +6,8 @@ static const struct {
     const char *name;
     enum engine_speculate value;
 } sources[] = {
-    {"auto", ENGINE_SPECULATE_AUTO},
-    {"off", ENGINE_SPECULATE_OFF},
-    {"lookup", ENGINE_SPECULATE_LOOKUP},
+    {"auto", ENGINE_SPECULATE_AUTO},     {"off", ENGINE_SPECULATE_OFF},
+    {"lookup", ENGINE_SPECULATE_LOOKUP}, {"mtp", ENGINE_SPECULATE_MTP},
     {"draft", ENGINE_SPECULATE_DRAFT},
 };
 
@@ -19,8 +18,8 @@ static enum status find_source(const char *name, enum engine_speculate *out, str
             *out = sources[i].value;
             return OK;
         }
-    return error_set(err, E_INVALID, "--speculate is auto, off, lookup or draft, not \"%.32s\"",
-                     name);
+    return error_set(err, E_INVALID,
+                     "--speculate is auto, off, lookup, mtp or draft, not \"%.32s\"", name);
 }
 
 enum status speculation_options_resolve(const struct speculation_options *options,

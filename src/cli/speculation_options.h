@@ -16,11 +16,11 @@ struct speculation_options {
     const char *draft;
 };
 
-#define SPECULATION_OPTIONS_ROWS(type, member)                                              \
-    OPTION_STRING(type, member.source, 0, "speculate", "HOW",                               \
-                  "guess tokens, faster and the same answer: auto (default), off, lookup, " \
-                  "draft"),                                                                 \
-        OPTION_PATH(type, member.draft, 0, "draft", "MODEL", OPTION_VALUE_MODEL,            \
+#define SPECULATION_OPTIONS_ROWS(type, member)                                                   \
+    OPTION_STRING(type, member.source, 0, "speculate", "HOW",                                    \
+                  "guess tokens, faster and the same answer: auto (default), off, lookup, mtp, " \
+                  "draft"),                                                                      \
+        OPTION_PATH(type, member.draft, 0, "draft", "MODEL", OPTION_VALUE_MODEL,                 \
                     "a smaller model with the same vocabulary to guess with")
 
 /* E_INVALID: no such source, or draft without a model; E_NOT_FOUND: no such model. The caller owns

@@ -94,6 +94,8 @@ json_t *task_report_make(const struct task_report *report, const struct front_me
         {"prompt_tokens", FRONT_FINISHED_PROMPT_TOKENS},
         {"cached_tokens", FRONT_FINISHED_CACHED_TOKENS},
         {"generated_tokens", FRONT_FINISHED_GENERATED_TOKENS},
+        {"drafted_tokens", FRONT_FINISHED_DRAFTED_TOKENS},
+        {"accepted_tokens", FRONT_FINISHED_ACCEPTED_TOKENS},
         {"context_tokens", FRONT_FINISHED_CONTEXT_TOKENS},
     };
     if (finished) {

@@ -6,7 +6,6 @@
 #include "engine/engine_internal.h"
 #include "engine/session_internal.h"
 #include "infer/infer.h"
-#include "infer/sampler.h"
 #include "os/clock.h"
 #include "text/clean_text.h"
 #include "tokenizer/tokenizer.h"
@@ -92,20 +91,6 @@ static bool follow(struct draft_model *model, struct follower *follower,
     return is_there;
 }
 
-static int32_t choose(const struct draft_model *model, const struct session *session,
-                      const float *logits, uint32_t position)
-{
-    const uint32_t wanted = session->sampler.repeat_last_count;
-    const uint32_t seen = session->count < wanted ? session->count : wanted;
-    const struct sampler_input input = {
-        .logits = logits,
-        .history = session->history + (session->count - seen),
-        .history_count = seen,
-        .position = position,
-    };
-    return sampler_pick(model->engine->sampler, &session->sampler, &input);
-}
-
 static uint32_t propose(struct drafter *drafter, struct session *session, uint32_t max,
                         int32_t *out_tokens, double *out_chances)
 {
@@ -123,7 +108,7 @@ static uint32_t propose(struct drafter *drafter, struct session *session, uint32
     uint32_t count = 0;
     while (count < wanted) {
         const float *logits = infer_seq_logits(follower->seq);
-        out_tokens[count] = choose(model, session, logits, session->count + count);
+        out_tokens[count] = drafter_choose(session, model->engine->sampler, logits, count);
         count++;
         if (count < wanted && !compute(model, follower, out_tokens + count - 1, 1))
             break;

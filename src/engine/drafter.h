@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+struct sampler;
 struct session;
 struct session_draft;
 
@@ -25,3 +26,8 @@ struct drafter {
 
     void (*free)(struct drafter *drafter);
 };
+
+/* The token that the session would choose by these logits for its `index`-th token to come: with
+ * its options and the random number of that position. */
+int32_t drafter_choose(const struct session *session, struct sampler *sampler, const float *logits,
+                       uint32_t index);

@@ -7,6 +7,7 @@
 #include "gguf/gguf.h"
 #include "infer/infer.h"
 #include "infer/pooling.h"
+#include "model/arithmetic_version.h"
 #include "model/model.h"
 #include "model/model_arch.h"
 #include "os/cpu.h"
@@ -105,6 +106,7 @@ static enum status describe(struct embed *embed, struct error *err)
     TRY(gguf_get_str_or(embed->gguf, "general.name", STR(""), &embed->info.model_name, err));
     TRY(gguf_get_str(embed->gguf, "general.architecture", &embed->info.architecture, err));
     embed->info.dim = s->embedding.dim;
+    embed->info.parameter_count = embed->model->parameter_count;
     embed->info.pooling = names[s->embedding.pooling];
     embed->info.has_classifier = s->embedding.label_count > 0;
     return OK;
@@ -137,6 +139,34 @@ void embed_close(struct embed *embed)
 const struct embed_info *embed_get_info(const struct embed *embed)
 {
     return &embed->info;
+}
+
+const struct gguf *embed_gguf(const struct embed *embed)
+{
+    return embed->gguf;
+}
+
+const struct tokenizer *embed_tokenizer(const struct embed *embed)
+{
+    return embed->tokenizer;
+}
+
+void embed_fingerprint(const struct embed *embed, uint8_t out[32])
+{
+    gguf_fingerprint(embed->gguf, ARITHMETIC_VERSION, out);
+}
+
+enum status embed_is_made_for(const char *model_path, bool *out, struct error *err)
+{
+    CLEANUP(gguf_closep) struct gguf *file = NULL;
+    CLEANUP(model_closep) struct model *model = NULL;
+    *out = false;
+    if (!model_path)
+        return OK;
+    TRY(gguf_open(model_path, &file, err));
+    TRY(model_open(file, &model, err));
+    *out = model->shape.embedding.pooling != MODEL_POOLING_NONE;
+    return OK;
 }
 
 /* ---------------------------------------------------------------- texts that go together */
@@ -271,6 +301,16 @@ static enum status choose_pooling(const struct embed *embed, enum embed_pooling 
     return OK;
 }
 
+/* Keeps the first tokens and the last one, which ends a text in most models. */
+static void cut(struct token_list *tokens, uint32_t count_max)
+{
+    if (tokens->count <= count_max)
+        return;
+    tokens->ids[count_max - 1] = tokens->ids[tokens->count - 1];
+    tokens->spans[count_max - 1] = tokens->spans[tokens->count - 1];
+    tokens->count = count_max;
+}
+
 enum status embed_texts(struct embed *embed, const struct str *texts, size_t count,
                         const struct embed_options *options, float *out, uint32_t *token_counts,
                         struct error *err)
@@ -285,6 +325,8 @@ enum status embed_texts(struct embed *embed, const struct str *texts, size_t cou
     for (size_t i = 0; i < count; i++) {
         token_list_clear(&tokens);
         TRY(tokenizer_encode(embed->tokenizer, texts[i], TOKENIZER_ADD_BOS_EOS, &tokens, err));
+        if (options->cuts)
+            cut(&tokens, embed->info.tokens_max);
         TRY(group_add(&group, &tokens, i, err));
         if (token_counts)
             token_counts[i] = (uint32_t)tokens.count;

@@ -3,7 +3,7 @@
  *
  * An embedding depends on the model, the KV kind and its own text: never on the other texts of the
  * call, the number of threads or the CPU; tests compare bits. Texts are computed together as far as
- * they fit into one step, each whole. A text that is too long is refused, never cut.
+ * they fit into one step, each whole. A text that is too long is refused, or cut where asked for.
  *
  * Ownership: an embed owns its model; texts are borrowed for the call.
  * Threads: one at a time; the compute threads are inside.
@@ -51,11 +51,13 @@ struct embed_info {
     uint32_t tokens_max;     /* of one text */
     const char *pooling;     /* of the file: "none", "mean", "cls", "last", "rank" */
     bool has_classifier;     /* embed_rank() works */
+    uint64_t parameter_count;
 };
 
 struct embed_options {
     enum embed_pooling pooling;
     bool keeps_length; /* vectors are not divided by their length */
+    bool cuts;         /* a text that is too long loses its end, but for its last token */
 };
 
 /* E_UNSUPPORTED for a model that cannot be used so; E_LIMIT, with both numbers, when memory does
@@ -70,6 +72,14 @@ static inline void embed_closep(struct embed **embed)
 }
 
 const struct embed_info *embed_get_info(const struct embed *embed);
+
+/* Whether the file names a pooling: it was made for embeddings or ranking. */
+MUST_USE enum status embed_is_made_for(const char *model_path, bool *out, struct error *err);
+
+/* As those of engine.h. */
+const struct gguf *embed_gguf(const struct embed *embed);
+const struct tokenizer *embed_tokenizer(const struct embed *embed);
+void embed_fingerprint(const struct embed *embed, uint8_t out[32]);
 
 /*
  * Writes out [count][dim], and to token_counts [count] (may be NULL) how many tokens each text has,

@@ -4,6 +4,7 @@
 #include "chat/chat_template.h"
 #include "chat/tool_format.h"
 #include "engine/builtin_model.h"
+#include "engine/draft_block.h"
 #include "engine/draft_model.h"
 #include "engine/engine_internal.h"
 #include "gguf/gguf.h"
@@ -64,12 +65,26 @@ static enum status read_template(struct engine *engine, struct error *err)
     return OK;
 }
 
+static bool has_block(const struct engine *engine)
+{
+    return engine->model->arch->run_draft && engine->model->draft.project.data;
+}
+
+/* Is the model's block for speculation asked for guesses, if there is one? */
+static bool wants_block(const struct engine *engine, const struct engine_config *config)
+{
+    return has_block(engine) && !config->draft_path &&
+           (config->speculate == ENGINE_SPECULATE_AUTO ||
+            config->speculate == ENGINE_SPECULATE_MTP);
+}
+
 static enum status start_infer(struct engine *engine, const struct engine_config *config,
                                struct error *err)
 {
     struct infer_config infer = {
         .thread_count = config->thread_count,
         .cpu_features = cpu_features() & ~config->cpu_features_off,
+        .guesses = wants_block(engine, config),
         .kv_kind = config->kv,
     };
     TRY(memory_plan_make(engine->model, &infer, config->context_tokens, config->memory_bytes_max,
@@ -136,6 +151,11 @@ static enum status start_speculation(struct engine *engine, const struct engine_
     engine->speculation.mode = config->speculate;
     if (config->draft_path)
         return draft_model_new(engine, config, &engine->speculation.drafter, err);
+    if (wants_block(engine, config))
+        engine->speculation.drafter = draft_block_new(engine);
+    else if (config->speculate == ENGINE_SPECULATE_MTP)
+        return error_set(err, E_UNSUPPORTED,
+                         "this model has no block for guessing tokens (MTP): use --speculate auto");
     return OK;
 }
 

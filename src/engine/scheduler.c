@@ -12,15 +12,19 @@
 #include "os/clock.h"
 
 enum {
-    PROMPT_ROWS_MAX = 256,  /* of one step: what a person who hangs up waits for at most */
-    PROMPT_ROWS_FIRST = 32, /* beside running streams, while nothing is known of the machine */
-    FORCED_ROWS_MAX = 64,   /* pending tokens that still count as the next of a stream */
+    PROMPT_ROWS_MAX = 256, /* of one step: what a person who hangs up waits for at most */
+    PROMPT_ROWS_FIRST = 4, /* beside running streams, while nothing is known of the machine */
+    FORCED_ROWS_MAX = 64,  /* pending tokens that still count as the next of a stream */
     LOGITS_ROWS_MAX = INFER_LOGITS_ROWS_DEFAULT,
     ROWS_MAX = SCHEDULER_ACTIVE_MAX * FORCED_ROWS_MAX + PROMPT_ROWS_MAX + LOGITS_ROWS_MAX,
 };
 
 /* With a slice of prompts a step may take so many times what it takes without. */
-static const double PROMPT_STEP_MAX = 2.0;
+static const double PROMPT_STEP_MAX = 1.8;
+
+/* So much may a slice of prompts change from one step to the next. */
+static const double SLICE_CHANGE_MIN = 0.5;
+static const double SLICE_CHANGE_MAX = 1.5;
 
 struct scheduler_task {
     struct scheduler_task *next;
@@ -46,7 +50,8 @@ struct scheduler {
     struct scheduler_task *active[SCHEDULER_ACTIVE_MAX]; /* in the order they began */
     struct infer_row rows[ROWS_MAX];
     struct scheduler_facts facts;
-    uint32_t turn; /* which task's prompt goes first */
+    uint32_t turn;       /* which task's prompt goes first */
+    uint32_t slice_rows; /* of prompts beside streams, as it came out to be right */
 };
 
 /* ---------------------------------------------------------------- life */
@@ -60,6 +65,7 @@ enum status scheduler_new(struct engine *engine, const struct scheduler_config *
                          SCHEDULER_QUEUE_MAX);
     struct scheduler *scheduler = mem_zalloc(sizeof(*scheduler));
     scheduler->engine = engine;
+    scheduler->slice_rows = PROMPT_ROWS_FIRST;
     scheduler->config = *config;
     if (config->active_max == 0)
         scheduler->config.active_max = SCHEDULER_ACTIVE_DEFAULT;
@@ -229,20 +235,6 @@ static bool is_stream(const struct scheduler_task *task)
     return task->answered > 0 && session_pending(task->session) <= FORCED_ROWS_MAX;
 }
 
-/* Rows of prompts in this step: beside streams, as many as at most double what the step takes. */
-static uint32_t prompt_budget(const struct scheduler *scheduler, uint32_t stream_rows)
-{
-    const struct step_cost *cost = &scheduler->engine->speculation.cost;
-    if (stream_rows == 0)
-        return PROMPT_ROWS_MAX;
-    const double alone = step_cost_of(cost, stream_rows);
-    if (alone <= 0)
-        return PROMPT_ROWS_FIRST;
-    return step_cost_rows(cost, PROMPT_STEP_MAX * alone, stream_rows + 1,
-                          stream_rows + PROMPT_ROWS_MAX) -
-           stream_rows;
-}
-
 /* Decides task->row_count of every active task; returns the rows of prompts. */
 static uint32_t plan_rows(struct scheduler *scheduler)
 {
@@ -254,7 +246,7 @@ static uint32_t plan_rows(struct scheduler *scheduler)
         task->session->draft.count = 0;
         stream_rows += task->row_count;
     }
-    const uint32_t budget = prompt_budget(scheduler, stream_rows);
+    const uint32_t budget = stream_rows > 0 ? scheduler->slice_rows : PROMPT_ROWS_MAX;
     uint32_t left = budget;
     for (uint32_t i = 0; i < count && left > 0; i++) {
         struct scheduler_task *task = scheduler->active[(scheduler->turn + i) % count];
@@ -324,6 +316,24 @@ static void make_room(struct scheduler *scheduler)
     only->is_out_of_room = only->row_count == 0;
 }
 
+/* The next slice of prompts beside streams: larger when this step was faster than it might be. */
+static void fit_slice(struct scheduler *scheduler, uint32_t stream_rows, double seconds)
+{
+    const double alone = step_cost_of(&scheduler->engine->speculation.cost, stream_rows);
+    if (alone <= 0)
+        return;
+    double change = PROMPT_STEP_MAX * alone / seconds;
+    change = change < SLICE_CHANGE_MIN   ? SLICE_CHANGE_MIN
+             : change > SLICE_CHANGE_MAX ? SLICE_CHANGE_MAX
+                                         : change;
+    const double rows = scheduler->slice_rows * change;
+    scheduler->slice_rows = rows < 1                 ? 1
+                            : rows > PROMPT_ROWS_MAX ? PROMPT_ROWS_MAX
+                                                     : (uint32_t)rows;
+    if (change > 1 && scheduler->slice_rows < PROMPT_ROWS_MAX)
+        scheduler->slice_rows++;
+}
+
 /* Computes the planned rows of every task. */
 static enum status run_rows(struct scheduler *scheduler, uint32_t prompt_rows, struct error *err)
 {
@@ -340,7 +350,9 @@ static enum status run_rows(struct scheduler *scheduler, uint32_t prompt_rows, s
     const double start = clock_seconds();
     TRY(infer_step(engine->infer, scheduler->rows, total, err));
     const double seconds = clock_seconds() - start;
-    step_cost_note(&engine->speculation.cost, total, seconds);
+    speculation_note(engine, total, seconds);
+    if (prompt_rows > 0 && prompt_rows < total)
+        fit_slice(scheduler, total - prompt_rows, seconds);
     for (uint32_t i = 0; i < scheduler->facts.active_count; i++)
         session_draft_computed(scheduler->active[i]->session);
     scheduler->facts.step_seconds += seconds;

@@ -28,7 +28,7 @@ static enum status step(struct generation *g, struct error *err)
     const uint32_t count = pending + session_draft_rows(session, session->rows + pending);
     const double start = clock_seconds();
     TRY(infer_step(infer, session->rows, count, err));
-    step_cost_note(&speculation->cost, count, clock_seconds() - start);
+    speculation_note(session->engine, count, clock_seconds() - start);
     session_draft_computed(session);
     return OK;
 }

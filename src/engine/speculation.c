@@ -129,6 +129,15 @@ void session_draft_settle(struct session *session)
     draft->proposed = draft->count = draft->taken = 0;
 }
 
+void speculation_note(struct engine *engine, uint32_t rows, double seconds)
+{
+    struct speculation *speculation = &engine->speculation;
+    const uint64_t packed = infer_packed_bytes(engine->infer);
+    if (packed == speculation->packed_bytes)
+        step_cost_note(&speculation->cost, rows, seconds);
+    speculation->packed_bytes = packed;
+}
+
 /* ---------------------------------------------------------------- how many */
 
 /* The session whose next guess is the likeliest one; NULL when none has more. */

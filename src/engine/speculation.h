@@ -35,6 +35,7 @@ struct speculation {
     enum engine_speculate mode;
     struct drafter *drafter; /* NULL: there is no model to ask */
     struct step_cost cost;   /* by rows of all kinds */
+    uint64_t packed_bytes;   /* of weights, behind the newest step */
     uint32_t stream_count;   /* sessions that share a step lately */
     bool is_eager;           /* tests: everything that is proposed is computed */
     uint64_t drafted_tokens;
@@ -72,6 +73,9 @@ void session_draft_propose(struct session *session, uint32_t max);
  */
 void speculation_plan(struct speculation *speculation, struct session *const *sessions,
                       uint32_t session_count, uint32_t row_count, uint32_t logits_max);
+
+/* A step of so many rows ran; one that also packed weights says nothing of those to come. */
+void speculation_note(struct engine *engine, uint32_t rows, double seconds);
 
 /* The drafts that are planned, as rows for infer_step() behind the session's others; returns how
  * many. */

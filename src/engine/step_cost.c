@@ -1,9 +1,12 @@
 #include "engine/step_cost.h"
 
+#include <stdbool.h>
+
 /* Numbers of rows: one by one up to here, then in steps of an eighth. */
 #define ONE_BY_ONE 16u
 
-enum { NOTES_KEPT = 1024 };
+/* How long a figure holds, in notes of any number of rows: one that stands on few might be odd. */
+enum { NOTES_KEPT = 1024, NOTES_KEPT_FEW = 48, FEW = 3 };
 
 /* How much a new step counts; and the share of one row in a step, before more is known. */
 static const double MEAN_SHARE = 0.25;
@@ -27,9 +30,10 @@ static uint32_t knot_of(uint32_t rows)
     return knot;
 }
 
-static int is_known(const struct step_cost *cost, uint32_t knot)
+static bool is_known(const struct step_cost *cost, uint32_t knot)
 {
-    return cost->noted[knot] > 0 && cost->noted[knot] + NOTES_KEPT >= cost->clock;
+    const uint64_t kept = cost->counts[knot] < FEW ? NOTES_KEPT_FEW : NOTES_KEPT;
+    return cost->noted[knot] > 0 && cost->noted[knot] + kept >= cost->clock;
 }
 
 void step_cost_note(struct step_cost *cost, uint32_t rows, double seconds)
@@ -39,11 +43,14 @@ void step_cost_note(struct step_cost *cost, uint32_t rows, double seconds)
     cost->clock++;
     if (!is_known(cost, knot)) {
         *mean = seconds;
+        cost->counts[knot] = 0;
     } else {
         const double most = 2 * *mean; /* somebody else had the machine */
         *mean += MEAN_SHARE * ((seconds < most ? seconds : most) - *mean);
     }
     cost->noted[knot] = cost->clock;
+    if (cost->counts[knot] < FEW)
+        cost->counts[knot]++;
 }
 
 double step_cost_of(const struct step_cost *cost, uint32_t rows)
@@ -66,12 +73,4 @@ double step_cost_of(const struct step_cost *cost, uint32_t rows)
     const double slope =
         (cost->seconds[above] - low) / ((double)rows_of(above) - (double)rows_of(below - 1));
     return low + slope * past;
-}
-
-uint32_t step_cost_rows(const struct step_cost *cost, double seconds, uint32_t least, uint32_t most)
-{
-    uint32_t rows = least;
-    while (rows < most && step_cost_of(cost, rows + 1) <= seconds)
-        rows++;
-    return rows;
 }

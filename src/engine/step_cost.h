@@ -5,7 +5,7 @@
  * becomes the limit; where that is depends on machine, model and depth. Figures are running means
  * by number of rows; those of numbers that did not occur lately are taken from their neighbours.
  *
- * Threads: the engine's. Used by: speculation.c, scheduler.c.
+ * Threads: the engine's. Used by: speculation.c.
  */
 #pragma once
 
@@ -17,6 +17,7 @@ enum { STEP_COST_KNOTS = 40 };
 struct step_cost {
     double seconds[STEP_COST_KNOTS];
     uint64_t noted[STEP_COST_KNOTS]; /* number of the newest note; 0: none */
+    uint8_t counts[STEP_COST_KNOTS]; /* of notes, up to a few */
     uint64_t clock;
 };
 
@@ -25,7 +26,3 @@ void step_cost_note(struct step_cost *cost, uint32_t rows, double seconds);
 /* 0: nothing is known. A number of rows larger than any that occurred is taken to cost little, so
  * that it is tried. */
 double step_cost_of(const struct step_cost *cost, uint32_t rows);
-
-/* The most rows, at least `least` and at most `most`, that take no longer than `seconds`. */
-uint32_t step_cost_rows(const struct step_cost *cost, double seconds, uint32_t least,
-                        uint32_t most);

@@ -30,6 +30,11 @@ struct infer {
     uint32_t logits_row_count;
     uint32_t draft_row_count; /* of the step so far */
     uint64_t step_count;      /* steps run so far */
+    uint32_t slice_draft;     /* draft_row_count before the slice */
+    uint64_t slice_count;     /* slices run so far */
+    uint32_t *positions;      /* [batch_rows_max] of the rows of a slice; with `fills` */
+    float *fills;             /* [batch_rows_max][embd_dim] or NULL; see fill_block() */
+    float *draft_hidden;      /* [INFER_DRAFTS_MAX][embd_dim], with `fills` */
 };
 
 struct infer_seq {
@@ -47,6 +52,10 @@ struct infer_seq {
     uint32_t draft_logits; /* place of the first one's logits among those of the step */
     uint32_t draft_place;  /* of the first one among the drafts of the step */
     uint64_t draft_step;   /* the step that computed them */
+    float *hidden;         /* [embd_dim] of its newest token, with infer->fills */
+    uint32_t hidden_count; /* tokens the sequence had then; 0: never */
+    uint64_t slice;        /* the newest slice with rows of it */
+    size_t slice_row;      /* its last row there */
 };
 
 /* ---------------------------------------------------------------- configuration */
@@ -142,6 +151,19 @@ static struct forward_config forward_config(const struct infer_config *c)
     };
 }
 
+/* Will the block for speculation be kept up to date? */
+static bool fills_block(const struct model *model, const struct infer_config *c)
+{
+    return c->guesses && model->arch->run_draft && model->draft.project.data;
+}
+
+static size_t fill_bytes(const struct model *model, const struct infer_config *c)
+{
+    const size_t row_bytes = forward_stride(model->shape.embd_dim) * sizeof(float);
+    return (c->batch_rows_max + (size_t)INFER_DRAFTS_MAX) * row_bytes +
+           c->batch_rows_max * sizeof(uint32_t);
+}
+
 enum status infer_memory(const struct model *model, const struct infer_config *config,
                          struct infer_memory *out, struct error *err)
 {
@@ -155,7 +177,8 @@ enum status infer_memory(const struct model *model, const struct infer_config *c
         .kv_bytes = kv_cache_bytes(&cache),
         .state_bytes = states.float_count ? recurrent_state_store_bytes(&states) : 0,
         .scratch_bytes = forward_bytes(model, &forward) + sizeof(struct infer) +
-                         c.logits_rows_max * (sizeof(size_t) + sizeof(struct infer_seq *)),
+                         c.logits_rows_max * (sizeof(size_t) + sizeof(struct infer_seq *)) +
+                         (fills_block(model, &c) ? fill_bytes(model, &c) : 0),
     };
     return OK;
 }
@@ -168,6 +191,19 @@ static enum status check_kernels(const struct infer *infer, struct error *err)
             (!infer->kernels.matmul[id].run || !infer->kernels.dequantize_row[id]))
             return error_set(err, E_UNSUPPORTED, "no kernels for the element type %s",
                              dtype_name(id));
+    return OK;
+}
+
+static enum status prepare_fills(struct infer *infer, struct error *err)
+{
+    const uint32_t rows = infer->config.batch_rows_max;
+    const size_t stride = forward_stride(infer->model->shape.embd_dim);
+    infer->positions = mem_try_zalloc(rows, sizeof(*infer->positions));
+    infer->fills = mem_try_zalloc(rows * stride, sizeof(*infer->fills));
+    infer->draft_hidden = mem_try_zalloc(INFER_DRAFTS_MAX * stride, sizeof(*infer->draft_hidden));
+    if (!infer->positions || !infer->fills || !infer->draft_hidden)
+        return error_set(err, E_NO_MEMORY, "no memory for the block for speculation");
+    infer->forward->keeps_hidden = true;
     return OK;
 }
 
@@ -193,6 +229,8 @@ enum status infer_new(const struct model *model, const struct infer_config *conf
     TRY(worker_pool_new(infer->config.thread_count, &infer->workers, err));
     TRY(forward_new(model, &forward, &infer->kernels, infer->workers, kv_cache_view(infer->cache),
                     &infer->forward, err));
+    if (fills_block(model, &infer->config))
+        TRY(prepare_fills(infer, err));
     *out = infer;
     infer = NULL;
     return OK;
@@ -206,6 +244,9 @@ void infer_free(struct infer *infer)
     forward_free(infer->forward);
     kv_cache_free(infer->cache);
     recurrent_state_store_free(infer->states);
+    mem_free(infer->positions);
+    mem_free(infer->fills);
+    mem_free(infer->draft_hidden);
     mem_free(infer->logits_rows);
     mem_free(infer->logits_seqs);
     mem_free(infer);
@@ -240,6 +281,17 @@ static void keep_logits(struct infer_seq *seq, const float *logits)
         memcpy(seq->kept_logits, logits, vocab_size * sizeof(*logits));
 }
 
+/* What a guess behind the newest token starts from; without memory there is none. */
+static void keep_hidden(struct infer_seq *seq, const float *hidden, uint32_t token_count)
+{
+    const size_t columns = seq->infer->model->shape.embd_dim;
+    if (!seq->hidden)
+        seq->hidden = mem_try_zalloc(columns, sizeof(*seq->hidden));
+    seq->hidden_count = seq->hidden ? token_count : 0;
+    if (seq->hidden)
+        memcpy(seq->hidden, hidden, columns * sizeof(*hidden));
+}
+
 enum status infer_seq_new(struct infer *infer, struct infer_seq **out, struct error *err)
 {
     CLEANUP(infer_seq_freep) struct infer_seq *seq = mem_zalloc(sizeof(*seq));
@@ -262,6 +314,7 @@ void infer_seq_free(struct infer_seq *seq)
         return;
     forget_logits(seq);
     mem_free(seq->kept_logits);
+    mem_free(seq->hidden);
     kv_cache_seq_free(seq->pages);
     recurrent_state_free(seq->state);
     mem_free(seq->tokens);
@@ -283,6 +336,8 @@ enum status infer_seq_fork(const struct infer_seq *seq, uint32_t token_count,
         if (token_count == infer_seq_token_count(seq) && infer_seq_logits(seq))
             keep_logits(fork, infer_seq_logits(seq));
     }
+    if (seq->hidden_count > 0 && seq->hidden_count == token_count)
+        keep_hidden(fork, seq->hidden, token_count);
     *out = fork;
     fork = NULL;
     return OK;
@@ -300,8 +355,10 @@ static void forget_drafts(struct infer_seq *seq)
 void infer_seq_truncate(struct infer_seq *seq, uint32_t token_count)
 {
     forget_drafts(seq);
-    if (token_count < infer_seq_token_count(seq))
+    if (token_count < infer_seq_token_count(seq)) {
         forget_logits(seq);
+        seq->hidden_count = 0;
+    }
     kv_cache_seq_truncate(seq->pages, token_count);
     if (seq->state)
         recurrent_state_rewind(seq->state, token_count);
@@ -411,6 +468,98 @@ static void set_row(struct forward_row *row, struct infer_seq *seq, int32_t toke
         recurrent_state_advance(seq->state, 1);
 }
 
+/* ---------------------------------------------------------------- the block for speculation */
+
+/* The hidden state of the token before row `row` of a slice; NULL: it is not known. */
+static const float *hidden_before(const struct infer *infer, const struct infer_seq *seq,
+                                  uint64_t slice, size_t row)
+{
+    const size_t stride = forward_stride(infer->model->shape.embd_dim);
+    if (seq->slice == slice)
+        return infer->forward->hidden + seq->slice_row * stride;
+    return seq->hidden_count > 0 && seq->hidden_count == infer->positions[row] ? seq->hidden : NULL;
+}
+
+/* Keeps the hidden state of a row for what follows it in another slice. */
+static void note_hidden(struct infer *infer, const struct infer_row *rows, size_t row, bool is_last,
+                        uint32_t *draft)
+{
+    const size_t stride = forward_stride(infer->model->shape.embd_dim);
+    const float *hidden = infer->forward->hidden + row * stride;
+    if (rows[row].is_draft)
+        memcpy(infer->draft_hidden + (*draft)++ * stride, hidden, stride * sizeof(*hidden));
+    else if (is_last || rows[row + 1].seq != rows[row].seq || rows[row + 1].is_draft)
+        keep_hidden(rows[row].seq, hidden, infer->positions[row] + 1);
+}
+
+/*
+ * After a slice: the block's keys and values for the positions whose hidden state and next token
+ * are both known. They are for guesses only: what stands there where a draft turned out wrong is
+ * written again when the next token is known.
+ */
+static void fill_block(struct infer *infer, const struct infer_row *rows, size_t count)
+{
+    struct forward *f = infer->forward;
+    const size_t columns = infer->model->shape.embd_dim;
+    const size_t stride = forward_stride(columns);
+    const uint64_t slice = ++infer->slice_count;
+    uint32_t draft = infer->slice_draft;
+    uint32_t filled = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct infer_seq *seq = rows[i].seq;
+        const float *hidden = hidden_before(infer, seq, slice, i);
+        if (hidden) {
+            memcpy(infer->fills + filled * stride, hidden, columns * sizeof(*hidden));
+            f->rows[filled++] = (struct forward_row){.token = rows[i].token,
+                                                     .position = infer->positions[i] - 1,
+                                                     .pages = kv_cache_seq_pages(seq->pages)};
+        }
+        seq->slice = slice;
+        seq->slice_row = i;
+    }
+    for (size_t i = 0; i < count; i++)
+        note_hidden(infer, rows, i, i + 1 == count, &draft);
+    if (filled == 0)
+        return;
+    memcpy(f->hidden, infer->fills, filled * stride * sizeof(*f->hidden));
+    f->row_count = filled;
+    f->fills_draft = true;
+    forward_begin(f);
+    infer->model->arch->run_draft(infer->model, f);
+    f->fills_draft = false;
+}
+
+uint32_t infer_guess(struct infer_seq *seq, int32_t token, uint32_t count, infer_choose_fn *choose,
+                     void *context, int32_t *out_tokens)
+{
+    struct infer *infer = seq->infer;
+    struct forward *f = infer->forward;
+    struct error ignored;
+    const uint32_t before = infer_seq_token_count(seq);
+    forget_drafts(seq);
+    if (!infer->fills || before == 0 || seq->hidden_count != before || count == 0 ||
+        kv_cache_seq_append(seq->pages, count - 1, &ignored) != OK)
+        return 0;
+    thread_reset_float_state();
+    memcpy(f->hidden, seq->hidden, infer->model->shape.embd_dim * sizeof(*f->hidden));
+    f->logits = f->logits_block +
+                infer->config.logits_rows_max * forward_stride(infer->model->shape.vocab_size);
+    for (uint32_t i = 0; i < count; i++) {
+        f->row_count = 1;
+        f->rows[0] = (struct forward_row){.token = i == 0 ? token : out_tokens[i - 1],
+                                          .position = before - 1 + i,
+                                          .pages = kv_cache_seq_pages(seq->pages),
+                                          .wants_logits = true};
+        forward_begin(f);
+        infer->model->arch->run_draft(infer->model, f);
+        out_tokens[i] = choose(context, f->logits, i);
+    }
+    kv_cache_seq_truncate(seq->pages, before);
+    return count;
+}
+
+/* ---------------------------------------------------------------- slices */
+
 static void run_model(struct infer *infer)
 {
     forward_begin(infer->forward);
@@ -470,6 +619,7 @@ static void run_slice(struct infer *infer, const struct infer_row *rows, const u
     f->logits = f->logits_block +
                 (size_t)infer->logits_row_count * forward_stride(infer->model->shape.vocab_size);
     f->row_count = (uint32_t)(end - begin);
+    infer->slice_draft = infer->draft_row_count;
     for (size_t i = begin; i < end; i++) {
         struct infer_seq *seq = rows[i].seq;
         const uint32_t count = kv_cache_seq_token_count(seq->pages);
@@ -477,6 +627,8 @@ static void run_slice(struct infer *infer, const struct infer_row *rows, const u
         CHECK(rows[i].is_draft == (seq->added <= seq->draft_count));
         set_row(&f->rows[i - begin], seq, rows[i].token, count - seq->added, draft);
         f->rows[i - begin].token_count = count;
+        if (infer->fills)
+            infer->positions[i - begin] = count - seq->added;
         f->rows[i - begin].segment = segments ? segments[i] : 0;
         f->rows[i - begin].wants_logits = rows[i].wants_logits;
         seq->added--;
@@ -484,6 +636,8 @@ static void run_slice(struct infer *infer, const struct infer_row *rows, const u
             note_logits(infer, seq, i);
     }
     run_model(infer);
+    if (infer->fills && !f->ends_hidden)
+        fill_block(infer, rows + begin, end - begin);
 }
 
 /* A slice ends where a recurrent state is to be kept: it can be seen only between two slices. The
@@ -588,6 +742,11 @@ void infer_seq_accept(struct infer_seq *seq, uint32_t count)
         recurrent_state_advance(seq->state, count);
         recurrent_state_rest(seq->state);
     }
+    if (infer->fills)
+        keep_hidden(seq,
+                    infer->draft_hidden + (seq->draft_place + count - 1) *
+                                              forward_stride(infer->model->shape.embd_dim),
+                    before + count);
     forget_logits(seq);
     seq->logits_step = infer->step_count;
     seq->logits_index = seq->draft_logits + count - 1;

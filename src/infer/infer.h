@@ -54,6 +54,8 @@ struct infer_config {
     bool packs_weights;       /* in the course of the first steps weights move from the mapped file
                                  to memory of this infer, in a faster layout; about as many bytes.
                                  No effect on results */
+    bool guesses;             /* keeps what infer_guess() needs, where the model has a block for
+                                 speculation. No effect on results */
 };
 
 /* What infer_new() would reserve, in bytes; the model's weights are not in it. */
@@ -151,6 +153,18 @@ void infer_seq_accept(struct infer_seq *seq, uint32_t count);
 const float *infer_seq_draft_logits(const struct infer_seq *seq, uint32_t index);
 
 uint32_t infer_drafts_max(const struct infer *infer);
+
+/* Chooses a token by the logits of the `index`-th guess, [vocab_size]. */
+typedef int32_t(infer_choose_fn)(void *context, const float *logits, uint32_t index);
+
+/*
+ * Guesses what follows `token`, which follows the sequence's tokens, by the model's block for
+ * speculation: up to `count` tokens into out_tokens, each chosen by `choose`. The sequence stays as
+ * it is. Returns how many: fewer, or none, without infer_config.guesses or such a block, behind
+ * a rewind, or without room.
+ */
+uint32_t infer_guess(struct infer_seq *seq, int32_t token, uint32_t count, infer_choose_fn *choose,
+                     void *context, int32_t *out_tokens);
 
 /* The logits of row `row_index` of the last step, [vocab_size]; NULL when that row did not want
  * them. Valid until the next step. */

@@ -369,7 +369,9 @@ static void attend(struct forward *f, uint32_t layer)
     op_rope(f, layer, q);
     op_rope(f, layer, k);
     op_kv_store(f, layer);
-    if (layer + 1 == s->layer_count) {
+    if (f->fills_draft)
+        return;
+    if (layer + 1 == s->layer_count && !f->keeps_hidden) {
         const struct op_rows moved[] = {{f->q, q_dim}, {gate.x, q_dim}};
         op_keep_wanted_rows(f, moved, ARRAY_LEN(moved));
     }
@@ -389,9 +391,16 @@ void delta_hybrid_run(const struct delta_hybrid_kind *kind, const struct model *
             attend(f, layer);
         else
             recur(kind, f, layer);
-        if (layer + 1 == s->layer_count && s->layers[layer].mixer != LAYER_MIXER_ATTENTION)
+        if (layer + 1 == s->layer_count && s->layers[layer].mixer != LAYER_MIXER_ATTENTION &&
+            !f->keeps_hidden)
             op_keep_wanted_rows(f, NULL, 0);
         decoder_run_ffn(model, f, layer);
+    }
+    if (f->keeps_hidden) {
+        op_norm(f, f->x, model->output_norm, f->hidden);
+        op_keep_wanted_rows(f, NULL, 0);
+        decoder_finish(model, f);
+        return;
     }
     decoder_finish(model, f);
     const struct op_heads normed = op_heads(f->normed, 1, s->embd_dim);
@@ -415,6 +424,8 @@ void delta_hybrid_run_draft(const struct model *model, struct forward *f)
 
     op_norm(f, f->x, model->layers[layer].attn_norm, f->normed);
     attend(f, layer);
+    if (f->fills_draft)
+        return;
     decoder_run_ffn(model, f, layer);
     op_norm(f, f->x, w->output_norm, f->hidden);
     op_products(f, f->hidden, &(struct op_product){&w->output, NULL, f->logits}, 1);

@@ -107,7 +107,9 @@ static void carve_all(struct forward *f, struct carver *carver)
     carve_head_scratch(f, carver, s);
     f->experts = op_experts_carve(carver, f->model, (uint32_t)rows);
     f->drafts = op_drafts_carve(carver, &s->recurrent, &f->config);
-    f->logits_block = carver_rows(carver, f->config.logits_rows_max, s->vocab_size);
+    /* One more for the block for speculation, which leaves those of the step alone. */
+    f->logits_block = carver_rows(
+        carver, f->config.logits_rows_max + (s->block_count > s->layer_count), s->vocab_size);
 }
 
 size_t forward_bytes(const struct model *model, const struct forward_config *config)

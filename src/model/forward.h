@@ -78,6 +78,8 @@ struct forward {
     uint32_t row_count;
     bool
         ends_hidden; /* the step ends with the hidden states in f->normed: no logits are computed */
+    bool keeps_hidden;          /* f->hidden is wanted of all rows, for the block for speculation */
+    bool fills_draft;           /* run_draft() only stores keys and values */
     struct forward_tile *tiles; /* [tile_count], all rows in order */
     uint32_t tile_count;
 
@@ -91,7 +93,9 @@ struct forward {
     float *up;     /* [row_count][ffn_dim] */
     float *logits; /* [row_count][vocab_size], of the rows that are left at the end */
     float *scratch[MODEL_SCRATCH_MAX]; /* [row_count][shape.scratch_columns[i]], for the family */
-    float *hidden; /* [row_count][embd_dim] normed, of rows with logits; with a draft block only */
+    float
+        *hidden; /* [row_count][embd_dim] normed, of rows with logits or, with keeps_hidden, of all;
+                      with a draft block only */
     float *latent_in; /* [row_count][experts.latent_dim] */
     float *latent_out;
     struct forward_experts *experts; /* NULL without experts; see op_experts.c */

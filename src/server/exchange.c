@@ -31,6 +31,7 @@ void exchange_unref(struct exchange *exchange)
         return;
     api_request_done(&exchange->request);
     reply_done(&exchange->reply);
+    json_decref(exchange->body);
     lock_done(&exchange->lock);
     mem_free(exchange);
 }

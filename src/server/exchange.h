@@ -24,6 +24,7 @@ enum { EXCHANGE_HELD_BYTES_MAX = 8 << 20 }; /* a client that reads no more loses
 struct exchange {
     const struct route *route;
     struct api_request request; /* until the engine takes it */
+    json_t *body;               /* of a route that works in one go; owned */
 
     struct lock lock;
     unsigned references;

@@ -6,6 +6,7 @@
 #include "os/random.h"
 #include "server/engine_loop.h"
 #include "server/exchange.h"
+#include "server/job_loop.h"
 #include "text/json.h"
 
 #include <microhttpd.h>
@@ -16,7 +17,8 @@ enum { READ_BYTES = 32 << 10, METHOD_NOT_ALLOWED = 405 };
 
 struct http_server {
     struct http_server_config config;
-    struct engine_loop *loop;
+    struct engine_loop *loop; /* of a model that writes */
+    struct job_loop *jobs;    /* of a model of embeddings */
     struct MHD_Daemon *daemon;
     double started_seconds;
 };
@@ -194,8 +196,9 @@ static struct api_failure not_found(struct str path, bool path_is_known)
 static enum MHD_Result answer_at_once(struct request *request, struct MHD_Connection *connection,
                                       const json_t *body)
 {
-    struct scheduler_facts facts;
-    engine_loop_facts(request->server->loop, &facts);
+    struct scheduler_facts facts = {0};
+    if (request->server->loop)
+        engine_loop_facts(request->server->loop, &facts);
     const struct api_context context = {
         .model = &request->server->config.model,
         .facts = &facts,
@@ -223,8 +226,8 @@ static int socket_of(struct MHD_Connection *connection)
 }
 
 /* Reads the request, and hands it to the engine loop. */
-static enum status submit(struct request *request, struct MHD_Connection *connection,
-                          const json_t *body, struct api_failure *out_failure)
+static enum status submit(struct request *request, struct MHD_Connection *connection, json_t *body,
+                          struct api_failure *out_failure)
 {
     const struct api_model *model = &request->server->config.model;
     struct exchange *exchange = exchange_new(request->route);
@@ -255,6 +258,36 @@ static enum status submit(struct request *request, struct MHD_Connection *connec
     return status;
 }
 
+/* What a model of embeddings does in one go. */
+static enum status submit_job(struct request *request, struct MHD_Connection *connection,
+                              json_t *body, struct api_failure *out_failure)
+{
+    struct exchange *exchange = exchange_new(request->route);
+    struct error err = {0};
+    request->exchange = exchange;
+    exchange->body = json_incref(body);
+    exchange->connection = connection;
+    exchange->wake = wake;
+    const enum status status = job_loop_submit(request->server->jobs, exchange, &err);
+    if (status != OK)
+        *out_failure = api_failure_of(status, &err);
+    return status;
+}
+
+/* False when the model is not one for this route. */
+static bool has_model_for(const struct request *request, struct api_failure *out_failure)
+{
+    const struct http_server *server = request->server;
+    const bool chats = request->route->read != NULL;
+    if (chats && !server->loop)
+        *out_failure = route_no_chat(&server->config.model);
+    else if (request->route->work && !server->jobs)
+        *out_failure = route_no_embeddings(&server->config.model);
+    else
+        return true;
+    return false;
+}
+
 static enum MHD_Result answer(struct request *request, struct MHD_Connection *connection)
 {
     struct api_failure failure = {0};
@@ -273,9 +306,11 @@ static enum MHD_Result answer(struct request *request, struct MHD_Connection *co
             return send_failure(connection, &failure, route->protocol);
         }
     }
-    if (!route->read)
+    if (!has_model_for(request, &failure))
+        return send_failure(connection, &failure, route->protocol);
+    if (!route->read && !route->work)
         return answer_at_once(request, connection, body);
-    if (submit(request, connection, body, &failure) != OK)
+    if ((route->work ? submit_job : submit)(request, connection, body, &failure) != OK)
         return send_failure(connection, &failure, route->protocol);
     return send_reply(connection, request->exchange);
 }
@@ -350,8 +385,11 @@ enum status http_server_start(const struct http_server_config *config, struct ht
     struct http_server *server = mem_zalloc(sizeof(*server));
     server->config = *config;
     server->started_seconds = clock_seconds();
-    enum status status =
-        engine_loop_start(config->model.engine, &config->scheduler, &server->loop, err);
+    enum status status = OK;
+    if (config->model.embed)
+        status = job_loop_start(&server->config.model, &server->jobs, err);
+    else
+        status = engine_loop_start(config->model.engine, &config->scheduler, &server->loop, err);
     if (status == OK) {
         server->daemon = MHD_start_daemon(
             MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
@@ -377,6 +415,7 @@ void http_server_stop(struct http_server *server)
         return;
     if (server->loop)
         engine_loop_stop(server->loop); /* every exchange is finished, its connection awake */
+    job_loop_stop(server->jobs);
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
     mem_free(server);

@@ -35,24 +35,34 @@ node_sdks() {
         npm install --silent --no-fund --no-audit --prefix "$home/node" openai @anthropic-ai/sdk ollama
 }
 
+address_in() { # address_in FILE: of the server that writes it
+    local address
+    for _ in $(seq 100); do
+        address=$(sed -n 's/^holt serves .* at \(.*\)$/\1/p' "$1")
+        [ -n "$address" ] && break
+        sleep 0.1
+    done
+    echo "$address"
+}
+
 "$holt" serve --port 0 >"$home/address" 2>"$home/server.log" &
 server=$!
-trap 'kill -INT $server 2>/dev/null; wait $server 2>/dev/null' EXIT
-for _ in $(seq 100); do
-    address=$(sed -n 's/^holt serves .* at \(.*\)$/\1/p' "$home/address")
-    [ -n "$address" ] && break
-    sleep 0.1
-done
+"$holt" serve --port 0 --pooling last >"$home/address-vectors" 2>"$home/server-vectors.log" &
+vectors=$!
+trap 'kill -INT $server $vectors 2>/dev/null; wait $server $vectors 2>/dev/null' EXIT
+address=$(address_in "$home/address")
+address_vectors=$(address_in "$home/address-vectors")
 run() { # a scratch home, no keys, no way out but loopback
-    env -i PATH="$PATH" HOME="$PWD/$home/home" HOLT="$address" no_proxy='*' "$@"
+    env -i PATH="$PATH" HOME="$PWD/$home/home" HOLT="$address" HOLT_VECTORS="$address_vectors" no_proxy='*' "$@"
 }
 
 if python_sdks >build/test-logs/clients-python.log 2>&1; then
     check "python openai" run "$home/python/bin/python" tests/clients/sdk.py openai
     check "python anthropic" run "$home/python/bin/python" tests/clients/sdk.py anthropic
     check "python ollama" run "$home/python/bin/python" tests/clients/sdk.py ollama
+    check "python embeddings" run "$home/python/bin/python" tests/clients/sdk.py embeddings
 else
-    skipped=$((skipped + 3))
+    skipped=$((skipped + 4))
     echo "skipped: the Python SDKs cannot be installed (build/test-logs/clients-python.log)"
 fi
 if node_sdks >build/test-logs/clients-node.log 2>&1; then

@@ -91,5 +91,28 @@ def use_ollama():
         assert error.status_code == 404, error
 
 
-{"openai": use_openai, "anthropic": use_anthropic, "ollama": use_ollama}[sys.argv[1]]()
+def use_embeddings():
+    import ollama
+    import openai
+
+    texts = ["an otter", "a den"]
+    client = openai.OpenAI(base_url=os.environ["HOLT_VECTORS"] + "/v1", api_key="holt")
+    model = client.models.list().data[0].id
+    first = client.embeddings.create(model=model, input=texts)  # asks for base64 by itself
+    plain = client.embeddings.create(model=model, input=texts, encoding_format="float")
+    assert [row.embedding for row in plain.data] == [[float(f"{x:.9g}") for x in row.embedding] for row in first.data]
+    assert first.usage.prompt_tokens == first.usage.total_tokens > 0
+    assert len(client.embeddings.create(model=model, input="a den", dimensions=16).data[0].embedding) == 16
+    other = ollama.Client(host=os.environ["HOLT_VECTORS"])
+    assert "embedding" in other.show(model).capabilities
+    assert [list(row) for row in other.embed(model=model, input=texts).embeddings] == [row.embedding for row in plain.data]
+    assert len(other.embeddings(model=model, prompt="a den").embedding) == len(plain.data[0].embedding)
+    try:
+        client.chat.completions.create(model=model, messages=HELLO)
+        raise AssertionError("a model of embeddings chatted")
+    except openai.BadRequestError as error:
+        assert "embeddings" in error.message, error
+
+
+{"embeddings": use_embeddings, "openai": use_openai, "anthropic": use_anthropic, "ollama": use_ollama}[sys.argv[1]]()
 print("fine")

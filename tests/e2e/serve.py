@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Drives `holt serve` as clients do: serve.py PROGRAM. Prints what failed and "N passed, N failed"."""
+import base64
 import concurrent.futures
 import http.client
 import json
@@ -7,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -288,11 +290,34 @@ def a_taken_port_is_explained(server):
     assert beyond.returncode == 2 and "--key-file" in beyond.stderr, beyond
 
 
+def embeddings_are_those_of_the_command(server):
+    texts = ["an otter", "a den"]
+    want = [[float(x) for x in line.split()] for line in subprocess.run(
+        [PROGRAM, "embed", "--pooling", "last", *texts], capture_output=True, text=True, check=True).stdout.splitlines()]
+    assert "does not support embeddings" in server.json("/v1/embeddings", {"input": "a"}, 501)["error"]["message"]
+    other = Server(PROGRAM, "--pooling", "last")
+    try:
+        plain = other.json("/v1/embeddings", {"input": texts, "model": "builtin"})
+        assert [row["embedding"] for row in plain["data"]] == want
+        packed = other.json("/v1/embeddings", {"input": texts, "encoding_format": "base64"})
+        numbers = [struct.unpack(f"<{len(want[0])}f", base64.b64decode(row["embedding"])) for row in packed["data"]]
+        assert [[float(f"{x:.9g}") for x in row] for row in numbers] == want
+        assert other.json("/api/embed", {"model": "builtin", "input": texts})["embeddings"] == want
+        assert other.json("/api/tags")["models"][0]["capabilities"] == ["embedding"]
+        assert "does not support chat" in other.json("/api/chat", chat("hi"), 400)["error"]
+        assert other.json("/tokenize", {"content": "an otter"})["tokens"]
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            many = list(pool.map(lambda i: other.json("/api/embed", {"input": texts[i % 2]})["embeddings"][0], range(40)))
+        assert all(many[i] == want[i % 2] for i in range(40))
+    finally:
+        assert other.stop() == 0
+
+
 TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, the_three_protocols_say_the_same,
          a_call_is_valid_in_every_protocol, responses_tell_every_item, a_schema_holds_the_answer, eight_at_once_are_those_of_each_alone,
          a_conversation_pays_for_what_is_new, counts_are_exact, a_stop_text_ends_the_answer,
          what_is_wrong_is_told_in_the_protocols_form, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
-         a_key_is_wanted_where_one_was_set, a_taken_port_is_explained]
+         a_key_is_wanted_where_one_was_set, a_taken_port_is_explained, embeddings_are_those_of_the_command]
 PROGRAM = sys.argv[1]
 
 

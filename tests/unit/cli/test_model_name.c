@@ -43,7 +43,8 @@ static void names_and_files_are_told_apart(void **state)
         test_case(cases[i].name);
         CLEANUP(mem_freep) char *path = NULL;
         struct error err = {0};
-        assert_int_equal(model_name_resolve(cases[i].given, &paths, &path, &err), cases[i].status);
+        assert_int_equal(model_name_resolve(cases[i].given, &paths, NULL, &path, &err),
+                         cases[i].status);
         if (cases[i].found)
             assert_string_equal(path, cases[i].found);
         else

@@ -44,9 +44,9 @@ static void add_builtin_tokenizer(struct gguf_writer *writer)
 }
 
 /* Writes the model to `path`. */
-static bool write_model(const char *path)
+static bool write_model(const char *path, size_t index)
 {
-    struct tiny_hybrid_spec spec = tiny_hybrids[0];
+    struct tiny_hybrid_spec spec = tiny_hybrids[index];
     spec.vocab_size = engine_get_info(builtin)->vocab_size;
     spec.add_tokenizer = add_builtin_tokenizer;
     struct strbuf bytes = tiny_hybrid_bytes(&spec);
@@ -58,7 +58,7 @@ static bool write_model(const char *path)
     return is_written;
 }
 
-int recurrent_engine_open(uint32_t context_tokens, struct engine **out)
+static int open_hybrid(size_t index, uint32_t context_tokens, struct engine **out)
 {
     char path[512];
     struct error err = {0};
@@ -68,7 +68,7 @@ int recurrent_engine_open(uint32_t context_tokens, struct engine **out)
     if (engine_open(&config, &opened, &err) == OK) {
         builtin = opened;
         config.model_path = path;
-        const bool is_written = write_model(path);
+        const bool is_written = write_model(path, index);
         builtin = NULL;
         engine_close(opened);
         if (is_written && engine_open(&config, out, &err) == OK)
@@ -76,4 +76,14 @@ int recurrent_engine_open(uint32_t context_tokens, struct engine **out)
     }
     fprintf(stderr, "%s: %s\n", path, err.text);
     return 1;
+}
+
+int recurrent_engine_open(uint32_t context_tokens, struct engine **out)
+{
+    return open_hybrid(0, context_tokens, out);
+}
+
+int recurrent_engine_open_with_block(uint32_t context_tokens, struct engine **out)
+{
+    return open_hybrid(1, context_tokens, out);
 }

@@ -8,3 +8,6 @@
 
 /* 0: *out is open, with one thread; else it is not, and standard error says why. */
 int recurrent_engine_open(uint32_t context_tokens, struct engine **out);
+
+/* The same with a block for speculation. */
+int recurrent_engine_open_with_block(uint32_t context_tokens, struct engine **out);

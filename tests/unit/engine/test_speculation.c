@@ -40,6 +40,12 @@ static int open_recurrent_engine(void **state)
     return recurrent_engine_open(CONTEXT, &engine);
 }
 
+static int open_engine_with_block(void **state)
+{
+    (void)state;
+    return recurrent_engine_open_with_block(CONTEXT, &engine);
+}
+
 static int close_engine(void **state)
 {
     (void)state;
@@ -417,6 +423,40 @@ static void a_draft_model_with_other_words_is_refused(void **state)
     assert_int_equal(open_with_draft(NULL, "tests/nothing.gguf", &opened, &error), E_NOT_FOUND);
 }
 
+static void the_block_for_speculation_changes_nothing(void **state)
+{
+    (void)state;
+    struct speculation *speculation = &engine->speculation;
+    struct drafter *block = speculation->drafter;
+    assert_non_null(block);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct answer want;
+        struct answer got;
+        test_case(cases[i].name);
+        speculation->mode = ENGINE_SPECULATE_OFF;
+        speculation->drafter = NULL;
+        run(&cases[i], &want);
+        speculation->mode = ENGINE_SPECULATE_MTP;
+        speculation->drafter = block;
+        speculation->is_eager = i % 2 == 0;
+        run(&cases[i], &got);
+        assert_same(&got, &want);
+        answer_done(&got);
+        answer_done(&want);
+    }
+    assert_true(speculation->drafted_tokens > 100);
+}
+
+static void a_model_without_a_block_is_told(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct engine *opened = NULL;
+    const struct engine_config config = {.thread_count = 1, .speculate = ENGINE_SPECULATE_MTP};
+    assert_int_equal(engine_open(&config, &opened, &error), E_UNSUPPORTED);
+    assert_non_null(strstr(error.text, "--speculate auto"));
+}
+
 int test_speculation(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,7 +466,14 @@ int test_speculation(void)
         cmocka_unit_test(a_draft_model_changes_nothing),
         cmocka_unit_test(a_draft_model_with_other_words_is_refused),
     };
-    return cmocka_run_group_tests_name("speculation", tests, open_engine, close_engine) +
+    const struct CMUnitTest block_tests[] = {
+        cmocka_unit_test(the_block_for_speculation_changes_nothing),
+        cmocka_unit_test(guesses_beside_each_other_change_nothing),
+        cmocka_unit_test(a_model_without_a_block_is_told),
+    };
+    return cmocka_run_group_tests_name("speculation, block", block_tests, open_engine_with_block,
+                                       close_engine) +
+           cmocka_run_group_tests_name("speculation", tests, open_engine, close_engine) +
            cmocka_run_group_tests_name("speculation, recurrent", tests, open_recurrent_engine,
                                        close_engine);
 }

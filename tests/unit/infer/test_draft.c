@@ -218,10 +218,112 @@ static void a_draft_is_a_layer_on_embedding_and_hidden_state(void **state)
     stage_close(&s);
 }
 
+/* ---------------------------------------------------------------- guesses of a sequence */
+
+enum { GUESSES = 3, GUESS_TOKENS = 40, HYBRID_VOCAB = TINY_HYBRID_VOCAB };
+
+struct guessed {
+    float logits[GUESSES][HYBRID_VOCAB];
+    int32_t tokens[GUESSES];
+};
+
+static int32_t choose(void *context, const float *logits, uint32_t index)
+{
+    struct guessed *guessed = context;
+    int32_t best = 0;
+    memcpy(guessed->logits[index], logits, sizeof(guessed->logits[index]));
+    for (int32_t i = 1; i < HYBRID_VOCAB; i++)
+        best = logits[i] > logits[best] ? i : best;
+    return best;
+}
+
+static struct infer *guessing_infer(const struct loaded_model *loaded, uint32_t batch_rows_max)
+{
+    const struct infer_config config = {.thread_count = 2,
+                                        .cpu_features = cpu_features(),
+                                        .token_capacity = 1024,
+                                        .batch_rows_max = batch_rows_max,
+                                        .guesses = true};
+    return loaded_model_infer(loaded, &config);
+}
+
+/* Guesses behind the first `count` tokens, all of them computed in one step. */
+static void guess_afresh(struct infer *infer, const int32_t *tokens, uint32_t count,
+                         struct guessed *out)
+{
+    struct infer_seq *seq = NULL;
+    struct infer_row rows[GUESS_TOKENS];
+    memset(out, 0, sizeof(*out));
+    for (uint32_t i = 0; i < count; i++)
+        rows[i] = (struct infer_row){.token = tokens[i], .wants_logits = i + 1 == count};
+    assert_ok(infer_seq_new(infer, &seq, err));
+    for (uint32_t i = 0; i < count; i++)
+        rows[i].seq = seq;
+    assert_int_equal(infer_guess(seq, tokens[0], GUESSES, choose, out, out->tokens), 0);
+    assert_ok(infer_step(infer, rows, count, err));
+    assert_int_equal(infer_guess(seq, tokens[count], GUESSES, choose, out, out->tokens), GUESSES);
+    assert_int_equal(infer_seq_token_count(seq), count);
+    infer_seq_free(seq);
+}
+
+/* Adds tokens[at] and then drafts, the first `right` of which are those that follow. */
+static uint32_t step_with_drafts(struct infer *infer, struct infer_seq *seq,
+                                 struct infer_seq *beside, const int32_t *tokens, uint32_t right,
+                                 uint32_t drafts)
+{
+    struct infer_row rows[GUESS_TOKENS];
+    const uint32_t at = infer_seq_token_count(seq);
+    uint32_t count = 0;
+    if (beside)
+        rows[count++] = (struct infer_row){.seq = beside, .token = 5};
+    for (uint32_t i = 0; i <= drafts; i++)
+        rows[count++] = (struct infer_row){
+            .seq = seq,
+            .token = i <= right ? tokens[at + i] : (tokens[at + i] + 1) % HYBRID_VOCAB,
+            .wants_logits = true,
+            .is_draft = i > 0};
+    assert_ok(infer_step(infer, rows, count, err));
+    infer_seq_accept(seq, right);
+    return at + 1 + right;
+}
+
+/* How the tokens came into the sequence, and what was guessed on the way, changes no guess. */
+static void guesses_depend_only_on_the_tokens(void **state)
+{
+    (void)state;
+    struct loaded_model loaded = loaded_model_from_bytes(tiny_hybrid_bytes(&tiny_hybrids[1]));
+    int32_t *tokens = loaded_model_tokens(GUESS_TOKENS + 8, HYBRID_VOCAB, 21);
+    struct infer *cut = guessing_infer(&loaded, 5);
+    struct infer_seq *seq = NULL;
+    struct infer_seq *beside = NULL;
+    struct guessed want;
+    struct guessed got;
+    assert_ok(infer_seq_new(cut, &seq, err));
+    assert_ok(infer_seq_new(cut, &beside, err));
+    for (uint32_t round = 0, count = 0; count < GUESS_TOKENS - 5; round++) {
+        count = step_with_drafts(cut, seq, round % 3 ? beside : NULL, tokens, round % 4, 3);
+        memset(&got, 0, sizeof(got));
+        assert_int_equal(infer_guess(seq, tokens[count], GUESSES, choose, &got, got.tokens),
+                         GUESSES);
+        struct infer *whole = guessing_infer(&loaded, 512); /* with empty pages */
+        guess_afresh(whole, tokens, count, &want);
+        infer_free(whole);
+        assert_memory_equal(&got, &want, sizeof(want));
+    }
+    infer_seq_truncate(seq, 7);
+    assert_int_equal(infer_guess(seq, tokens[7], GUESSES, choose, &got, got.tokens), 0);
+    infer_seq_free(seq);
+    infer_seq_free(beside);
+    infer_free(cut);
+    mem_free(tokens);
+    loaded_model_close(&loaded);
+}
+
 int test_draft(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_draft_is_a_layer_on_embedding_and_hidden_state),
+        cmocka_unit_test(guesses_depend_only_on_the_tokens),
     };
     return cmocka_run_group_tests_name("draft", tests, NULL, NULL);
 }

@@ -65,22 +65,22 @@ static void a_refused_step_says_why_and_changes_nothing(void **state)
         const char *text;
     } cases[] = {
         {"token beyond the vocabulary",
-         {{r.seq, 3, false, false}, {r.seq, 67, false, false}},
+         {{r.seq, 3, false, false, false}, {r.seq, 67, false, false, false}},
          2,
          E_INVALID,
          "token 67 is not in the vocabulary of 67"},
-        {"negative token", {{r.seq, -1, false, false}}, 1, E_INVALID, "token -1 is not"},
+        {"negative token", {{r.seq, -1, false, false, false}}, 1, E_INVALID, "token -1 is not"},
         {"sequence of another model",
-         {{r.seq, 1, false, false}, {other.seq, 1, false, false}},
+         {{r.seq, 1, false, false, false}, {other.seq, 1, false, false, false}},
          2,
          E_INVALID,
          "row 1 belongs to another"},
         {"too many logits",
-         {{r.seq, 1, true, false},
-          {r.seq, 1, true, false},
-          {r.seq, 1, true, false},
-          {r.seq, 1, true, false},
-          {r.seq, 1, true, false}},
+         {{r.seq, 1, true, false, false},
+          {r.seq, 1, true, false, false},
+          {r.seq, 1, true, false, false},
+          {r.seq, 1, true, false, false},
+          {r.seq, 1, true, false, false}},
          5,
          E_LIMIT,
          "logits of 5 rows in one step (limit 4)"},
@@ -159,7 +159,8 @@ static void decode_allocates_nothing(void **state)
     assert_ok(infer_seq_fork(r.seq, 65, &fork, err));
     const size_t before = mem_allocation_count();
     for (int i = 0; i < 60; i++) { /* over page ends, with one copied page */
-        const struct infer_row rows[] = {{r.seq, i, true, false}, {fork, i, i % 2 == 0, false}};
+        const struct infer_row rows[] = {{r.seq, i, true, false, false},
+                                         {fork, i, i % 2 == 0, false, false}};
         assert_ok(infer_step(r.infer, rows, 2, err));
     }
     infer_seq_truncate(fork, 3);

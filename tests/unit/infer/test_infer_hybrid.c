@@ -155,8 +155,9 @@ static void memory_for_states_is_bounded_and_known(void **state)
     struct infer *infer = loaded_model_infer(&loaded, &config);
     for (int i = 0; i < 3; i++)
         assert_ok(infer_seq_new(infer, &seqs[i], err));
-    const struct infer_row rows[] = {
-        {seqs[0], 1, false, false}, {seqs[1], 1, false, false}, {seqs[2], 1, false, false}};
+    const struct infer_row rows[] = {{seqs[0], 1, false, false, false},
+                                     {seqs[1], 1, false, false, false},
+                                     {seqs[2], 1, false, false, false}};
     assert_int_equal(infer_step(infer, rows, 3, &error), E_LIMIT);
     assert_non_null(strstr(error.text, "recurrent state of one more sequence (limit 2)"));
     for (int i = 0; i < 3; i++)
@@ -217,11 +218,11 @@ static void decode_allocates_nothing(void **state)
     assert_ok(infer_seq_new(infer, &seq, err));
     const size_t before = mem_allocation_count();
     for (int i = 0; i < 100; i++) {
-        const struct infer_row row = {seq, i % TINY_HYBRID_VOCAB, true, i % 7 == 0};
+        const struct infer_row row = {seq, i % TINY_HYBRID_VOCAB, true, i % 7 == 0, false};
         assert_ok(infer_step(infer, &row, 1, err));
     }
     infer_seq_truncate(seq, 50);
-    const struct infer_row row = {seq, 3, true, false};
+    const struct infer_row row = {seq, 3, true, false, false};
     assert_ok(infer_step(infer, &row, 1, err));
     assert_int_equal(mem_allocation_count(), before);
     infer_seq_free(seq);

@@ -1,0 +1,14 @@
+/*
+ * model_catalog - the catalog of this user: holt's models folder, the folders of the configuration,
+ * Ollama's store and Hugging Face's cache where their environment variables say they are.
+ *
+ * Threads: any. Used by: model_name.c, cmd_models.c.
+ */
+#pragma once
+
+#include "catalog/catalog.h"
+
+struct state;
+
+/* `folders`: config.model_folders, separated by ":"; NULL: none. */
+void model_catalog_read(const struct state *state, const char *folders, struct catalog *out);
