@@ -25,7 +25,7 @@ FLAGS_fuzz    := -O1 -DHOLT_DEBUG -fsanitize=fuzzer-no-link,address,undefined \
     -fno-sanitize-recover=all -fPIE
 LINK_release  := -pie -Wl,-z,relro,-z,now
 LINK_dev      := -pie -fsanitize=address,undefined
-PKGS := jansson libpcre2-8 libutf8proc libsodium sqlite3 libseccomp libedit yaml-0.1 libmicrohttpd
+PKGS := jansson libpcre2-8 libutf8proc libsodium sqlite3 libseccomp libedit yaml-0.1 libmicrohttpd libcurl
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lmd4c
 HOLT_CFLAGS := -std=c17 -D_GNU_SOURCE -g -fno-common -fno-strict-aliasing -ffp-contract=off \

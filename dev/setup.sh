@@ -5,7 +5,7 @@ set -eu
 
 build="gcc make pkg-config libc6-dev libjansson-dev libpcre2-dev libutf8proc-dev libsodium-dev
 libsqlite3-dev libseccomp-dev libedit-dev libyaml-dev libmd4c-dev
-libmicrohttpd-dev"
+libmicrohttpd-dev libcurl4-openssl-dev"
 test="clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev python3 git
 gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 

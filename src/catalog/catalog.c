@@ -51,6 +51,19 @@ size_t catalog_stem(const char *file_name)
     return str_starts_with(str_slice(name, begin, stem), first) ? begin : 0;
 }
 
+bool catalog_model_stem(struct str file_name, struct str *out)
+{
+    const struct str suffix = STR(".gguf");
+    if (!str_ends_with(file_name, suffix) || str_starts_with(file_name, STR("mmproj")))
+        return false;
+    *out = str_slice(file_name, 0, file_name.len - suffix.len);
+    const size_t part_len = strlen("-00001-of-00002");
+    if (out->len > part_len && str_find(*out, STR("-of-"), 0) == out->len - strlen("-of-00002") &&
+        out->ptr[out->len - part_len] == '-')
+        *out = str_slice(*out, 0, out->len - part_len);
+    return true;
+}
+
 void catalog_read_folder(struct catalog *catalog, enum catalog_store store, const char *folder)
 {
     CLEANUP(folder_list_done) struct folder_list files = {0};

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -64,5 +65,12 @@ void catalog_done(struct catalog *catalog); /* zeroed is allowed */
  */
 MUST_USE enum status catalog_find(const struct catalog *catalog, struct str name,
                                   const struct catalog_entry **out, struct error *err);
+
+/* What a model file is called: its name without .gguf and, of a split model, without the numbers.
+ * False: it is no model file (or one of a projector of images). */
+bool catalog_model_stem(struct str file_name, struct str *out);
+
+/* The quantization at the end of a model's name ("Q4_K_M", "UD-IQ3_XXS"); all of it without one. */
+struct str catalog_quantization(struct str stem);
 
 const char *catalog_store_name(enum catalog_store store); /* "holt", "folder", "ollama", ... */

@@ -28,7 +28,7 @@ static bool is_quantization(struct str part)
 }
 
 /* The tag of a file: its quantization, with "UD-" in front if it has that, else all of it. */
-static struct str tag_of(struct str stem)
+struct str catalog_quantization(struct str stem)
 {
     size_t begin = stem.len;
     while (begin > 0 && stem.ptr[begin - 1] != '-' && stem.ptr[begin - 1] != '.')
@@ -51,7 +51,7 @@ static void add_files(struct catalog *catalog, const char *repository, const cha
         const size_t stem = catalog_stem(files.names[i]);
         if (stem > 0) {
             CLEANUP(strbuf_done) struct strbuf name = {0};
-            const struct str tag = tag_of((struct str){files.names[i], stem});
+            const struct str tag = catalog_quantization((struct str){files.names[i], stem});
             strbuf_addf(&name, "%s:%.*s", repository, STR_ARG(tag));
             catalog_add(catalog, CATALOG_HUGGING_FACE, strbuf_c(&name), path);
         } else if (goes_down && path_kind(path) == PATH_FOLDER) {

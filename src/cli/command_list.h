@@ -25,6 +25,7 @@ extern const struct command cmd_man;
 extern const struct command cmd_models;
 extern const struct command cmd_perplexity;
 extern const struct command cmd_rerank;
+extern const struct command cmd_pull;
 extern const struct command cmd_resume;
 extern const struct command cmd_rm;
 extern const struct command cmd_run;

@@ -27,6 +27,11 @@ enum status process_fork(pid_t *out_pid, struct error *err)
     return OK;
 }
 
+enum status process_pipe(int ends[2], struct error *err)
+{
+    return pipe2(ends, O_CLOEXEC) == 0 ? OK : error_errno(err, "cannot make a pipe");
+}
+
 void process_die_with(pid_t parent, int signal_number)
 {
     prctl(PR_SET_PDEATHSIG, signal_number);

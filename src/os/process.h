@@ -15,6 +15,9 @@
 /* *out_pid is 0 in the child. */
 MUST_USE enum status process_fork(pid_t *out_pid, struct error *err);
 
+/* A pipe for a child: ends[0] to read, ends[1] to write; neither outlives a program's start. */
+MUST_USE enum status process_pipe(int ends[2], struct error *err);
+
 /* The calling process gets `signal_number` when the thread that forked it ends. It ends at once
  * (exit code 1) when `parent`, the process that forked it, is gone already. */
 void process_die_with(pid_t parent, int signal_number);

@@ -47,8 +47,8 @@ static const char files_allowed[] =
 
 /* Ways out, and ways into other processes or the kernel: nobody needs them. */
 static const char always_denied[] =
-    /* network */
-    "socket connect bind listen socketcall "
+    /* to be reached */
+    "bind listen socketcall "
     /* other processes */
     "ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp process_madvise "
     /* asynchronous and programmable kernel interfaces */
@@ -63,6 +63,9 @@ static const char always_denied[] =
     "create_module swapon swapoff reboot acct settimeofday clock_settime clock_settime64 "
     "clock_adjtime adjtimex sethostname setdomainname syslog vhangup iopl ioperm modify_ldt "
     "uselib nfsservctl _sysctl sysfs memfd_secret vm86 vm86old";
+
+/* Ways out: for the process that fetches only. */
+static const char dialling_denied[] = "socket connect";
 
 /* Only who was given a listening socket before may accept; what it accepts needs these two. */
 static const char accepting_denied[] = "accept accept4";
@@ -85,6 +88,12 @@ static const char core_denied[] =
     "execve execveat fork vfork socketpair sendmmsg recvmsg recvmmsg shmget "
     "shmat msgget msgsnd msgrcv semget mq_open pidfd_open pidfd_send_signal tkill "
     "rt_sigqueueinfo rt_tgsigqueueinfo remap_file_pages mknod mknodat";
+
+/* As core_denied, but for what the C library's resolver and the HTTP library need. */
+static const char fetch_denied[] =
+    "execve execveat fork vfork shmget shmat msgget msgsnd msgrcv semget mq_open pidfd_open "
+    "pidfd_send_signal tkill rt_sigqueueinfo rt_tgsigqueueinfo remap_file_pages mknod mknodat "
+    "unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat mkdir mkdirat";
 
 /* A filter under construction. The first failure is kept and makes later calls do nothing. */
 struct builder {
@@ -198,6 +207,7 @@ static void add_program(struct builder *b, unsigned flags)
     /* A datagram pair could be given any unix address in sendmsg(), behind a pointer. */
     static const uint64_t addressed[] = {SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_DCCP, SOCK_PACKET};
     deny_all(b, always_denied);
+    deny_all(b, dialling_denied);
     deny_all(b, accepting_denied);
     deny_all(b, building_denied);
     hide_clone3(b);
@@ -228,10 +238,33 @@ static void add_one_group(struct builder *b, unsigned flags)
     }
 }
 
+/* Sockets of the internet (and the kernel's list of addresses), nothing local. */
+static void add_fetch(struct builder *b)
+{
+    static const uint64_t families[] = {AF_UNIX,           AF_PACKET,       38 /* AF_ALG */,
+                                        40 /* AF_VSOCK */, 44 /* AF_XDP */, 31 /* AF_BLUETOOTH */};
+    const uint64_t self = (uint64_t)getpid();
+    deny_all(b, always_denied);
+    deny_all(b, accepting_denied);
+    deny_all(b, building_denied);
+    deny_all(b, fetch_denied);
+    hide_clone3(b);
+    for (size_t i = 0; i < ARRAY_LEN(families); i++)
+        deny_name_if(b, "socket", bits(0, UINT32_MAX, families[i]));
+    deny_name_if(b, "clone", bits(0, CLONE_THREAD, 0));
+    deny_name_if(b, "mmap", bits(2, PROT_EXEC, PROT_EXEC));
+    deny_name_if(b, "mprotect", bits(2, PROT_EXEC, PROT_EXEC));
+    deny_name_if(b, "pkey_mprotect", bits(2, PROT_EXEC, PROT_EXEC));
+    deny_name_if(b, "kill", is_not(0, self));
+    deny_name_if(b, "tgkill", is_not(0, self));
+    deny_terminal_injection(b);
+}
+
 static void add_core(struct builder *b, unsigned flags)
 {
     const uint64_t self = (uint64_t)getpid();
     deny_all(b, always_denied);
+    deny_all(b, dialling_denied);
     deny_all(b, building_denied);
     deny_all(b, core_denied);
     if (flags & SYSCALL_FILTER_ACCEPTS) {
@@ -311,8 +344,10 @@ enum status syscall_filter_build(enum syscall_filter_kind kind, unsigned flags,
     case SYSCALL_FILTER_CORE: add_core(&b, flags); break;
     case SYSCALL_FILTER_WARDEN:
         deny_all(&b, always_denied);
+        deny_all(&b, dialling_denied);
         deny_all(&b, accepting_denied);
         break;
+    case SYSCALL_FILTER_FETCH: add_fetch(&b); break;
     }
     struct syscall_filter filter = {0};
     if (b.result == 0)

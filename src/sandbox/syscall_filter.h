@@ -14,6 +14,7 @@
  *   CORE      deny-list for the process that sees the user's data: as PROGRAM, and no exec, no
  *             fork, no executable memory, no addressed sends, no received descriptors
  *   WARDEN    deny-list for the process that starts the others: as PROGRAM, but it builds sandboxes
+ *   FETCH     deny-list for the process that dials: as CORE, but it may connect over TCP and UDP
  *
  * Threads: a filter binds the calling thread and what it starts later. Used by: sandbox/.
  */
@@ -32,6 +33,7 @@ enum syscall_filter_kind {
     SYSCALL_FILTER_ONE_GROUP,
     SYSCALL_FILTER_CORE,
     SYSCALL_FILTER_WARDEN,
+    SYSCALL_FILTER_FETCH,
 };
 
 /* For PROGRAM and ONE_GROUP: bits for what the rest of the sandbox leaves open. The last is for

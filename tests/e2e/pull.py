@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""Pulls models from a server that drops, delays, lies and leads astray: pull.py PROGRAM. Prints "N passed, N failed"."""
+import hashlib
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+
+PROGRAM = os.path.abspath(sys.argv[1])
+MODEL = open(os.path.join(os.path.dirname(__file__), "../../models/builtin.gguf"), "rb").read()
+DIGEST = hashlib.sha256(MODEL).hexdigest()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def send(self, status, body, **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        if "Content_Length" not in headers:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        s = self.server
+        s.asked.append((self.path, dict(self.headers)))
+        if self.path.startswith("/api/models/acme/Otter/tree"):
+            files = [{"type": "file", "path": name, "size": len(MODEL), "lfs": {"oid": s.digest, "size": len(MODEL)}}
+                     for name in ("Otter-Q4_K_M.gguf", "Otter-Q8_0.gguf", "../../evil.gguf", "mmproj-Otter-F16.gguf")]
+            return self.send(200, json.dumps(files + [{"type": "file", "path": "README.md", "size": 3}]).encode())
+        if self.path.startswith("/v2/library/otter/manifests/4b"):
+            layers = [{"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:" + s.digest, "size": len(MODEL)}]
+            return self.send(200, json.dumps({"layers": layers}).encode())
+        if "Q8_0" in self.path or "/blobs/" in self.path or self.path.endswith("/direct.gguf"):
+            return s.serve(self)
+        self.send(404, b"")
+
+
+def whole(handler):
+    handler.send(200, MODEL, ETag='"one"')
+
+
+def range_of(handler):
+    wanted = handler.headers.get("Range")
+    return int(wanted[6:-1]) if wanted else 0
+
+
+def dropping(handler):
+    """Sends a third and hangs up, and goes on from there the next time."""
+    at = range_of(handler)
+    rest = MODEL[at:]
+    part = rest[: len(MODEL) // 3]
+    handler.send_response(206 if at else 200)
+    handler.send_header("ETag", '"one"')
+    if at:
+        handler.send_header("Content-Range", f"bytes {at}-{len(MODEL) - 1}/{len(MODEL)}")
+    handler.send_header("Content-Length", str(len(rest)))
+    handler.end_headers()
+    handler.wfile.write(part)
+    handler.wfile.flush()
+    if len(part) < len(rest):
+        handler.connection.close()
+        handler.close_connection = True
+
+
+def deaf_to_ranges(handler):
+    """Drops once, then sends all of it whatever was asked for."""
+    if range_of(handler):
+        return whole(handler)
+    dropping(handler)
+
+
+def changing(handler):
+    """The file changes in the middle: If-Range fails, all of the new one comes."""
+    if range_of(handler):
+        assert handler.headers.get("If-Range") == '"one"'
+        return handler.send(200, MODEL, ETag='"two"')
+    dropping(handler)
+
+
+def corrupt(handler):
+    body = bytearray(MODEL)
+    body[len(body) // 2] ^= 1
+    handler.send(200, bytes(body), ETag='"one"')
+
+
+def short(handler):
+    handler.send(200, MODEL[:1000], ETag='"one"')
+
+
+def endless(handler):
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    try:
+        while True:
+            handler.wfile.write(b"10000\r\n" + b"GGUF" * 16384 + b"\r\n")
+    except OSError:
+        pass
+
+
+def lies_about_length(handler):
+    try:
+        handler.send(200, MODEL + b"x" * 10, Content_Length=str(len(MODEL) + 10))
+    except OSError:
+        pass
+
+
+def not_a_model(handler):
+    handler.send(200, b"<html>" + b" " * (len(MODEL) - 6))
+
+
+def redirecting(to):
+    def serve(handler):
+        handler.send(302, b"", Location=to)
+    return serve
+
+
+def loop(handler):
+    handler.send(302, b"", Location=handler.path)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+
+def start(serve, digest=DIGEST):
+    server = Server(("127.0.0.1", 0), Handler)
+    server.serve, server.digest, server.asked = serve, digest, []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+class Home:
+    def __init__(self):
+        self.path = tempfile.mkdtemp(prefix="holt-pull-")
+        self.models = os.path.join(self.path, "models")
+
+    def pull(self, server, name="acme/Otter:Q8_0", *options, **environment):
+        base = f"http://127.0.0.1:{server.server_port}"
+        return subprocess.run([PROGRAM, "pull", "--state", self.path, "--hub", base, "--registry", base, name, *options],
+                              capture_output=True, text=True, timeout=120, env={**os.environ, **environment})
+
+    def files(self):
+        return sorted(os.listdir(self.models)) if os.path.isdir(self.models) else []
+
+    def holds(self, name="Otter-Q8_0.gguf"):
+        with open(os.path.join(self.models, name), "rb") as file:
+            return file.read() == MODEL
+
+
+def gets(serve):
+    home, server = Home(), start(serve)
+    result = home.pull(server)
+    assert result.returncode == 0, result.stderr
+    assert home.files() == ["Otter-Q8_0.gguf"] and home.holds()
+    shutil.rmtree(home.path)
+    return server
+
+
+def refuses(serve, words, name="acme/Otter:Q8_0", options=(), digest=DIGEST):
+    home, server = Home(), start(serve, digest)
+    result = home.pull(server, name, *options)
+    assert result.returncode != 0 and words in result.stderr, result
+    assert home.files() == [], home.files()
+    shutil.rmtree(home.path)
+
+
+def a_whole_file_comes():
+    server = gets(whole)
+    assert all("Authorization" not in headers for _, headers in server.asked)
+
+
+def what_breaks_is_gone_on_with():
+    server = gets(dropping)
+    assert [h.get("Range") for p, h in server.asked if "resolve" in p] == [None] + [
+        f"bytes={i * (len(MODEL) // 3)}-" for i in range(1, 1 + len(server.asked) - 2)]
+
+
+def a_server_without_ranges_is_taken_at_its_word():
+    gets(deaf_to_ranges)
+    gets(changing)
+
+
+def a_second_pull_goes_on_with_the_first():
+    home, server = Home(), start(whole)
+    os.makedirs(home.models)
+    with open(os.path.join(home.models, ".Otter-Q8_0.gguf.part"), "wb") as file:
+        file.write(MODEL[:100000])
+    server.serve = lambda handler: handler.send(206, MODEL[range_of(handler):], ETag='"one"')
+    assert home.pull(server).returncode == 0 and home.holds()
+    assert server.asked[-1][1]["Range"] == "bytes=100000-"
+    again = home.pull(server)
+    assert again.returncode == 0 and "here already" in again.stdout
+    used = subprocess.run([PROGRAM, "tokenize", "--state", home.path, "-m", "Otter-Q8_0", "an otter"], capture_output=True)
+    assert used.returncode == 0
+    shutil.rmtree(home.path)
+
+
+def what_is_wrong_never_appears():
+    refuses(corrupt, "thrown away")
+    refuses(whole, "thrown away", digest="0" * 64)
+    refuses(not_a_model, "not a model file")
+    refuses(short, "should have")
+    refuses(lies_about_length, "limit")
+    refuses(endless, "bytes came")
+
+
+def nobody_is_led_astray():
+    refuses(loop, "redirects")
+    refuses(redirecting("file:///etc/passwd"), "rotocol")
+    refuses(redirecting("ftp://127.0.0.1/x"), "rotocol")
+    refuses(whole, "https", name="http://192.0.2.1/model.gguf")
+    refuses(whole, "not ORG/REPO", name="../Otter:Q8_0")
+    refuses(whole, "say which", name="acme/Otter:Q2_K")
+    refuses(whole, "nothing at", name="acme/Heron:Q8_0")
+
+
+def an_address_is_checked_where_a_digest_is_given():
+    home, server = Home(), start(whole)
+    address = f"http://127.0.0.1:{server.server_port}/files/direct.gguf"
+    wrong = home.pull(server, address, "--sha256", "0" * 64)
+    assert wrong.returncode != 0 and home.files() == []
+    right = home.pull(server, address)
+    assert right.returncode == 0 and DIGEST in right.stdout and home.holds("direct.gguf")
+    shutil.rmtree(home.path)
+
+
+def ollamas_library_has_its_names():
+    home, server = Home(), start(whole)
+    assert home.pull(server, "otter:4b", HF_TOKEN="secret-token").returncode == 0 and home.holds("otter:4b.gguf")
+    assert all("Authorization" not in headers for _, headers in server.asked), "the hub's token went to another service"
+    assert subprocess.run([PROGRAM, "tokenize", "--state", home.path, "-m", "otter:4b", "x"], capture_output=True).returncode == 0
+    assert home.pull(server, "acme/Otter", HF_TOKEN="secret-token").returncode != 0  # Q4_K_M is not served
+    assert any(headers.get("Authorization") == "Bearer secret-token" for _, headers in server.asked)
+    shutil.rmtree(home.path)
+
+
+TESTS = [a_whole_file_comes, what_breaks_is_gone_on_with, a_server_without_ranges_is_taken_at_its_word,
+         a_second_pull_goes_on_with_the_first, what_is_wrong_never_appears, nobody_is_led_astray,
+         an_address_is_checked_where_a_digest_is_given, ollamas_library_has_its_names]
+
+
+def main():
+    failed = 0
+    for test in TESTS:
+        try:
+            test()
+        except Exception as error:  # any failure is one failed test, and the others still run
+            failed += 1
+            print(f"FAILED {test.__name__}: {type(error).__name__} {error}", flush=True)
+    print(f"{len(TESTS) - failed} passed, {failed} failed")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
