@@ -9,7 +9,7 @@
 #include "cli/options.h"
 #include "cli/sampling_options.h"
 #include "cli/speculation_options.h"
-#include "model/kv_view.h"
+#include "model/kv_kind.h"
 
 enum { AGENT_OPTIONS_CONTEXT_MAX = 1 << 24, AGENT_OPTIONS_THREADS_MAX = 256 };
 

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
-#include "model/kv_view.h"
+#include "model/kv_kind.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -117,8 +117,8 @@ typedef void(kernel_unary_fn)(const float *x, size_t n, float *out);
 typedef void(kernel_to_f16_fn)(const float *x, size_t n, uint16_t *out);
 
 /* f32 to the q8 row of kv_row.h. The scale of a block is its largest magnitude / 127 as f16, the
- * numbers are x / scale to nearest even, cut to [-127, 127]. A block with a NaN or infinity gets the
- * scale NaN. */
+ * numbers are x / scale to nearest even, cut to [-127, 127]. A block with a NaN or infinity gets
+ * the scale NaN. */
 typedef void(kernel_to_q8_fn)(const float *x, size_t n, unsigned char *out);
 
 /*

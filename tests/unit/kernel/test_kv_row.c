@@ -1,4 +1,4 @@
-/* Keys and values as q8 rows: what is stored is near, in order, and a broken block harms no other. */
+/* Keys and values as q8 rows: near, in order, and a broken block harms no other. */
 #include "tests/holt_test.h"
 
 #include "kernel/kernel_table.h"

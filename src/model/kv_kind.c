@@ -1,4 +1,4 @@
-#include "model/kv_view.h"
+#include "model/kv_kind.h"
 
 #include <string.h>
 
