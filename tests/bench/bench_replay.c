@@ -4,9 +4,9 @@
  *
  *     bench_replay MODEL PROMPT ANSWER [TOKENS]
  *
- * The texts are files; the built-in model's tokenizer makes the tokens. Each round runs the answer
- * without guesses and with them, on forks of one session. The first round of guesses begins with
- * nothing learnt. Prints tokens a second, their ratio, and the share of guesses that were right.
+ * The texts are files; the built-in model's tokenizer makes the tokens. The answer is made without
+ * guesses and with them, in turns, on two forks of one session; nothing was learnt before. Prints
+ * tokens a second, their ratio, and the share of guesses that were right.
  */
 #include "base/mem.h"
 #include "engine/engine_internal.h"
@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ROUNDS = 2, TOKENS_DEFAULT = 200, TEXT_MAX = 1 << 20, ROOM = 64 };
+enum { CHUNK = 25, TOKENS_DEFAULT = 200, TEXT_MAX = 1 << 20, ROOM = 64 };
 
 static void check(enum status status, const struct error *err)
 {
@@ -47,36 +47,54 @@ struct replay {
     uint32_t token_count;
 };
 
-static struct session_result run(const struct replay *replay, enum engine_speculate mode)
+/* What one way of making the answer took so far. */
+struct way {
+    enum engine_speculate mode;
+    struct session *session;
+    struct session_result sum;
+};
+
+/* The next tokens of the answer, up to CHUNK. */
+static void go_on(const struct replay *replay, struct way *way)
 {
-    struct session *fork = NULL;
     struct error err = {0};
     struct session_result result = {0};
-    const struct session_limits limits = {.token_count_max = replay->token_count,
+    const uint32_t done = way->sum.generated_tokens;
+    const uint32_t left = replay->token_count - done;
+    const struct session_limits limits = {.token_count_max = left < CHUNK ? left : CHUNK,
                                           .ignores_end = true,
                                           .is_plain = true,
-                                          .replayed = replay->answer.ids};
-    replay->engine->speculation.mode = mode;
-    check(session_fork(replay->prompt, &fork, &err), &err);
-    check(session_generate(fork, &limits, NULL, NULL, NULL, NULL, &result, &err), &err);
-    session_free(fork);
-    return result;
+                                          .replayed = replay->answer.ids + done};
+    replay->engine->speculation.mode = way->mode;
+    check(session_generate(way->session, &limits, NULL, NULL, NULL, NULL, &result, &err), &err);
+    way->sum.generated_tokens += result.generated_tokens;
+    way->sum.drafted_tokens += result.drafted_tokens;
+    way->sum.accepted_tokens += result.accepted_tokens;
+    way->sum.step_count += result.step_count;
+    way->sum.generate_seconds += result.generate_seconds + result.prompt_seconds;
 }
 
+/* Both ways in turns, so that a machine that slows down slows both. */
 static void measure(const struct replay *replay)
 {
-    for (int round = 0; round < ROUNDS; round++) {
-        const struct session_result off = run(replay, ENGINE_SPECULATE_OFF);
-        const struct session_result on = run(replay, ENGINE_SPECULATE_AUTO);
-        const double drafted = on.drafted_tokens ? (double)on.drafted_tokens : 1;
-        printf("%.2f tokens/s without guesses, %.2f with: %.2f times; %u steps for %u tokens, "
-               "%.0f %% of %u guesses right\n",
-               off.generated_tokens / off.generate_seconds,
-               on.generated_tokens / on.generate_seconds,
-               off.generate_seconds / on.generate_seconds, on.step_count, on.generated_tokens,
-               100 * on.accepted_tokens / drafted, on.drafted_tokens);
-        fflush(stdout);
-    }
+    struct error err = {0};
+    struct way ways[] = {{.mode = ENGINE_SPECULATE_OFF}, {.mode = ENGINE_SPECULATE_AUTO}};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++)
+        check(session_fork(replay->prompt, &ways[i].session, &err), &err);
+    while (ways[0].sum.generated_tokens < replay->token_count)
+        for (size_t i = 0; i < ARRAY_LEN(ways); i++)
+            go_on(replay, &ways[i]);
+    const struct session_result *off = &ways[0].sum;
+    const struct session_result *on = &ways[1].sum;
+    printf("%.2f tokens/s without guesses, %.2f with: %.2f times; %u steps for %u tokens, "
+           "%.0f %% of %u guesses right\n",
+           off->generated_tokens / off->generate_seconds,
+           on->generated_tokens / on->generate_seconds,
+           off->generate_seconds / on->generate_seconds, on->step_count, on->generated_tokens,
+           100.0 * on->accepted_tokens / (on->drafted_tokens ? on->drafted_tokens : 1),
+           on->drafted_tokens);
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++)
+        session_free(ways[i].session);
 }
 
 int main(int argc, char **argv)

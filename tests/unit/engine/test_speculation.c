@@ -218,6 +218,10 @@ static void a_guess_changes_nothing(void **state)
         speculation->mode = ENGINE_SPECULATE_OFF;
         run(c, &want);
         assert_int_equal(want.result.drafted_tokens, 0);
+        /* What the mask leaves no choice about takes no step of its own. */
+        assert_true(want.result.step_count <=
+                    want.result.generated_tokens - want.result.forced_tokens);
+        assert_true(!c->tools || want.result.forced_tokens > 0);
         speculation->is_eager = true;
         for (uint32_t wrong_every = 0; wrong_every < 6; wrong_every++) {
             struct oracle oracle = {.drafter = {propose, settled, forget, free_nothing},
