@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "cli/sampling_options.h"
 #include "cli/speculation_options.h"
+#include "model/kv_kind.h"
 
 enum { AGENT_OPTIONS_CONTEXT_MAX = 1 << 24, AGENT_OPTIONS_THREADS_MAX = 256 };
 
@@ -16,6 +17,7 @@ struct agent_options {
     const char *workspace;
     const char *model;
     const char *allow;
+    const char *kv;
     const char *cpu_mask;
     int64_t steps_max;
     int64_t context_tokens;
@@ -31,6 +33,8 @@ struct agent_options {
                    AGENT_OPTIONS_CONTEXT_MAX, "tokens of context (default: what fits)"),       \
         OPTION_INT(type, member.thread_count, 0, "threads", "N", 1, AGENT_OPTIONS_THREADS_MAX, \
                    "compute threads (default: all cores)"),                                    \
+        OPTION_STRING(type, member.kv, 0, "kv", "KIND",                                        \
+                      "how keys and values are kept: " KV_KIND_NAMES " (default f16)"),        \
         OPTION_STRING(type, member.cpu_mask, 0, "cpu-mask", "LEVEL",                           \
                       "use kernels of baseline, avx2 or avx512 at most"),                      \
         SPECULATION_OPTIONS_ROWS(type, member.speculation)

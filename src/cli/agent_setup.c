@@ -98,6 +98,7 @@ static enum status fill_core(struct agent_setup *setup, const struct agent_optio
         .sampler = sampling_options_resolve(&options->sampling),
     };
     TRY(sampler_options_check(&setup->core.sampler, err));
+    TRY(kv_kind_find(options->kv, &setup->core.kv, err));
     return agent_setup_cpu(options->cpu_mask, &setup->core.cpu_features_off, err);
 }
 

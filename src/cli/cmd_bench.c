@@ -50,7 +50,7 @@ static const struct option_spec options[] = {
     OPTION_INT(struct bench_args, seconds, 0, "seconds", "N", 1, SECONDS_MAX,
                "time for all rounds together, about (default 25)"),
     OPTION_STRING(struct bench_args, kv, 0, "kv", "KIND",
-                  "how keys and values are kept: f16 (default) or f32"),
+                  "how keys and values are kept: " KV_KIND_NAMES " (default f16)"),
     OPTION_STRING(struct bench_args, cpu_mask, 0, "cpu-mask", "LEVEL",
                   "use kernels of baseline, avx2 or avx512 at most"),
     OPTION_STRING(struct bench_args, batch, 0, "batch", "LIST",
@@ -186,12 +186,13 @@ static int run(const struct command_call *call)
     unsigned features_off = 0;
     if (agent_setup_cpu(args->cpu_mask, &features_off, &err) != OK)
         return command_usage(call->command, "%s", err.text);
-    if (strcmp(args->kv, "f16") != 0 && strcmp(args->kv, "f32") != 0)
-        return command_usage(call->command, "--kv is f16 or f32, not \"%.32s\"", args->kv);
+    enum kv_kind kv = KV_KIND_F16;
+    if (kv_kind_find(args->kv, &kv, &err) != OK)
+        return command_usage(call->command, "%s", err.text);
     work.options = (struct bench_measure_options){
         .thread_count = (uint32_t)args->thread_count,
         .cpu_features = cpu_features() & ~features_off,
-        .kv_kind = strcmp(args->kv, "f32") == 0 ? KV_KIND_F32 : KV_KIND_F16,
+        .kv_kind = kv,
         .prompt_tokens = (uint32_t)args->prompt_tokens,
         .decode_tokens = (uint32_t)args->decode_tokens,
         .seconds = (double)args->seconds,

@@ -217,6 +217,7 @@ static enum status prepare(const struct command_call *call, struct eval_run_conf
         .sampler = sampling_options_resolve(&args->agent.sampling),
     };
     TRY(sampler_options_check(&config->core.sampler, err));
+    TRY(kv_kind_find(args->agent.kv, &config->core.kv, err));
     TRY(agent_setup_cpu(args->agent.cpu_mask, &config->core.cpu_features_off, err));
     const char *model = args->agent.model ? args->agent.model : MODEL_NAME_BUILTIN;
     TRY(model_command_find(call->common, model, out_model_path, err));

@@ -44,7 +44,7 @@ static const struct option_spec options[] = {
     OPTION_INT(struct logits_args, thread_count, 0, "threads", "N", 1, INFER_THREADS_MAX,
                "compute threads (default: all cores); no effect on the result"),
     OPTION_STRING(struct logits_args, kv, 0, "kv", "KIND",
-                  "how keys and values are kept: f16 (default) or f32"),
+                  "how keys and values are kept: " KV_KIND_NAMES " (default f16)"),
     OPTION_STRING(struct logits_args, cpu_mask, 0, "cpu-mask", "LEVEL",
                   "use kernels of baseline, avx2 or avx512 at most"),
     OPTION_END,
@@ -158,13 +158,7 @@ static enum status prepare(struct work *work, struct error *err)
     TRY(parse_tokens(args->tokens, work, err));
     TRY(agent_setup_cpu(args->cpu_mask, &features_off, err));
     work->cpu_features = cpu_features() & ~features_off;
-    if (strcmp(args->kv, "f32") == 0)
-        work->kv = KV_KIND_F32;
-    else if (strcmp(args->kv, "f16") == 0)
-        work->kv = KV_KIND_F16;
-    else
-        return error_set(err, E_INVALID, "--kv is f16 or f32, not \"%.32s\"", args->kv);
-    return OK;
+    return kv_kind_find(args->kv, &work->kv, err);
 }
 
 static int run(const struct command_call *call)

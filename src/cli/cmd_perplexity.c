@@ -59,7 +59,7 @@ static const struct option_spec options[] = {
     OPTION_PATH(struct perplexity_args, base, 0, "kl-base", "FILE", OPTION_VALUE_FILE,
                 "compare with what another model said (instead of --file)"),
     OPTION_STRING(struct perplexity_args, kv, 0, "kv", "KIND",
-                  "how keys and values are kept: f16 (default) or f32"),
+                  "how keys and values are kept: " KV_KIND_NAMES " (default f16)"),
     OPTION_INT(struct perplexity_args, thread_count, 0, "threads", "N", 1, INFER_THREADS_MAX,
                "compute threads (default: all cores); no effect on the result"),
     OPTION_FLAG(struct perplexity_args, is_json, 0, "json", "print JSON"),
@@ -296,9 +296,8 @@ static int run(const struct command_call *call)
         return command_usage(call->command, "perplexity needs --file TEXT or --kl-base FILE");
     if (args->save && args->base)
         return command_usage(call->command, "--save-logits and --kl-base exclude each other");
-    if (strcmp(args->kv, "f32") != 0 && strcmp(args->kv, "f16") != 0)
-        return command_usage(call->command, "--kv is f16 or f32, not \"%.32s\"", args->kv);
-    work.kv = strcmp(args->kv, "f32") == 0 ? KV_KIND_F32 : KV_KIND_F16;
+    if (kv_kind_find(args->kv, &work.kv, &err) != OK)
+        return command_usage(call->command, "%s", err.text);
     int code = EXIT_FAILED;
     enum status status = open_files(&work, &err);
     if (status == OK)

@@ -216,6 +216,7 @@ static enum status prepare(const struct command_call *call, struct run_role_conf
         .sampler = sampling_options_resolve(&agent->sampling),
     };
     TRY(sampler_options_check(&out->sampler, err));
+    TRY(kv_kind_find(agent->kv, &out->kv, err));
     TRY(agent_setup_cpu(agent->cpu_mask, &out->cpu_features_off, err));
     if (args->json_schema_path && args->grammar_path)
         return error_set(err, E_INVALID, "--json-schema and --grammar exclude each other");

@@ -29,6 +29,7 @@ struct serve_args {
     const char *model;
     const char *host;
     const char *key_file;
+    const char *kv;
     const char *cpu_mask;
     const char *pooling;
     int64_t port;
@@ -55,6 +56,8 @@ static const struct option_spec options[] = {
                "answers made at the same time (default 8)"),
     OPTION_INT(struct serve_args, thread_count, 0, "threads", "N", 1, THREADS_MAX,
                "compute threads (default: all cores)"),
+    OPTION_STRING(struct serve_args, kv, 0, "kv", "KIND",
+                  "how keys and values are kept: " KV_KIND_NAMES " (default f16)"),
     OPTION_STRING(struct serve_args, pooling, 0, "pooling", "KIND",
                   "serve embeddings of a model that was not made for it: mean, cls or last"),
     OPTION_STRING(struct serve_args, cpu_mask, 0, "cpu-mask", "LEVEL",
@@ -212,6 +215,8 @@ static int run(const struct command_call *call)
     enum status status = check_reach(args, role.is_loopback, &err);
     if (status == OK)
         status = read_key(args->key_file, &key, &err);
+    if (status == OK)
+        status = kv_kind_find(args->kv, &role.kv, &err);
     if (status == OK)
         status = agent_setup_cpu(args->cpu_mask, &role.cpu_features_off, &err);
     if (status == OK)

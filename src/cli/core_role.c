@@ -204,6 +204,7 @@ static enum status load(struct core *core, struct error *err)
         .context_tokens = config->context_tokens,
         .thread_count = config->thread_count,
         .cpu_features_off = config->cpu_features_off,
+        .kv = config->kv,
         .speculate = config->speculate,
         .draft_path = config->draft_path,
     };

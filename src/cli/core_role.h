@@ -28,6 +28,7 @@ struct core_role_config {
     const char *resume_id;   /* NULL: a new session */
     uint32_t thread_count;   /* 0: all cores */
     uint32_t context_tokens; /* 0: as engine_open() chooses */
+    enum kv_kind kv;
     unsigned cpu_features_off;
     enum engine_speculate speculate;
     const char *draft_path; /* NULL: no model to guess with */

@@ -14,14 +14,13 @@ enum status embed_setup_config(const struct embed_setup_args *args, struct embed
 {
     unsigned features_off = 0;
     TRY(agent_setup_cpu(args->cpu_mask, &features_off, err));
-    const bool is_f32 = args->kv && strcmp(args->kv, "f32") == 0;
-    if (args->kv && !is_f32 && strcmp(args->kv, "f16") != 0)
-        return error_set(err, E_INVALID, "--kv is f16 or f32, not \"%.32s\"", args->kv);
+    enum kv_kind kv = KV_KIND_F16;
+    TRY(kv_kind_find(args->kv, &kv, err));
     *out = (struct embed_config){
         .tokens_max = (uint32_t)args->tokens_max,
         .thread_count = (uint32_t)args->thread_count,
         .cpu_features_off = features_off,
-        .kv = is_f32 ? ENGINE_KV_F32 : ENGINE_KV_F16,
+        .kv = kv,
     };
     return OK;
 }

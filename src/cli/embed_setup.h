@@ -31,7 +31,7 @@ struct embed_setup_args {
         OPTION_INT(type, common.thread_count, 0, "threads", "N", 1, INFER_THREADS_MAX,           \
                    "compute threads (default: all cores); no effect on the result"),             \
         OPTION_STRING(type, common.kv, 0, "kv", "KIND",                                          \
-                      "how keys and values are kept: f16 (default) or f32"),                     \
+                      "how keys and values are kept: " KV_KIND_NAMES " (default f16)"),          \
         OPTION_STRING(type, common.cpu_mask, 0, "cpu-mask", "LEVEL",                             \
                       "use kernels of baseline, avx2 or avx512 at most"),                        \
         OPTION_FLAG(type, common.is_json, 0, "json", "print JSON")

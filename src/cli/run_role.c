@@ -150,6 +150,7 @@ static enum status load(struct run *run, struct error *err)
         .context_tokens = config->context_tokens,
         .thread_count = config->thread_count,
         .cpu_features_off = config->cpu_features_off,
+        .kv = config->kv,
         .speculate = config->speculate,
         .draft_path = config->draft_path,
     };

@@ -23,6 +23,7 @@ struct run_role_config {
     enum chat_thinking thinking;
     uint32_t thread_count;
     uint32_t context_tokens;
+    enum kv_kind kv;
     unsigned cpu_features_off;
     enum engine_speculate speculate;
     const char *draft_path;   /* NULL: no model to guess with */

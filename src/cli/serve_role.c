@@ -42,6 +42,7 @@ static enum status open_engine(const struct serve_role_config *config, struct ap
         .session_count = config->active_max ? config->active_max : SCHEDULER_ACTIVE_DEFAULT,
         .thread_count = config->thread_count,
         .cpu_features_off = config->cpu_features_off,
+        .kv = config->kv,
         .speculate = config->speculate,
         .draft_path = config->draft_path,
     };

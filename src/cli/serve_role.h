@@ -27,6 +27,7 @@ struct serve_role_config {
     uint32_t thread_count;
     uint32_t context_tokens;
     uint32_t active_max; /* 0: the default */
+    enum kv_kind kv;
     unsigned cpu_features_off;
     bool embeds; /* serve embeddings whatever the file says */
     enum embed_pooling pooling;

@@ -273,10 +273,8 @@ static json_t *template_json(const struct gguf *file, const struct tokenizer *to
 
 /* ---------------------------------------------------------------- memory */
 
-static const struct {
-    const char *name;
-    enum kv_kind kind;
-} kv_kinds[] = {{"f16", KV_KIND_F16}, {"f32", KV_KIND_F32}};
+/* In the order they are shown in. */
+static const enum kv_kind kv_kinds[] = {KV_KIND_F16, KV_KIND_Q8, KV_KIND_F32};
 
 static json_t *bytes_json(uint64_t bytes)
 {
@@ -318,7 +316,7 @@ static json_t *memory_json(const struct model *model)
     json_t *object = json_object();
     json_t *kinds = json_object();
     for (size_t i = 0; i < ARRAY_LEN(kv_kinds); i++)
-        json_object_set_new(kinds, kv_kinds[i].name, kv_json(model, kv_kinds[i].kind, object));
+        json_object_set_new(kinds, kv_kind_name(kv_kinds[i]), kv_json(model, kv_kinds[i], object));
     json_object_set_new(object, "kv", kinds);
     return object;
 }

@@ -84,7 +84,7 @@ static enum status start_infer(struct embed *embed, const struct embed_config *c
     struct infer_config infer = {
         .thread_count = config->thread_count,
         .cpu_features = cpu_features() & ~config->cpu_features_off,
-        .kv_kind = config->kv == ENGINE_KV_F32 ? KV_KIND_F32 : KV_KIND_F16,
+        .kv_kind = config->kv,
     };
     TRY(choose_tokens(embed, config, &infer, err));
     return infer_new(embed->model, &infer, &embed->infer, err);

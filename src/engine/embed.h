@@ -40,7 +40,7 @@ struct embed_config {
                                   model was trained for, less where memory is short */
     uint32_t thread_count;     /* 0: every core this process may use */
     unsigned cpu_features_off; /* bits of cpu_features() not to use */
-    enum engine_kv kv;
+    enum kv_kind kv;
     uint64_t memory_bytes_max; /* 0: what the machine has free, less a reserve */
 };
 

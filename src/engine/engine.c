@@ -85,7 +85,7 @@ static enum status start_infer(struct engine *engine, const struct engine_config
         .thread_count = config->thread_count,
         .cpu_features = cpu_features() & ~config->cpu_features_off,
         .guesses = wants_block(engine, config),
-        .kv_kind = config->kv == ENGINE_KV_F32 ? KV_KIND_F32 : KV_KIND_F16,
+        .kv_kind = config->kv,
     };
     TRY(memory_plan_make(engine->model, &infer, config->context_tokens, config->memory_bytes_max,
                          &engine->memory_plan, err));

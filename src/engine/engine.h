@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "model/kv_kind.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,8 +30,6 @@ struct token_list;
 struct tokenizer;
 struct tool_format;
 struct token_mask_vocab;
-
-enum engine_kv { ENGINE_KV_F16, ENGINE_KV_F32 };
 
 /* Where guesses of the next tokens come from (speculation.h); no effect on results. */
 enum engine_speculate {
@@ -52,7 +51,7 @@ struct engine_config {
                                   0: 1, and all sessions share its room */
     uint32_t thread_count;     /* 0: every core this process may use */
     unsigned cpu_features_off; /* bits of cpu_features() not to use (--cpu-mask) */
-    enum engine_kv kv;
+    enum kv_kind kv;           /* how keys and values are kept; 0: f16 */
     enum engine_speculate speculate;
     const char *draft_path;    /* of the model that guesses, or NULL */
     uint64_t memory_bytes_max; /* 0: what the machine has free, less a reserve */

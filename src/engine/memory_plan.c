@@ -107,6 +107,20 @@ static enum status one_state_bytes(const struct model *model, const struct infer
     return OK;
 }
 
+/* Whether the context would fit with q8 keys and values, and is to be kept larger. */
+static bool fits_as_q8(const struct model *model, const struct infer_config *infer,
+                       const struct memory_plan *plan)
+{
+    struct infer_config config = *infer;
+    struct infer_memory memory;
+    struct error err;
+    uint64_t needed = 0;
+    config.kv_kind = KV_KIND_Q8;
+    return infer->kv_kind != KV_KIND_Q8 &&
+           bytes_for(model, &config, plan->context_tokens, &memory, &needed, &err) == OK &&
+           needed <= plan->budget_bytes;
+}
+
 static enum status measure(const struct model *model, const struct infer_config *infer,
                            struct memory_plan *plan, struct error *err)
 {
@@ -124,8 +138,9 @@ static enum status measure(const struct model *model, const struct infer_config 
     if (needed > plan->budget_bytes)
         return error_set(err, E_LIMIT,
                          "a context of %" PRIu32 " tokens takes %" PRIu64 " MiB and %" PRIu64
-                         " MiB are free; ask for %s%" PRIu32 " with --context, or free memory",
+                         " MiB are free; %sask for %s%" PRIu32 " with --context, or free memory",
                          plan->context_tokens, needed >> 20, plan->budget_bytes >> 20,
+                         fits_as_q8(model, infer, plan) ? "it fits with --kv q8, or " : "",
                          plan->context_fits ? "at most " : "",
                          plan->context_fits ? plan->context_fits : MEMORY_PLAN_CONTEXT_MIN);
     return OK;

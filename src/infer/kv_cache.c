@@ -33,23 +33,19 @@ static uint32_t pages_for(uint32_t token_count)
     return (uint32_t)(((uint64_t)token_count + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS);
 }
 
-static size_t element_bytes(enum kv_kind kind)
-{
-    return kind == KV_KIND_F32 ? 4 : 2;
-}
-
 /* Bytes of all pages; fills in layers[layer_count] unless it is NULL. False when they overflow. */
 static bool count_bytes(const struct kv_cache_config *config, struct kv_layer *layers,
                         size_t *out_bytes)
 {
-    const size_t row_bytes = (size_t)KV_PAGE_TOKENS * element_bytes(config->kind);
+    const enum kernel_kv kind = kv_kind_kernel(config->kind);
     *out_bytes = 0;
     for (uint32_t i = 0; i < config->layer_count; i++) {
         const struct kv_cache_layer *layer = &config->layers[i];
         struct kv_layer counted = {.offset = *out_bytes};
         size_t layer_bytes = 0;
-        if (__builtin_mul_overflow(row_bytes, (size_t)layer->key_dim + layer->value_dim,
-                                   &counted.page_bytes) ||
+        const size_t row_bytes = kernel_table_kv_bytes(kind, layer->key_dim) +
+                                 kernel_table_kv_bytes(kind, layer->value_dim);
+        if (__builtin_mul_overflow((size_t)KV_PAGE_TOKENS, row_bytes, &counted.page_bytes) ||
             __builtin_mul_overflow(counted.page_bytes, layer->kv_head_count, &counted.page_bytes) ||
             __builtin_mul_overflow(counted.page_bytes, pages_for(config->token_capacity),
                                    &layer_bytes) ||
@@ -100,7 +96,6 @@ enum status kv_cache_new(const struct kv_cache_config *config, struct kv_cache *
     view->bytes = (unsigned char *)cache->block + shift;
     view->kind = config->kind;
     view->layers = cache->layers;
-    view->element_bytes = element_bytes(config->kind);
     for (uint32_t i = 0; i < cache->page_count; i++) /* the lowest page is taken first */
         cache->free_pages[i] = cache->page_count - 1 - i;
     cache->free_count = cache->page_count;

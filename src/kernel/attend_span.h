@@ -67,7 +67,7 @@ struct attend_span_block {
 /* The part of [seen.begin, seen.end) that lies in the page at position `page`, a multiple of 64. */
 static inline struct attend_span_block attend_span_block(const struct kernel_attend_args *args,
                                                          struct attend_span_keys seen, size_t page,
-                                                         size_t element_bytes)
+                                                         enum kernel_kv kind)
 {
     const size_t offset = attend_span_page(args, page);
     const size_t left = seen.end - page;
@@ -76,8 +76,8 @@ static inline struct attend_span_block attend_span_block(const struct kernel_att
         .values = (const unsigned char *)args->values + offset,
         .begin = seen.begin > page ? seen.begin - page : 0,
         .end = left < KERNEL_PAGE_TOKENS ? left : KERNEL_PAGE_TOKENS,
-        .key_bytes = args->head_dim * element_bytes,
-        .value_bytes = args->value_stride * element_bytes,
+        .key_bytes = kernel_table_kv_bytes(kind, args->head_dim),
+        .value_bytes = kernel_table_kv_bytes(kind, args->value_stride),
     };
 }
 

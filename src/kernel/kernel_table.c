@@ -8,6 +8,7 @@
 #include "kernel/activation.h"
 #include "kernel/attend_span.h"
 #include "kernel/exact_math.h"
+#include "kernel/kv_row.h"
 #include "kernel/packed.h"
 #include "kernel/ref/kernel_ref.h"
 #include "kernel/vector_exp.h"
@@ -55,6 +56,17 @@ size_t kernel_table_activation_bytes(enum kernel_activation kind, size_t columns
 }
 
 /* ---------------------------------------------------------------- attention */
+
+size_t kernel_table_kv_bytes(enum kernel_kv kind, size_t n)
+{
+    switch (kind) {
+    case KERNEL_KV_F16: return n * sizeof(uint16_t);
+    case KERNEL_KV_Q8: return kv_row_q8_bytes(n);
+    case KERNEL_KV_F32:
+    case KERNEL_KV_COUNT: break;
+    }
+    return n * sizeof(float);
+}
 
 size_t kernel_table_partial_floats(const struct kernel_attend_args *args)
 {

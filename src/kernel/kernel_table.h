@@ -116,6 +116,11 @@ typedef void(kernel_unary_fn)(const float *x, size_t n, float *out);
 /* f32 to f16, round to nearest even. */
 typedef void(kernel_to_f16_fn)(const float *x, size_t n, uint16_t *out);
 
+/* f32 to the q8 row of kv_row.h. The scale of a block is its largest magnitude / 127 as f16, the
+ * numbers are x / scale to nearest even, cut to [-127, 127]. A block with a NaN or infinity gets
+ * the scale NaN. */
+typedef void(kernel_to_q8_fn)(const float *x, size_t n, unsigned char *out);
+
 /*
  * Rotates the first rot_dim values of every head of one token (RoPE).
  *
@@ -131,13 +136,14 @@ typedef void(kernel_rope_fn)(float *x, const float *cosines, const float *sines,
 
 /* ---------------------------------------------------------------- attention */
 
-enum kernel_kv { KERNEL_KV_F16, KERNEL_KV_F32, KERNEL_KV_COUNT };
+/* How keys and values lie in memory: IEEE half, float, or int8 with scales (kv_row.h). */
+enum kernel_kv { KERNEL_KV_F16, KERNEL_KV_F32, KERNEL_KV_Q8, KERNEL_KV_COUNT };
 
 /*
  * Attention of one KV head: consecutive tokens of one sequence, all query heads of its group.
  *
  *   queries  [token_count][head_count][head_dim] f32  tokens query_stride floats apart
- *   keys     [page][KERNEL_PAGE_TOKENS][head_dim]      f16 or f32; page p begins at
+ *   keys     [page][KERNEL_PAGE_TOKENS][head_dim]      of the kind; page p begins at
  *   values   [page][KERNEL_PAGE_TOKENS][value_dim]     keys (values) + pages[p] * page_bytes;
  *                                                      value_stride numbers from one to the next
  *   out      [token_count][head_count][value_dim] f32 tokens out_stride floats apart
@@ -306,6 +312,7 @@ struct kernel_table {
     kernel_unary_fn *exp_row;
     kernel_unary_fn *softmax; /* max subtracted, divided by the lane sum; n >= 1 */
     kernel_to_f16_fn *to_f16;
+    kernel_to_q8_fn *to_q8;
 
     /* Two entries, not a flag: GGUF files of the llama family store the rows of Q and K permuted
      * so that neighbours rotate together; most other families keep the halves. The family's arch
@@ -337,6 +344,9 @@ size_t kernel_table_attend_bytes(size_t token_count, size_t head_count, size_t v
  * args->out. `scratch` has kernel_table_attend_bytes(). */
 void kernel_table_attend(const struct kernel_table *table, enum kernel_kv kind,
                          const struct kernel_attend_args *args, float *scratch);
+
+/* Bytes of a key or value of n numbers. */
+size_t kernel_table_kv_bytes(enum kernel_kv kind, size_t n);
 
 /* The first span that any token of `args` sees, the number of spans up to the last, and of floats
  * in one partial: for callers that give spans to several threads, each with a partial of its own,

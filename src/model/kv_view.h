@@ -6,18 +6,19 @@
  * layer_shape.kv_layer. Inside a layer a page is
  *     keys   [kv_head][KV_PAGE_TOKENS][head_dim]
  *     values [kv_head][KV_PAGE_TOKENS][value_dim]   absent when values lie in the keys
- * in elements of the view's kind.
+ * each key and value as a row of the view's kind (kernel_table_kv_bytes()).
  *
  * Threads: a view is constant during a step; rows of a page are written by one thread each.
+ * Depends on: kernel/. Used by: model/op_attention.c, infer/, engine/, cli/.
  */
 #pragma once
+
+#include "model/kv_kind.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 enum { KV_PAGE_TOKENS = 64 };
-
-enum kv_kind { KV_KIND_F16, KV_KIND_F32 }; /* IEEE half; float, for tests and measurements */
 
 /* One layer that attends. */
 struct kv_layer {
@@ -28,9 +29,14 @@ struct kv_layer {
 struct kv_view {
     unsigned char *bytes;
     enum kv_kind kind;
-    size_t element_bytes;          /* 2 or 4 */
     const struct kv_layer *layers; /* [kv layers] */
 };
+
+/* Bytes of a key or value of n numbers. */
+static inline size_t kv_view_row_bytes(const struct kv_view *view, size_t n)
+{
+    return kernel_table_kv_bytes(kv_kind_kernel(view->kind), n);
+}
 
 static inline unsigned char *kv_view_page(const struct kv_view *view, uint32_t kv_layer,
                                           uint32_t page)

@@ -19,7 +19,7 @@ _Static_assert((int)KV_PAGE_TOKENS == (int)KERNEL_PAGE_TOKENS,
 /* Bytes from the start of a page to the keys of `head`. */
 static size_t key_offset(const struct forward *f, uint32_t head)
 {
-    return (size_t)head * KV_PAGE_TOKENS * f->model->shape.head_dim * f->kv->element_bytes;
+    return head * KV_PAGE_TOKENS * kv_view_row_bytes(f->kv, f->model->shape.head_dim);
 }
 
 /* To the values, which follow the keys of all heads or are their first numbers. */
@@ -29,15 +29,17 @@ static size_t value_offset(const struct forward *f, uint32_t kv_head_count, uint
     if (s->values_in_keys)
         return key_offset(f, head);
     return key_offset(f, kv_head_count) +
-           (size_t)head * KV_PAGE_TOKENS * s->value_dim * f->kv->element_bytes;
+           head * KV_PAGE_TOKENS * kv_view_row_bytes(f->kv, s->value_dim);
 }
 
 static void store(const struct forward *f, const float *x, size_t n, unsigned char *to)
 {
-    if (f->kv->kind == KV_KIND_F16)
-        f->kernels->to_f16(x, n, (uint16_t *)(void *)to);
-    else
-        memcpy(to, x, n * sizeof(*x));
+    switch (kv_kind_kernel(f->kv->kind)) {
+    case KERNEL_KV_F16: f->kernels->to_f16(x, n, (uint16_t *)(void *)to); break;
+    case KERNEL_KV_Q8: f->kernels->to_q8(x, n, to); break;
+    case KERNEL_KV_F32:
+    case KERNEL_KV_COUNT: memcpy(to, x, n * sizeof(*x)); break;
+    }
 }
 
 static void store_rows(struct forward *f, uint32_t begin, uint32_t end, const void *args)
@@ -47,17 +49,19 @@ static void store_rows(struct forward *f, uint32_t begin, uint32_t end, const vo
     const uint32_t heads = layer->kv_head_count;
     const size_t key_stride = forward_stride((size_t)heads * s->head_dim);
     const size_t value_stride = forward_stride((size_t)heads * s->value_dim);
+    const size_t key_bytes = kv_view_row_bytes(f->kv, s->head_dim);
+    const size_t value_bytes = kv_view_row_bytes(f->kv, s->value_dim);
     for (uint32_t i = begin; i < end; i++) {
         const struct forward_row *row = &f->rows[i];
         unsigned char *page =
             kv_view_page(f->kv, layer->kv_layer, row->pages[row->position / KV_PAGE_TOKENS]);
-        const size_t at = row->position % KV_PAGE_TOKENS * f->kv->element_bytes;
+        const size_t at = row->position % KV_PAGE_TOKENS;
         for (uint32_t head = 0; head < heads; head++) {
             store(f, f->k + i * key_stride + (size_t)head * s->head_dim, s->head_dim,
-                  page + key_offset(f, head) + at * s->head_dim);
+                  page + key_offset(f, head) + at * key_bytes);
             if (!s->values_in_keys)
                 store(f, f->v + i * value_stride + (size_t)head * s->value_dim, s->value_dim,
-                      page + value_offset(f, heads, head) + at * s->value_dim);
+                      page + value_offset(f, heads, head) + at * value_bytes);
         }
     }
 }
@@ -84,7 +88,7 @@ struct attend_job {
 
 static enum kernel_kv kernel_kind(const struct forward *f)
 {
-    return f->kv->kind == KV_KIND_F16 ? KERNEL_KV_F16 : KERNEL_KV_F32;
+    return kv_kind_kernel(f->kv->kind);
 }
 
 /* The kernel call of piece `index`. */

@@ -2,6 +2,7 @@
  * check_attend - attention over pages, decode and many tokens, and that a token's result does not
  * depend on the tokens beside it.
  */
+#include "kernel/kv_row.h"
 #include "tests/kernel/check.h"
 
 #include <math.h>
@@ -11,6 +12,8 @@
 static const size_t head_dims[] = {2, 6, 16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 256, 320};
 static const size_t key_counts[] = {1,   2,   15,  16,  17,  63,  64,  65,
                                     128, 200, 511, 512, 513, 600, 1100};
+
+static const char *const kind_names[] = {"f16", "f32", "q8"};
 
 enum { TOKENS_MAX = 7, HEADS_MAX = 9, PAGES_MAX = 24 };
 
@@ -43,17 +46,44 @@ static void fill_elements(struct check *c, enum kernel_kv kind, enum check_patte
         check_fill_halves(c, pattern, out, n);
 }
 
+/* Rows of n numbers in the q8 layout: any int8, scales of the pattern. */
+static void fill_q8(struct check *c, enum check_pattern pattern, unsigned char *out, size_t rows,
+                    size_t n)
+{
+    const size_t row_bytes = kernel_table_kv_bytes(KERNEL_KV_Q8, n);
+    for (size_t i = 0; i < rows * row_bytes; i++)
+        out[i] = (unsigned char)check_bits(c);
+    for (size_t row = 0; row < rows; row++)
+        for (size_t at = 0; at < row_bytes; at += KV_ROW_Q8_BLOCK_BYTES) {
+            uint16_t scale = 0;
+            check_fill_halves(c, pattern, &scale, 1);
+            memcpy(out + row * row_bytes + at, &scale, sizeof(scale));
+        }
+}
+
+/* Every page, of rows of n numbers; what is behind them is never read. */
+static void fill_pages(struct check *c, const struct attention *a, enum check_pattern pattern,
+                       unsigned char *out, size_t page_count, size_t n)
+{
+    for (size_t i = 0; i < page_count; i++) {
+        unsigned char *page = out + i * a->page_bytes;
+        if (a->kind == KERNEL_KV_Q8)
+            fill_q8(c, pattern, page, KERNEL_PAGE_TOKENS, n);
+        else
+            fill_elements(c, a->kind, pattern, page, KERNEL_PAGE_TOKENS * n);
+    }
+}
+
 static void attention_init(struct check *c, struct attention *a, enum check_pattern pattern)
 {
-    const size_t element = a->kind == KERNEL_KV_F32 ? 4 : 2;
     const size_t keys = a->key_count + a->token_count - 1 + a->keys_behind;
     const size_t page_count = (keys + KERNEL_PAGE_TOKENS - 1) / KERNEL_PAGE_TOKENS;
     const size_t row = a->head_dim > a->value_dim ? a->head_dim : a->value_dim;
-    const size_t n = page_count * KERNEL_PAGE_TOKENS * row;
-    a->page_bytes = KERNEL_PAGE_TOKENS * row * element;
+    a->page_bytes = KERNEL_PAGE_TOKENS * kernel_table_kv_bytes(a->kind, row);
+    const size_t alignment = a->kind == KERNEL_KV_F32 ? 4 : 2;
     a->pages = check_buffer(c, page_count * sizeof(uint32_t), 4);
-    a->keys = check_buffer(c, n * element, element);
-    a->values = check_buffer(c, n * element, element);
+    a->keys = check_buffer(c, page_count * a->page_bytes, alignment);
+    a->values = check_buffer(c, page_count * a->page_bytes, alignment);
     a->sinks = check_buffer(c, a->head_count * sizeof(float), 4);
     check_fill_floats(c, CHECK_NORMAL, a->sinks, a->head_count);
     a->queries = check_buffer(c, a->token_count * a->head_count * a->head_dim * sizeof(float), 4);
@@ -62,8 +92,9 @@ static void attention_init(struct check *c, struct attention *a, enum check_patt
         a->pages[i] = a->pages[other];
         a->pages[other] = (uint32_t)i;
     }
-    fill_elements(c, a->kind, pattern, a->keys, n);
-    fill_elements(c, a->kind, pattern, a->values, n);
+    fill_pages(c, a, pattern, a->keys, page_count, a->head_dim);
+    fill_pages(c, a, pattern, a->values, page_count,
+               a->values_in_keys ? a->head_dim : a->value_dim);
     check_fill_floats(c, pattern, a->queries, a->token_count * a->head_count * a->head_dim);
 }
 
@@ -121,10 +152,9 @@ static void check_one(struct check *c, struct attention *a, enum check_pattern p
     check_case(c,
                "attend %s, head_dim %zu, value_dim %zu%s, %zu keys, %zu tokens, %zu heads, window "
                "%zu, %zu keys behind, softcap %g%s, pattern %d",
-               a->kind == KERNEL_KV_F32 ? "f32" : "f16", a->head_dim, a->value_dim,
-               a->values_in_keys ? " in keys" : "", a->key_count, a->token_count, a->head_count,
-               a->window, a->keys_behind, (double)a->softcap, a->has_sinks ? ", sinks" : "",
-               (int)pattern);
+               kind_names[a->kind], a->head_dim, a->value_dim, a->values_in_keys ? " in keys" : "",
+               a->key_count, a->token_count, a->head_count, a->window, a->keys_behind,
+               (double)a->softcap, a->has_sinks ? ", sinks" : "", (int)pattern);
     attention_init(c, a, pattern);
     const size_t n = a->token_count * a->head_count * a->value_dim;
     float *want = check_buffer(c, n * sizeof(float), 4);
@@ -225,7 +255,7 @@ static void bench_one(struct check *c, enum kernel_kv kind, size_t keys, size_t 
     const double pairs = (double)keys * (double)tokens;
     printf("%-9s attend %s %5zu keys, %2zu tokens, 4 heads of 128: %7.2f ns per key and token, "
            "%6.1f GFMA/s\n",
-           c->level, kind == KERNEL_KV_F32 ? "f32" : "f16", keys, tokens, seconds / pairs * 1e9,
+           c->level, kind_names[kind], keys, tokens, seconds / pairs * 1e9,
            pairs * 4 * 128 * 2 / seconds * 1e-9);
     check_free(c, scratch);
     check_free(c, out);

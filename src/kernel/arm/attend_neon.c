@@ -88,7 +88,7 @@ TEMPLATE void attend_block(const struct kernel_attend_args *args, const float *q
 }
 
 TEMPLATE void attend(const struct kernel_attend_args *args, size_t span, float *partial,
-                     size_t element_bytes, load_fn *load)
+                     enum kernel_kv kind, load_fn *load)
 {
     for (size_t t = 0; t < args->token_count; t++) {
         const struct attend_span_keys seen = attend_span_keys(args, span, t);
@@ -98,8 +98,7 @@ TEMPLATE void attend(const struct kernel_attend_args *args, size_t span, float *
             attend_span_clear(args, state);
             size_t page = seen.begin / KERNEL_PAGE_TOKENS * KERNEL_PAGE_TOKENS;
             for (; page < seen.end; page += KERNEL_PAGE_TOKENS) {
-                const struct attend_span_block block =
-                    attend_span_block(args, seen, page, element_bytes);
+                const struct attend_span_block block = attend_span_block(args, seen, page, kind);
                 attend_block(args, query, &block, load, state);
             }
         }
@@ -111,7 +110,7 @@ static void attend_f16(const struct kernel_attend_args *args, size_t span, float
     if (args->head_dim % LANES != 0 || args->value_dim % LANES != 0)
         attend_ref_f16(args, span, partial);
     else
-        attend(args, span, partial, sizeof(uint16_t), load_f16);
+        attend(args, span, partial, KERNEL_KV_F16, load_f16);
 }
 
 static void attend_f32(const struct kernel_attend_args *args, size_t span, float *partial)
@@ -119,7 +118,7 @@ static void attend_f32(const struct kernel_attend_args *args, size_t span, float
     if (args->head_dim % LANES != 0 || args->value_dim % LANES != 0)
         attend_ref_f32(args, span, partial);
     else
-        attend(args, span, partial, sizeof(float), load_f32);
+        attend(args, span, partial, KERNEL_KV_F32, load_f32);
 }
 
 void attend_neon_fill(struct kernel_table *table)

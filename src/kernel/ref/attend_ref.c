@@ -6,12 +6,14 @@
  */
 #include "kernel/attend_span.h"
 #include "kernel/kernel_table.h"
+#include "kernel/kv_row.h"
 #include "kernel/lanes.h"
 #include "kernel/ref/kernel_ref.h"
 #include "kernel/vector_exp.h"
 #include "tensor/half.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef float(load_fn)(const void *row, size_t i);
 
@@ -23,6 +25,15 @@ static float load_f16(const void *row, size_t i)
 static float load_f32(const void *row, size_t i)
 {
     return ((const float *)row)[i];
+}
+
+static float load_q8(const void *row, size_t i)
+{
+    const unsigned char *block = kv_row_q8_block(row, i);
+    uint16_t scale = 0;
+    memcpy(&scale, block, sizeof(scale));
+    const int8_t q = (int8_t)block[KV_ROW_Q8_SCALE + i % KV_ROW_Q8_BLOCK];
+    return (float)q * half_to_float(scale);
 }
 
 static float dot(const float *query, const void *key, size_t head_dim, load_fn *load)
@@ -69,7 +80,7 @@ static void attend_block(const struct kernel_attend_args *args, const float *que
 }
 
 static void attend(const struct kernel_attend_args *args, size_t span, float *partial,
-                   size_t element_bytes, load_fn *load)
+                   enum kernel_kv kind, load_fn *load)
 {
     for (size_t t = 0; t < args->token_count; t++) {
         const struct attend_span_keys seen = attend_span_keys(args, span, t);
@@ -79,8 +90,7 @@ static void attend(const struct kernel_attend_args *args, size_t span, float *pa
             attend_span_clear(args, state);
             size_t page = seen.begin / KERNEL_PAGE_TOKENS * KERNEL_PAGE_TOKENS;
             for (; page < seen.end; page += KERNEL_PAGE_TOKENS) {
-                const struct attend_span_block block =
-                    attend_span_block(args, seen, page, element_bytes);
+                const struct attend_span_block block = attend_span_block(args, seen, page, kind);
                 attend_block(args, query, &block, load, state);
             }
         }
@@ -89,12 +99,17 @@ static void attend(const struct kernel_attend_args *args, size_t span, float *pa
 
 void attend_ref_f16(const struct kernel_attend_args *args, size_t span, float *partial)
 {
-    attend(args, span, partial, sizeof(uint16_t), load_f16);
+    attend(args, span, partial, KERNEL_KV_F16, load_f16);
 }
 
 void attend_ref_f32(const struct kernel_attend_args *args, size_t span, float *partial)
 {
-    attend(args, span, partial, sizeof(float), load_f32);
+    attend(args, span, partial, KERNEL_KV_F32, load_f32);
+}
+
+void attend_ref_q8(const struct kernel_attend_args *args, size_t span, float *partial)
+{
+    attend(args, span, partial, KERNEL_KV_Q8, load_q8);
 }
 
 static void merge_one(const struct kernel_attend_args *args, const float *partial, float *state)
@@ -132,5 +147,6 @@ void attend_ref_fill(struct kernel_table *table)
 {
     table->attend_span[KERNEL_KV_F16] = attend_ref_f16;
     table->attend_span[KERNEL_KV_F32] = attend_ref_f32;
+    table->attend_span[KERNEL_KV_Q8] = attend_ref_q8;
     table->attend_merge = attend_merge;
 }

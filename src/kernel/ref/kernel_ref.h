@@ -21,3 +21,4 @@ void speed_ref_fill(struct kernel_table *table);
 /* Faster kernels hand shapes over that they are not made for. */
 void attend_ref_f16(const struct kernel_attend_args *args, size_t span, float *partial);
 void attend_ref_f32(const struct kernel_attend_args *args, size_t span, float *partial);
+void attend_ref_q8(const struct kernel_attend_args *args, size_t span, float *partial);

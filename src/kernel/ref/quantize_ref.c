@@ -1,11 +1,14 @@
 /*
- * quantize_ref - activations to int8 with a scale for each 32 or 256 values; see activation.h.
+ * quantize_ref - activations to int8 with a scale for each 32 or 256 values; see activation.h. Keys
+ * and values to the q8 rows of kv_row.h.
  *
  * Threads: any; no state.
  */
 #include "kernel/activation.h"
 #include "kernel/kernel_table.h"
+#include "kernel/kv_row.h"
 #include "kernel/ref/kernel_ref.h"
+#include "tensor/half.h"
 
 #include <math.h>
 #include <string.h>
@@ -79,9 +82,44 @@ static void quantize_q8_256(const float *x, size_t columns, void *out)
         row.sum16[s] = (int16_t)sum_of(&row.q[s * 16], 16);
 }
 
+/* ---------------------------------------------------------------- keys and values */
+
+/* One block of a q8 row. */
+static void to_q8_block(const float *x, size_t n, unsigned char *out)
+{
+    const uint32_t bits = magnitude_max(x, n);
+    float largest = 0;
+    memcpy(&largest, &bits, sizeof(largest));
+    const bool is_finite = bits < 0x7f800000u;
+    const uint16_t scale = is_finite ? half_from_float(largest / 127.0f) : (uint16_t)0x7e00u;
+    memcpy(out, &scale, sizeof(scale));
+    const float step = half_to_float(scale);
+    if (!is_finite || step == 0 || step > 0x1p16f) {
+        memset(out + KV_ROW_Q8_SCALE, 0, n);
+        return;
+    }
+    const float inverse = 1.0f / step;
+    for (size_t i = 0; i < n; i++) {
+        float q = (x[i] * inverse + ACTIVATION_ROUND) - ACTIVATION_ROUND;
+        q = q > 127.0f ? 127.0f : q;
+        q = q < -127.0f ? -127.0f : q;
+        out[KV_ROW_Q8_SCALE + i] = (unsigned char)(int8_t)q;
+    }
+}
+
+static void to_q8(const float *x, size_t n, unsigned char *out)
+{
+    for (size_t i = 0; i < n; i += KV_ROW_Q8_BLOCK) {
+        const size_t left = n - i;
+        to_q8_block(x + i, left < KV_ROW_Q8_BLOCK ? left : KV_ROW_Q8_BLOCK, out);
+        out += KV_ROW_Q8_BLOCK_BYTES;
+    }
+}
+
 void quantize_ref_fill(struct kernel_table *table)
 {
     table->quantize[KERNEL_ACTIVATION_F32] = quantize_f32;
     table->quantize[KERNEL_ACTIVATION_Q8_32] = quantize_q8_32;
     table->quantize[KERNEL_ACTIVATION_Q8_256] = quantize_q8_256;
+    table->to_q8 = to_q8;
 }

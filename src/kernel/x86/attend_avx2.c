@@ -8,6 +8,7 @@
  */
 #include "kernel/attend_span.h"
 #include "kernel/kernel_table.h"
+#include "kernel/kv_row.h"
 #include "kernel/ref/kernel_ref.h"
 #include "kernel/unroll.h"
 #include "kernel/x86/kernel_x86.h"
@@ -32,6 +33,17 @@ static inline __m256 load_f16(const unsigned char *row, size_t i)
 static inline __m256 load_f32(const unsigned char *row, size_t i)
 {
     return _mm256_loadu_ps((const float *)(const void *)row + i);
+}
+
+static inline __m256 load_q8(const unsigned char *row, size_t i)
+{
+    const unsigned char *block = kv_row_q8_block(row, i);
+    const unsigned char *q = block + KV_ROW_Q8_SCALE + i % KV_ROW_Q8_BLOCK;
+    int16_t scale = 0;
+    memcpy(&scale, block, sizeof(scale));
+    return _mm256_mul_ps(
+        _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)q))),
+        _mm256_cvtph_ps(_mm_set1_epi16(scale)));
 }
 
 /* One page as a tile of rows sees it. */
@@ -237,12 +249,11 @@ TEMPLATE void attend_part(struct page *page, load_fn *load, const struct tile *t
 }
 
 /* Rows [first, first + rows) of [token][head], all of which see keys of the span. */
-TEMPLATE void attend_tile(const struct kernel_attend_args *args, load_fn *load,
-                          size_t element_bytes, size_t span, size_t first, size_t rows,
-                          float *partial)
+TEMPLATE void attend_tile(const struct kernel_attend_args *args, load_fn *load, enum kernel_kv kind,
+                          size_t span, size_t first, size_t rows, float *partial)
 {
-    struct page page = {.key_bytes = args->head_dim * element_bytes,
-                        .value_bytes = args->value_stride * element_bytes,
+    struct page page = {.key_bytes = kernel_table_kv_bytes(kind, args->head_dim),
+                        .value_bytes = kernel_table_kv_bytes(kind, args->value_stride),
                         .head_dim = args->head_dim,
                         .value_dim = args->value_dim,
                         .scale = args->scale,
@@ -274,7 +285,7 @@ TEMPLATE void attend_tile(const struct kernel_attend_args *args, load_fn *load,
     }
 }
 
-TEMPLATE void attend(const struct kernel_attend_args *args, load_fn *load, size_t element_bytes,
+TEMPLATE void attend(const struct kernel_attend_args *args, load_fn *load, enum kernel_kv kind,
                      size_t span, float *partial)
 {
     size_t row = 0;
@@ -288,8 +299,8 @@ TEMPLATE void attend(const struct kernel_attend_args *args, load_fn *load, size_
         row_end = (t + 1) * args->head_count;
     }
     for (; row < row_end; row += ROWS)
-        attend_tile(args, load, element_bytes, span, row,
-                    row_end - row < ROWS ? row_end - row : ROWS, partial);
+        attend_tile(args, load, kind, span, row, row_end - row < ROWS ? row_end - row : ROWS,
+                    partial);
 }
 
 static void attend_f16(const struct kernel_attend_args *args, size_t span, float *partial)
@@ -297,7 +308,7 @@ static void attend_f16(const struct kernel_attend_args *args, size_t span, float
     if (args->head_dim % LANES || args->value_dim % LANES)
         attend_ref_f16(args, span, partial);
     else
-        attend(args, load_f16, sizeof(uint16_t), span, partial);
+        attend(args, load_f16, KERNEL_KV_F16, span, partial);
 }
 
 static void attend_f32(const struct kernel_attend_args *args, size_t span, float *partial)
@@ -305,7 +316,15 @@ static void attend_f32(const struct kernel_attend_args *args, size_t span, float
     if (args->head_dim % LANES || args->value_dim % LANES)
         attend_ref_f32(args, span, partial);
     else
-        attend(args, load_f32, sizeof(float), span, partial);
+        attend(args, load_f32, KERNEL_KV_F32, span, partial);
+}
+
+static void attend_q8(const struct kernel_attend_args *args, size_t span, float *partial)
+{
+    if (args->head_dim % LANES || args->value_dim % LANES)
+        attend_ref_q8(args, span, partial);
+    else
+        attend(args, load_q8, KERNEL_KV_Q8, span, partial);
 }
 
 /* ---------------------------------------------------------------- merging spans */
@@ -350,5 +369,6 @@ void attend_avx2_fill(struct kernel_table *table)
 {
     table->attend_span[KERNEL_KV_F16] = attend_f16;
     table->attend_span[KERNEL_KV_F32] = attend_f32;
+    table->attend_span[KERNEL_KV_Q8] = attend_q8;
     table->attend_merge = attend_merge;
 }

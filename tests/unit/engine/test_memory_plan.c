@@ -121,6 +121,28 @@ static void what_does_not_fit_is_refused_with_both_numbers(void **state)
     close_tiny(&opened);
 }
 
+static void a_smaller_kind_of_kv_is_named_where_it_helps(void **state)
+{
+    (void)state;
+    struct opened opened;
+    struct infer_config infer = {.thread_count = 1};
+    struct memory_plan plan;
+    struct error fault = {0};
+    open_tiny(1000000, &opened);
+    const struct memory_plan whole = plan_of(&opened, 100000, UINT64_C(1) << 40);
+    const uint64_t memory = whole.fixed_bytes + whole.context_bytes * 3 / 4;
+    assert_int_equal(memory_plan_make(opened.model, &infer, 100000, memory, &plan, &fault),
+                     E_LIMIT);
+    assert_non_null(strstr(fault.text, " MiB are free; it fits with --kv q8, or ask for at most "));
+    infer.kv_kind = KV_KIND_Q8; /* and it does */
+    assert_ok(memory_plan_make(opened.model, &infer, 100000, memory, &plan, err));
+    assert_true(plan.token_bytes * 16 <= whole.token_bytes * 9);
+    assert_int_equal(memory_plan_make(opened.model, &infer, 900000, memory, &plan, &fault),
+                     E_LIMIT);
+    assert_null(strstr(fault.text, "--kv"));
+    close_tiny(&opened);
+}
+
 static void the_user_is_told_why(void **state)
 {
     (void)state;
@@ -207,6 +229,7 @@ int test_memory_plan(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_reason_gives_its_context),
         cmocka_unit_test(what_does_not_fit_is_refused_with_both_numbers),
+        cmocka_unit_test(a_smaller_kind_of_kv_is_named_where_it_helps),
         cmocka_unit_test(the_user_is_told_why),
         cmocka_unit_test(use_grows_with_the_prompt),
         cmocka_unit_test(several_conversations_get_what_memory_allows),

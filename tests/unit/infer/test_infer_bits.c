@@ -430,12 +430,11 @@ static void logits_depend_only_on_the_tokens(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(tiny_models); i++) {
         test_case(tiny_models[i].name);
-        /* f16 is what people use: it gets all models; f32 gets every other one. */
+        /* f16 is what people use: it gets all models; f32 and q8 share them. */
         struct bits_case c = begin(loaded_model_from_spec(&tiny_models[i]), KV_KIND_F16, TOKENS);
         check_all(&c);
-        if (i % 2 == 0)
-            continue;
-        c = begin(loaded_model_from_spec(&tiny_models[i]), KV_KIND_F32, TOKENS);
+        c = begin(loaded_model_from_spec(&tiny_models[i]), i % 2 ? KV_KIND_F32 : KV_KIND_Q8,
+                  TOKENS);
         check_all(&c);
     }
 }
@@ -446,7 +445,7 @@ static void logits_of_other_families_depend_only_on_the_tokens(void **state)
     for (size_t i = 0; i < ARRAY_LEN(tiny_families); i++) {
         test_case(tiny_families[i].name);
         struct loaded_model loaded = loaded_model_from_bytes(tiny_family_bytes(&tiny_families[i]));
-        struct bits_case c = begin(loaded, i % 3 ? KV_KIND_F16 : KV_KIND_F32, SHORT_TOKENS);
+        struct bits_case c = begin(loaded, (enum kv_kind)(i % KV_KIND_COUNT), SHORT_TOKENS);
         check_all(&c);
     }
 }
@@ -457,15 +456,14 @@ static void logits_of_recurrent_models_depend_only_on_the_tokens(void **state)
     for (size_t i = 0; i < ARRAY_LEN(tiny_hybrids); i++) {
         test_case(tiny_hybrids[i].name);
         struct loaded_model loaded = loaded_model_from_bytes(tiny_hybrid_bytes(&tiny_hybrids[i]));
-        struct bits_case c = begin(loaded, i % 2 ? KV_KIND_F32 : KV_KIND_F16, SHORT_TOKENS);
+        struct bits_case c = begin(loaded, (enum kv_kind)(i % KV_KIND_COUNT), SHORT_TOKENS);
         check_all(&c);
     }
 }
 
-static void logits_of_a_long_text_depend_only_on_the_tokens(void **state)
+static void check_long_text(enum kv_kind kind)
 {
-    (void)state;
-    struct bits_case c = begin(loaded_model_from_spec(&tiny_models[0]), KV_KIND_F16, LONG_TOKENS);
+    struct bits_case c = begin(loaded_model_from_spec(&tiny_models[0]), kind, LONG_TOKENS);
     check_cuts(&c);
     /* More threads than pieces of work: the spans are computed apart. */
     struct infer_config config = c.config;
@@ -474,6 +472,13 @@ static void logits_of_a_long_text_depend_only_on_the_tokens(void **state)
     check_levels(&c);
     check_wanted_rows(&c);
     end(&c);
+}
+
+static void logits_of_a_long_text_depend_only_on_the_tokens(void **state)
+{
+    (void)state;
+    check_long_text(KV_KIND_F16);
+    check_long_text(KV_KIND_Q8);
 }
 
 /* Or what check_packing() compares would be nothing new. */
@@ -506,10 +511,16 @@ static void the_kv_kind_does_change_the_bits(void **state)
     (void)state;
     /* Otherwise the comparisons above could be blind. */
     struct bits_case f32 = begin(loaded_model_from_spec(&tiny_models[0]), KV_KIND_F32, TOKENS);
-    struct bits_case f16 = begin(loaded_model_from_spec(&tiny_models[0]), KV_KIND_F16, TOKENS);
-    assert_memory_not_equal(f32.want, f16.want, TOKENS * f32.vocab_size * sizeof(float));
+    for (int kind = 0; kind < KV_KIND_COUNT; kind++) {
+        if (kind == KV_KIND_F32)
+            continue;
+        test_case(kv_kind_name((enum kv_kind)kind));
+        struct bits_case other =
+            begin(loaded_model_from_spec(&tiny_models[0]), (enum kv_kind)kind, TOKENS);
+        assert_memory_not_equal(f32.want, other.want, TOKENS * f32.vocab_size * sizeof(float));
+        end(&other);
+    }
     end(&f32);
-    end(&f16);
 }
 
 static void recorded_models_depend_only_on_the_tokens(void **state)

@@ -50,16 +50,20 @@ static void logits_agree_with_double_precision(void **state)
         double *want = naive_model_logits(loaded.file, tokens, TOKENS);
         float *f32 = logits_of(&loaded, KV_KIND_F32, tokens, TOKENS);
         float *f16 = logits_of(&loaded, KV_KIND_F16, tokens, TOKENS);
+        float *q8 = logits_of(&loaded, KV_KIND_Q8, tokens, TOKENS);
         const double nmse = naive_model_nmse(f32, want, (size_t)TOKENS * vocab_size);
         const double nmse_f16 = naive_model_nmse(f16, want, (size_t)TOKENS * vocab_size);
-        print_message("%s: NMSE %.2e, with f16 keys and values %.2e\n", tiny_models[i].name, nmse,
-                      nmse_f16);
+        const double nmse_q8 = naive_model_nmse(q8, want, (size_t)TOKENS * vocab_size);
+        print_message("%s: NMSE %.2e, with f16 keys and values %.2e, with q8 %.2e\n",
+                      tiny_models[i].name, nmse, nmse_f16, nmse_q8);
         assert_true(nmse <= bounds[i]);
         assert_true(nmse_f16 <= bounds[i] + 1e-5);
+        assert_true(nmse_q8 <= bounds[i] + 1e-3);
         mem_free(tokens);
         mem_free(want);
         mem_free(f32);
         mem_free(f16);
+        mem_free(q8);
         loaded_model_close(&loaded);
     }
 }
