@@ -26,7 +26,7 @@ struct model;
 struct worker_pool;
 
 enum {
-    INFER_BATCH_ROWS_DEFAULT = 512,
+    INFER_BATCH_ROWS_DEFAULT = 256,
     INFER_BATCH_ROWS_MAX = 4096,
     INFER_LOGITS_ROWS_DEFAULT = 64,
     INFER_LOGITS_ROWS_MAX = 4096,

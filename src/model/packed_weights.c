@@ -13,12 +13,14 @@ enum {
     CHUNK_ROWS = KERNEL_ROW_ALIGN, /* packed or not as a whole */
     ROWS_MANY = 64,                /* of a step: packing costs little beside its products */
     STEP_SHARE = 8,                /* of the weights that a smaller step packs: an eighth */
+    ALIGNMENT = 64,
+    SPARE_SHARE = 8,        /* addresses beyond the weights' bytes: an eighth, */
+    SPARE_BYTES = 64 << 20, /* and this: matrices are filled up to whole chunks */
 };
 
 /* One matrix or stack of the model. */
 struct packed_matrix {
-    unsigned char *bytes; /* reserved whole, filled chunk by chunk; NULL: not yet, or no memory */
-    size_t byte_count;    /* of `bytes` */
+    unsigned char *bytes;     /* its part of the region, filled chunk by chunk; NULL: none yet */
     unsigned char *is_packed; /* [slices][chunks_per_slice] */
     size_t group_bytes;
     size_t chunks_per_slice;
@@ -30,6 +32,9 @@ struct packed_weights {
     const struct model *model;
     const struct kernel_table *kernels;
     struct packed_matrix *matrices; /* [model->matrix_count], by weight.id */
+    unsigned char *region; /* of all matrices, one after another: large pages hold several */
+    size_t region_bytes;
+    size_t region_used;
     bool has_begun;
     atomic_size_t step_bytes; /* that this step may still pack */
     atomic_size_t packed_bytes;
@@ -54,10 +59,9 @@ void packed_weights_free(struct packed_weights *packed)
 {
     if (!packed)
         return;
-    for (size_t i = 0; i < packed->model->matrix_count; i++) {
-        memory_release(packed->matrices[i].bytes, packed->matrices[i].byte_count);
+    for (size_t i = 0; i < packed->model->matrix_count; i++)
         mem_free(packed->matrices[i].is_packed);
-    }
+    memory_release(packed->region, packed->region_bytes);
     mem_free(packed->matrices);
     mem_free(packed);
 }
@@ -83,10 +87,26 @@ static size_t chunk_bytes(const struct packed_matrix *matrix)
     return matrix->group_bytes * (CHUNK_ROWS / PACKED_ROWS);
 }
 
-static bool reserve(const struct kernel_table *kernels, const struct weight *weight,
+/* The next `size` bytes of the region; NULL: it is full, or there is none. */
+static unsigned char *take(struct packed_weights *packed, size_t size)
+{
+    if (!packed->region_bytes) {
+        const size_t weights = (size_t)packed->model->weight_bytes;
+        packed->region_bytes = weights + weights / SPARE_SHARE + SPARE_BYTES;
+        packed->region = memory_reserve(packed->region_bytes);
+    }
+    if (!packed->region || size > packed->region_bytes - packed->region_used)
+        return NULL;
+    unsigned char *bytes = packed->region + packed->region_used;
+    const size_t after = packed->region_used + (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    packed->region_used = after < packed->region_bytes ? after : packed->region_bytes;
+    return bytes;
+}
+
+static bool reserve(struct packed_weights *packed, const struct weight *weight,
                     struct packed_matrix *matrix)
 {
-    matrix->group_bytes = kernels->matmul[weight->dtype].run_packed
+    matrix->group_bytes = packed->kernels->matmul[weight->dtype].run_packed
                               ? packed_group_bytes(weight->dtype, weight->column_count)
                               : 0;
     if (matrix->group_bytes == 0)
@@ -96,8 +116,7 @@ static bool reserve(const struct kernel_table *kernels, const struct weight *wei
     matrix->is_packed = mem_try_zalloc(chunks, 1);
     if (!matrix->is_packed)
         return false;
-    matrix->byte_count = chunks * chunk_bytes(matrix);
-    matrix->bytes = memory_reserve(matrix->byte_count);
+    matrix->bytes = take(packed, chunks * chunk_bytes(matrix));
     atomic_store_explicit(&matrix->chunks_left, chunks, memory_order_relaxed);
     return matrix->bytes != NULL;
 }
@@ -107,7 +126,7 @@ void packed_weights_prepare(struct packed_weights *packed, const struct weight *
     DCHECK(weight->id < packed->model->matrix_count);
     struct packed_matrix *matrix = &packed->matrices[weight->id];
     if (!matrix->bytes && !matrix->is_refused)
-        matrix->is_refused = !reserve(packed->kernels, weight, matrix);
+        matrix->is_refused = !reserve(packed, weight, matrix);
 }
 
 /* Takes `bytes` of what the step may pack. */
@@ -151,16 +170,26 @@ static void pack_chunk(struct packed_weights *packed, const struct weight *weigh
         give_back(packed, weight);
 }
 
-/* Whether chunk `chunk` of the slice is packed, if need be now. */
-static bool has_chunk(struct packed_weights *packed, const struct weight *weight,
-                      struct packed_matrix *matrix, size_t chunk)
+/* Packs chunks [begin, end) of the slice that are not packed yet, as far as the step may, and gives
+ * back the pages they came from. */
+static void pack_chunks(struct packed_weights *packed, const struct weight *weight,
+                        struct packed_matrix *matrix, size_t begin, size_t end)
 {
-    if (matrix->is_packed[weight->slice * matrix->chunks_per_slice + chunk])
-        return true;
-    if (!may_pack(packed, chunk_bytes(matrix)))
-        return false;
-    pack_chunk(packed, weight, matrix, chunk);
-    return true;
+    const unsigned char *is_packed = matrix->is_packed + weight->slice * matrix->chunks_per_slice;
+    size_t first = SIZE_MAX;
+    size_t after = 0;
+    for (size_t chunk = begin; chunk < end; chunk++) {
+        if (is_packed[chunk] || !may_pack(packed, chunk_bytes(matrix)))
+            continue;
+        pack_chunk(packed, weight, matrix, chunk);
+        first = chunk < first ? chunk : first;
+        after = (chunk + 1) * CHUNK_ROWS;
+    }
+    if (first == SIZE_MAX || !packed->model->is_mapped)
+        return;
+    after = after < weight->row_count ? after : weight->row_count;
+    memory_advise_unused(weight->data + first * CHUNK_ROWS * weight->row_bytes,
+                         (after - first * CHUNK_ROWS) * weight->row_bytes);
 }
 
 void packed_weights_multiply(struct packed_weights *packed, const struct kernel_table *kernels,
@@ -173,15 +202,18 @@ void packed_weights_multiply(struct packed_weights *packed, const struct kernel_
         return;
     }
     DCHECK(args->row_begin % CHUNK_ROWS == 0);
+    const unsigned char *is_packed = matrix->is_packed + weight->slice * matrix->chunks_per_slice;
     const size_t end = (args->row_end + CHUNK_ROWS - 1) / CHUNK_ROWS;
-    for (size_t chunk = args->row_begin / CHUNK_ROWS; chunk < end;) { /* runs that are alike */
+    size_t chunk = args->row_begin / CHUNK_ROWS;
+    pack_chunks(packed, weight, matrix, chunk, end);
+    while (chunk < end) { /* runs that are alike */
         struct kernel_matmul_args part = *args;
+        const bool is_run_packed = is_packed[chunk];
         part.row_begin = chunk * CHUNK_ROWS;
-        const bool is_packed = has_chunk(packed, weight, matrix, chunk++);
-        while (chunk < end && has_chunk(packed, weight, matrix, chunk) == is_packed)
+        while (chunk < end && is_packed[chunk] == is_run_packed)
             chunk++;
         part.row_end = chunk < end ? chunk * CHUNK_ROWS : args->row_end;
-        if (is_packed) {
+        if (is_run_packed) {
             part.weights =
                 matrix->bytes + weight->slice * matrix->chunks_per_slice * chunk_bytes(matrix);
             matmul->run_packed(&part);
