@@ -57,3 +57,15 @@ enum status model_name_resolve(const char *name, const struct state *state, cons
         return error_set(err, E_LIMIT, "a model name has at most %d bytes", MODEL_NAME_LEN_MAX);
     return resolve_name(name, state, folders, out, err);
 }
+
+char *model_name_short(const char *path)
+{
+    if (!path)
+        return mem_copy_str(MODEL_NAME_BUILTIN);
+    const char *slash = strrchr(path, '/');
+    char *name = mem_copy_str(slash ? slash + 1 : path);
+    const size_t len = strlen(name);
+    if (len > 5 && strcmp(name + len - 5, ".gguf") == 0)
+        name[len - 5] = '\0';
+    return name;
+}

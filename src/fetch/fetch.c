@@ -168,7 +168,9 @@ static void set_options(struct transfer *t, const char *protocols)
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, on_connected);
     curl_easy_setopt(curl, CURLOPT_PREREQDATA, t);
-    if (t->request->token) { /* not sent on to other hosts */
+    if (is_local(t->request->url))
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*"); /* whatever the environment says */
+    if (t->request->token) {                          /* not sent on to other hosts */
         curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
         curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, t->request->token);
     }
@@ -251,13 +253,14 @@ enum status fetch_run(const struct fetch_request *request, uint64_t *out_size, s
     if (!t.curl)
         return error_set(err, E_NO_MEMORY, "no memory for the HTTP library");
     set_options(&t, allows_http ? "http,https" : "https");
-    for (int left = FETCH_TRIES_MAX; again && left > 0; left--) {
+    const unsigned tries = request->try_count ? request->try_count : FETCH_TRIES_MAX;
+    for (unsigned left = tries; again && left > 0; left--) {
         status = try_once(&t, &again, err);
         again = again && status != OK;
         if (again && t.at > 0 && !t.tag[0])
             t.at = 0; /* nothing says that the rest would belong to it */
         if (again && left > 1)
-            sleep(t.has_moved ? 0 : (unsigned)(FETCH_TRIES_MAX - left + 1));
+            sleep(t.has_moved ? 0 : tries - left + 1);
     }
     curl_easy_cleanup(t.curl);
     *out_size = t.at;

@@ -40,6 +40,7 @@ struct fetch_request {
     uint64_t resume_at; /* bytes that are there already */
     uint64_t size_max;  /* more is E_LIMIT */
     bool allows_http;   /* unencrypted, to any host */
+    unsigned try_count; /* 0: FETCH_TRIES_MAX */
     fetch_progress_fn *progress;
     void *context;
 };
