@@ -81,8 +81,8 @@ struct launch {
     char *path; /* of the settings that change; NULL: none */
     struct strbuf before;
     struct strbuf text;
-    struct launch_texts variables;
-    struct launch_texts arguments;
+    struct launch_client_texts variables;
+    struct launch_client_texts arguments;
 };
 
 static void launch_done(struct launch *launch)
@@ -96,8 +96,8 @@ static void launch_done(struct launch *launch)
     strbuf_done(&launch->key);
     strbuf_done(&launch->before);
     strbuf_done(&launch->text);
-    launch_texts_done(&launch->variables);
-    launch_texts_done(&launch->arguments);
+    launch_client_texts_done(&launch->variables);
+    launch_client_texts_done(&launch->arguments);
 }
 
 /* ---------------------------------------------------------------- the server */
@@ -209,8 +209,8 @@ static enum status make_plan(struct launch *launch, struct error *err)
 {
     const struct launch_client *client = launch->client;
     struct error why = {0};
-    launch_texts_done(&launch->variables);
-    launch_texts_done(&launch->arguments);
+    launch_client_texts_done(&launch->variables);
+    launch_client_texts_done(&launch->arguments);
     strbuf_clear(&launch->text);
     if (client->add_variables)
         client->add_variables(&launch->target, &launch->variables);
@@ -258,13 +258,15 @@ static enum status change_file(struct launch *launch, struct error *err)
 static const char **all_arguments(const struct launch *launch)
 {
     const size_t given = (size_t)launch->call->operand_count - 1;
-    const char **list = mem_zalloc((launch->arguments.count + given + 2) * sizeof(list[0]));
+    const char **list = mem_zalloc((launch->arguments.count + given + 3) * sizeof(list[0]));
     size_t count = 0;
     list[count++] = launch->client->program;
     for (size_t i = 0; i < launch->arguments.count; i++)
         list[count++] = launch->arguments.of[i];
     for (size_t i = 0; i < given; i++)
         list[count++] = launch->call->operands[i + 1];
+    if (given == 0)
+        list[count++] = launch->client->usual;
     return list;
 }
 

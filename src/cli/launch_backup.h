@@ -25,11 +25,12 @@ enum { LAUNCH_BACKUP_FILE_MAX = 1 << 20, LAUNCH_BACKUP_WRITTEN_MAX = 32 };
 /* What is at `path` now, appended to `out`; nothing when it is missing. As file_edit_look(). */
 MUST_USE enum status launch_backup_read(const char *path, struct strbuf *out, struct error *err);
 
-/* Makes `text` the file's content; `before` is what launch_backup_read() gave. *out_changed is false
- * when it is that already. */
+/* Makes `text` the file's content; `before` is what launch_backup_read() gave. *out_changed is
+ * false when it is that already. */
 MUST_USE enum status launch_backup_change(const char *folder, const char *path, struct str before,
                                           struct str text, bool *out_changed, struct error *err);
 
-/* Undoes the changes recorded in `folder`; *out_path, which the caller frees, is the file. E_NOT_FOUND
- * when there is none; E_INVALID when the file was changed since, with where its old bytes are. */
+/* Undoes the changes recorded in `folder`; *out_path, which the caller frees, is the file.
+ * E_NOT_FOUND when there is none; E_INVALID when the file was changed since, with where its old
+ * bytes are. */
 MUST_USE enum status launch_backup_restore(const char *folder, char **out_path, struct error *err);

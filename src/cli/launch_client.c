@@ -13,9 +13,9 @@
 
 /* ---------------------------------------------------------------- texts */
 
-static void add(struct launch_texts *texts, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void add(struct launch_client_texts *texts, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-static void add(struct launch_texts *texts, const char *fmt, ...)
+static void add(struct launch_client_texts *texts, const char *fmt, ...)
 {
     va_list args;
     CHECK(texts->count < LAUNCH_CLIENT_ITEMS_MAX);
@@ -30,11 +30,11 @@ static void add(struct launch_texts *texts, const char *fmt, ...)
     texts->of[texts->count++] = text;
 }
 
-void launch_texts_done(struct launch_texts *texts)
+void launch_client_texts_done(struct launch_client_texts *texts)
 {
     for (size_t i = 0; i < texts->count; i++)
         mem_free(texts->of[i]);
-    *texts = (struct launch_texts){0};
+    *texts = (struct launch_client_texts){0};
 }
 
 /* Quoted as JSON; TOML and YAML read it the same. The caller releases it. */
@@ -63,7 +63,7 @@ void launch_client_add_word(struct strbuf *out, const char *text)
     strbuf_add_char(out, '\'');
 }
 
-static void add_exports(const struct launch_texts *variables, struct strbuf *out)
+static void add_exports(const struct launch_client_texts *variables, struct strbuf *out)
 {
     for (size_t i = 0; i < variables->count; i++) {
         const char *text = variables->of[i];
@@ -84,7 +84,7 @@ static void add_json(const json_t *value, struct strbuf *out)
 
 /* The header and the reminder change with every request, and with them everything behind them
  * would have to be computed again. */
-static void claude_variables(const struct launch_target *target, struct launch_texts *out)
+static void claude_variables(const struct launch_target *target, struct launch_client_texts *out)
 {
     static const char *const models[] = {
         "ANTHROPIC_MODEL", "ANTHROPIC_DEFAULT_OPUS_MODEL", "ANTHROPIC_DEFAULT_SONNET_MODEL",
@@ -105,7 +105,7 @@ static void claude_variables(const struct launch_target *target, struct launch_t
     add(out, "API_TIMEOUT_MS=3600000");
 }
 
-static void model_argument(const struct launch_target *target, struct launch_texts *out)
+static void model_argument(const struct launch_target *target, struct launch_client_texts *out)
 {
     add(out, "--model");
     add(out, "%s", target->model);
@@ -113,7 +113,7 @@ static void model_argument(const struct launch_target *target, struct launch_tex
 
 static void claude_settings(const struct launch_target *target, struct strbuf *out)
 {
-    CLEANUP(launch_texts_done) struct launch_texts variables = {0};
+    CLEANUP(launch_client_texts_done) struct launch_client_texts variables = {0};
     claude_variables(target, &variables);
     add_exports(&variables, out);
 }
@@ -131,13 +131,13 @@ static const struct launch_client claude = {
 
 /* ---------------------------------------------------------------- Codex */
 
-static void codex_variables(const struct launch_target *target, struct launch_texts *out)
+static void codex_variables(const struct launch_target *target, struct launch_client_texts *out)
 {
     add(out, "HOLT_API_KEY=%s", target->key);
 }
 
 /* On the command line: the user's config.toml stays as it is. */
-static void codex_arguments(const struct launch_target *target, struct launch_texts *out)
+static void codex_arguments(const struct launch_target *target, struct launch_client_texts *out)
 {
     CLEANUP(strbuf_done) struct strbuf model = quoted(target->model);
     add(out, "-c");
@@ -201,7 +201,7 @@ static json_t *opencode_json(const struct launch_target *target)
                      strbuf_c(&name), "small_model", strbuf_c(&name));
 }
 
-static void opencode_variables(const struct launch_target *target, struct launch_texts *out)
+static void opencode_variables(const struct launch_target *target, struct launch_client_texts *out)
 {
     CLEANUP(json_decrefp) json_t *config = opencode_json(target);
     CLEANUP(strbuf_done) struct strbuf text = {0};
@@ -263,6 +263,7 @@ static const struct launch_client openclaw = {
     .title = "OpenClaw",
     .program = "openclaw",
     .install = "npm install -g openclaw",
+    .usual = "chat", /* in the terminal, without a gateway */
     .context_least = 16384,
     .file_variable = "OPENCLAW_STATE_DIR",
     .file_folder = ".openclaw",
@@ -310,7 +311,7 @@ static const struct launch_client hermes = {
 
 /* ---------------------------------------------------------------- GitHub Copilot CLI */
 
-static void copilot_variables(const struct launch_target *target, struct launch_texts *out)
+static void copilot_variables(const struct launch_target *target, struct launch_client_texts *out)
 {
     add(out, "COPILOT_PROVIDER_BASE_URL=%s/v1", target->base);
     add(out, "COPILOT_PROVIDER_TYPE=openai");
@@ -324,7 +325,7 @@ static void copilot_variables(const struct launch_target *target, struct launch_
 
 static void copilot_settings(const struct launch_target *target, struct strbuf *out)
 {
-    CLEANUP(launch_texts_done) struct launch_texts variables = {0};
+    CLEANUP(launch_client_texts_done) struct launch_client_texts variables = {0};
     copilot_variables(target, &variables);
     add_exports(&variables, out);
 }

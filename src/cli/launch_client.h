@@ -30,24 +30,25 @@ struct launch_target {
 };
 
 /* A list of texts, each owned, and a NULL behind them. Zeroed is empty. */
-struct launch_texts {
+struct launch_client_texts {
     char *of[LAUNCH_CLIENT_ITEMS_MAX + 1];
     size_t count;
 };
 
-void launch_texts_done(struct launch_texts *texts);
+void launch_client_texts_done(struct launch_client_texts *texts);
 
 struct launch_client {
     const char *name;       /* as `holt launch` takes it */
     const char *title;      /* as people call it */
     const char *program;    /* that is started */
     const char *install;    /* how people get it */
+    const char *usual;      /* its argument when the user gives none; NULL: none */
     uint32_t context_least; /* tokens: with less it hardly works */
 
     /* "NAME=VALUE" to set, "NAME" to take away; NULL: nothing. */
-    void (*add_variables)(const struct launch_target *target, struct launch_texts *out);
+    void (*add_variables)(const struct launch_target *target, struct launch_client_texts *out);
     /* In front of the user's own arguments; NULL: none. */
-    void (*add_arguments)(const struct launch_target *target, struct launch_texts *out);
+    void (*add_arguments)(const struct launch_target *target, struct launch_client_texts *out);
 
     /* The file of its settings: $file_variable/file_name, else ~/file_folder/file_name; NULL: none
      * is changed. */
@@ -65,7 +66,8 @@ extern const struct launch_client *const launch_clients[]; /* ends with NULL */
 
 const struct launch_client *launch_client_find(const char *name); /* NULL: none */
 
-/* Where its settings are; NULL when it has no such file or there is no home. The caller frees it. */
+/* Where its settings are, which the caller frees; NULL when it has no such file or there is no
+ * home. */
 char *launch_client_path(const struct launch_client *client);
 
 /* A text as a shell takes it as one word. */

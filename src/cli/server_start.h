@@ -39,5 +39,6 @@ MUST_USE enum status server_start(const struct server_start_config *config,
                                   struct server_started *out, struct error *err);
 void server_start_stop(struct server_started *server); /* zeroed is allowed */
 
-/* "holt serves NAME at URL\ncontext N tokens; ...": true when both lines are whole and were read. */
+/* "holt serves NAME at URL\ncontext N tokens; ...": true when both lines are whole and were
+ * read. */
 bool server_start_read(const char *text, struct server_started *out);

@@ -20,7 +20,7 @@ static void every_program_hears_of_address_model_and_context(void **state)
     (void)state;
     for (size_t i = 0; launch_clients[i]; i++) {
         const struct launch_client *client = launch_clients[i];
-        CLEANUP(launch_texts_done) struct launch_texts texts = {0};
+        CLEANUP(launch_client_texts_done) struct launch_client_texts texts = {0};
         CLEANUP(strbuf_done) struct strbuf all = {0};
         CLEANUP(strbuf_done) struct strbuf settings = {0};
         test_case(client->name);
@@ -50,7 +50,7 @@ static void every_program_hears_of_address_model_and_context(void **state)
 static void names_are_quoted_for_what_reads_them(void **state)
 {
     (void)state;
-    CLEANUP(launch_texts_done) struct launch_texts texts = {0};
+    CLEANUP(launch_client_texts_done) struct launch_client_texts texts = {0};
     launch_client_find("opencode")->add_variables(&target, &texts);
     CLEANUP(json_decrefp) json_t *config = NULL;
     assert_int_equal(texts.count, 1);
