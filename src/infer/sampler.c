@@ -198,7 +198,8 @@ static void clear_added(struct sampler *sampler, const struct sampler_input *inp
     sampler->has_added = false;
 }
 
-/* The logit with the penalties and what is added; NaN is minus infinity, plus infinity the largest float. */
+/* The logit with the penalties and what is added; NaN is minus infinity, plus infinity the largest
+ * float. */
 static double logit_of(const struct sampler *sampler, const struct sampler_options *options,
                        const float *logits, uint32_t id)
 {

@@ -259,6 +259,7 @@ static enum status submit(struct request *request, struct MHD_Connection *connec
                    &exchange->request.stops, random, clock_unix_us());
         exchange->reply.streams = exchange->request.streams;
         exchange->reply.wants_usage = exchange->request.wants_usage;
+        exchange->reply.wants_tokens = exchange->request.wants_tokens;
         exchange->reply.tool_names = json_incref(exchange->request.tool_names);
         exchange->connection = connection;
         exchange->wake = wake;
