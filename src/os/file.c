@@ -176,3 +176,14 @@ void file_writer_done(struct file_writer *writer)
     mem_free(writer->path);
     *writer = (struct file_writer){0};
 }
+
+enum status file_facts(const char *path, uint64_t *out_size, int64_t *out_modified_us,
+                       struct error *err)
+{
+    struct stat facts;
+    if (stat(path, &facts) != 0)
+        return error_errno(err, "%s", path);
+    *out_size = (uint64_t)facts.st_size;
+    *out_modified_us = (int64_t)facts.st_mtim.tv_sec * 1000000 + facts.st_mtim.tv_nsec / 1000;
+    return OK;
+}

@@ -22,6 +22,10 @@ MUST_USE enum status file_read(const char *path, size_t size_max, struct strbuf 
 MUST_USE enum status file_write(const char *path, struct str bytes, struct error *err);
 
 /* Makes `path` and the folders above it that are missing, mode 0700. */
+/* Of what the path leads to; the time is since 1970. E_NOT_FOUND, E_IO. */
+MUST_USE enum status file_facts(const char *path, uint64_t *out_size, int64_t *out_modified_us,
+                                struct error *err);
+
 MUST_USE enum status file_make_folder(const char *path, struct error *err);
 
 /* A file being written. Zeroed is closed. */
