@@ -11,7 +11,8 @@ enum { PAGE_ALIGNMENT = 64 };
 
 struct kv_cache {
     struct kv_view view;
-    struct kv_layer *layers; /* [layer_count] */
+    struct kv_layer *layers;       /* [layer_count] */
+    struct kv_cache_layer *shapes; /* [layer_count] */
     uint32_t layer_count;
     uint32_t page_count;
     uint32_t free_count;
@@ -81,6 +82,9 @@ enum status kv_cache_new(const struct kv_cache_config *config, struct kv_cache *
         return error_set(err, E_NO_MEMORY, "keys and values of %" PRIu32 " tokens: too large",
                          config->token_capacity);
     cache->layer_count = config->layer_count;
+    cache->shapes = mem_zalloc((config->layer_count + 1) * sizeof(*cache->shapes));
+    for (uint32_t i = 0; i < config->layer_count; i++)
+        cache->shapes[i] = config->layers[i];
     cache->page_count = pages_for(config->token_capacity);
     cache->free_pages = mem_try_zalloc(cache->page_count, sizeof(uint32_t));
     cache->references = mem_try_zalloc(cache->page_count, sizeof(uint32_t));
@@ -110,6 +114,7 @@ void kv_cache_free(struct kv_cache *cache)
         return;
     CHECK(cache->live_seq_count == 0);
     mem_free(cache->layers);
+    mem_free(cache->shapes);
     mem_free(cache->free_pages);
     mem_free(cache->references);
     mem_free(cache->block);
@@ -267,4 +272,50 @@ uint32_t kv_cache_seq_token_count(const struct kv_cache_seq *seq)
 const uint32_t *kv_cache_seq_pages(const struct kv_cache_seq *seq)
 {
     return seq->pages;
+}
+
+/* ---------------------------------------------------------------- pages as bytes */
+
+uint32_t kv_cache_piece_count(const struct kv_cache *cache)
+{
+    return cache->layer_count;
+}
+
+size_t kv_cache_page_bytes(const struct kv_cache *cache)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < cache->layer_count; i++)
+        bytes += cache->layers[i].page_bytes;
+    return bytes;
+}
+
+struct kv_cache_piece kv_cache_seq_piece(const struct kv_cache_seq *seq, uint32_t index,
+                                         uint32_t piece)
+{
+    const struct kv_view *view = &seq->cache->view;
+    CHECK(index < seq->page_count && piece < seq->cache->layer_count);
+    return (struct kv_cache_piece){.bytes = kv_view_page(view, piece, seq->pages[index]),
+                                   .size = view->layers[piece].page_bytes};
+}
+
+/* Keys, then values: [head][token] rows. */
+static unsigned char *clear_rows(unsigned char *at, size_t row_bytes, uint32_t head_count,
+                                 uint32_t token_count)
+{
+    for (uint32_t head = 0; head < head_count; head++) {
+        memset(at + token_count * row_bytes, 0, (KV_PAGE_TOKENS - token_count) * row_bytes);
+        at += KV_PAGE_TOKENS * row_bytes;
+    }
+    return at;
+}
+
+void kv_cache_clear_tail(const struct kv_cache *cache, uint32_t piece, unsigned char *copy,
+                         uint32_t token_count)
+{
+    const struct kv_cache_layer *shape = &cache->shapes[piece];
+    CHECK(token_count <= KV_PAGE_TOKENS);
+    copy = clear_rows(copy, kv_view_row_bytes(&cache->view, shape->key_dim), shape->kv_head_count,
+                      token_count);
+    clear_rows(copy, kv_view_row_bytes(&cache->view, shape->value_dim), shape->kv_head_count,
+               token_count);
 }
