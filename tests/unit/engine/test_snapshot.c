@@ -218,10 +218,13 @@ static void damage_is_found_wherever_it_is(void **state)
     struct snapshot whole = {0};
     assert_ok(snapshot_parse(file.ptr, file.len, file.len, &whole, err));
     assert_true(whole.state_count > 0 && whole.has_logits && whole.page_count > 1);
+    const size_t states = whole.header_bytes + whole.page_count * whole.facts.page_bytes;
     char *bytes = mem_copy(file.ptr, file.len);
     for (size_t i = 0; i < file.len; i += i < whole.header_bytes ? 1 : 1009) {
         if (i >= SNAPSHOT_USES_OFFSET && i < SNAPSHOT_FIRST_BYTES)
             continue; /* how often it was used, and room: stands for nothing that is computed */
+        if (i >= states && i < states + (whole.state_count - 1) * whole.facts.state_bytes)
+            continue; /* older states are not loaded */
         bytes[i] = (char)(bytes[i] ^ 0x10);
         struct error err = {0};
         struct snapshot parsed = {0};
@@ -278,7 +281,7 @@ static void a_foreign_file_is_refused_with_the_reason(void **state)
     assert_non_null(strstr(err.text, "made with another model"));
     engine_close(other);
     const struct engine_config small = {.context_tokens = 64, .thread_count = 1};
-    assert_ok(engine_open(&small, &other, err));
+    assert_int_equal(engine_open(&small, &other, &err), OK);
     assert_int_equal(try_restore(other, path, &err), E_LIMIT);
     engine_close(other);
     put(path, "GGUF is something else, and long enough to be looked at as if it were one. ....",
