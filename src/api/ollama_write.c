@@ -54,6 +54,15 @@ static void add_done(const struct reply *reply, json_t *object, enum reply_end w
     json_decref(counts);
 }
 
+/* The probabilities of the text so far that were not told yet, where they are asked for. */
+static void add_logprobs(struct reply *reply, json_t *object)
+{
+    json_t *entries =
+        reply->wants_tokens ? token_log_take(&reply->tokens, reply->text.len, NULL) : NULL;
+    if (entries)
+        json_object_set_new(object, "logprobs", entries);
+}
+
 /* ---------------------------------------------------------------- chat */
 
 static json_t *chat_message(struct str content, struct str thinking)
@@ -69,6 +78,7 @@ static void chat_line(struct reply *reply, json_t *message)
     json_t *object = line(reply);
     json_object_set_new(object, "message", message);
     json_object_set_new(object, "done", json_false());
+    add_logprobs(reply, object);
     add_line(reply, object);
 }
 
@@ -122,6 +132,7 @@ static json_t *chat_whole(struct reply *reply, enum reply_end why)
         json_object_set_new(message, "tool_calls", calls);
     }
     json_object_set_new(object, "message", message);
+    add_logprobs(reply, object);
     add_done(reply, object, why);
     return object;
 }
@@ -158,6 +169,7 @@ static void generate_line(struct reply *reply, struct str text, struct str think
     if (thinking.len > 0)
         json_object_set_new(object, "thinking", reply_text(thinking));
     json_object_set_new(object, "done", json_false());
+    add_logprobs(reply, object);
     add_line(reply, object);
 }
 
@@ -185,6 +197,7 @@ static json_t *generate_whole(struct reply *reply, enum reply_end why)
     json_object_set_new(object, "response", reply_text(strbuf_view(&reply->text)));
     if (reply->reasoning.len > 0)
         json_object_set_new(object, "thinking", reply_text(strbuf_view(&reply->reasoning)));
+    add_logprobs(reply, object);
     add_done(reply, object, why);
     return object;
 }

@@ -16,6 +16,7 @@
 
 #include "api/api_failure.h"
 #include "api/stop_texts.h"
+#include "api/token_log.h"
 #include "base/strbuf.h"
 #include "chat/chat_event.h"
 #include "engine/session.h"
@@ -62,12 +63,14 @@ struct reply {
     const struct reply_format *format;
     bool streams;
     bool wants_usage;
+    bool wants_tokens;       /* their probabilities are part of the answer */
     char id[REPLY_ID_BYTES]; /* letters and digits; protocols put their prefix before it */
     struct strbuf model;     /* as the client named it */
     int64_t created_us;      /* since 1970 */
     struct session_result result;
     double load_seconds; /* until the answer began */
     struct stop_texts stops;
+    struct token_log tokens;
     struct strbuf text; /* all of it, without what a stop text cut */
     struct strbuf reasoning;
     json_t *calls;     /* [{"id", "name", "arguments" (text)}] */

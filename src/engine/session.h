@@ -21,6 +21,7 @@
 #include "chat/segment.h"
 #include "engine/engine.h"
 #include "infer/sampler.h"
+#include "infer/token_ranking.h"
 
 #include <jansson.h>
 #include <stdint.h>
@@ -52,7 +53,11 @@ struct session_limits {
     bool is_plain;            /* neither reasoning nor calls are looked for: all is text */
     const int32_t *replayed;  /* benchmarks: [token_count_max] are taken, whatever is sampled;
                                  borrowed; may be NULL */
-    const json_t *tools;      /* what may be called, as in chat_request: types of arguments, which
+    const struct sampler_bias *biases; /* [bias_count] borrowed */
+    size_t bias_count;
+    bool wants_tokens;   /* CHAT_EVENT_TOKEN for every token */
+    uint32_t top_count;  /* most likely tokens told with each; at most TOKEN_RANKING_TOP_MAX */
+    const json_t *tools; /* what may be called, as in chat_request: types of arguments, which
                                  some tool formats do not write; may be NULL; borrowed */
 };
 

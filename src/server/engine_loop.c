@@ -191,6 +191,10 @@ static enum status begin(struct engine_loop *loop, struct exchange *exchange, st
                     !request->is_raw && engine_prompt_opens_reasoning(loop->engine, &prompt),
                 .ignores_end = request->ignores_end,
                 .is_plain = request->is_raw,
+                .biases = request->biases,
+                .bias_count = request->bias_count,
+                .wants_tokens = request->wants_tokens,
+                .top_count = request->top_count,
                 .tools = request->chat.tools,
             },
         .sink =

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "os/clock.h"
 #include "os/random.h"
+#include "server/arrival.h"
 #include "server/engine_loop.h"
 #include "server/exchange.h"
 #include "server/job_loop.h"
@@ -19,6 +20,7 @@ struct http_server {
     struct http_server_config config;
     struct engine_loop *loop; /* of a model that writes */
     struct job_loop *jobs;    /* of a model of embeddings */
+    struct arrival_watch *arrivals;
     struct MHD_Daemon *daemon;
     double started_seconds;
 };
@@ -29,8 +31,6 @@ struct request {
     const struct route *route;
     struct strbuf body;
     struct exchange *exchange; /* once the engine has it */
-    bool is_too_large;
-    bool is_whole;
 };
 
 /* ---------------------------------------------------------------- answers */
@@ -75,6 +75,13 @@ static enum MHD_Result send_failure(struct MHD_Connection *connection,
     if (protocol == API_ANTHROPIC && told.http_status == MHD_HTTP_SERVICE_UNAVAILABLE)
         told.http_status = 529; /* overloaded, in Anthropic's form */
     return send_json(connection, told.http_status, api_failure_json(&told, protocol));
+}
+
+static enum MHD_Result send_too_large(struct MHD_Connection *connection, enum api_protocol protocol)
+{
+    const struct api_failure failure =
+        api_failure_make(MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than 64 MiB");
+    return send_failure(connection, &failure, protocol);
 }
 
 /* ---------------------------------------------------------------- streams */
@@ -225,6 +232,11 @@ static int socket_of(struct MHD_Connection *connection)
     return info ? info->connect_fd : -1;
 }
 
+static struct arrival *arrival_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
 /* Reads the request, and hands it to the engine loop. */
 static enum status submit(struct request *request, struct MHD_Connection *connection, json_t *body,
                           struct api_failure *out_failure)
@@ -247,6 +259,7 @@ static enum status submit(struct request *request, struct MHD_Connection *connec
                    &exchange->request.stops, random, clock_unix_us());
         exchange->reply.streams = exchange->request.streams;
         exchange->reply.wants_usage = exchange->request.wants_usage;
+        exchange->reply.wants_tokens = exchange->request.wants_tokens;
         exchange->reply.tool_names = json_incref(exchange->request.tool_names);
         exchange->connection = connection;
         exchange->wake = wake;
@@ -294,10 +307,9 @@ static enum MHD_Result answer(struct request *request, struct MHD_Connection *co
     struct error err = {0};
     const struct route *route = request->route;
     CLEANUP(json_decrefp) json_t *body = NULL;
-    if (request->is_too_large) {
-        failure = api_failure_make(MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than 64 MiB");
-        return send_failure(connection, &failure, route->protocol);
-    }
+    arrival_whole(arrival_of(connection));
+    if (request->body.overflowed)
+        return send_too_large(connection, route->protocol);
     if (str_equal_c(str_from_c(route->method), "POST")) {
         const struct json_limits limits = {.size_max = HTTP_SERVER_BODY_MAX};
         const enum status status = json_parse(strbuf_view(&request->body), &limits, &body, &err);
@@ -313,6 +325,14 @@ static enum MHD_Result answer(struct request *request, struct MHD_Connection *co
     if ((route->work ? submit_job : submit)(request, connection, body, &failure) != OK)
         return send_failure(connection, &failure, route->protocol);
     return send_reply(connection, request->exchange);
+}
+
+/* More than is allowed is said to come: refused before it is read. */
+static bool is_declared_too_large(struct MHD_Connection *connection)
+{
+    const struct str declared = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    int64_t size = 0;
+    return declared.len > 0 && (!str_to_int(declared, &size) || size > HTTP_SERVER_BODY_MAX);
 }
 
 /* The first call for a request: only the headers are there. */
@@ -333,7 +353,7 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
         failure = not_found(path, path_is_known);
         return send_failure(connection, &failure, protocol);
     }
-    return MHD_YES;
+    return is_declared_too_large(connection) ? send_too_large(connection, protocol) : MHD_YES;
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
@@ -346,7 +366,6 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         return begin(context, connection, str_from_c(method), str_from_c(url), slot);
     if (*upload_size > 0) {
         strbuf_add(&request->body, upload, *upload_size);
-        request->is_too_large |= request->body.overflowed;
         *upload_size = 0;
         return MHD_YES;
     }
@@ -359,9 +378,9 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
                          enum MHD_RequestTerminationCode code)
 {
     (void)context;
-    (void)connection;
     (void)code;
     struct request *request = *slot;
+    arrival_next(arrival_of(connection));
     if (!request)
         return;
     if (request->exchange) {
@@ -377,7 +396,31 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     *slot = NULL;
 }
 
+static void on_connection(void *context, struct MHD_Connection *connection, void **slot,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct http_server *server = context;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *slot = arrival_open(server->arrivals, socket_of(connection));
+    } else {
+        arrival_close(*slot);
+        *slot = NULL;
+    }
+}
+
 /* ---------------------------------------------------------------- life */
+
+static enum status start_daemon(struct http_server *server, struct error *err)
+{
+    server->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, server,
+        MHD_OPTION_LISTEN_SOCKET, server->config.listen_fd, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_SERVER_CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_SERVER_HEADER_BYTES_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_SERVER_IDLE_SECONDS, MHD_OPTION_END);
+    return server->daemon ? OK : error_set(err, E_IO, "the HTTP server cannot start");
+}
 
 enum status http_server_start(const struct http_server_config *config, struct http_server **out,
                               struct error *err)
@@ -390,17 +433,12 @@ enum status http_server_start(const struct http_server_config *config, struct ht
         status = job_loop_start(&server->config.model, &server->jobs, err);
     else
         status = engine_loop_start(config->model.engine, &config->scheduler, &server->loop, err);
-    if (status == OK) {
-        server->daemon = MHD_start_daemon(
-            MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
-            server, MHD_OPTION_LISTEN_SOCKET, config->listen_fd, MHD_OPTION_NOTIFY_COMPLETED,
-            on_completed, server, MHD_OPTION_CONNECTION_LIMIT,
-            (unsigned)HTTP_SERVER_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-            (size_t)HTTP_SERVER_HEADER_BYTES_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-            (unsigned)HTTP_SERVER_IDLE_SECONDS, MHD_OPTION_END);
-        if (!server->daemon)
-            status = error_set(err, E_IO, "the HTTP server cannot start");
-    }
+    if (status == OK)
+        status = arrival_watch_start(config->request_seconds > 0 ? config->request_seconds
+                                                                 : HTTP_SERVER_REQUEST_SECONDS,
+                                     &server->arrivals, err);
+    if (status == OK)
+        status = start_daemon(server, err);
     if (status != OK) {
         http_server_stop(server);
         return status;
@@ -418,5 +456,6 @@ void http_server_stop(struct http_server *server)
     job_loop_stop(server->jobs);
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
+    arrival_watch_stop(server->arrivals);
     mem_free(server);
 }

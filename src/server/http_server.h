@@ -18,7 +18,8 @@ enum {
     HTTP_SERVER_BODY_MAX = 64 << 20,
     HTTP_SERVER_CONNECTIONS_MAX = 1024,
     HTTP_SERVER_HEADER_BYTES_MAX = 64 << 10, /* of one connection's request line and headers */
-    HTTP_SERVER_IDLE_SECONDS = 120,          /* a request must come whole within this */
+    HTTP_SERVER_IDLE_SECONDS = 120,          /* a connection on which nothing happens */
+    HTTP_SERVER_REQUEST_SECONDS = 120,       /* until a request is whole (arrival.h) */
 };
 
 struct http_server_config {
@@ -26,6 +27,7 @@ struct http_server_config {
     struct api_model model;
     struct guard guard;
     struct scheduler_config scheduler;
+    double request_seconds; /* 0: HTTP_SERVER_REQUEST_SECONDS */
 };
 
 /* Borrows what the configuration points to. E_IO when the library refuses. */

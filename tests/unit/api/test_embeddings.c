@@ -170,7 +170,7 @@ static void a_ranking_is_in_order(void **state)
             " is deep\"}, \"otters\"], \"return_documents\": true}");
     const json_t *results = json_object_get(answer, "results");
     assert_int_equal(json_array_size(results), 3);
-    double before = INFINITY;
+    double before = (double)INFINITY;
     for (size_t i = 0; i < 3; i++) {
         const json_t *row = json_array_get(results, i);
         const size_t index = (size_t)json_integer_value(json_object_get(row, "index"));
