@@ -235,7 +235,7 @@ static enum status open_named(void *context, const char *name, struct api_model 
     int64_t modified_us = 0;
     TRY(path_of(models, name, &path, err));
     if (path)
-        TRY(file_facts(path, &size, &modified_us, err));
+        TRY(file_measure(path, &size, &modified_us, err));
     TRY(find_room(models, name, size, &room, err));
     TRY(open_path(models->config, path, room, strcmp(name, models->config->model_name) == 0, out,
                   err));
@@ -417,7 +417,7 @@ static void list(void *context, struct model_list *out)
     read_catalog(models, &catalog);
     lock_take(&models->lock);
     if (config->model_path)
-        (void)!file_facts(config->model_path, &size, &modified_us, NULL);
+        (void)!file_measure(config->model_path, &size, &modified_us, NULL);
     list_one(models, config->model_name, config->model_path, size, modified_us, out);
     for (size_t i = 0; i < catalog.count; i++) {
         const struct catalog_entry *entry = &catalog.entries[i];
