@@ -1,7 +1,9 @@
 /* holt launch - a program made for other models, started on one of holt's. */
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "cli/agent_setup.h"
 #include "cli/command_list.h"
+#include "cli/config.h"
 #include "cli/fit_facts.h"
 #include "cli/fit_measure.h"
 #include "cli/key_file.h"
@@ -12,6 +14,7 @@
 #include "cli/server_find.h"
 #include "cli/server_start.h"
 #include "cli/state.h"
+#include "engine/memory_plan.h"
 #include "os/file.h"
 #include "os/interrupt.h"
 #include "os/listener.h"
@@ -74,6 +77,7 @@ struct launch {
     char *model_name;
     struct strbuf key;
     struct server_find_answer found;
+    struct server_find_model known; /* not loaded yet */
     bool is_served;
     struct server_start_config start; /* when it is not */
     struct server_started server;
@@ -88,6 +92,7 @@ struct launch {
 static void launch_done(struct launch *launch)
 {
     server_start_stop(&launch->server);
+    server_find_done(&launch->found);
     state_done(&launch->state);
     mem_free(launch->folder);
     mem_free(launch->model_path);
@@ -115,28 +120,50 @@ static void aim(struct launch *launch, const char *base, const char *model, uint
     };
 }
 
-/* A server that runs: it must have the model that was asked for. */
+static const struct server_find_model *loaded(const struct launch *launch)
+{
+    for (size_t i = 0; i < launch->found.model_count; i++) {
+        if (!launch->model_name || strcmp(launch->found.models[i].name, launch->model_name) == 0)
+            return &launch->found.models[i];
+    }
+    return NULL;
+}
+
+static enum status name_model(struct launch *launch, struct error *err)
+{
+    CLEANUP(config_done) struct config config = {0};
+    TRY(agent_setup_config(launch->call->common, &config, err));
+    TRY(model_command_find(launch->call->common, launch->args->model, &launch->model_path, err));
+    launch->model_name =
+        model_name_served(launch->model_path, &launch->state, config.model_folders);
+    return OK;
+}
+
+/* A server that runs: it has the model that was asked for, or can load it. Only a loaded one has a
+ * context that is certain. */
 static enum status use_found(struct launch *launch, struct error *err)
 {
-    const struct server_find_model *model = &launch->found.models[0];
-    const char *wanted = launch->args->model;
-    if (launch->found.model_count == 0)
-        return error_set(err, E_NOT_FOUND, "%s has no model", launch->found.base);
-    if (wanted) {
-        TRY(model_command_find(launch->call->common, wanted, &launch->model_path, err));
-        launch->model_name = model_name_short(launch->model_path);
-        for (size_t i = 0; i < launch->found.model_count; i++) {
-            if (strcmp(launch->found.models[i].name, launch->model_name) == 0)
-                model = &launch->found.models[i];
+    struct server_find_answer *found = &launch->found;
+    const char *key = launch->key.len > 0 ? strbuf_c(&launch->key) : NULL;
+    const bool is_real = !launch->args->is_dry && !launch->args->prints;
+    if (launch->args->model)
+        TRY(name_model(launch, err));
+    if (!loaded(launch) && launch->model_name) {
+        TRY(server_find_known(found->base, key, launch->model_name, &launch->known, err));
+        if (!is_real) {
+            const uint64_t trained = launch->known.context_tokens;
+            aim(launch, found->base, launch->known.name,
+                trained < MEMORY_PLAN_CONTEXT_DEFAULT ? trained : MEMORY_PLAN_CONTEXT_DEFAULT);
+            return OK;
         }
-        if (strcmp(model->name, launch->model_name) != 0 && strcmp(model->name, wanted) != 0)
-            return error_set(
-                err, E_BUSY,
-                "the holt at %s serves %s: end it, leave out --model, or start another "
-                "with --port",
-                launch->found.base, model->name);
+        TRY(server_find_load(found->base, key, launch->model_name, err));
+        TRY(server_find((uint16_t)launch->args->port, key, found, err));
     }
-    aim(launch, launch->found.base, model->name, model->context_tokens);
+    const struct server_find_model *model = loaded(launch);
+    if (!model)
+        return error_set(err, E_NOT_FOUND, "%s has no model loaded: name one with --model",
+                         found->base);
+    aim(launch, found->base, model->name, model->context_tokens);
     return OK;
 }
 
@@ -148,8 +175,7 @@ static enum status plan_start(struct launch *launch, struct error *err)
     struct fit_plan plan;
     struct server_start_config *start = &launch->start;
     const struct launch_args *args = launch->args;
-    TRY(model_command_find(launch->call->common, args->model, &launch->model_path, err));
-    launch->model_name = model_name_short(launch->model_path);
+    TRY(name_model(launch, err));
     start->common = launch->call->common;
     start->model = launch->model_path ? launch->model_path : MODEL_NAME_BUILTIN;
     start->key_file = args->key_file;

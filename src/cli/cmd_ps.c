@@ -33,17 +33,15 @@ static void print_json(const struct server_find_answer *answer)
     json_t *models = json_array();
     for (size_t i = 0; i < answer->model_count; i++) {
         const struct server_find_model *model = &answer->models[i];
-        json_array_append_new(models, json_pack("{s:s, s:I, s:I, s:s?}", "name", model->name,
-                                                "size_bytes", (json_int_t)model->size_bytes,
-                                                "context_tokens", (json_int_t)model->context_tokens,
-                                                "until", model->until[0] ? model->until : NULL));
+        json_array_append_new(
+            models, json_pack("{s:s, s:I, s:I, s:I, s:I, s:s?}", "name", model->name, "size_bytes",
+                              (json_int_t)model->size_bytes, "context_tokens",
+                              (json_int_t)model->context_tokens, "active",
+                              (json_int_t)model->active, "queued", (json_int_t)model->waiting,
+                              "until", model->until[0] ? model->until : NULL));
     }
     CLEANUP(json_decrefp)
-    json_t *all = json_pack(
-        "{s:s, s:o, s:o, s:o}", "address", answer->base, "active",
-        answer->active < 0 ? json_null() : json_integer((json_int_t)answer->active), "queued",
-        answer->waiting < 0 ? json_null() : json_integer((json_int_t)answer->waiting), "models",
-        models);
+    json_t *all = json_pack("{s:s, s:o}", "address", answer->base, "models", models);
     json_print(all);
 }
 
@@ -60,17 +58,14 @@ static int name_width(const struct server_find_answer *answer)
 static void print_text(const struct server_find_answer *answer)
 {
     const int width = name_width(answer);
-    printf("holt serves at %s", answer->base);
-    if (answer->active >= 0)
-        printf(", %.0f answer%s being made", answer->active, answer->active == 1 ? "" : "s");
-    if (answer->waiting >= 0)
-        printf(", %.0f queued", answer->waiting);
-    printf("\n%-*s  %12s  %8s  UNTIL\n", width, "MODEL", "SIZE", "CONTEXT");
+    printf("holt serves at %s\n", answer->base);
+    printf("%-*s  %12s  %8s  %6s  %6s  UNTIL\n", width, "MODEL", "SIZE", "CONTEXT", "ACTIVE",
+           "QUEUED");
     for (size_t i = 0; i < answer->model_count; i++) {
         const struct server_find_model *model = &answer->models[i];
-        printf("%-*s  %8.1f MiB  %8" PRIu64 "  %s\n", width, model->name,
-               (double)model->size_bytes / (1 << 20), model->context_tokens,
-               model->until[0] ? model->until : "the server ends");
+        printf("%-*s  %8.1f MiB  %8" PRIu64 "  %6" PRIu64 "  %6" PRIu64 "  %s\n", width,
+               model->name, (double)model->size_bytes / (1 << 20), model->context_tokens,
+               model->active, model->waiting, model->until[0] ? model->until : "the server ends");
     }
 }
 
@@ -78,7 +73,7 @@ static int run(const struct command_call *call)
 {
     const struct ps_args *args = call->options;
     CLEANUP(strbuf_done) struct strbuf key = {0};
-    struct server_find_answer answer;
+    CLEANUP(server_find_done) struct server_find_answer answer = {0};
     struct error err = {0};
     enum status status = key_file_read(args->key_file, &key, &err);
     if (status == OK)
@@ -97,9 +92,9 @@ const struct command cmd_ps = {
     .name = "ps",
     .summary = "show what a running holt serve has loaded and is doing",
     .operands = "",
-    .description = "Asks the server on this machine: its address, the answers that are being made "
-                   "and that wait, and of each model its size, the context in force and how long "
-                   "it stays loaded.",
+    .description = "Asks the server on this machine: its address, and of each model that is loaded "
+                   "the memory it takes, the context in force, the answers that are being made and "
+                   "that wait, and how long it stays.",
     .examples = "holt ps\nholt ps --port 8080 --json",
     .group = COMMAND_GROUP_MODEL,
     .options = options,

@@ -1,6 +1,5 @@
 #include "cli/server_start.h"
 
-#include "base/mem.h"
 #include "base/strbuf.h"
 #include "cli/command.h"
 #include "cli/progress.h"
@@ -136,14 +135,12 @@ static enum status wait_ready(struct server_started *server, int interrupt_fd,
 static enum status start(const struct server_start_config *config, int log_fd,
                          struct server_started *out, struct error *err)
 {
-    CLEANUP(mem_freep) char *program = NULL;
     struct arguments arguments = {0};
     int write_fd = -1;
-    TRY(program_start_own(&program, err));
     TRY(pipe_read_open(&out->output_fd, &write_fd, err));
     fill(config, &arguments);
     const struct program_start serve = {
-        .path = program,
+        .path = PROGRAM_START_OWN,
         .arguments = arguments.of,
         .output_fd = write_fd,
         .errors_fd = log_fd,

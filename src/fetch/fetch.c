@@ -156,7 +156,9 @@ static void set_options(struct transfer *t, const char *protocols)
     curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)FETCH_REDIRECTS_MAX);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)FETCH_CONNECT_SECONDS);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)FETCH_SPEED_MIN);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)FETCH_SLOW_SECONDS);
+    curl_easy_setopt(
+        curl, CURLOPT_LOW_SPEED_TIME,
+        (long)(t->request->slow_seconds ? t->request->slow_seconds : FETCH_SLOW_SECONDS));
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "holt/" HOLT_VERSION);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
@@ -201,6 +203,10 @@ static enum status try_once(struct transfer *t, bool *out_again, struct error *e
     if (t->request->accept) {
         snprintf(line, sizeof(line), "Accept: %.200s", t->request->accept);
         headers = curl_slist_append(headers, line);
+    }
+    if (t->request->json) {
+        headers = curl_slist_append(headers, "Content-Type: application/json");
+        curl_easy_setopt(t->curl, CURLOPT_POSTFIELDS, t->request->json);
     }
     if (t->at > 0 && t->tag[0]) {
         snprintf(line, sizeof(line), "If-Range: %s", t->tag);
@@ -249,6 +255,8 @@ enum status fetch_run(const struct fetch_request *request, uint64_t *out_size, s
     if (url.len > FETCH_URL_MAX || !(str_starts_with(url, STR("https://")) ||
                                      (allows_http && str_starts_with(url, STR("http://")))))
         return error_set(err, E_INVALID, "%.200s is not an https address", request->url);
+    if (request->json && !is_local(request->url))
+        return error_set(err, E_INVALID, "nothing is sent to %.200s", request->url);
     t.curl = curl_easy_init();
     if (!t.curl)
         return error_set(err, E_NO_MEMORY, "no memory for the HTTP library");

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -32,17 +31,6 @@ char *program_start_find(const char *name)
             return strbuf_take(&path);
     }
     return NULL;
-}
-
-enum status program_start_own(char **out, struct error *err)
-{
-    char path[PATH_MAX];
-    const ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
-    if (len <= 0)
-        return error_errno(err, "cannot tell where this program is");
-    path[len] = '\0';
-    *out = mem_copy_str(path);
-    return OK;
 }
 
 static void change_environment(const char *const *variables)

@@ -17,8 +17,8 @@
  * frees it. */
 char *program_start_find(const char *name);
 
-/* The program that runs, as a path; the caller frees it. */
-MUST_USE enum status program_start_own(char **out, struct error *err);
+/* The path of the program that runs, also when its file was replaced meanwhile. */
+#define PROGRAM_START_OWN "/proc/self/exe"
 
 struct program_start {
     const char *path;

@@ -1,3 +1,5 @@
+cp "$ROOT/models/builtin.gguf" otter.gguf
+"$HOLT" import otter.gguf --name otter >/dev/null
 "$HOLT" serve --port 0 > out 2> errors &
 server=$!
 for i in $(seq 100); do
@@ -11,8 +13,13 @@ show < out
 http_proxy=http://127.0.0.1:1 "$HOLT" ps --port $port --json | show
 "$HOLT" launch codex --port $port --dry-run 2>/dev/null | head -n 1 | show
 "$HOLT" launch codex --port $port --print --model builtin 2>/dev/null | grep window
-cp "$ROOT/models/builtin.gguf" otter.gguf
+"$HOLT" launch codex --port $port --print --model otter 2>/dev/null | grep -E 'window|^model ='
 "$HOLT" launch codex --port $port --print --model ./otter.gguf 2>&1 | show
+mkdir bin
+printf '#!/bin/sh\necho "$*" | grep -o "model=.*"\n' > bin/codex
+chmod +x bin/codex
+PATH="$PWD/bin:$PATH" "$HOLT" launch codex --port $port --model otter 2>/dev/null
+"$HOLT" ps --port $port | show | sed -E 's/20[0-9-]+T[0-9:A-Z]+Z/LATER/'
 kill -INT $server
 wait $server
 "$HOLT" ps --port $port 2>&1 | show

@@ -140,7 +140,7 @@ static void an_answer_of_a_server_is_checked(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         CLEANUP(json_decrefp) json_t *body = NULL;
-        struct server_find_answer answer = {.base = "http://127.0.0.1:1"};
+        CLEANUP(server_find_done) struct server_find_answer answer = {.base = "http://x"};
         struct error why = {0};
         test_case(cases[i].text);
         assert_ok(json_parse(str_from_c(cases[i].text), NULL, &body, err));
@@ -151,9 +151,6 @@ static void an_answer_of_a_server_is_checked(void **state)
         if (cases[i].count == 1)
             assert_string_equal(answer.models[0].name, "a");
     }
-    assert_true(server_find_metric("# HELP a b\na_total 3\na 2\n", "a") == 2);
-    assert_true(server_find_metric("a_total 3\n", "a") < 0);
-    assert_true(server_find_metric("a x\na -1\n", "a") < 0);
 }
 
 int test_launch_client(void)
