@@ -162,8 +162,12 @@ soak: test
 	$(Q)dev/soak.sh
 $(BUILD)/tests/bench_%: $(BUILD)/tests/bench/bench_%.o $(LIB_OBJECTS)
 	$(Q)$(CC) $(LINK_$(CONFIG)) $^ -o $@ $(HOLT_LIBS)
-bench: all $(BUILD)/tests/checkkernel $(BUILD)/tests/bench_mask
+# VOCAB=FILE.gguf: whose tokenizer is measured; TEXT=FILE: on what; PEER_TOKENIZER=COMMAND: another
+# program in turns with it, see tests/bench/bench_encode.c.
+bench: all $(BUILD)/tests/checkkernel $(BUILD)/tests/bench_mask $(BUILD)/tests/bench_encode
 	$(Q)build/holt bench
+	$(Q)$(BUILD)/tests/bench_encode $(if $(VOCAB),--vocab $(VOCAB)) $(if $(TEXT),--text $(TEXT)) \
+	    $(if $(PEER_TOKENIZER),--peer '$(PEER_TOKENIZER)')
 	$(Q)$(BUILD)/tests/checkkernel --bench
 	$(Q)$(BUILD)/tests/bench_mask
 builtin:
@@ -213,7 +217,7 @@ uninstall:
 #> make dev          build with sanitizers, in build/dev
 #> make check-kernels-arm  the kernels of 64-bit ARM, in an emulator
 #> make lint | fmt   layout, layers, limits; fmt mends the layout
-#> make bench        speed beside the machine's limits
+#> make bench        speed beside the machine's limits (VOCAB, TEXT, PEER_TOKENIZER)
 #> make fuzz | soak  the parsers, for some seconds; everything, for hours
 #> make builtin      train the built-in model again
 #> make clean        forget what was built

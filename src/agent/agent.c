@@ -133,6 +133,7 @@ static bool on_event(void *context, const struct chat_event *event)
         strbuf_add_str(&agent->answer, event->text);
         return agent_emit(agent,
                           &(struct agent_event){.kind = AGENT_EVENT_TEXT, .text = event->text});
+    case CHAT_EVENT_TOKEN:
     case CHAT_EVENT_CALL_BEGIN:
     case CHAT_EVENT_CALL_ARGUMENTS: return true; /* a call counts when it is complete */
     case CHAT_EVENT_TOOL_CALL: add_call(agent, event); return true;

@@ -35,17 +35,21 @@ struct api_request {
                                   "namespace", "custom"}}; NULL: for themselves; owned */
     json_t *schema;           /* the answer is one value of it; NULL: free; owned */
     struct sampler_options sampler;
+    const struct sampler_bias *biases; /* [bias_count] in the chat's arena */
+    size_t bias_count;
     struct stop_texts stops;
     enum api_tool_choice tool_choice;
     struct str tool_name;     /* only this tool may be called; empty: any; in the chat's arena */
+    uint32_t top_count;       /* most likely tokens told with each, if wants_tokens */
     uint32_t token_count_max; /* 0: as many as there is room for */
     bool is_raw;
     bool has_seed;      /* else the server draws one */
     bool one_call_only; /* parallel_tool_calls: false */
     bool streams;
-    bool wants_usage; /* OpenAI: a last chunk with the counts */
-    bool ignores_end; /* as llama.cpp's ignore_eos: benchmarks go on to the length */
-    bool only_loads;  /* Ollama: an empty prompt loads the model */
+    bool wants_tokens; /* their probabilities */
+    bool wants_usage;  /* OpenAI: a last chunk with the counts */
+    bool ignores_end;  /* as llama.cpp's ignore_eos: benchmarks go on to the length */
+    bool only_loads;   /* Ollama: an empty prompt loads the model */
 };
 
 void api_request_done(struct api_request *request);
@@ -62,6 +66,18 @@ MUST_USE enum status api_request_add_stop(struct api_request *request, const jso
 /* The field "seed" of `object`; negative or absent: none. */
 MUST_USE enum status api_request_read_seed(struct api_request *request, const json_t *object,
                                            struct error *err);
+
+/* The field "logit_bias" of `body`: {"ID": NUMBER} as OpenAI has it, or [[ID, NUMBER]]. */
+MUST_USE enum status api_request_read_biases(struct api_request *request, const json_t *body,
+                                             struct error *err);
+
+/* "presence_penalty" and "frequency_penalty" of `object`. */
+MUST_USE enum status api_request_read_penalties(struct api_request *request, const json_t *object,
+                                                struct error *err);
+
+/* "logprobs": true and "top_logprobs" of `body`. */
+MUST_USE enum status api_request_read_logprobs(struct api_request *request, const json_t *body,
+                                               struct error *err);
 
 /* `stop`: NULL, a text, or an array of texts. */
 MUST_USE enum status api_request_add_stops(struct api_request *request, const json_t *stop,

@@ -18,6 +18,7 @@ static enum status read_options(const json_t *options, struct api_request *out, 
     TRY(field_int(options, "top_k", 0, INT32_MAX, &top_k, err));
     TRY(field_int(options, "repeat_last_n", -1, SAMPLER_REPEAT_LAST_MAX, &last, err));
     TRY(field_int(options, "num_predict", -2, API_TOKENS_MAX, &tokens, err));
+    TRY(api_request_read_penalties(out, options, err));
     sampler->top_k = (uint32_t)top_k;
     sampler->repeat_last_count = last < 0 ? SAMPLER_REPEAT_LAST_MAX : (uint32_t)last;
     out->token_count_max = tokens > 0 ? (uint32_t)tokens : 0;
@@ -64,6 +65,7 @@ static enum status read_common(const json_t *body, struct api_request *out, stru
     TRY(field_bool(body, "stream", &out->streams, err));
     TRY(read_options(json_object_get(body, "options"), out, err));
     TRY(read_format(json_object_get(body, "format"), out, err));
+    TRY(api_request_read_logprobs(out, body, err));
     out->chat.add_generation_prompt = true;
     return read_think(json_object_get(body, "think"), &out->chat, err);
 }

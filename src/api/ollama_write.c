@@ -54,6 +54,15 @@ static void add_done(const struct reply *reply, json_t *object, enum reply_end w
     json_decref(counts);
 }
 
+/* The probabilities of the text so far that were not told yet, where they are asked for. */
+static void add_logprobs(struct reply *reply, json_t *object)
+{
+    json_t *entries =
+        reply->wants_tokens ? token_log_take(&reply->tokens, reply->text.len, NULL) : NULL;
+    if (entries)
+        json_object_set_new(object, "logprobs", entries);
+}
+
 /* ---------------------------------------------------------------- chat */
 
 static json_t *chat_message(struct str content, struct str thinking)
@@ -69,6 +78,7 @@ static void chat_line(struct reply *reply, json_t *message)
     json_t *object = line(reply);
     json_object_set_new(object, "message", message);
     json_object_set_new(object, "done", json_false());
+    add_logprobs(reply, object);
     add_line(reply, object);
 }
 
@@ -122,7 +132,17 @@ static json_t *chat_whole(struct reply *reply, enum reply_end why)
         json_object_set_new(message, "tool_calls", calls);
     }
     json_object_set_new(object, "message", message);
+    add_logprobs(reply, object);
     add_done(reply, object, why);
+    return object;
+}
+
+static json_t *chat_loaded(struct reply *reply, bool unloads)
+{
+    json_t *object = line(reply);
+    json_object_set_new(object, "message", chat_message((struct str){0}, (struct str){0}));
+    json_object_set_new(object, "done_reason", json_string(unloads ? "unload" : "load"));
+    json_object_set_new(object, "done", json_true());
     return object;
 }
 
@@ -146,6 +166,7 @@ const struct reply_format reply_ollama_chat = {
     .end = chat_end,
     .ping = chat_ping,
     .fail = fail,
+    .loaded = chat_loaded,
     .whole = chat_whole,
 };
 
@@ -158,6 +179,7 @@ static void generate_line(struct reply *reply, struct str text, struct str think
     if (thinking.len > 0)
         json_object_set_new(object, "thinking", reply_text(thinking));
     json_object_set_new(object, "done", json_false());
+    add_logprobs(reply, object);
     add_line(reply, object);
 }
 
@@ -185,7 +207,17 @@ static json_t *generate_whole(struct reply *reply, enum reply_end why)
     json_object_set_new(object, "response", reply_text(strbuf_view(&reply->text)));
     if (reply->reasoning.len > 0)
         json_object_set_new(object, "thinking", reply_text(strbuf_view(&reply->reasoning)));
+    add_logprobs(reply, object);
     add_done(reply, object, why);
+    return object;
+}
+
+static json_t *generate_loaded(struct reply *reply, bool unloads)
+{
+    json_t *object = line(reply);
+    json_object_set_new(object, "response", json_string(""));
+    json_object_set_new(object, "done_reason", json_string(unloads ? "unload" : "load"));
+    json_object_set_new(object, "done", json_true());
     return object;
 }
 
@@ -202,5 +234,6 @@ const struct reply_format reply_ollama_generate = {
     .end = generate_end,
     .ping = generate_ping,
     .fail = fail,
+    .loaded = generate_loaded,
     .whole = generate_whole,
 };

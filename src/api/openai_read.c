@@ -198,6 +198,8 @@ static enum status read_sampling(const json_t *body, struct api_request *request
     int64_t top_k = 0;
     TRY(field_int(body, "top_k", 0, INT32_MAX, &top_k, err));
     out->top_k = (uint32_t)top_k;
+    TRY(api_request_read_penalties(request, body, err));
+    TRY(api_request_read_biases(request, body, err));
     return api_request_read_seed(request, body, err);
 }
 
@@ -247,6 +249,7 @@ enum status openai_read_chat(const json_t *body, struct api_request *out, struct
 {
     const json_t *messages = NULL;
     TRY(read_common(body, out, err));
+    TRY(api_request_read_logprobs(out, body, err));
     TRY(field_array(body, "messages", API_MESSAGES_MAX, &messages, err));
     if (json_array_size(messages) == 0)
         return error_set(err, E_INVALID, "messages is missing or empty");
@@ -263,7 +266,18 @@ enum status openai_read_chat(const json_t *body, struct api_request *out, struct
 
 enum status openai_read_completion(const json_t *body, struct api_request *out, struct error *err)
 {
+    bool echoes = false;
+    int64_t best_of = 1;
+    int64_t top = -1;
     TRY(read_common(body, out, err));
+    TRY(field_bool(body, "echo", &echoes, err));
+    TRY(field_int(body, "best_of", 1, 128, &best_of, err));
+    TRY(field_int(body, "logprobs", 0, TOKEN_RANKING_TOP_MAX, &top, err));
+    if (echoes || best_of != 1)
+        return error_set(err, E_UNSUPPORTED, "%s is not supported here",
+                         echoes ? "echo" : "best_of above 1");
+    out->wants_tokens = top >= 0;
+    out->top_count = top > 0 ? (uint32_t)top : 0;
     const json_t *prompt = json_object_get(body, "prompt");
     if (json_is_array(prompt) && json_array_size(prompt) == 1)
         prompt = json_array_get(prompt, 0);

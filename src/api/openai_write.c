@@ -42,12 +42,24 @@ static json_t *envelope(const struct reply *reply, const char *prefix, const cha
 
 /* ---------------------------------------------------------------- chat */
 
+/* The probabilities of the text so far that were not told yet; NULL: none are asked for. */
+static json_t *chat_logprobs(struct reply *reply)
+{
+    if (!reply->wants_tokens)
+        return NULL;
+    json_t *entries = token_log_take(&reply->tokens, reply->text.len, NULL);
+    return json_pack("{s:o, s:n}", "content", entries ? entries : json_array(), "refusal");
+}
+
 static void chunk(struct reply *reply, json_t *delta, const char *finish)
 {
     json_t *object = envelope(reply, "chatcmpl-", "chat.completion.chunk");
-    json_object_set_new(
-        object, "choices",
-        json_pack("[{s:i, s:o, s:s?}]", "index", 0, "delta", delta, "finish_reason", finish));
+    json_t *choice =
+        json_pack("{s:i, s:o, s:s?}", "index", 0, "delta", delta, "finish_reason", finish);
+    json_t *logprobs = chat_logprobs(reply);
+    if (logprobs)
+        json_object_set_new(choice, "logprobs", logprobs);
+    json_object_set_new(object, "choices", json_pack("[o]", choice));
     reply_add_sse(reply, NULL, object);
 }
 
@@ -138,9 +150,11 @@ static json_t *chat_whole(struct reply *reply, enum reply_end why)
     if (has_calls)
         json_object_set_new(message, "tool_calls", whole_calls(reply));
     json_t *object = envelope(reply, "chatcmpl-", "chat.completion");
+    json_t *logprobs = chat_logprobs(reply);
     json_object_set_new(object, "choices",
-                        json_pack("[{s:i, s:o, s:n, s:s}]", "index", 0, "message", message,
-                                  "logprobs", "finish_reason", finish_reason(why)));
+                        json_pack("[{s:i, s:o, s:o, s:s}]", "index", 0, "message", message,
+                                  "logprobs", logprobs ? logprobs : json_null(), "finish_reason",
+                                  finish_reason(why)));
     json_object_set_new(object, "usage", usage(reply));
     return object;
 }
@@ -161,16 +175,19 @@ const struct reply_format reply_openai_chat = {
 
 /* ---------------------------------------------------------------- completions: text alone */
 
-static json_t *choice(struct str text, const char *finish)
+static json_t *choice(struct reply *reply, struct str text, const char *finish)
 {
-    return json_pack("[{s:i, s:o, s:n, s:s?}]", "index", 0, "text", reply_text(text), "logprobs",
-                     "finish_reason", finish);
+    json_t *starts = NULL;
+    json_t *entries = token_log_take(&reply->tokens, reply->text.len, &starts);
+    json_t *logprobs = token_log_columns(entries, starts);
+    return json_pack("[{s:i, s:o, s:o, s:s?}]", "index", 0, "text", reply_text(text), "logprobs",
+                     logprobs ? logprobs : json_null(), "finish_reason", finish);
 }
 
 static void completion_chunk(struct reply *reply, struct str text, const char *finish)
 {
     json_t *object = envelope(reply, "cmpl-", "text_completion");
-    json_object_set_new(object, "choices", choice(text, finish));
+    json_object_set_new(object, "choices", choice(reply, text, finish));
     reply_add_sse(reply, NULL, object);
 }
 
@@ -188,7 +205,8 @@ static void completion_end(struct reply *reply, enum reply_end why)
 static json_t *completion_whole(struct reply *reply, enum reply_end why)
 {
     json_t *object = envelope(reply, "cmpl-", "text_completion");
-    json_object_set_new(object, "choices", choice(strbuf_view(&reply->text), finish_reason(why)));
+    json_object_set_new(object, "choices",
+                        choice(reply, strbuf_view(&reply->text), finish_reason(why)));
     json_object_set_new(object, "usage", usage(reply));
     return object;
 }

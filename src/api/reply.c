@@ -24,6 +24,7 @@ void reply_done(struct reply *reply)
 {
     strbuf_done(&reply->model);
     stop_texts_done(&reply->stops);
+    token_log_done(&reply->tokens);
     strbuf_done(&reply->text);
     strbuf_done(&reply->reasoning);
     strbuf_done(&reply->out);
@@ -63,6 +64,7 @@ static void hand_out_text(struct reply *reply, struct str text)
 static bool add_text(struct reply *reply, struct str text)
 {
     CLEANUP(strbuf_done) struct strbuf safe = {0};
+    token_log_text(&reply->tokens, text.len);
     reply->is_stopped = !stop_texts_feed(&reply->stops, text, &safe);
     hand_out_text(reply, strbuf_view(&safe));
     return !reply->is_stopped;
@@ -119,7 +121,11 @@ bool reply_event(struct reply *reply, const struct chat_event *event)
     if (reply->is_stopped)
         return false;
     switch (event->kind) {
+    case CHAT_EVENT_TOKEN:
+        token_log_add(&reply->tokens, event->tokens, event->token_count);
+        return true;
     case CHAT_EVENT_REASONING:
+        token_log_drop(&reply->tokens);
         strbuf_add_str(&reply->reasoning, event->text);
         if (reply->streams)
             reply->format->reasoning(reply, event->text);
@@ -130,7 +136,10 @@ bool reply_event(struct reply *reply, const struct chat_event *event)
         if (reply->streams && reply->format->call_arguments)
             reply->format->call_arguments(reply, event->text);
         return true;
-    case CHAT_EVENT_TOOL_CALL: end_call(reply, event); return true;
+    case CHAT_EVENT_TOOL_CALL:
+        token_log_drop(&reply->tokens);
+        end_call(reply, event);
+        return true;
     case CHAT_EVENT_BAD_CALL: return give_call_back(reply, event);
     case CHAT_EVENT_FINISHED: flush_text(reply); return true;
     }
@@ -158,6 +167,13 @@ void reply_end(struct reply *reply, const struct session_result *result)
         reply->format->end(reply, why(reply));
     else
         reply_add_json(reply, reply->format->whole(reply, why(reply)));
+}
+
+void reply_loaded(struct reply *reply, bool unloads)
+{
+    reply_add_json(reply, reply->format->loaded(reply, unloads));
+    if (reply->streams)
+        strbuf_add_char(&reply->out, '\n');
 }
 
 void reply_fail(struct reply *reply, const struct api_failure *failure)

@@ -16,6 +16,7 @@
 
 #include "api/api_failure.h"
 #include "api/stop_texts.h"
+#include "api/token_log.h"
 #include "base/strbuf.h"
 #include "chat/chat_event.h"
 #include "engine/session.h"
@@ -54,6 +55,8 @@ struct reply_format {
     void (*end)(struct reply *reply, enum reply_end why);
     void (*ping)(struct reply *reply);
     void (*fail)(struct reply *reply, const struct api_failure *failure);
+    /* A model was loaded, or will be unloaded: the only line. NULL: the form knows no such. */
+    json_t *(*loaded)(struct reply *reply, bool unloads);
     /* The whole answer; a new reference. */
     json_t *(*whole)(struct reply *reply, enum reply_end why);
 };
@@ -62,12 +65,14 @@ struct reply {
     const struct reply_format *format;
     bool streams;
     bool wants_usage;
+    bool wants_tokens;       /* their probabilities are part of the answer */
     char id[REPLY_ID_BYTES]; /* letters and digits; protocols put their prefix before it */
     struct strbuf model;     /* as the client named it */
     int64_t created_us;      /* since 1970 */
     struct session_result result;
     double load_seconds; /* until the answer began */
     struct stop_texts stops;
+    struct token_log tokens;
     struct strbuf text; /* all of it, without what a stop text cut */
     struct strbuf reasoning;
     json_t *calls;     /* [{"id", "name", "arguments" (text)}] */
@@ -93,6 +98,8 @@ void reply_begin(struct reply *reply, const struct session_result *prompt);
 bool reply_event(struct reply *reply, const struct chat_event *event);
 void reply_ping(struct reply *reply);
 void reply_end(struct reply *reply, const struct session_result *result);
+/* Instead of all of these, where the request only loads the model. */
+void reply_loaded(struct reply *reply, bool unloads);
 void reply_fail(struct reply *reply, const struct api_failure *failure);
 
 /* For formats: appends `value` on one line, and takes it over. */

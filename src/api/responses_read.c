@@ -251,6 +251,7 @@ static enum status read_settings(const json_t *body, struct api_request *out, st
     struct str model = {0};
     struct str effort = {0};
     int64_t tokens = 0;
+    int64_t top = 0;
     TRY(field_str(body, "model", &model, err));
     if (model.len > API_MODEL_NAME_MAX)
         return error_set(err, E_LIMIT, "the model's name is longer than %d bytes",
@@ -262,6 +263,10 @@ static enum status read_settings(const json_t *body, struct api_request *out, st
     TRY(field_float(body, "temperature", 0, 2, &out->sampler.temperature, err));
     TRY(field_float(body, "top_p", 0, 1, &out->sampler.top_p, err));
     TRY(field_bool(body, "stream", &out->streams, err));
+    TRY(field_int(body, "top_logprobs", 0, 20, &top, err));
+    if (top > 0)
+        return error_set(err, E_UNSUPPORTED,
+                         "top_logprobs is not supported here; /v1/chat/completions has it");
     const json_t *previous = json_object_get(body, "previous_response_id");
     if (previous && !json_is_null(previous))
         return error_set(err, E_UNSUPPORTED,

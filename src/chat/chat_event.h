@@ -8,7 +8,18 @@
 
 #include "base/str.h"
 
+#include <stdint.h>
+
+/* One token and how likely it was: the natural logarithm of the probability the model gave it,
+ * before penalties, masks and temperature. */
+struct chat_token {
+    struct str text; /* its bytes, which may be a part of a character */
+    int32_t id;
+    double logprob;
+};
+
 enum chat_event_kind {
+    CHAT_EVENT_TOKEN,          /* only where asked for, before what comes of the token: tokens */
     CHAT_EVENT_REASONING,      /* text: a piece of thinking, whole UTF-8 characters */
     CHAT_EVENT_TEXT,           /* text: a piece of the answer, whole UTF-8 characters */
     CHAT_EVENT_CALL_BEGIN,     /* a call has begun: tool_name and call_id */
@@ -30,4 +41,6 @@ struct chat_event {
     struct str arguments; /* TOOL_CALL: one JSON object, the model's own spelling where the format
                              carries JSON */
     struct str reason;    /* BAD_CALL */
+    const struct chat_token *tokens; /* TOKEN: the one that was taken, then the most likely ones */
+    size_t token_count;
 };

@@ -18,6 +18,7 @@ extern const struct command cmd_completions;
 extern const struct command cmd_doctor;
 extern const struct command cmd_embed;
 extern const struct command cmd_eval;
+extern const struct command cmd_fit;
 extern const struct command cmd_help;
 extern const struct command cmd_import;
 extern const struct command cmd_logits;

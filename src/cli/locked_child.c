@@ -19,6 +19,7 @@ enum { STREAM_COUNT = 2, TICK_MS = 100 };
 struct relay {
     int from; /* -1: at its end */
     FILE *to;
+    struct strbuf *kept; /* NULL: to `to` */
     struct clean_text cleaner;
 };
 
@@ -55,6 +56,10 @@ static bool pass_on(struct relay *relay, struct progress *progress)
     }
     if (clean.len == 0)
         return true;
+    if (relay->kept) {
+        strbuf_add_str(relay->kept, strbuf_view(&clean));
+        return true;
+    }
     progress_hide(progress);
     return fwrite(clean.ptr, 1, clean.len, relay->to) == clean.len && fflush(relay->to) == 0;
 }
@@ -112,7 +117,8 @@ static enum status start(const struct locked_child *config, struct relay *relays
 
 int locked_child_run(const struct locked_child *config)
 {
-    struct relay relays[STREAM_COUNT] = {{.from = -1, .to = stdout}, {.from = -1, .to = stderr}};
+    struct relay relays[STREAM_COUNT] = {{.from = -1, .to = stdout, .kept = config->output},
+                                         {.from = -1, .to = stderr}};
     struct progress progress;
     struct error err = {0};
     pid_t pid = 0;

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 struct command_common;
+struct strbuf;
 
 /* Runs in the child; returns its exit code. */
 typedef int(locked_child_fn)(void *context);
@@ -21,6 +22,7 @@ struct locked_child {
     const char *state_folder; /* readable and writable; NULL: none */
     const char *model_path;   /* readable; NULL: the built-in model */
     const char *doing;        /* "measuring", shown while it runs; NULL: nothing */
+    struct strbuf *output;    /* its standard output is added here; NULL: goes to ours */
     bool no_color;
     locked_child_fn *run;
     void *context;

@@ -49,6 +49,7 @@ static bool on_event(void *context, const struct chat_event *event)
     case CHAT_EVENT_TEXT:
     case CHAT_EVENT_TOOL_CALL: /* without tools it is only text */
     case CHAT_EVENT_BAD_CALL: is_fine = tell(run, FRONT_TEXT, event->text); break;
+    case CHAT_EVENT_TOKEN:
     case CHAT_EVENT_CALL_BEGIN:
     case CHAT_EVENT_CALL_ARGUMENTS:
     case CHAT_EVENT_FINISHED: break;

@@ -3,6 +3,7 @@
 #include "engine/engine_internal.h"
 #include "engine/session_internal.h"
 #include "infer/token_mask.h"
+#include "infer/token_ranking.h"
 
 enum { TEXT_BEFORE_TOKENS = 8 };
 
@@ -80,13 +81,34 @@ static enum status start_mask(struct generation *g, struct error *err)
     return token_mask_start(g->mask, mask_budget(g), strbuf_view(&session->text), err);
 }
 
-/* Takes one token into log, mask and text. */
-static enum status take(struct generation *g, int32_t id, struct error *err)
+/* `logits`: what it was chosen by; NULL: there was no choice. */
+static void tell_token(struct generation *g, int32_t id, const float *logits)
+{
+    struct token_ranking_row rows[1 + TOKEN_RANKING_TOP_MAX];
+    struct chat_token tokens[1 + TOKEN_RANKING_TOP_MAX];
+    const struct engine *engine = g->session->engine;
+    const struct token_ranking_input input = {.logits = logits,
+                                              .vocab_size = engine->pick_count,
+                                              .id = id,
+                                              .top_count = g->limits.top_count};
+    const size_t count = token_ranking_make(&input, rows);
+    for (size_t i = 0; i < count; i++)
+        tokens[i] = (struct chat_token){.text = tokenizer_piece(engine->tokenizer, rows[i].id),
+                                        .id = rows[i].id,
+                                        .logprob = rows[i].logprob};
+    (void)pass_event(
+        g, &(struct chat_event){.kind = CHAT_EVENT_TOKEN, .tokens = tokens, .token_count = count});
+}
+
+/* Takes one token into log, mask and text. `logits` as in tell_token(). */
+static enum status take(struct generation *g, int32_t id, const float *logits, struct error *err)
 {
     struct session *session = g->session;
     const struct tokenizer *tokenizer = session->engine->tokenizer;
     if (g->mask)
         TRY(token_mask_accept(g->mask, id, err));
+    if (g->limits.wants_tokens && !tokenizer_is_eog(tokenizer, id))
+        tell_token(g, id, logits);
     session_push(session, id, SEGMENT_MODEL, tokenizer_piece(tokenizer, id).len);
     session_draft_push(session, id);
     g->result.generated_tokens++;
@@ -121,7 +143,7 @@ static enum status take_forced(struct generation *g, struct error *err)
     token_list_clear(&g->forced);
     TRY(token_mask_forced_tokens(g->mask, mask_budget(g), &g->forced, err));
     for (size_t i = 0; i < g->forced.count && !generation_is_over(g); i++) {
-        TRY(take(g, g->forced.ids[i], err));
+        TRY(take(g, g->forced.ids[i], NULL, err));
         g->result.forced_tokens++;
     }
     return OK;
@@ -131,12 +153,17 @@ static int32_t pick(struct generation *g, const uint64_t *allowed)
 {
     const struct session *session = g->session;
     const uint32_t wanted = session->sampler.repeat_last_count;
-    const uint32_t seen = session->count < wanted ? session->count : wanted;
+    const uint32_t made = g->result.generated_tokens;
+    const uint32_t longer = wanted > made ? wanted : made;
+    const uint32_t seen = session->count < longer ? session->count : longer;
     const struct sampler_input input = {
         .logits = session_last_logits(session),
         .allowed = allowed,
         .history = session->history + (session->count - seen),
         .history_count = seen,
+        .answer_count = made,
+        .biases = g->limits.biases,
+        .bias_count = g->limits.bias_count,
         .position = session->count,
     };
     const int32_t id = sampler_pick(session->engine->sampler, &session->sampler, &input);
@@ -152,13 +179,14 @@ static enum status take_next(struct generation *g, bool *out_waits, struct error
     *out_waits = id < 0 && session_pending(g->session) > 0;
     if (*out_waits)
         return OK;
-    if (id >= 0)
+    const bool is_forced = id >= 0;
+    if (is_forced)
         g->result.forced_tokens++;
     else
         id = pick(g, allowed);
     if (id < 0)
         return error_set(err, E_INVALID, "no token is allowed here");
-    return take(g, id, err);
+    return take(g, id, is_forced ? NULL : session_last_logits(g->session), err);
 }
 
 static enum status take_decided(struct generation *g, struct error *err)

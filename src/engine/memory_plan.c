@@ -12,8 +12,13 @@ enum {
     STREAMED_SHARE = 4, /* of free memory for the context where the weights do not fit: a quarter */
 };
 
-/* Memory that is left to the rest of the machine: an eighth, and at least this. */
 static const uint64_t RESERVE_BYTES_MIN = 256u << 20;
+
+uint64_t memory_plan_reserve(uint64_t total_bytes)
+{
+    const uint64_t share = total_bytes / 8;
+    return share > RESERVE_BYTES_MIN ? share : RESERVE_BYTES_MIN;
+}
 
 /* Bytes that keys, values, states and scratch may take. */
 static void set_budget(struct memory_plan *plan, uint64_t memory_bytes_max)
@@ -24,8 +29,7 @@ static void set_budget(struct memory_plan *plan, uint64_t memory_bytes_max)
         plan->budget_bytes = memory_bytes_max ? memory_bytes_max : UINT64_MAX;
         return;
     }
-    const uint64_t share = memory_total_bytes() / 8;
-    plan->reserve_bytes = share > RESERVE_BYTES_MIN ? share : RESERVE_BYTES_MIN;
+    plan->reserve_bytes = memory_plan_reserve(memory_total_bytes());
     const uint64_t free_bytes =
         plan->total_bytes > plan->reserve_bytes ? plan->total_bytes - plan->reserve_bytes : 0;
     plan->weights_fit = plan->weight_bytes <= free_bytes;

@@ -63,6 +63,9 @@ MUST_USE enum status memory_plan_make(const struct model *model, struct infer_co
 MUST_USE enum status memory_plan_share(const struct memory_plan *plan, uint32_t count,
                                        struct infer_config *infer, struct error *err);
 
+/* Bytes that are left to the rest of a machine of that much memory: an eighth, and not too few. */
+uint64_t memory_plan_reserve(uint64_t total_bytes);
+
 /* Bytes that everything beside the weights may take; `memory_bytes_max` as above. */
 uint64_t memory_plan_budget(const struct model *model, uint64_t memory_bytes_max);
 

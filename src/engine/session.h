@@ -21,6 +21,7 @@
 #include "chat/segment.h"
 #include "engine/engine.h"
 #include "infer/sampler.h"
+#include "infer/token_ranking.h"
 
 #include <jansson.h>
 #include <stdint.h>
@@ -52,7 +53,11 @@ struct session_limits {
     bool is_plain;            /* neither reasoning nor calls are looked for: all is text */
     const int32_t *replayed;  /* benchmarks: [token_count_max] are taken, whatever is sampled;
                                  borrowed; may be NULL */
-    const json_t *tools;      /* what may be called, as in chat_request: types of arguments, which
+    const struct sampler_bias *biases; /* [bias_count] borrowed */
+    size_t bias_count;
+    bool wants_tokens;   /* CHAT_EVENT_TOKEN for every token */
+    uint32_t top_count;  /* most likely tokens told with each; at most TOKEN_RANKING_TOP_MAX */
+    const json_t *tools; /* what may be called, as in chat_request: types of arguments, which
                                  some tool formats do not write; may be NULL; borrowed */
 };
 
@@ -129,6 +134,18 @@ MUST_USE enum status session_probe(struct session *session, const struct session
                                    size_t segment_count, const struct str *choices,
                                    size_t choice_count, double *out_probabilities,
                                    struct error *err);
+
+/*
+ * Writes the whole session to `path` (snapshot.h), and takes it up again, in this process or
+ * another: restored = never stopped, bit for bit. Nothing of a file that is damaged, cut short or
+ * of another model, KV kind or arithmetic is used: E_FORMAT or E_UNSUPPORTED with the reason.
+ * E_LIMIT: it is longer than the context here, or pages are short.
+ */
+MUST_USE enum status session_snapshot(const struct session *session, const char *path,
+                                      struct error *err);
+MUST_USE enum status session_restore(struct engine *engine, const char *path,
+                                     const struct sampler_options *sampler, struct session **out,
+                                     struct error *err);
 
 /* Forgets every token at position >= `token_count`. E_INVALID if the log is shorter. */
 MUST_USE enum status session_rewind(struct session *session, uint32_t token_count,

@@ -105,7 +105,7 @@ enum grammar_frame_move grammar_frame_string(const struct grammar_rule *rule,
 bool grammar_frame_text(const struct grammar *grammar, const struct grammar_rule *rule,
                         struct grammar_node *node, unsigned char byte)
 {
-    const char *without = grammar->texts + rule->first;
+    const char *without = rule->count ? grammar->texts + rule->first : "";
     unsigned next = GRAMMAR_AT_START;
     if (node->phase <= GRAMMAR_IN_STRING) {
         const bool is_plain = byte == '\\' || byte == '\n' || byte == '\t';

@@ -11,6 +11,8 @@
 struct sampler {
     struct sampler_candidate *candidates; /* [vocab_size] */
     uint64_t *seen;                       /* bit per token; all zero between picks */
+    double *added;                        /* [vocab_size] to the logits; the same */
+    bool has_added;
     uint32_t vocab_size;
 };
 
@@ -66,17 +68,20 @@ enum status sampler_options_check(const struct sampler_options *options, struct 
     const struct {
         const char *name;
         float value;
+        float low;
         float high;
     } rows[] = {
-        {"temperature", options->temperature, 100.0f},
-        {"top_p", options->top_p, 1.0f},
-        {"min_p", options->min_p, 1.0f},
-        {"repeat_penalty", options->repeat_penalty, 100.0f},
+        {"temperature", options->temperature, 0.0f, 100.0f},
+        {"top_p", options->top_p, 0.0f, 1.0f},
+        {"min_p", options->min_p, 0.0f, 1.0f},
+        {"repeat_penalty", options->repeat_penalty, 0.0f, 100.0f},
+        {"presence_penalty", options->presence_penalty, -2.0f, 2.0f},
+        {"frequency_penalty", options->frequency_penalty, -2.0f, 2.0f},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (!is_between(rows[i].value, 0.0f, rows[i].high))
-            return error_set(err, E_INVALID, "%s is %g, but must be from 0 to %g", rows[i].name,
-                             (double)rows[i].value, (double)rows[i].high);
+        if (!is_between(rows[i].value, rows[i].low, rows[i].high))
+            return error_set(err, E_INVALID, "%s is %g, but must be from %g to %g", rows[i].name,
+                             (double)rows[i].value, (double)rows[i].low, (double)rows[i].high);
     }
     if (options->repeat_last_count > SAMPLER_REPEAT_LAST_MAX)
         return error_set(err, E_INVALID, "repeat_last_count is %u, but must be at most %d",
@@ -95,7 +100,8 @@ enum status sampler_new(uint32_t vocab_size, struct sampler **out, struct error 
     sampler->vocab_size = vocab_size;
     sampler->candidates = mem_try_zalloc(vocab_size, sizeof(*sampler->candidates));
     sampler->seen = mem_try_zalloc(vocab_size / 64 + 1, sizeof(*sampler->seen));
-    if (!sampler->candidates || !sampler->seen)
+    sampler->added = mem_try_zalloc(vocab_size, sizeof(*sampler->added));
+    if (!sampler->candidates || !sampler->seen || !sampler->added)
         return error_set(err, E_NO_MEMORY, "no memory to sample from %u tokens", vocab_size);
     *out = sampler;
     sampler = NULL;
@@ -108,6 +114,7 @@ void sampler_free(struct sampler *sampler)
         return;
     mem_free(sampler->candidates);
     mem_free(sampler->seen);
+    mem_free(sampler->added);
     mem_free(sampler);
 }
 
@@ -132,7 +139,67 @@ static void mark_seen(struct sampler *sampler, const struct sampler_options *opt
     }
 }
 
-/* The logit with the repetition penalty; NaN is minus infinity, plus infinity the largest float. */
+static void add_to(struct sampler *sampler, int32_t id, double value)
+{
+    if (id >= 0 && (uint32_t)id < sampler->vocab_size)
+        sampler->added[id] += value;
+}
+
+/* A token of the answer counts for presence where it comes first: quadratic would be too slow for
+ * long answers, so `seen`, which is clear here, remembers. */
+static void add_penalties(struct sampler *sampler, const struct sampler_options *options,
+                          const int32_t *answer, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const int32_t id = answer[i];
+        if (id < 0 || (uint32_t)id >= sampler->vocab_size)
+            continue;
+        const uint64_t bit = (uint64_t)1 << (id % 64);
+        if (!(sampler->seen[id / 64] & bit))
+            sampler->added[id] -= (double)options->presence_penalty;
+        sampler->seen[id / 64] |= bit;
+        sampler->added[id] -= (double)options->frequency_penalty;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (answer[i] >= 0 && (uint32_t)answer[i] < sampler->vocab_size)
+            sampler->seen[answer[i] / 64] = 0;
+    }
+}
+
+/* Fills `added`. */
+static void fill_added(struct sampler *sampler, const struct sampler_options *options,
+                       const struct sampler_input *input)
+{
+    const bool has_penalties =
+        options->presence_penalty != 0.0f || options->frequency_penalty != 0.0f;
+    sampler->has_added = input->bias_count > 0 || (has_penalties && input->answer_count > 0);
+    if (has_penalties && input->answer_count > 0)
+        add_penalties(sampler, options,
+                      input->history + (input->history_count - input->answer_count),
+                      input->answer_count);
+    for (size_t i = 0; i < input->bias_count; i++)
+        add_to(sampler, input->biases[i].id, (double)input->biases[i].add);
+}
+
+static void clear_added(struct sampler *sampler, const struct sampler_input *input)
+{
+    if (!sampler->has_added)
+        return;
+    const size_t first = input->history_count - input->answer_count;
+    for (size_t i = first; i < input->history_count; i++) {
+        const int32_t id = input->history[i];
+        if (id >= 0 && (uint32_t)id < sampler->vocab_size)
+            sampler->added[id] = 0;
+    }
+    for (size_t i = 0; i < input->bias_count; i++) {
+        if (input->biases[i].id >= 0 && (uint32_t)input->biases[i].id < sampler->vocab_size)
+            sampler->added[input->biases[i].id] = 0;
+    }
+    sampler->has_added = false;
+}
+
+/* The logit with the penalties and what is added; NaN is minus infinity, plus infinity the largest
+ * float. */
 static double logit_of(const struct sampler *sampler, const struct sampler_options *options,
                        const float *logits, uint32_t id)
 {
@@ -140,10 +207,11 @@ static double logit_of(const struct sampler *sampler, const struct sampler_optio
     if (isnan(raw))
         return -HUGE_VAL;
     const double logit = isinf(raw) && raw > 0 ? (double)FLT_MAX : (double)raw;
+    const double added = sampler->has_added ? sampler->added[id] : 0;
     if (!(sampler->seen[id / 64] >> (id % 64) & 1))
-        return logit;
+        return logit + added;
     const double penalty = (double)options->repeat_penalty;
-    return logit > 0 ? logit / penalty : logit * penalty;
+    return (logit > 0 ? logit / penalty : logit * penalty) + added;
 }
 
 /* The allowed bits of a word of 64 tokens. */
@@ -211,9 +279,11 @@ int32_t sampler_pick(struct sampler *sampler, const struct sampler_options *opti
 {
     int32_t first = -1;
     int32_t best = -1;
+    fill_added(sampler, options, input);
     mark_seen(sampler, options, input, true);
     struct sampler_candidates list = collect(sampler, options, input, &first, &best);
     mark_seen(sampler, options, input, false);
+    clear_added(sampler, input);
     if (list.count == 0 || options->temperature == 0.0f)
         return best >= 0 ? best : first;
 

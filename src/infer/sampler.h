@@ -7,8 +7,10 @@
  * arithmetic is in double, in a fixed order and with kernel/exact_math.h, so the bits are the same
  * on every machine. Ties go to the lower token id everywhere.
  *
- * First the repetition penalty changes the logits; then come the stages, rows of sampler_stages.c:
- * top-k, top-p, min-p, temperature; then the draw.
+ * First the repetition penalty changes the logits, then what the caller adds to single tokens and
+ * the penalties of presence and frequency (OpenAI: logit - count * frequency - (count > 0) *
+ * presence, counted over the answer); then come the stages, rows of sampler_stages.c: top-k, top-p,
+ * min-p, temperature; then the draw.
  *
  * Owns scratch memory for one vocabulary, nothing else; sampler_pick() allocates nothing.
  * Threads: one at a time. Depends on: kernel/exact_math.h. Used by: engine/.
@@ -26,6 +28,7 @@ struct sampler; /* opaque: scratch for one vocabulary size */
 enum {
     SAMPLER_VOCAB_MAX = 4 * 1024 * 1024,
     SAMPLER_REPEAT_LAST_MAX = 4096, /* tokens the repetition penalty may look back */
+    SAMPLER_BIASES_MAX = 1024,
 };
 
 /* Zeroed is greedy. */
@@ -40,7 +43,15 @@ struct sampler_options {
                                    lately; 0 or 1: none */
     uint32_t repeat_last_count; /* how many of the last tokens count as seen; at most
                                    SAMPLER_REPEAT_LAST_MAX */
+    float presence_penalty;     /* from -2 to 2, as the next one */
+    float frequency_penalty;
     uint64_t seed;
+};
+
+/* Is added to the logit of one token. */
+struct sampler_bias {
+    int32_t id; /* outside of the vocabulary: without effect */
+    float add;
 };
 
 /* E_INVALID names the first field that is out of range (NaN is). */
@@ -53,6 +64,10 @@ struct sampler_input {
     const int32_t *history;  /* [history_count] token ids before this position, oldest first; ids
                                 outside the vocabulary are ignored */
     size_t history_count;
+    size_t answer_count;               /* the last of these, that the answer consists of; at most
+                                          history_count */
+    const struct sampler_bias *biases; /* [bias_count]; of several for a token the sum counts */
+    size_t bias_count;
     uint64_t position; /* of the token to be picked, in its sequence */
 };
 

@@ -4,9 +4,9 @@
 #include "base/mem.h"
 #include "os/clock.h"
 #include "os/random.h"
-#include "server/engine_loop.h"
+#include "server/arrival.h"
 #include "server/exchange.h"
-#include "server/job_loop.h"
+#include "server/model_pool.h"
 #include "text/json.h"
 
 #include <microhttpd.h>
@@ -17,8 +17,8 @@ enum { READ_BYTES = 32 << 10, METHOD_NOT_ALLOWED = 405 };
 
 struct http_server {
     struct http_server_config config;
-    struct engine_loop *loop; /* of a model that writes */
-    struct job_loop *jobs;    /* of a model of embeddings */
+    struct model_pool *models;
+    struct arrival_watch *arrivals;
     struct MHD_Daemon *daemon;
     double started_seconds;
 };
@@ -29,8 +29,6 @@ struct request {
     const struct route *route;
     struct strbuf body;
     struct exchange *exchange; /* once the engine has it */
-    bool is_too_large;
-    bool is_whole;
 };
 
 /* ---------------------------------------------------------------- answers */
@@ -75,6 +73,13 @@ static enum MHD_Result send_failure(struct MHD_Connection *connection,
     if (protocol == API_ANTHROPIC && told.http_status == MHD_HTTP_SERVICE_UNAVAILABLE)
         told.http_status = 529; /* overloaded, in Anthropic's form */
     return send_json(connection, told.http_status, api_failure_json(&told, protocol));
+}
+
+static enum MHD_Result send_too_large(struct MHD_Connection *connection, enum api_protocol protocol)
+{
+    const struct api_failure failure =
+        api_failure_make(MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than 64 MiB");
+    return send_failure(connection, &failure, protocol);
 }
 
 /* ---------------------------------------------------------------- streams */
@@ -193,31 +198,6 @@ static struct api_failure not_found(struct str path, bool path_is_known)
     return api_failure_make(path_is_known ? METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND, text);
 }
 
-static enum MHD_Result answer_at_once(struct request *request, struct MHD_Connection *connection,
-                                      const json_t *body)
-{
-    struct scheduler_facts facts = {0};
-    if (request->server->loop)
-        engine_loop_facts(request->server->loop, &facts);
-    const struct api_context context = {
-        .model = &request->server->config.model,
-        .facts = &facts,
-        .now_us = clock_unix_us(),
-        .uptime_seconds = clock_seconds() - request->server->started_seconds,
-        .is_anthropic = header(connection, "anthropic-version").len > 0,
-    };
-    if (request->route->print) {
-        struct strbuf text = {0};
-        request->route->print(&context, &text);
-        return send_text(connection, MHD_HTTP_OK, "text/plain; charset=utf-8", &text);
-    }
-    struct api_failure failure = {0};
-    json_t *value = request->route->answer(&context, body, &failure);
-    if (!value)
-        return send_failure(connection, &failure, request->route->protocol);
-    return send_json(connection, MHD_HTTP_OK, value);
-}
-
 static int socket_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
@@ -225,67 +205,91 @@ static int socket_of(struct MHD_Connection *connection)
     return info ? info->connect_fd : -1;
 }
 
-/* Reads the request, and hands it to the engine loop. */
-static enum status submit(struct request *request, struct MHD_Connection *connection, json_t *body,
-                          struct api_failure *out_failure)
+static struct arrival *arrival_of(struct MHD_Connection *connection)
 {
-    const struct api_model *model = &request->server->config.model;
-    struct exchange *exchange = exchange_new(request->route);
-    struct error err = {0};
-    uint8_t random[16];
-    request->exchange = exchange;
-    enum status status = request->route->read(body, &exchange->request, &err);
-    if (status == OK && !route_names_model(model, strbuf_view(&exchange->request.model)))
-        status = error_set(&err, E_NOT_FOUND, "model '%.*s' not found; this server has '%.*s'",
-                           STR_ARG(field_shown(strbuf_view(&exchange->request.model))),
-                           STR_ARG(model->name));
-    if (status == OK) {
-        random_bytes(random, sizeof(random));
-        reply_init(&exchange->reply, request->route->format,
-                   exchange->request.model.len > 0 ? strbuf_view(&exchange->request.model)
-                                                   : model->name,
-                   &exchange->request.stops, random, clock_unix_us());
-        exchange->reply.streams = exchange->request.streams;
-        exchange->reply.wants_usage = exchange->request.wants_usage;
-        exchange->reply.tool_names = json_incref(exchange->request.tool_names);
-        exchange->connection = connection;
-        exchange->wake = wake;
-        exchange->fd = socket_of(connection);
-        status = engine_loop_submit(request->server->loop, exchange, &err);
-    }
-    if (status != OK)
-        *out_failure = api_failure_of(status, &err);
-    return status;
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
-/* What a model of embeddings does in one go. */
-static enum status submit_job(struct request *request, struct MHD_Connection *connection,
-                              json_t *body, struct api_failure *out_failure)
+/* The reply to a conversation, ready for the engine's thread. */
+static enum status begin_reply(struct exchange *exchange, const json_t *body, struct error *err)
 {
-    struct exchange *exchange = exchange_new(request->route);
+    struct api_request *asked = &exchange->request;
+    uint8_t random[16];
+    TRY(exchange->route->read(body, asked, err));
+    random_bytes(random, sizeof(random));
+    reply_init(&exchange->reply, exchange->route->format, strbuf_view(&asked->model), &asked->stops,
+               random, clock_unix_us());
+    exchange->reply.streams = asked->streams;
+    exchange->reply.wants_usage = asked->wants_usage;
+    exchange->reply.wants_tokens = asked->wants_tokens;
+    exchange->reply.tool_names = json_incref(asked->tool_names);
+    return OK;
+}
+
+/* Hands the request to the model it names. */
+static bool submit(struct request *request, struct MHD_Connection *connection, json_t *body,
+                   struct api_failure *out_failure)
+{
+    const struct route *route = request->route;
+    struct exchange *exchange = exchange_new(route);
     struct error err = {0};
+    struct str name = {0};
+    double keep_seconds = 0;
     request->exchange = exchange;
-    exchange->body = json_incref(body);
+    exchange->body = route->read ? NULL : json_incref(body);
+    exchange->is_anthropic = header(connection, "anthropic-version").len > 0;
     exchange->connection = connection;
     exchange->wake = wake;
-    const enum status status = job_loop_submit(request->server->jobs, exchange, &err);
-    if (status != OK)
+    enum status status = route_model_name(body, &name, &err);
+    if (status == OK)
+        status = route_keep_alive(body, &keep_seconds, &err);
+    if (status == OK && route->read) {
+        status = begin_reply(exchange, body, &err);
+        exchange->fd = socket_of(connection);
+    }
+    if (status != OK) {
         *out_failure = api_failure_of(status, &err);
-    return status;
+        return false;
+    }
+    const json_t *keeps = json_object_get(body, "keep_alive");
+    const bool is_kept = route->protocol == API_OLLAMA && keeps && !json_is_null(keeps);
+    return model_pool_submit(request->server->models, name, is_kept ? &keep_seconds : NULL,
+                             exchange, out_failure);
 }
 
-/* False when the model is not one for this route. */
-static bool has_model_for(const struct request *request, struct api_failure *out_failure)
+/* What needs no model, or one that is loaded; *out_waits: it is not. */
+static enum MHD_Result answer_at_once(struct request *request, struct MHD_Connection *connection,
+                                      const json_t *body, bool *out_waits)
 {
-    const struct http_server *server = request->server;
-    const bool chats = request->route->read != NULL;
-    if (chats && !server->loop)
-        *out_failure = route_no_chat(&server->config.model);
-    else if (request->route->work && !server->jobs)
-        *out_failure = route_no_embeddings(&server->config.model);
-    else
-        return true;
-    return false;
+    struct scheduler_facts facts = {0};
+    struct api_failure failure = {0};
+    struct error err = {0};
+    struct str name = {0};
+    model_pool_facts(request->server->models, &facts);
+    struct api_context context = {
+        .facts = &facts,
+        .now_us = clock_unix_us(),
+        .uptime_seconds = clock_seconds() - request->server->started_seconds,
+        .is_anthropic = header(connection, "anthropic-version").len > 0,
+    };
+    *out_waits = false;
+    if (request->route->print) {
+        struct strbuf text = {0};
+        request->route->print(&context, &text);
+        return send_text(connection, MHD_HTTP_OK, "text/plain; charset=utf-8", &text);
+    }
+    const enum status status = route_model_name(body, &name, &err);
+    if (status != OK) {
+        failure = api_failure_of(status, &err);
+        return send_failure(connection, &failure, request->route->protocol);
+    }
+    json_t *value = model_pool_answer(request->server->models, request->route, name, &context, body,
+                                      out_waits, &failure);
+    if (*out_waits)
+        return MHD_YES;
+    if (!value)
+        return send_failure(connection, &failure, request->route->protocol);
+    return send_json(connection, MHD_HTTP_OK, value);
 }
 
 static enum MHD_Result answer(struct request *request, struct MHD_Connection *connection)
@@ -294,10 +298,9 @@ static enum MHD_Result answer(struct request *request, struct MHD_Connection *co
     struct error err = {0};
     const struct route *route = request->route;
     CLEANUP(json_decrefp) json_t *body = NULL;
-    if (request->is_too_large) {
-        failure = api_failure_make(MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than 64 MiB");
-        return send_failure(connection, &failure, route->protocol);
-    }
+    arrival_whole(arrival_of(connection));
+    if (request->body.overflowed)
+        return send_too_large(connection, route->protocol);
     if (str_equal_c(str_from_c(route->method), "POST")) {
         const struct json_limits limits = {.size_max = HTTP_SERVER_BODY_MAX};
         const enum status status = json_parse(strbuf_view(&request->body), &limits, &body, &err);
@@ -306,13 +309,23 @@ static enum MHD_Result answer(struct request *request, struct MHD_Connection *co
             return send_failure(connection, &failure, route->protocol);
         }
     }
-    if (!has_model_for(request, &failure))
-        return send_failure(connection, &failure, route->protocol);
-    if (!route->read && !route->work)
-        return answer_at_once(request, connection, body);
-    if ((route->work ? submit_job : submit)(request, connection, body, &failure) != OK)
+    if (!route->read && !route->work) {
+        bool waits = false;
+        const enum MHD_Result result = answer_at_once(request, connection, body, &waits);
+        if (!waits)
+            return result;
+    }
+    if (!submit(request, connection, body, &failure))
         return send_failure(connection, &failure, route->protocol);
     return send_reply(connection, request->exchange);
+}
+
+/* More than is allowed is said to come: refused before it is read. */
+static bool is_declared_too_large(struct MHD_Connection *connection)
+{
+    const struct str declared = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    int64_t size = 0;
+    return declared.len > 0 && (!str_to_int(declared, &size) || size > HTTP_SERVER_BODY_MAX);
 }
 
 /* The first call for a request: only the headers are there. */
@@ -333,7 +346,7 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
         failure = not_found(path, path_is_known);
         return send_failure(connection, &failure, protocol);
     }
-    return MHD_YES;
+    return is_declared_too_large(connection) ? send_too_large(connection, protocol) : MHD_YES;
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
@@ -346,7 +359,6 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         return begin(context, connection, str_from_c(method), str_from_c(url), slot);
     if (*upload_size > 0) {
         strbuf_add(&request->body, upload, *upload_size);
-        request->is_too_large |= request->body.overflowed;
         *upload_size = 0;
         return MHD_YES;
     }
@@ -359,9 +371,9 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
                          enum MHD_RequestTerminationCode code)
 {
     (void)context;
-    (void)connection;
     (void)code;
     struct request *request = *slot;
+    arrival_next(arrival_of(connection));
     if (!request)
         return;
     if (request->exchange) {
@@ -377,7 +389,31 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     *slot = NULL;
 }
 
+static void on_connection(void *context, struct MHD_Connection *connection, void **slot,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct http_server *server = context;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *slot = arrival_open(server->arrivals, socket_of(connection));
+    } else {
+        arrival_close(*slot);
+        *slot = NULL;
+    }
+}
+
 /* ---------------------------------------------------------------- life */
+
+static enum status start_daemon(struct http_server *server, struct error *err)
+{
+    server->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, server,
+        MHD_OPTION_LISTEN_SOCKET, server->config.listen_fd, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_SERVER_CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_SERVER_HEADER_BYTES_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_SERVER_IDLE_SECONDS, MHD_OPTION_END);
+    return server->daemon ? OK : error_set(err, E_IO, "the HTTP server cannot start");
+}
 
 enum status http_server_start(const struct http_server_config *config, struct http_server **out,
                               struct error *err)
@@ -385,22 +421,13 @@ enum status http_server_start(const struct http_server_config *config, struct ht
     struct http_server *server = mem_zalloc(sizeof(*server));
     server->config = *config;
     server->started_seconds = clock_seconds();
-    enum status status = OK;
-    if (config->model.embed)
-        status = job_loop_start(&server->config.model, &server->jobs, err);
-    else
-        status = engine_loop_start(config->model.engine, &config->scheduler, &server->loop, err);
-    if (status == OK) {
-        server->daemon = MHD_start_daemon(
-            MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
-            server, MHD_OPTION_LISTEN_SOCKET, config->listen_fd, MHD_OPTION_NOTIFY_COMPLETED,
-            on_completed, server, MHD_OPTION_CONNECTION_LIMIT,
-            (unsigned)HTTP_SERVER_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-            (size_t)HTTP_SERVER_HEADER_BYTES_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-            (unsigned)HTTP_SERVER_IDLE_SECONDS, MHD_OPTION_END);
-        if (!server->daemon)
-            status = error_set(err, E_IO, "the HTTP server cannot start");
-    }
+    enum status status = model_pool_start(&config->models, &server->models, err);
+    if (status == OK)
+        status = arrival_watch_start(config->request_seconds > 0 ? config->request_seconds
+                                                                 : HTTP_SERVER_REQUEST_SECONDS,
+                                     &server->arrivals, err);
+    if (status == OK)
+        status = start_daemon(server, err);
     if (status != OK) {
         http_server_stop(server);
         return status;
@@ -413,10 +440,10 @@ void http_server_stop(struct http_server *server)
 {
     if (!server)
         return;
-    if (server->loop)
-        engine_loop_stop(server->loop); /* every exchange is finished, its connection awake */
-    job_loop_stop(server->jobs);
+    model_pool_stop(server->models); /* every exchange is finished, its connection awake */
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
+    arrival_watch_stop(server->arrivals);
+    model_pool_free(server->models);
     mem_free(server);
 }

@@ -8,9 +8,8 @@
  */
 #pragma once
 
-#include "api/route.h"
-#include "engine/scheduler.h"
 #include "server/guard.h"
+#include "server/model_pool.h"
 
 struct http_server;
 
@@ -18,14 +17,15 @@ enum {
     HTTP_SERVER_BODY_MAX = 64 << 20,
     HTTP_SERVER_CONNECTIONS_MAX = 1024,
     HTTP_SERVER_HEADER_BYTES_MAX = 64 << 10, /* of one connection's request line and headers */
-    HTTP_SERVER_IDLE_SECONDS = 120,          /* a request must come whole within this */
+    HTTP_SERVER_IDLE_SECONDS = 120,          /* a connection on which nothing happens */
+    HTTP_SERVER_REQUEST_SECONDS = 120,       /* until a request is whole (arrival.h) */
 };
 
 struct http_server_config {
     int listen_fd; /* taken over */
-    struct api_model model;
+    struct model_pool_config models;
     struct guard guard;
-    struct scheduler_config scheduler;
+    double request_seconds; /* 0: HTTP_SERVER_REQUEST_SECONDS */
 };
 
 /* Borrows what the configuration points to. E_IO when the library refuses. */

@@ -54,6 +54,13 @@ static inline void api_test_show(const struct api_request *request, struct strbu
                 request->sampler.top_k, request->has_seed ? (int)request->sampler.seed : -1,
                 request->stops.count, request->streams, request->wants_usage, (int)chat->thinking,
                 request->only_loads, request->is_raw);
+    if (request->wants_tokens)
+        strbuf_addf(out, " logprobs %u", request->top_count);
+    for (size_t i = 0; i < request->bias_count; i++)
+        strbuf_addf(out, " bias %d %g", request->biases[i].id, (double)request->biases[i].add);
+    if (request->sampler.presence_penalty != 0 || request->sampler.frequency_penalty != 0)
+        strbuf_addf(out, " presence %g frequency %g", (double)request->sampler.presence_penalty,
+                    (double)request->sampler.frequency_penalty);
     if (request->tool_name.len > 0)
         strbuf_addf(out, " only %.*s", STR_ARG(request->tool_name));
     if (request->tool_names) {

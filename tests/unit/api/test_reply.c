@@ -189,6 +189,51 @@ static void a_call_that_was_none_is_text(void **state)
     reply_done(&reply);
 }
 
+/* Probabilities go out with the text they belong to; what a stop text cut has none. */
+static void probabilities_go_with_the_text(void **state)
+{
+    (void)state;
+    const struct chat_token hello = {.text = STR("hello"), .id = 4, .logprob = -0.5};
+    const struct chat_token stop = {.text = STR("STOP"), .id = 5, .logprob = -1};
+    const struct chat_event events[] = {
+        {.kind = CHAT_EVENT_TOKEN, .tokens = &stop, .token_count = 1},
+        {.kind = CHAT_EVENT_REASONING, .text = STR("STOP")},
+        {.kind = CHAT_EVENT_TOKEN, .tokens = &hello, .token_count = 1},
+        {.kind = CHAT_EVENT_TEXT, .text = STR("hello")},
+        {.kind = CHAT_EVENT_TOKEN, .tokens = &stop, .token_count = 1},
+        {.kind = CHAT_EVENT_TEXT, .text = STR("STOP")},
+    };
+#define HELLO \
+    "{\"token\":\"hello\",\"logprob\":-0.5,\"bytes\":[104,101,108,108,111],\"top_logprobs\":[]}"
+    static const struct {
+        const struct reply_format *format;
+        bool streams;
+        const char *holds;
+    } forms[] = {
+        {&reply_openai_chat, false, "\"logprobs\":{\"content\":[" HELLO "],\"refusal\":null}"},
+        {&reply_openai_chat, true, "\"logprobs\":{\"content\":[" HELLO "],\"refusal\":null}"},
+        {&reply_ollama_chat, true, "\"logprobs\":[" HELLO "]"},
+        {&reply_ollama_generate, false, "\"logprobs\":[" HELLO "]"},
+        {&reply_openai_completion, false,
+         "\"logprobs\":{\"tokens\":[\"hello\"],\"token_logprobs\":[-0.5],\"top_logprobs\":[{}],"
+         "\"text_offset\":[0]}"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        struct stop_texts stops = {0};
+        struct reply reply;
+        assert_true(stop_texts_add(&stops, STR("STOP")));
+        reply_init(&reply, forms[i].format, STR("m"), &stops, id_bytes, 0);
+        reply.wants_tokens = true;
+        reply.streams = forms[i].streams;
+        for (size_t k = 0; k < ARRAY_LEN(events); k++)
+            (void)reply_event(&reply, &events[k]);
+        reply_end(&reply, &(struct session_result){.end = SESSION_END_CANCELLED});
+        assert_non_null(strstr(strbuf_c(&reply.out), forms[i].holds));
+        assert_null(strstr(strbuf_c(&reply.out), "\"token\":\"STOP\""));
+        reply_done(&reply);
+    }
+}
+
 struct failure_row {
     enum api_protocol protocol;
     int http_status;
@@ -231,6 +276,7 @@ int test_reply(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_form_is_what_its_clients_read),
         cmocka_unit_test(a_call_that_was_none_is_text),
+        cmocka_unit_test(probabilities_go_with_the_text),
         cmocka_unit_test(failures_have_the_protocols_form),
     };
     return cmocka_run_group_tests_name("reply", tests, NULL, NULL);

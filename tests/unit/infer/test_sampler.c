@@ -50,6 +50,56 @@ static void zero_temperature_takes_the_best_and_the_lower_of_two_equal(void **st
     assert_int_equal(sampler_pick(sampler, &greedy, &input), 150);
 }
 
+static void what_is_added_moves_the_best(void **state)
+{
+    (void)state;
+    CLEANUP(sampler_freep) struct sampler *sampler = new_sampler(VOCAB);
+    float logits[VOCAB] = {[7] = 3.0f, [90] = 2.0f, [199] = 1.0f};
+    const struct sampler_bias biases[] = {{.id = 7, .add = -1.0f},
+                                          {.id = 7, .add = -0.5f},
+                                          {.id = 200, .add = 50},
+                                          {.id = -1, .add = 50}};
+    const struct sampler_options greedy = {0};
+    const struct sampler_input biased = {
+        .logits = logits, .biases = biases, .bias_count = ARRAY_LEN(biases)};
+    assert_int_equal(sampler_pick(sampler, &greedy, &biased), 90);
+    assert_int_equal(pick(sampler, &greedy, logits, 0), 7); /* nothing of it stays */
+    const struct sampler_bias banned = {.id = 7, .add = -100.0f};
+    const struct sampler_options drawn = {.temperature = 1.0f};
+    for (uint64_t position = 0; position < 200; position++) {
+        const struct sampler_input input = {
+            .logits = logits, .biases = &banned, .bias_count = 1, .position = position};
+        assert_int_not_equal(sampler_pick(sampler, &drawn, &input), 7);
+    }
+}
+
+/* Presence counts a token once, frequency each time, and only those of the answer. */
+static void penalties_count_the_answer(void **state)
+{
+    (void)state;
+    CLEANUP(sampler_freep) struct sampler *sampler = new_sampler(VOCAB);
+    float logits[VOCAB] = {[7] = 3.0f, [90] = 2.0f, [199] = 1.0f};
+    const int32_t history[] = {7, 7, 7, 300, -4, 7, 90, 7};
+    const struct {
+        float presence, frequency;
+        size_t answer_count;
+        int32_t wanted;
+    } rows[] = {
+        {0.9f, 0, 5, 7}, {1.5f, 0, 1, 90},  {1.5f, 0, 0, 7},      {0, 0.9f, 1, 7},
+        {0, 0.6f, 5, 7}, {0, 1.1f, 8, 199}, {2.0f, 1.0f, 8, 199}, {-2.0f, 0, 5, 7},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct sampler_options options = {.presence_penalty = rows[i].presence,
+                                                .frequency_penalty = rows[i].frequency};
+        const struct sampler_input input = {.logits = logits,
+                                            .history = history,
+                                            .history_count = ARRAY_LEN(history),
+                                            .answer_count = rows[i].answer_count};
+        assert_int_equal(sampler_pick(sampler, &options, &input), rows[i].wanted);
+        assert_int_equal(pick(sampler, &(struct sampler_options){0}, logits, 0), 7);
+    }
+}
+
 static void every_option_row_keeps_the_pick_inside_for_broken_logits(void **state)
 {
     (void)state;
@@ -216,6 +266,8 @@ int test_sampler(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_numbers_match_the_published_generator),
         cmocka_unit_test(zero_temperature_takes_the_best_and_the_lower_of_two_equal),
+        cmocka_unit_test(what_is_added_moves_the_best),
+        cmocka_unit_test(penalties_count_the_answer),
         cmocka_unit_test(every_option_row_keeps_the_pick_inside_for_broken_logits),
         cmocka_unit_test(nothing_likely_gives_the_lowest_allowed_and_nothing_allowed_gives_none),
         cmocka_unit_test(frequencies_follow_the_options),
