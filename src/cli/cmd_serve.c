@@ -31,6 +31,8 @@ struct serve_args {
     const char *cpu_mask;
     const char *pooling;
     const char *keep_alive;
+    const char *prompt_store;
+    bool is_verbose;
     int64_t port;
     int64_t context_tokens;
     int64_t thread_count;
@@ -65,6 +67,9 @@ static const struct option_spec options[] = {
     OPTION_STRING(struct serve_args, cpu_mask, 0, "cpu-mask", "LEVEL",
                   "use kernels of baseline, avx2 or avx512 at most"),
     SPECULATION_OPTIONS_ROWS(struct serve_args, speculation),
+    PROMPT_STORE_OPTION_ROW(struct serve_args, prompt_store),
+    OPTION_FLAG(struct serve_args, is_verbose, 'v', "verbose",
+                "say what each request found computed, and where it differs"),
     OPTION_END,
 };
 
@@ -193,6 +198,23 @@ static enum status check_reach(const struct serve_args *args, bool is_loopback, 
     return OK;
 }
 
+/* Where a folder cannot be made prompts are not stored; that is no reason not to serve, unless they
+ * were asked for. */
+static enum status open_prompts(const struct serve_args *args, const struct config *config,
+                                const struct state *state, struct prompt_store *out,
+                                struct error *err)
+{
+    struct error reason = {0};
+    const enum status status =
+        prompt_store_resolve(args->prompt_store, config->prompt_store, state, out, &reason);
+    if (status == OK)
+        return OK;
+    if (args->prompt_store || status == E_INVALID)
+        return error_set(err, status, "%s", reason.text);
+    command_warn("prompts are not stored: %s", reason.text);
+    return OK;
+}
+
 static int run(const struct command_call *call)
 {
     const struct serve_args *args = call->options;
@@ -211,6 +233,7 @@ static int run(const struct command_call *call)
         .active_max = (uint32_t)args->active_max,
         .is_loopback = listener_is_loopback(args->host),
         .embeds = args->pooling != NULL,
+        .is_verbose = args->is_verbose,
     };
     enum status status = check_reach(args, role.is_loopback, &err);
     if (status == OK)
@@ -227,6 +250,8 @@ static int run(const struct command_call *call)
         status = agent_setup_config(call->common, &config, &err);
     if (status == OK)
         status = state_find_paths(call->common, &state, &err);
+    if (status == OK)
+        status = open_prompts(args, &config, &state, &role.prompts, &err);
     if (status == OK)
         status = model_command_find(call->common, args->model, &model_path, &err);
     if (status == OK)
@@ -251,6 +276,7 @@ static int run(const struct command_call *call)
     progress_set(&work.progress, "loading %.60s", name);
     const int code = serve(&work, &role, port);
     progress_clear(&work.progress);
+    prompt_store_done(&role.prompts);
     strbuf_done(&work.model_name);
     return code;
 }
@@ -267,7 +293,9 @@ const struct command cmd_serve = {
         "A conversation that does not fit into the context is refused, never cut.\n\n"
         "Requests may name any model of holt models: it is loaded on demand and goes again after "
         "some idle time, or earlier when another needs the memory. The process can read the "
-        "folders of models and nothing else.\n\n"
+        "folders of models and nothing else, but for its own stored prompts.\n\n"
+        "What was computed of prompts is kept in the state folder, readable by you alone, so that "
+        "the next start need not compute it again: --prompt-store off keeps nothing.\n\n"
         "With an embedding model it serves embeddings instead (/v1/embeddings, /api/embed), with "
         "a reranking model scores (/v1/rerank).",
     .examples = "holt serve -m model.gguf\n"
