@@ -1,4 +1,4 @@
-"""Coding agents as `holt launch` starts them: coding.py HOLT claude|opencode. The folder is a scratch one.
+"""Coding agents as `holt launch` starts them: coding.py HOLT claude|opencode|hermes. Folder and home are scratch ones.
 
 The built-in model is far too small for their prompts: what is asked here is that a real turn takes place. The agent gets
 a call of one of its tools from the model, valid for the tool's schema, carries it out, and gives the result back.
@@ -20,12 +20,16 @@ TASK = "What is in notes.txt?"
 
 
 class Claude:
+    options = []
     arguments = ["--output-format", "stream-json", "--verbose", "--tools", "Read", "--system-prompt", "You are an assistant.",
                  "--max-turns", "4", "-p", TASK]
     settings = {}
 
     def __init__(self):
         self.calls, self.results = [], 0
+
+    def ended(self, code):
+        return False
 
     def take(self, event):
         for block in (event.get("message") or {}).get("content") or []:
@@ -37,13 +41,17 @@ class Claude:
 
 
 class OpenCode:
+    options = []
     arguments = ["run", "--format", "json", TASK]
-    settings = {"opencode.json": {
+    settings = {"opencode.json": json.dumps({
         "agent": {"build": {"prompt": "You are an assistant.", "temperature": 0, "tools": {"*": False, "read": True}}},
-        "share": "disabled", "autoupdate": False}}
+        "share": "disabled", "autoupdate": False})}
 
     def __init__(self):
         self.calls, self.steps = [], 0
+
+    def ended(self, code):
+        return False
 
     def take(self, event):
         part = event.get("part") or {}
@@ -56,32 +64,60 @@ class OpenCode:
         return self.calls and self.steps >= 2  # the second step has seen the result
 
 
+class Hermes:
+    """Has its settings in a file: they are read as they are meant, and the file is as it was afterwards."""
+    options = ["--context", "65536"]  # it does not start with less
+    arguments = ["config", "show"]
+    settings = {os.path.expanduser("~/.hermes/config.yaml"): "# mine\ndisplay:\n  compact: true"}
+
+    def __init__(self):
+        self.calls = []
+
+    def take(self, event):
+        return False
+
+    def ended(self, code):
+        path = next(iter(self.settings))
+        with open(path) as f:
+            assert "context_length: 65536" in f.read()
+        subprocess.run([holt, "launch", "hermes", "--restore"], check=True)
+        with open(path) as f:
+            assert f.read() == self.settings[path]
+        return code == 0 and "builtin" in self.said and f"127.0.0.1:{PORT}/v1" in self.said
+
+
 def turn(agent):
-    """True when one took place; ends everything that was started."""
-    process = subprocess.Popen([holt, "launch", name, "--port", PORT, "--", *agent.arguments], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, text=True, start_new_session=True)
+    """True when it went as it should; ends everything that was started."""
+    process = subprocess.Popen([holt, "launch", name, "--port", PORT, *agent.options, "--", *agent.arguments],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    agent.said = ""
     try:
         for line in process.stdout:
             print(line[:2000], end="")
+            agent.said += line
             if line.startswith("{") and agent.take(json.loads(line)):
                 return True
-        return False
+        return agent.ended(process.wait())
     finally:
-        os.killpg(process.pid, signal.SIGINT)
         try:
+            os.killpg(process.pid, signal.SIGINT)
             process.wait(20)
+        except ProcessLookupError:
+            pass  # all have ended
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
-kind = {"claude": Claude, "opencode": OpenCode}[name]
+kind = {"claude": Claude, "opencode": OpenCode, "hermes": Hermes}[name]
 for path, value in kind.settings.items():
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(path, "w") as f:
-        json.dump(value, f)
+        f.write(value)
 with open("notes.txt", "w") as f:
     f.write("buy milk\n")
-signal.alarm(SECONDS)  # a turn that hangs ends this test
+signal.signal(signal.SIGALRM, lambda *_: sys.exit(f"it took more than {SECONDS} s"))  # and ends what was started
+signal.alarm(SECONDS)
 if not any(turn(kind()) for _ in range(TRIES)):
-    sys.exit("no turn with a call took place")
+    sys.exit("it did not happen")
 print("ok")

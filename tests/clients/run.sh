@@ -47,6 +47,11 @@ coding() {
         npm install --silent --no-fund --no-audit --prefix "$home/coding" @anthropic-ai/claude-code opencode-ai
 }
 
+hermes() {
+    [ -x "$home/hermes/bin/python" ] || python3 -m venv "$home/hermes" || return 1
+    [ -x "$home/hermes/bin/hermes" ] || "$home/hermes/bin/pip" install -q hermes-agent
+}
+
 # In a network of its own that has nothing but loopback, where the system lets users make one.
 alone() {
     if unshare -rn true 2>/dev/null && command -v ip >/dev/null; then
@@ -63,7 +68,7 @@ in_scratch() { # in_scratch NAME COMMAND...: in an empty folder and home, with n
     mkdir -p "$folder/home" "$folder/work"
     (
         cd "$folder/work" || exit 1
-        alone env -i PATH="$OLDPWD/$home/coding/node_modules/.bin:$PATH" HOME="$folder/home" LANG=C.UTF-8 TERM=xterm \
+        alone env -i PATH="$OLDPWD/$home/coding/node_modules/.bin:$OLDPWD/$home/hermes/bin:$PATH" HOME="$folder/home" LANG=C.UTF-8 TERM=xterm \
             no_proxy='*' OTEL_SDK_DISABLED=true CREWAI_DISABLE_TELEMETRY=true CREWAI_TRACING_ENABLED=false "$@"
     )
 }
@@ -120,6 +125,12 @@ if coding >build/test-logs/clients-coding.log 2>&1; then
 else
     skipped=$((skipped + 2))
     echo "skipped: the coding agents cannot be installed (build/test-logs/clients-coding.log)"
+fi
+if hermes >build/test-logs/clients-hermes.log 2>&1; then
+    check "hermes" in_scratch hermes python3 "$PWD/tests/clients/coding.py" "$PWD/$holt" hermes
+else
+    skipped=$((skipped + 1))
+    echo "skipped: Hermes cannot be installed (build/test-logs/clients-hermes.log)"
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
