@@ -36,17 +36,6 @@ static json_t *refuse(struct api_failure *out, enum status status, const struct 
 
 /* ---------------------------------------------------------------- reading */
 
-static enum status check_model(const struct api_context *context, const json_t *body,
-                               struct error *err)
-{
-    struct str name = {0};
-    TRY(field_str(body, "model", &name, err));
-    if (route_names_model(context->model, name))
-        return OK;
-    return error_set(err, E_NOT_FOUND, "model '%.*s' not found; this server has '%.*s'",
-                     STR_ARG(field_shown(name)), STR_ARG(context->model->name));
-}
-
 static enum status read_text(const json_t *value, const char *name, struct str *out,
                              struct error *err)
 {
@@ -167,9 +156,7 @@ json_t *embeddings_openai(const struct api_context *context, const json_t *body,
     CLEANUP(texts_done) struct texts texts = {0};
     struct error err = {0};
     struct str encoding = STR("float");
-    enum status status = check_model(context, body, &err);
-    if (status == OK)
-        status = field_str(body, "encoding_format", &encoding, &err);
+    enum status status = field_str(body, "encoding_format", &encoding, &err);
     const bool is_base64 = str_equal_c(encoding, "base64");
     if (status == OK && !is_base64 && !str_equal_c(encoding, "float"))
         status = error_set(&err, E_INVALID, "encoding_format is float or base64");
@@ -198,9 +185,7 @@ json_t *embeddings_ollama(const struct api_context *context, const json_t *body,
     CLEANUP(texts_done) struct texts texts = {0};
     struct error err = {0};
     const double begin = context->seconds();
-    enum status status = check_model(context, body, &err);
-    if (status == OK)
-        status = read_texts(body, "input", false, &texts, &err);
+    enum status status = read_texts(body, "input", false, &texts, &err);
     if (status == OK)
         status = compute(context, body, (struct embed_options){0}, &texts, &err);
     if (status != OK)
@@ -220,9 +205,7 @@ json_t *embeddings_ollama_prompt(const struct api_context *context, const json_t
 {
     CLEANUP(texts_done) struct texts texts = {0};
     struct error err = {0};
-    enum status status = check_model(context, body, &err);
-    if (status == OK)
-        status = read_texts(body, "prompt", false, &texts, &err);
+    enum status status = read_texts(body, "prompt", false, &texts, &err);
     if (status == OK && texts.count != 1)
         status = error_set(&err, E_INVALID, "prompt is one text; /api/embed takes several");
     if (status == OK)
@@ -273,9 +256,7 @@ json_t *embeddings_rerank(const struct api_context *context, const json_t *body,
     struct str query = {0};
     bool with_documents = false;
     int64_t top = EMBED_TEXTS_MAX;
-    enum status status = check_model(context, body, &err);
-    if (status == OK)
-        status = field_str(body, "query", &query, &err);
+    enum status status = field_str(body, "query", &query, &err);
     if (status == OK && query.len == 0)
         status = error_set(&err, E_INVALID, "query is missing or empty");
     if (status == OK)

@@ -31,13 +31,22 @@ static json_t *name_of(const struct api_model *model)
 
 /* ---------------------------------------------------------------- /v1/models */
 
-static json_t *anthropic_models(const struct api_model *model)
+static json_t *anthropic_models(const struct model_list *models)
 {
-    char created[TIME_BYTES];
-    write_time(model->modified_us, created);
-    return json_pack("{s:[{s:s, s:o, s:o, s:s}], s:b, s:o, s:o}", "data", "type", "model", "id",
-                     name_of(model), "display_name", name_of(model), "created_at", created,
-                     "has_more", 0, "first_id", name_of(model), "last_id", name_of(model));
+    json_t *data = json_array();
+    for (size_t i = 0; i < models->count; i++) {
+        const struct model_list_row *row = &models->rows[i];
+        char created[TIME_BYTES];
+        write_time(row->modified_us, created);
+        json_array_append_new(data,
+                              json_pack("{s:s, s:s, s:s, s:s, s:I}", "type", "model", "id",
+                                        row->name, "display_name", row->name, "created_at", created,
+                                        "max_input_tokens", (json_int_t)row->context_tokens));
+    }
+    const bool is_empty = models->count == 0;
+    return json_pack("{s:o, s:b, s:s?, s:s?}", "data", data, "has_more", 0, "first_id",
+                     is_empty ? NULL : models->rows[0].name, "last_id",
+                     is_empty ? NULL : models->rows[models->count - 1].name);
 }
 
 json_t *listings_v1_models(const struct api_context *context, const json_t *body,
@@ -45,53 +54,57 @@ json_t *listings_v1_models(const struct api_context *context, const json_t *body
 {
     (void)body;
     (void)out_failure;
-    const struct api_model *model = context->model;
-    const json_int_t tokens = (json_int_t)model->context_tokens;
     if (context->is_anthropic)
-        return anthropic_models(model);
-    return json_pack("{s:s, s:[{s:o, s:s, s:I, s:s, s:I, s:I}]}", "object", "list", "data", "id",
-                     name_of(model), "object", "model", "created",
-                     (json_int_t)(model->modified_us / 1000000), "owned_by", "holt",
-                     "context_length", tokens, "max_model_len", tokens);
+        return anthropic_models(context->models);
+    json_t *data = json_array();
+    for (size_t i = 0; i < context->models->count; i++) {
+        const struct model_list_row *row = &context->models->rows[i];
+        const json_int_t tokens = (json_int_t)row->context_tokens;
+        json_array_append_new(data, json_pack("{s:s, s:s, s:I, s:s, s:I, s:I, s:b}", "id",
+                                              row->name, "object", "model", "created",
+                                              (json_int_t)(row->modified_us / 1000000), "owned_by",
+                                              "holt", "context_length", tokens, "max_model_len",
+                                              tokens, "loaded", row->is_loaded));
+    }
+    return json_pack("{s:s, s:o}", "object", "list", "data", data);
 }
 
 /* ---------------------------------------------------------------- Ollama */
 
-static json_t *details(const struct api_model *model)
+static json_t *details(const char *architecture, const char *quantization, uint64_t parameter_count,
+                       uint32_t context_tokens)
 {
     char size[32];
-    const double millions = (double)model->parameter_count / 1e6;
+    const double millions = (double)parameter_count / 1e6;
     if (millions < 1000)
         snprintf(size, sizeof(size), "%.1fM", millions);
     else
         snprintf(size, sizeof(size), "%.1fB", millions / 1000);
-    return json_pack("{s:s, s:s, s:o, s:[o], s:s, s:s, s:I}", "parent_model", "", "format", "gguf",
-                     "family", reply_text(model->architecture), "families",
-                     reply_text(model->architecture), "parameter_size", size, "quantization_level",
-                     "", "context_length", (json_int_t)model->context_tokens);
+    return json_pack("{s:s, s:s, s:s, s:[s], s:s, s:s, s:I}", "parent_model", "", "format", "gguf",
+                     "family", architecture, "families", architecture, "parameter_size", size,
+                     "quantization_level", quantization, "context_length",
+                     (json_int_t)context_tokens);
 }
 
-static json_t *capabilities(const struct api_model *model)
+static json_t *capabilities(bool embeds, bool calls_tools, bool thinks)
 {
-    if (model->embed)
-        return json_pack("[s]", "embedding");
-    json_t *list = json_pack("[s]", "completion");
-    const struct chat_template_caps *caps = engine_template_caps(model->engine);
-    if (caps && caps->tools)
+    json_t *list = json_pack("[s]", embeds ? "embedding" : "completion");
+    if (calls_tools)
         json_array_append_new(list, json_string("tools"));
-    if (caps && caps->reasoning)
+    if (thinks)
         json_array_append_new(list, json_string("thinking"));
     return list;
 }
 
-static json_t *model_row(const struct api_model *model)
+static json_t *model_row(const struct model_list_row *row)
 {
     char modified[TIME_BYTES];
-    write_time(model->modified_us, modified);
-    return json_pack("{s:o, s:o, s:s, s:I, s:s, s:o, s:o}", "name", name_of(model), "model",
-                     name_of(model), "modified_at", modified, "size", (json_int_t)model->size_bytes,
-                     "digest", model->digest, "details", details(model), "capabilities",
-                     capabilities(model));
+    write_time(row->modified_us, modified);
+    return json_pack(
+        "{s:s, s:s, s:s, s:I, s:s, s:o, s:o}", "name", row->name, "model", row->name, "modified_at",
+        modified, "size", (json_int_t)row->size_bytes, "digest", row->digest, "details",
+        details(row->architecture, row->quantization, row->parameter_count, row->context_tokens),
+        "capabilities", capabilities(row->embeds, row->calls_tools, row->thinks));
 }
 
 json_t *listings_tags(const struct api_context *context, const json_t *body,
@@ -99,7 +112,10 @@ json_t *listings_tags(const struct api_context *context, const json_t *body,
 {
     (void)body;
     (void)out_failure;
-    return json_pack("{s:[o]}", "models", model_row(context->model));
+    json_t *rows = json_array();
+    for (size_t i = 0; i < context->models->count; i++)
+        json_array_append_new(rows, model_row(&context->models->rows[i]));
+    return json_pack("{s:o}", "models", rows);
 }
 
 json_t *listings_running(const struct api_context *context, const json_t *body,
@@ -107,12 +123,25 @@ json_t *listings_running(const struct api_context *context, const json_t *body,
 {
     (void)body;
     (void)out_failure;
-    json_t *row = model_row(context->model);
-    json_object_set_new(row, "context_length",
-                        json_integer((json_int_t)context->model->context_tokens));
-    json_object_set_new(row, "size_vram", json_integer(0));
-    json_object_set_new(row, "expires_at", json_string("9999-12-31T23:59:59Z"));
-    return json_pack("{s:[o]}", "models", row);
+    json_t *rows = json_array();
+    for (size_t i = 0; i < context->models->count; i++) {
+        const struct model_list_row *row = &context->models->rows[i];
+        char expires[TIME_BYTES];
+        if (!row->is_loaded)
+            continue;
+        write_time(row->expires_us, expires);
+        json_t *object = model_row(row);
+        json_object_set_new(object, "context_length",
+                            json_integer((json_int_t)row->context_tokens));
+        json_object_set_new(object, "size", json_integer((json_int_t)row->memory_bytes));
+        json_object_set_new(object, "size_vram", json_integer(0));
+        json_object_set_new(object, "expires_at",
+                            json_string(row->expires_us ? expires : "9999-12-31T23:59:59Z"));
+        json_object_set_new(object, "active_requests", json_integer(row->active_count));
+        json_object_set_new(object, "waiting_requests", json_integer(row->waiting_count));
+        json_array_append_new(rows, object);
+    }
+    return json_pack("{s:o}", "models", rows);
 }
 
 /* The file's single values; arrays are emptied, as clients expect. The context is the one in
@@ -155,23 +184,21 @@ static json_t *model_info(const struct api_model *model)
 json_t *listings_show(const struct api_context *context, const json_t *body,
                       struct api_failure *out_failure)
 {
+    (void)body;
+    (void)out_failure;
     const struct api_model *model = context->model;
-    struct str name = {0};
-    if (!json_member_str(body, "model", &name))
-        json_member_str(body, "name", &name);
-    if (name.len == 0 || !route_names_model(model, name)) {
-        char text[128];
-        snprintf(text, sizeof(text), "model '%.*s' not found", STR_ARG(field_shown(name)));
-        *out_failure = api_failure_make(404, text);
-        return NULL;
-    }
+    CLEANUP(strbuf_done) struct strbuf family = {0};
+    strbuf_add_str(&family, model->architecture);
     char modified[TIME_BYTES];
     struct str source = {0};
     write_time(model->modified_us, modified);
     (void)!gguf_get_str_or(model->file, "tokenizer.chat_template", (struct str){0}, &source, NULL);
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "license", "", "modelfile", "",
-                     "parameters", "", "template", reply_text(source), "details", details(model),
-                     "model_info", model_info(model), "capabilities", capabilities(model),
+                     "parameters", "", "template", reply_text(source), "details",
+                     details(strbuf_c(&family), "", model->parameter_count, model->context_tokens),
+                     "model_info", model_info(model), "capabilities",
+                     capabilities(model->is_for_embeddings, model->caps && model->caps->tools,
+                                  model->caps && model->caps->reasoning),
                      "modified_at", modified);
 }
 

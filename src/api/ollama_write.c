@@ -137,6 +137,15 @@ static json_t *chat_whole(struct reply *reply, enum reply_end why)
     return object;
 }
 
+static json_t *chat_loaded(struct reply *reply, bool unloads)
+{
+    json_t *object = line(reply);
+    json_object_set_new(object, "message", chat_message((struct str){0}, (struct str){0}));
+    json_object_set_new(object, "done_reason", json_string(unloads ? "unload" : "load"));
+    json_object_set_new(object, "done", json_true());
+    return object;
+}
+
 /* The form has no comments: an empty piece of text says that somebody is there. */
 static void chat_ping(struct reply *reply)
 {
@@ -157,6 +166,7 @@ const struct reply_format reply_ollama_chat = {
     .end = chat_end,
     .ping = chat_ping,
     .fail = fail,
+    .loaded = chat_loaded,
     .whole = chat_whole,
 };
 
@@ -202,6 +212,15 @@ static json_t *generate_whole(struct reply *reply, enum reply_end why)
     return object;
 }
 
+static json_t *generate_loaded(struct reply *reply, bool unloads)
+{
+    json_t *object = line(reply);
+    json_object_set_new(object, "response", json_string(""));
+    json_object_set_new(object, "done_reason", json_string(unloads ? "unload" : "load"));
+    json_object_set_new(object, "done", json_true());
+    return object;
+}
+
 static void generate_ping(struct reply *reply)
 {
     generate_text(reply, (struct str){0});
@@ -215,5 +234,6 @@ const struct reply_format reply_ollama_generate = {
     .end = generate_end,
     .ping = generate_ping,
     .fail = fail,
+    .loaded = generate_loaded,
     .whole = generate_whole,
 };

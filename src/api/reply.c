@@ -169,6 +169,13 @@ void reply_end(struct reply *reply, const struct session_result *result)
         reply_add_json(reply, reply->format->whole(reply, why(reply)));
 }
 
+void reply_loaded(struct reply *reply, bool unloads)
+{
+    reply_add_json(reply, reply->format->loaded(reply, unloads));
+    if (reply->streams)
+        strbuf_add_char(&reply->out, '\n');
+}
+
 void reply_fail(struct reply *reply, const struct api_failure *failure)
 {
     if (reply->streams && reply->has_begun)

@@ -55,6 +55,8 @@ struct reply_format {
     void (*end)(struct reply *reply, enum reply_end why);
     void (*ping)(struct reply *reply);
     void (*fail)(struct reply *reply, const struct api_failure *failure);
+    /* A model was loaded, or will be unloaded: the only line. NULL: the form knows no such. */
+    json_t *(*loaded)(struct reply *reply, bool unloads);
     /* The whole answer; a new reference. */
     json_t *(*whole)(struct reply *reply, enum reply_end why);
 };
@@ -96,6 +98,8 @@ void reply_begin(struct reply *reply, const struct session_result *prompt);
 bool reply_event(struct reply *reply, const struct chat_event *event);
 void reply_ping(struct reply *reply);
 void reply_end(struct reply *reply, const struct session_result *result);
+/* Instead of all of these, where the request only loads the model. */
+void reply_loaded(struct reply *reply, bool unloads);
 void reply_fail(struct reply *reply, const struct api_failure *failure);
 
 /* For formats: appends `value` on one line, and takes it over. */

@@ -9,7 +9,12 @@
 #include "api/responses_read.h"
 #include "api/text_tools.h"
 
+#include "text/json.h"
+
 #include <stdio.h>
+#include <string.h>
+
+enum { NUMBER_BYTES_MAX = 18 };
 
 static const struct route routes[] = {
     /* OpenAI */
@@ -29,7 +34,11 @@ static const struct route routes[] = {
      .read = responses_read,
      .format = &reply_responses},
     {.method = "POST", .path = "/v1/embeddings", .protocol = API_OPENAI, .work = embeddings_openai},
-    {.method = "GET", .path = "/v1/models", .protocol = API_OPENAI, .answer = listings_v1_models},
+    {.method = "GET",
+     .path = "/v1/models",
+     .protocol = API_OPENAI,
+     .answer = listings_v1_models,
+     .about = ROUTE_ABOUT_LIST},
     /* Anthropic */
     {.method = "POST",
      .path = "/v1/messages",
@@ -39,7 +48,8 @@ static const struct route routes[] = {
     {.method = "POST",
      .path = "/v1/messages/count_tokens",
      .protocol = API_ANTHROPIC,
-     .answer = text_tools_count_tokens},
+     .answer = text_tools_count_tokens,
+     .about = ROUTE_ABOUT_MODEL},
     /* Ollama */
     {.method = "POST",
      .path = "/api/chat",
@@ -56,29 +66,51 @@ static const struct route routes[] = {
      .path = "/api/embeddings",
      .protocol = API_OLLAMA,
      .work = embeddings_ollama_prompt},
-    {.method = "GET", .path = "/api/tags", .protocol = API_OLLAMA, .answer = listings_tags},
-    {.method = "GET", .path = "/api/ps", .protocol = API_OLLAMA, .answer = listings_running},
-    {.method = "POST", .path = "/api/show", .protocol = API_OLLAMA, .answer = listings_show},
+    {.method = "GET",
+     .path = "/api/tags",
+     .protocol = API_OLLAMA,
+     .answer = listings_tags,
+     .about = ROUTE_ABOUT_LIST},
+    {.method = "GET",
+     .path = "/api/ps",
+     .protocol = API_OLLAMA,
+     .answer = listings_running,
+     .about = ROUTE_ABOUT_LIST},
+    {.method = "POST",
+     .path = "/api/show",
+     .protocol = API_OLLAMA,
+     .answer = listings_show,
+     .about = ROUTE_ABOUT_DESCRIPTION},
     {.method = "GET", .path = "/api/version", .protocol = API_OLLAMA, .answer = listings_version},
     {.method = "GET", .path = "/", .protocol = API_OLLAMA, .print = listings_greeting},
     /* llama.cpp's extras */
     {.method = "GET", .path = "/health", .protocol = API_OPENAI, .answer = listings_health},
     {.method = "GET", .path = "/v1/health", .protocol = API_OPENAI, .answer = listings_health},
-    {.method = "GET", .path = "/props", .protocol = API_OPENAI, .answer = listings_props},
+    {.method = "GET",
+     .path = "/props",
+     .protocol = API_OPENAI,
+     .answer = listings_props,
+     .about = ROUTE_ABOUT_MODEL},
     {.method = "GET", .path = "/metrics", .protocol = API_OPENAI, .print = listings_metrics},
     {.method = "POST", .path = "/v1/rerank", .protocol = API_OPENAI, .work = embeddings_rerank},
     {.method = "POST", .path = "/v1/reranking", .protocol = API_OPENAI, .work = embeddings_rerank},
     {.method = "POST", .path = "/rerank", .protocol = API_OPENAI, .work = embeddings_rerank},
     {.method = "POST", .path = "/reranking", .protocol = API_OPENAI, .work = embeddings_rerank},
-    {.method = "POST", .path = "/tokenize", .protocol = API_OPENAI, .answer = text_tools_tokenize},
+    {.method = "POST",
+     .path = "/tokenize",
+     .protocol = API_OPENAI,
+     .answer = text_tools_tokenize,
+     .about = ROUTE_ABOUT_MODEL},
     {.method = "POST",
      .path = "/detokenize",
      .protocol = API_OPENAI,
-     .answer = text_tools_detokenize},
+     .answer = text_tools_detokenize,
+     .about = ROUTE_ABOUT_MODEL},
     {.method = "POST",
      .path = "/apply-template",
      .protocol = API_OPENAI,
-     .answer = text_tools_apply_template},
+     .answer = text_tools_apply_template,
+     .about = ROUTE_ABOUT_MODEL},
 };
 
 const struct route *route_find(struct str method, struct str path, bool *out_path_is_known)
@@ -95,12 +127,104 @@ const struct route *route_find(struct str method, struct str path, bool *out_pat
     return NULL;
 }
 
-bool route_names_model(const struct api_model *model, struct str name)
+struct str route_plain_name(struct str name)
 {
     const struct str latest = STR(":latest");
     if (str_ends_with(name, latest))
         name = str_slice(name, 0, name.len - latest.len);
-    return name.len == 0 || str_equal(name, model->name) || str_starts_with(name, STR("claude-"));
+    return str_starts_with(name, STR("claude-")) ? (struct str){0} : name;
+}
+
+enum status route_model_name(const json_t *body, struct str *out, struct error *err)
+{
+    struct str name = {0};
+    if (json_is_object(body)) {
+        TRY(field_str(body, "model", &name, err));
+        if (name.len == 0)
+            TRY(field_str(body, "name", &name, err));
+    }
+    if (name.len > API_MODEL_NAME_MAX)
+        return error_set(err, E_LIMIT, "the model's name is longer than %d bytes",
+                         API_MODEL_NAME_MAX);
+    *out = route_plain_name(name);
+    return OK;
+}
+
+/* Takes a number like 12 or 1.5 from the front; false when there is none. */
+static bool take_number(struct str *text, double *out)
+{
+    size_t digits = 0;
+    double place = 0; /* of the next digit behind the point */
+    *out = 0;
+    for (; digits < text->len && digits < NUMBER_BYTES_MAX; digits++) {
+        const char c = text->ptr[digits];
+        if (c == '.' && place == 0) {
+            place = 0.1;
+        } else if (c < '0' || c > '9') {
+            break;
+        } else if (place > 0) {
+            *out += (c - '0') * place;
+            place /= 10;
+        } else {
+            *out = *out * 10 + (c - '0');
+        }
+    }
+    *text = str_slice(*text, digits, text->len);
+    return digits > 0;
+}
+
+/* Takes a unit from the front; 0 when there is none. */
+static double take_unit(struct str *text)
+{
+    static const struct {
+        const char *name;
+        double seconds;
+    } units[] = {{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"h", 3600}, {"m", 60}, {"s", 1}};
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        if (str_starts_with(*text, str_from_c(units[i].name))) {
+            *text = str_slice(*text, strlen(units[i].name), text->len);
+            return units[i].seconds;
+        }
+    }
+    return 0;
+}
+
+/* Go's form of durations: numbers with units, one behind the other; a number alone is seconds. */
+enum status route_parse_duration(struct str text, double *out, struct error *err)
+{
+    const bool is_negative = str_starts_with(text, STR("-"));
+    struct str rest = str_slice(text, is_negative, text.len);
+    double total = 0;
+    bool is_first = true;
+    bool is_good = rest.len > 0;
+    while (is_good && rest.len > 0) {
+        double number = 0;
+        is_good = take_number(&rest, &number);
+        const bool is_alone = is_first && rest.len == 0;
+        const double unit = is_alone ? 1 : take_unit(&rest);
+        is_good &= unit > 0;
+        total += number * unit;
+        is_first = false;
+    }
+    if (!is_good)
+        return error_set(err, E_INVALID, "\"%.*s\" is not a duration like 5m, 90s or -1",
+                         STR_ARG(field_shown(text)));
+    *out = is_negative ? -total : total;
+    return OK;
+}
+
+enum status route_keep_alive(const json_t *body, double *out, struct error *err)
+{
+    const json_t *field = json_object_get(body, "keep_alive");
+    if (!field || json_is_null(field))
+        return OK;
+    if (json_is_number(field)) {
+        *out = json_number_value(field);
+        return OK;
+    }
+    if (!json_is_string(field))
+        return error_set(err, E_INVALID, "keep_alive is neither a number nor a duration");
+    return route_parse_duration(json_str(field), out, err);
 }
 
 struct api_failure route_no_chat(const struct api_model *model)

@@ -12,36 +12,43 @@
 
 #include "api/api_failure.h"
 #include "api/api_request.h"
+#include "api/model_list.h"
 #include "api/reply.h"
 #include "engine/embed.h"
 
 #include <jansson.h>
 
+struct chat_template_caps;
 struct engine;
 struct gguf;
 struct scheduler_facts;
 struct tokenizer;
 
-/* The model that is served: `engine` or `embed` is set. Constant while the server runs. */
+/* A model that is served: `engine` or `embed` is set, or neither where it is only described.
+ * Constant while it is loaded. */
 struct api_model {
     struct engine *engine;
     struct embed *embed;
     enum embed_pooling pooling;
+    bool is_for_embeddings;
     const struct gguf *file;
     const struct tokenizer *tokenizer;
+    const struct chat_template_caps *caps; /* NULL: no template */
     struct str architecture;
     uint32_t context_tokens; /* of one conversation or text */
     uint64_t parameter_count;
-    struct str name;     /* what clients call it */
-    int64_t modified_us; /* since 1970 */
-    uint64_t size_bytes;
-    char digest[65]; /* of the model file's fingerprint, hexadecimal */
+    struct str name;       /* what clients call it */
+    int64_t modified_us;   /* since 1970 */
+    uint64_t size_bytes;   /* of the file */
+    uint64_t memory_bytes; /* of weights and all that is allocated for it */
+    void *opened;          /* of who opened it */
 };
 
 struct api_context {
-    const struct api_model *model;
-    const struct scheduler_facts *facts;
-    int64_t now_us; /* since 1970 */
+    const struct api_model *model;       /* of routes that are about one */
+    const struct model_list *models;     /* of routes that list them */
+    const struct scheduler_facts *facts; /* of all loaded models together */
+    int64_t now_us;                      /* since 1970 */
     double uptime_seconds;
     double (*seconds)(void); /* a steady clock; set for `work` */
     bool is_anthropic;       /* the client sent anthropic-version */
@@ -53,6 +60,14 @@ typedef json_t *(route_answer_fn)(const struct api_context *context, const json_
 typedef void(route_print_fn)(const struct api_context *context, struct strbuf *out);
 typedef enum status(route_read_fn)(const json_t *body, struct api_request *out, struct error *err);
 
+/* What an answer looks at. */
+enum route_about {
+    ROUTE_ABOUT_SERVER,      /* neither model nor list */
+    ROUTE_ABOUT_MODEL,       /* the model that the body names, loaded */
+    ROUTE_ABOUT_DESCRIPTION, /* the same, loaded or not */
+    ROUTE_ABOUT_LIST,
+};
+
 struct route {
     const char *method; /* GET answers HEAD too */
     const char *path;
@@ -60,6 +75,7 @@ struct route {
     route_read_fn *read;
     const struct reply_format *format;
     route_answer_fn *answer;
+    enum route_about about; /* of `answer` */
     route_answer_fn *work;
     route_print_fn *print; /* plain text */
 };
@@ -67,9 +83,16 @@ struct route {
 /* The row, or NULL; *out_path_is_known tells whether another method would do. */
 const struct route *route_find(struct str method, struct str path, bool *out_path_is_known);
 
-/* Does `name` mean this model? Its own name, with or without ":latest"; empty is the default;
- * clients that can only say names of Anthropic's models get it too. */
-bool route_names_model(const struct api_model *model, struct str name);
+/* The model's name in a request's body, without ":latest"; empty: the default. Clients that can
+ * only say names of Anthropic's models mean the default, too. E_INVALID, E_LIMIT. */
+MUST_USE enum status route_model_name(const json_t *body, struct str *out, struct error *err);
+struct str route_plain_name(struct str name);
+
+/* For how long the model stays, as Ollama's clients say it in "keep_alive": a number of seconds or
+ * a text like "5m", "1h30m"; below 0: for ever. *out stays as it is when nothing is said.
+ * E_INVALID. */
+MUST_USE enum status route_keep_alive(const json_t *body, double *out, struct error *err);
+MUST_USE enum status route_parse_duration(struct str text, double *out, struct error *err);
 
 /* Why this model takes no conversation, or makes no embeddings. */
 struct api_failure route_no_chat(const struct api_model *model);

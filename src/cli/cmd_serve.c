@@ -1,14 +1,19 @@
 /* holt serve - the model for other programs, over HTTP. */
+#include "api/route.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "cli/agent_setup.h"
 #include "cli/command_list.h"
+#include "cli/config.h"
 #include "cli/embed_setup.h"
 #include "cli/front.h"
+#include "cli/model_catalog.h"
 #include "cli/model_command.h"
+#include "cli/model_name.h"
 #include "cli/progress.h"
 #include "cli/serve_role.h"
 #include "cli/speculation_options.h"
+#include "cli/state.h"
 #include "engine/scheduler.h"
 #include "os/file.h"
 #include "os/listener.h"
@@ -32,6 +37,7 @@ struct serve_args {
     const char *kv;
     const char *cpu_mask;
     const char *pooling;
+    const char *keep_alive;
     int64_t port;
     int64_t context_tokens;
     int64_t thread_count;
@@ -39,7 +45,8 @@ struct serve_args {
     struct speculation_options speculation;
 };
 
-static const struct serve_args defaults = {.host = "127.0.0.1", .port = PORT_DEFAULT};
+static const struct serve_args defaults = {
+    .host = "127.0.0.1", .port = PORT_DEFAULT, .keep_alive = "5m"};
 
 static const struct option_spec options[] = {
     OPTION_PATH(struct serve_args, model, 'm', "model", "MODEL", OPTION_VALUE_MODEL,
@@ -58,6 +65,8 @@ static const struct option_spec options[] = {
                "compute threads (default: all cores)"),
     OPTION_STRING(struct serve_args, kv, 0, "kv", "KIND",
                   "how keys and values are kept: " KV_KIND_NAMES " (default f16)"),
+    OPTION_STRING(struct serve_args, keep_alive, 0, "keep-alive", "TIME",
+                  "how long a model stays that was loaded on demand (default 5m; -1: for ever)"),
     OPTION_STRING(struct serve_args, pooling, 0, "pooling", "KIND",
                   "serve embeddings of a model that was not made for it: mean, cls or last"),
     OPTION_STRING(struct serve_args, cpu_mask, 0, "cpu-mask", "LEVEL",
@@ -92,11 +101,17 @@ static void on_core_says(void *context, struct str text)
     fwrite(text.ptr, 1, text.len, stderr);
 }
 
-/* The last part of a path, without .gguf: what clients call the model. */
-static char *short_name(const char *path)
+/* What clients call the model: as the catalog does, else the last part of its path, without
+ * .gguf. */
+static char *name_of(const char *path, const struct state *state, const char *folders)
 {
+    CLEANUP(catalog_done) struct catalog catalog = {0};
     if (!path)
-        return mem_copy_str("builtin");
+        return mem_copy_str(MODEL_NAME_BUILTIN);
+    model_catalog_read(state, folders, &catalog);
+    for (size_t i = 0; i < catalog.count; i++)
+        if (strcmp(catalog.entries[i].path, path) == 0)
+            return mem_copy_str(catalog.entries[i].name);
     const char *slash = strrchr(path, '/');
     char *name = mem_copy_str(slash ? slash + 1 : path);
     const size_t len = strlen(name);
@@ -202,6 +217,8 @@ static int run(const struct command_call *call)
     CLEANUP(mem_freep) char *draft_path = NULL;
     CLEANUP(mem_freep) char *name = NULL;
     CLEANUP(strbuf_done) struct strbuf key = {0};
+    CLEANUP(config_done) struct config config = {0};
+    CLEANUP(state_done) struct state state = {0};
     struct error err = {0};
     uint16_t port = 0;
     struct serve_role_config role = {
@@ -222,6 +239,12 @@ static int run(const struct command_call *call)
     if (status == OK)
         status = embed_setup_pooling(args->pooling, &role.pooling, &err);
     if (status == OK)
+        status = route_parse_duration(str_from_c(args->keep_alive), &role.keep_seconds, &err);
+    if (status == OK)
+        status = agent_setup_config(call->common, &config, &err);
+    if (status == OK)
+        status = state_find_paths(call->common, &state, &err);
+    if (status == OK)
         status = model_command_find(call->common, args->model, &model_path, &err);
     if (status == OK)
         status = speculation_options_resolve(&args->speculation, call->common, &role.speculate,
@@ -232,7 +255,9 @@ static int run(const struct command_call *call)
         return command_usage(call->command, "%s", err.text);
     if (status != OK)
         return command_fail(&err);
-    name = short_name(model_path);
+    name = name_of(model_path, &state, config.model_folders);
+    role.state = &state;
+    role.model_folders = config.model_folders;
     role.model_path = model_path;
     role.draft_path = draft_path;
     role.model_name = name;
@@ -257,6 +282,9 @@ const struct command cmd_serve = {
         "are worked on together, and a conversation that goes on pays only for its new "
         "tokens.\n\n"
         "A conversation that does not fit into the context is refused, never cut.\n\n"
+        "Requests may name any model of holt models: it is loaded on demand and goes again after "
+        "some idle time, or earlier when another needs the memory. The process can read the "
+        "folders of models and nothing else.\n\n"
         "With an embedding model it serves embeddings instead (/v1/embeddings, /api/embed), with "
         "a reranking model scores (/v1/rerank).",
     .examples = "holt serve -m model.gguf\n"

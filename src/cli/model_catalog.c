@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { FOLDERS_MAX = 32 };
+enum { FOLDERS_MAX = MODEL_CATALOG_FOLDERS_MAX - 3 };
 
 /* Where the system's own Ollama service keeps its models. */
 static const char OLLAMA_SERVICE[] = "/usr/share/ollama/.ollama/models";
@@ -46,26 +46,61 @@ static char *find_hub(void)
     return NULL;
 }
 
-void model_catalog_read(const struct state *state, const char *folders, struct catalog *out)
-{
-    CLEANUP(mem_freep) char *list = mem_copy_str(folders ? folders : "");
-    CLEANUP(mem_freep) char *ollama = find_ollama();
-    CLEANUP(mem_freep) char *hub = find_hub();
+/* Where to look; the texts are owned. */
+struct places {
+    char *list; /* of folders, cut at the colons */
+    char *ollama;
+    char *hub;
     const char *of[FOLDERS_MAX];
+    struct catalog_places places;
+};
+
+static void places_done(struct places *places)
+{
+    mem_free(places->list);
+    mem_free(places->ollama);
+    mem_free(places->hub);
+}
+
+static void find_places(const struct state *state, const char *folders, struct places *out)
+{
+    *out = (struct places){
+        .list = mem_copy_str(folders ? folders : ""), .ollama = find_ollama(), .hub = find_hub()};
     size_t count = 0;
-    for (char *at = list; at && *at && count < FOLDERS_MAX;) {
+    for (char *at = out->list; at && *at && count < FOLDERS_MAX;) {
         char *colon = strchr(at, ':');
         if (colon)
             *colon = '\0';
-        of[count++] = at;
+        out->of[count++] = at;
         at = colon ? colon + 1 : NULL;
     }
-    const struct catalog_places places = {
+    out->places = (struct catalog_places){
         .own = state->models,
-        .folders = of,
+        .folders = out->of,
         .folder_count = count,
-        .ollama = ollama,
-        .hugging_face = hub,
+        .ollama = out->ollama,
+        .hugging_face = out->hub,
     };
-    catalog_read(&places, out);
+}
+
+void model_catalog_read(const struct state *state, const char *folders, struct catalog *out)
+{
+    CLEANUP(places_done) struct places places;
+    find_places(state, folders, &places);
+    catalog_read(&places.places, out);
+}
+
+size_t model_catalog_folders(const struct state *state, const char *folders,
+                             char *out[MODEL_CATALOG_FOLDERS_MAX])
+{
+    CLEANUP(places_done) struct places places;
+    size_t count = 0;
+    find_places(state, folders, &places);
+    const char *const single[] = {places.places.own, places.ollama, places.hub};
+    for (size_t i = 0; i < ARRAY_LEN(single); i++)
+        if (single[i])
+            out[count++] = mem_copy_str(single[i]);
+    for (size_t i = 0; i < places.places.folder_count; i++)
+        out[count++] = mem_copy_str(places.of[i]);
+    return count;
 }

@@ -10,5 +10,12 @@
 
 struct state;
 
+enum { MODEL_CATALOG_FOLDERS_MAX = 35 };
+
 /* `folders`: config.model_folders, separated by ":"; NULL: none. */
 void model_catalog_read(const struct state *state, const char *folders, struct catalog *out);
+
+/* The folders themselves, for who must be able to read them; each is owned by the caller. Returns
+ * how many. */
+size_t model_catalog_folders(const struct state *state, const char *folders,
+                             char *out[MODEL_CATALOG_FOLDERS_MAX]);

@@ -40,23 +40,27 @@ static const char *readable_of(const char *path, char **out_parent)
 }
 
 static enum status enter(const char *state_folder, const char *model_path, const char *draft_path,
-                         bool accepts, struct error *err)
+                         const struct model_lock_serving *serving, struct error *err)
 {
     CLEANUP(mem_freep) char *model_parent = NULL;
     CLEANUP(mem_freep) char *draft_parent = NULL;
-    const char *readable[2] = {NULL};
+    const char *readable[CORE_LOCK_PATHS_MAX] = {NULL};
     const char *writable[1] = {state_folder};
     size_t count = 0;
     if (model_path)
         readable[count++] = readable_of(model_path, &model_parent);
     if (draft_path)
         readable[count++] = readable_of(draft_path, &draft_parent);
+    for (size_t i = 0; serving && i < serving->folder_count; i++) {
+        if (count < CORE_LOCK_PATHS_MAX)
+            readable[count++] = serving->folders[i];
+    }
     const struct core_lock_config config = {
         .write_paths = writable,
         .write_path_count = state_folder ? 1 : 0,
         .read_paths = readable,
         .read_path_count = count,
-        .accepts_connections = accepts,
+        .accepts_connections = serving != NULL,
     };
     return core_lock_enter(&config, NULL, err);
 }
@@ -64,11 +68,11 @@ static enum status enter(const char *state_folder, const char *model_path, const
 enum status model_lock_enter(const char *state_folder, const char *model_path,
                              const char *draft_path, struct error *err)
 {
-    return enter(state_folder, model_path, draft_path, false, err);
+    return enter(state_folder, model_path, draft_path, NULL, err);
 }
 
 enum status model_lock_enter_serving(const char *model_path, const char *draft_path,
-                                     struct error *err)
+                                     const struct model_lock_serving *serving, struct error *err)
 {
-    return enter(NULL, model_path, draft_path, true, err);
+    return enter(NULL, model_path, draft_path, serving, err);
 }

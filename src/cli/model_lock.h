@@ -8,12 +8,21 @@
 
 #include "base/error.h"
 
+#include <stddef.h>
+
 /* `state_folder` may be read and written (NULL: none); `model_path` (NULL: the built-in model) and
  * `draft_path` (NULL: none) may be read, with the other parts of split files. */
 MUST_USE enum status model_lock_enter(const char *state_folder, const char *model_path,
                                       const char *draft_path, struct error *err);
 
+/* Folders of models that may be read, too; those that are missing are left out. */
+struct model_lock_serving {
+    char *const *folders;
+    size_t folder_count;
+};
+
 /* The same without a state folder for a process that accepts connections on a socket that listens
  * already. */
 MUST_USE enum status model_lock_enter_serving(const char *model_path, const char *draft_path,
+                                              const struct model_lock_serving *serving,
                                               struct error *err);

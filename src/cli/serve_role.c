@@ -2,19 +2,14 @@
 
 #include "base/mem.h"
 #include "cli/front_protocol.h"
-#include "cli/model_file.h"
+#include "cli/model_catalog.h"
 #include "cli/model_lock.h"
-#include "engine/engine.h"
-#include "gguf/gguf.h"
+#include "cli/served_models.h"
 #include "os/channel.h"
-#include "os/clock.h"
 #include "os/interrupt.h"
 #include "server/http_server.h"
 
-#include <stdio.h>
 #include <unistd.h>
-
-enum { FINGERPRINT_BYTES = 32 };
 
 static void fail(struct channel *front, const struct error *err)
 {
@@ -23,70 +18,17 @@ static void fail(struct channel *front, const struct error *err)
     _exit(1);
 }
 
-static void describe(const struct serve_role_config *config, const uint8_t *fingerprint,
-                     struct api_model *out)
+/* Models can be read wherever the catalog looks; nothing can be written. */
+static enum status lock(const struct serve_role_config *config, struct error *err)
 {
-    out->name = str_from_c(config->model_name);
-    out->modified_us = clock_unix_us();
-    out->size_bytes = gguf_byte_count(out->file);
-    for (size_t i = 0; i < FINGERPRINT_BYTES; i++)
-        snprintf(out->digest + 2 * i, 3, "%02x", fingerprint[i]);
-}
-
-static enum status open_engine(const struct serve_role_config *config, struct api_model *out,
-                               struct error *err)
-{
-    const struct engine_config engine = {
-        .model_path = config->model_path,
-        .context_tokens = config->context_tokens,
-        .session_count = config->active_max ? config->active_max : SCHEDULER_ACTIVE_DEFAULT,
-        .thread_count = config->thread_count,
-        .cpu_features_off = config->cpu_features_off,
-        .kv = config->kv,
-        .speculate = config->speculate,
-        .draft_path = config->draft_path,
-    };
-    TRY(engine_open(&engine, &out->engine, err));
-    const struct engine_info *info = engine_get_info(out->engine);
-    out->file = engine_gguf(out->engine);
-    out->tokenizer = engine_tokenizer(out->engine);
-    out->architecture = info->architecture;
-    out->context_tokens = info->context_tokens;
-    out->parameter_count = info->parameter_count;
-    describe(config, engine_fingerprint(out->engine), out);
-    return OK;
-}
-
-static enum status open_embed(const struct serve_role_config *config, struct api_model *out,
-                              struct error *err)
-{
-    const struct embed_config embed = {
-        .model_path = config->model_path,
-        .tokens_max = config->context_tokens,
-        .thread_count = config->thread_count,
-        .cpu_features_off = config->cpu_features_off,
-    };
-    uint8_t fingerprint[FINGERPRINT_BYTES];
-    TRY(embed_open(&embed, &out->embed, err));
-    const struct embed_info *info = embed_get_info(out->embed);
-    out->file = embed_gguf(out->embed);
-    out->tokenizer = embed_tokenizer(out->embed);
-    out->architecture = info->architecture;
-    out->context_tokens = info->tokens_max;
-    out->parameter_count = info->parameter_count;
-    out->pooling = config->pooling;
-    embed_fingerprint(out->embed, fingerprint);
-    describe(config, fingerprint, out);
-    return OK;
-}
-
-static enum status open_model(const struct serve_role_config *config, struct api_model *out,
-                              struct error *err)
-{
-    bool embeds = config->embeds;
-    if (!embeds)
-        TRY(embed_is_made_for(config->model_path, &embeds, err));
-    return embeds ? open_embed(config, out, err) : open_engine(config, out, err);
+    char *folders[MODEL_CATALOG_FOLDERS_MAX];
+    const size_t count = model_catalog_folders(config->state, config->model_folders, folders);
+    const struct model_lock_serving serving = {.folders = folders, .folder_count = count};
+    const enum status status =
+        model_lock_enter_serving(config->model_path, config->draft_path, &serving, err);
+    for (size_t i = 0; i < count; i++)
+        mem_free(folders[i]);
+    return status;
 }
 
 static enum status start(const struct serve_role_config *config,
@@ -101,12 +43,14 @@ static enum status start(const struct serve_role_config *config,
                 .address = str_from_c(config->address),
                 .any_host = !config->is_loopback,
             },
-        .scheduler = {.active_max = config->active_max},
+        .models = {.scheduler = {.active_max = config->active_max},
+                   .keep_seconds = config->keep_seconds},
     };
-    TRY(model_lock_enter_serving(config->model_path, config->draft_path, err));
-    if (open_model(config, &config_out->model, err) != OK)
-        return model_file_blame(config->model_path, err);
-    return http_server_start(config_out, out, err);
+    TRY(lock(config, err));
+    struct served_models *models = served_models_new(config);
+    served_models_provide(models, &config_out->models.provider);
+    TRY(served_models_open_first(models, &config_out->models.first, err));
+    return http_server_start(config_out, out, err); /* the process ends with it: nothing is freed */
 }
 
 void serve_role_run(const void *context, struct channel *front, struct channel *calls)
@@ -123,10 +67,10 @@ void serve_role_run(const void *context, struct channel *front, struct channel *
         fail(front, &err);
     const struct front_message ready = {
         .kind = FRONT_READY,
-        .name = served.model.name,
+        .name = served.models.first.name,
         .number_count = FRONT_READY_COUNT,
-        .numbers = {[FRONT_READY_CONTEXT] = served.model.context_tokens,
-                    [FRONT_READY_EMBEDS] = served.model.embed != NULL},
+        .numbers = {[FRONT_READY_CONTEXT] = served.models.first.context_tokens,
+                    [FRONT_READY_EMBEDS] = served.models.first.embed != NULL},
     };
     (void)!front_protocol_send(front, &ready, NULL);
     (void)!front_protocol_send(front, &(struct front_message){.kind = FRONT_LISTED}, NULL);

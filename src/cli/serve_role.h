@@ -17,10 +17,14 @@
 #include <stdint.h>
 
 struct channel;
+struct state;
 
 struct serve_role_config {
     const char *model_path; /* NULL: the built-in model */
     const char *model_name; /* what clients call it */
+    const struct state *state;
+    const char *model_folders; /* of the configuration, or NULL */
+    double keep_seconds;       /* of models loaded on demand; below 0: for ever */
     const char *address;
     const char *key; /* NULL: none */
     int listen_fd;

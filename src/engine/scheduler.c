@@ -450,3 +450,18 @@ void scheduler_get_facts(const struct scheduler *scheduler, struct scheduler_fac
     out->accepted_tokens = scheduler->engine->speculation.accepted_tokens;
     out->idle_session_count = session_pool_idle_count(scheduler->pool);
 }
+
+void scheduler_add_facts(struct scheduler_facts *total, const struct scheduler_facts *more)
+{
+    total->active_count += more->active_count;
+    total->waiting_count += more->waiting_count;
+    total->idle_session_count += more->idle_session_count;
+    total->step_count += more->step_count;
+    total->prompt_tokens += more->prompt_tokens;
+    total->cached_tokens += more->cached_tokens;
+    total->generated_tokens += more->generated_tokens;
+    total->drafted_tokens += more->drafted_tokens;
+    total->accepted_tokens += more->accepted_tokens;
+    total->preempted_count += more->preempted_count;
+    total->step_seconds += more->step_seconds;
+}

@@ -88,4 +88,7 @@ struct scheduler_facts {
     double step_seconds;      /* spent in the model */
 };
 
+/* Adds `more` to `total`. */
+void scheduler_add_facts(struct scheduler_facts *total, const struct scheduler_facts *more);
+
 void scheduler_get_facts(const struct scheduler *scheduler, struct scheduler_facts *out);

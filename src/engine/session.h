@@ -135,6 +135,18 @@ MUST_USE enum status session_probe(struct session *session, const struct session
                                    size_t choice_count, double *out_probabilities,
                                    struct error *err);
 
+/*
+ * Writes the whole session to `path` (snapshot.h), and takes it up again, in this process or
+ * another: restored = never stopped, bit for bit. Nothing of a file that is damaged, cut short or
+ * of another model, KV kind or arithmetic is used: E_FORMAT or E_UNSUPPORTED with the reason.
+ * E_LIMIT: it is longer than the context here, or pages are short.
+ */
+MUST_USE enum status session_snapshot(const struct session *session, const char *path,
+                                      struct error *err);
+MUST_USE enum status session_restore(struct engine *engine, const char *path,
+                                     const struct sampler_options *sampler, struct session **out,
+                                     struct error *err);
+
 /* Forgets every token at position >= `token_count`. E_INVALID if the log is shorter. */
 MUST_USE enum status session_rewind(struct session *session, uint32_t token_count,
                                     struct error *err);

@@ -43,6 +43,9 @@ struct session {
 /* Adds one token; there must be room. */
 void session_push(struct session *session, int32_t id, enum segment_origin origin, size_t bytes);
 
+/* Replaces the log of an empty session; `count` fits. */
+void session_set_log(struct session *session, const struct log_token *log, uint32_t count);
+
 /* Runs what the log has beyond the pages; afterwards session_last_logits() is the next token's. */
 MUST_USE enum status session_compute(struct session *session, engine_progress_fn *progress,
                                      void *context, struct error *err);

@@ -834,6 +834,78 @@ const float *infer_seq_logits(const struct infer_seq *seq)
     return seq->has_kept_logits ? seq->kept_logits : NULL;
 }
 
+/* ---------------------------------------------------------------- for snapshots */
+
+uint32_t infer_piece_count(const struct infer *infer)
+{
+    return kv_cache_piece_count(infer->cache);
+}
+
+size_t infer_page_bytes(const struct infer *infer)
+{
+    return kv_cache_page_bytes(infer->cache);
+}
+
+enum kv_kind infer_kv_kind(const struct infer *infer)
+{
+    return infer->config.kv_kind;
+}
+
+struct infer_piece infer_seq_piece(const struct infer_seq *seq, uint32_t page, uint32_t piece)
+{
+    const struct kv_cache_piece found = kv_cache_seq_piece(seq->pages, page, piece);
+    return (struct infer_piece){.bytes = found.bytes, .size = found.size};
+}
+
+void infer_clear_tail(const struct infer *infer, uint32_t piece, unsigned char *copy,
+                      uint32_t token_count)
+{
+    kv_cache_clear_tail(infer->cache, piece, copy, token_count);
+}
+
+size_t infer_state_bytes(const struct infer *infer)
+{
+    return recurrent_shape_floats(&infer->model->shape.recurrent) * sizeof(float);
+}
+
+uint32_t infer_seq_state_count(const struct infer_seq *seq)
+{
+    return seq->state ? recurrent_state_count(seq->state) : 0;
+}
+
+const void *infer_seq_state(const struct infer_seq *seq, uint32_t index, uint32_t *out_position)
+{
+    CHECK(seq->state);
+    return recurrent_state_at(seq->state, index, out_position);
+}
+
+enum status infer_seq_load(struct infer_seq *seq, const int32_t *tokens, uint32_t count,
+                           struct error *err)
+{
+    CHECK(kv_cache_seq_token_count(seq->pages) == 0);
+    TRY(kv_cache_seq_append(seq->pages, count, err));
+    if (seq->state)
+        memcpy(seq->tokens, tokens, count * sizeof(*tokens));
+    return OK;
+}
+
+enum status infer_seq_load_state(struct infer_seq *seq, uint32_t position, const void *values,
+                                 struct error *err)
+{
+    float *to = NULL;
+    CHECK(seq->state && position <= infer_seq_token_count(seq));
+    TRY(recurrent_state_load(seq->state, position, &to, err));
+    memcpy(to, values, infer_state_bytes(seq->infer));
+    recurrent_state_rest(seq->state);
+    return OK;
+}
+
+void infer_seq_load_logits(struct infer_seq *seq, const float *logits)
+{
+    forget_logits(seq);
+    keep_logits(seq, logits);
+}
+
 /* ---------------------------------------------------------------- facts */
 
 const struct model *infer_model(const struct infer *infer)

@@ -174,6 +174,44 @@ const float *infer_logits(const struct infer *infer, size_t row_index);
  * model they last as long as the token, also in a fork; of others until the next step. */
 const float *infer_seq_logits(const struct infer_seq *seq);
 
+/* ---------------------------------------------------------------- for snapshots */
+
+struct infer_piece {
+    unsigned char *bytes;
+    size_t size;
+};
+
+/* Keys and values of a sequence lie in pages of KV_PAGE_TOKENS tokens, each in
+ * infer_piece_count() pieces of memory, infer_page_bytes() together (kv_cache.h). */
+uint32_t infer_piece_count(const struct infer *infer);
+size_t infer_page_bytes(const struct infer *infer);
+enum kv_kind infer_kv_kind(const struct infer *infer);
+struct infer_piece infer_seq_piece(const struct infer_seq *seq, uint32_t page, uint32_t piece);
+
+/* Zeroes in a copy of a piece what is not of the page's first `token_count` tokens. */
+void infer_clear_tail(const struct infer *infer, uint32_t piece, unsigned char *copy,
+                      uint32_t token_count);
+
+/* Bytes of one recurrent state; 0 without recurrent layers. */
+size_t infer_state_bytes(const struct infer *infer);
+
+/* Recurrent states that the sequence has, in ascending order of the tokens they stand for. */
+uint32_t infer_seq_state_count(const struct infer_seq *seq);
+const void *infer_seq_state(const struct infer_seq *seq, uint32_t index, uint32_t *out_position);
+
+/* Gives an empty sequence `count` tokens as if they had been computed: the caller then fills the
+ * pieces of their pages. E_LIMIT: too few free pages. A recurrent model computes them again unless
+ * a state is loaded. */
+MUST_USE enum status infer_seq_load(struct infer_seq *seq, const int32_t *tokens, uint32_t count,
+                                    struct error *err);
+
+/* Loads the recurrent state that stands for the first `position` tokens. */
+MUST_USE enum status infer_seq_load_state(struct infer_seq *seq, uint32_t position,
+                                          const void *values, struct error *err);
+
+/* Loads the logits of the newest token, [vocab_size]; without memory they are computed again. */
+void infer_seq_load_logits(struct infer_seq *seq, const float *logits);
+
 /* ---------------------------------------------------------------- hidden states */
 
 /*

@@ -11,13 +11,15 @@ enum { PAGE_ALIGNMENT = 64 };
 
 struct kv_cache {
     struct kv_view view;
-    struct kv_layer *layers; /* [layer_count] */
+    struct kv_layer *layers;       /* [layer_count] */
+    struct kv_cache_layer *shapes; /* [layer_count] */
     uint32_t layer_count;
     uint32_t page_count;
     uint32_t free_count;
     uint32_t live_seq_count;
     uint32_t *free_pages; /* [free_count], taken from the end */
     uint32_t *references; /* [page_count] sequences that hold the page; 0 = free */
+    bool *was_used;       /* [page_count] its bytes may be somebody's */
     void *block;          /* what view.bytes points into */
 };
 
@@ -62,8 +64,9 @@ size_t kv_cache_bytes(const struct kv_cache_config *config)
     size_t bytes = 0;
     if (!count_bytes(config, NULL, &bytes))
         return SIZE_MAX;
-    const size_t tables = (size_t)2 * sizeof(uint32_t) * pages_for(config->token_capacity) +
-                          config->layer_count * sizeof(struct kv_layer);
+    const size_t tables =
+        (2 * sizeof(uint32_t) + sizeof(bool)) * pages_for(config->token_capacity) +
+        config->layer_count * sizeof(struct kv_layer);
     return bytes + PAGE_ALIGNMENT + tables + sizeof(struct kv_cache);
 }
 
@@ -81,13 +84,17 @@ enum status kv_cache_new(const struct kv_cache_config *config, struct kv_cache *
         return error_set(err, E_NO_MEMORY, "keys and values of %" PRIu32 " tokens: too large",
                          config->token_capacity);
     cache->layer_count = config->layer_count;
+    cache->shapes = mem_zalloc((config->layer_count + 1) * sizeof(*cache->shapes));
+    for (uint32_t i = 0; i < config->layer_count; i++)
+        cache->shapes[i] = config->layers[i];
     cache->page_count = pages_for(config->token_capacity);
     cache->free_pages = mem_try_zalloc(cache->page_count, sizeof(uint32_t));
     cache->references = mem_try_zalloc(cache->page_count, sizeof(uint32_t));
     /* Zeroed, so that what a kernel loads beside valid tokens is a number; untouched pages of a
      * zeroed block cost no memory. */
     cache->block = mem_try_zalloc(1, bytes + PAGE_ALIGNMENT);
-    if (!cache->free_pages || !cache->references || !cache->block)
+    cache->was_used = mem_try_zalloc(cache->page_count, sizeof(bool));
+    if (!cache->free_pages || !cache->references || !cache->was_used || !cache->block)
         return error_set(err, E_NO_MEMORY,
                          "keys and values of %" PRIu32 " tokens need %zu MiB of memory",
                          config->token_capacity, bytes >> 20);
@@ -110,8 +117,10 @@ void kv_cache_free(struct kv_cache *cache)
         return;
     CHECK(cache->live_seq_count == 0);
     mem_free(cache->layers);
+    mem_free(cache->shapes);
     mem_free(cache->free_pages);
     mem_free(cache->references);
+    mem_free(cache->was_used);
     mem_free(cache->block);
     mem_free(cache);
 }
@@ -133,12 +142,26 @@ uint32_t kv_cache_free_page_count(const struct kv_cache *cache)
 
 /* ---------------------------------------------------------------- pages */
 
-static uint32_t take_page(struct kv_cache *cache)
+/* Whose bytes they are does not matter: what was there before is gone or overwritten. */
+static uint32_t take_any_page(struct kv_cache *cache)
 {
     CHECK(cache->free_count > 0);
     const uint32_t page = cache->free_pages[--cache->free_count];
     DCHECK(cache->references[page] == 0);
     cache->references[page] = 1;
+    cache->was_used[page] = true;
+    return page;
+}
+
+/* A page of zeros: nothing of another conversation stays beside this one's tokens. */
+static uint32_t take_page(struct kv_cache *cache)
+{
+    const struct kv_view *view = &cache->view;
+    CHECK(cache->free_count > 0);
+    const bool was_used = cache->was_used[cache->free_pages[cache->free_count - 1]];
+    const uint32_t page = take_any_page(cache);
+    for (uint32_t layer = 0; was_used && layer < cache->layer_count; layer++)
+        memset(kv_view_page(view, layer, page), 0, view->layers[layer].page_bytes);
     return page;
 }
 
@@ -239,7 +262,7 @@ enum status kv_cache_seq_append(struct kv_cache_seq *seq, uint32_t token_count, 
                          token_count, cache->free_count, cache->page_count, KV_PAGE_TOKENS);
     if (writes_shared_page(seq)) {
         uint32_t *last = &seq->pages[seq->page_count - 1];
-        const uint32_t own = take_page(cache);
+        const uint32_t own = take_any_page(cache);
         copy_page(cache, *last, own);
         release_page(cache, *last);
         *last = own;
@@ -267,4 +290,50 @@ uint32_t kv_cache_seq_token_count(const struct kv_cache_seq *seq)
 const uint32_t *kv_cache_seq_pages(const struct kv_cache_seq *seq)
 {
     return seq->pages;
+}
+
+/* ---------------------------------------------------------------- pages as bytes */
+
+uint32_t kv_cache_piece_count(const struct kv_cache *cache)
+{
+    return cache->layer_count;
+}
+
+size_t kv_cache_page_bytes(const struct kv_cache *cache)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < cache->layer_count; i++)
+        bytes += cache->layers[i].page_bytes;
+    return bytes;
+}
+
+struct kv_cache_piece kv_cache_seq_piece(const struct kv_cache_seq *seq, uint32_t index,
+                                         uint32_t piece)
+{
+    const struct kv_view *view = &seq->cache->view;
+    CHECK(index < seq->page_count && piece < seq->cache->layer_count);
+    return (struct kv_cache_piece){.bytes = kv_view_page(view, piece, seq->pages[index]),
+                                   .size = view->layers[piece].page_bytes};
+}
+
+/* Keys, then values: [head][token] rows. */
+static unsigned char *clear_rows(unsigned char *at, size_t row_bytes, uint32_t head_count,
+                                 uint32_t token_count)
+{
+    for (uint32_t head = 0; head < head_count; head++) {
+        memset(at + token_count * row_bytes, 0, (KV_PAGE_TOKENS - token_count) * row_bytes);
+        at += KV_PAGE_TOKENS * row_bytes;
+    }
+    return at;
+}
+
+void kv_cache_clear_tail(const struct kv_cache *cache, uint32_t piece, unsigned char *copy,
+                         uint32_t token_count)
+{
+    const struct kv_cache_layer *shape = &cache->shapes[piece];
+    CHECK(token_count <= KV_PAGE_TOKENS);
+    copy = clear_rows(copy, kv_view_row_bytes(&cache->view, shape->key_dim), shape->kv_head_count,
+                      token_count);
+    clear_rows(copy, kv_view_row_bytes(&cache->view, shape->value_dim), shape->kv_head_count,
+               token_count);
 }

@@ -91,5 +91,30 @@ void kv_cache_seq_truncate(struct kv_cache_seq *seq, uint32_t token_count);
 
 uint32_t kv_cache_seq_token_count(const struct kv_cache_seq *seq);
 
+/* ---------------------------------------------------------------- pages as bytes
+ *
+ * For snapshots: a page is kv_cache_piece_count() pieces of memory, one for each layer, whose bytes
+ * stand for its tokens whatever the kind. Between two caches of the same configuration (capacity
+ * aside) they may be copied: what is computed on them is the same.
+ */
+
+struct kv_cache_piece {
+    unsigned char *bytes;
+    size_t size;
+};
+
+uint32_t kv_cache_piece_count(const struct kv_cache *cache);
+size_t kv_cache_page_bytes(const struct kv_cache *cache); /* all pieces together */
+
+/* Piece `piece` of the sequence's page `index` (tokens from index * KV_PAGE_TOKENS on). Its bytes
+ * may be read, and written while the page is not shared and no step runs. */
+struct kv_cache_piece kv_cache_seq_piece(const struct kv_cache_seq *seq, uint32_t index,
+                                         uint32_t piece);
+
+/* Zeroes in a copy of a piece what does not belong to its first `token_count` tokens: leftovers of
+ * whoever had the page before. */
+void kv_cache_clear_tail(const struct kv_cache *cache, uint32_t piece, unsigned char *copy,
+                         uint32_t token_count);
+
 /* The pages in token order; the address stays valid for the life of `seq`. */
 const uint32_t *kv_cache_seq_pages(const struct kv_cache_seq *seq);

@@ -371,3 +371,31 @@ void recurrent_state_advance(struct recurrent_state *state, uint32_t token_count
 {
     state->position += token_count;
 }
+
+/* ---------------------------------------------------------------- for snapshots */
+
+uint32_t recurrent_state_count(const struct recurrent_state *state)
+{
+    const uint32_t kept = state->kept_count;
+    const bool is_kept = kept > 0 && state->kept[kept - 1].position == state->position;
+    return kept + (state->slot != SLOT_NONE && !is_kept);
+}
+
+const float *recurrent_state_at(const struct recurrent_state *state, uint32_t index,
+                                uint32_t *out_position)
+{
+    CHECK(index < recurrent_state_count(state));
+    const bool is_kept = index < state->kept_count;
+    *out_position = is_kept ? state->kept[index].position : state->position;
+    return values_of(state->states, is_kept ? state->kept[index].slot : state->slot);
+}
+
+enum status recurrent_state_load(struct recurrent_state *state, uint32_t position, float **out,
+                                 struct error *err)
+{
+    CHECK(state->slot == SLOT_NONE && state->position == 0);
+    TRY(recurrent_state_reserve(state, err));
+    state->position = position;
+    *out = values_of(state->states, state->slot);
+    return OK;
+}

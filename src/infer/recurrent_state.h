@@ -82,3 +82,18 @@ float *recurrent_state_values(struct recurrent_state *state);
 
 /* Says that the values now stand for `token_count` more tokens. */
 void recurrent_state_advance(struct recurrent_state *state, uint32_t token_count);
+
+/* ---------------------------------------------------------------- for snapshots */
+
+/* States the sequence has: kept copies in ascending order, then the newest unless it is one of
+ * them or all zero. */
+uint32_t recurrent_state_count(const struct recurrent_state *state);
+
+/* The values of state `index`, [float_count], and how many tokens they stand for. */
+const float *recurrent_state_at(const struct recurrent_state *state, uint32_t index,
+                                uint32_t *out_position);
+
+/* Puts a sequence that has seen no token at `position`; *out is where the caller writes the values
+ * before it calls recurrent_state_rest(). E_LIMIT as recurrent_state_reserve(). */
+MUST_USE enum status recurrent_state_load(struct recurrent_state *state, uint32_t position,
+                                          float **out, struct error *err);

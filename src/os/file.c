@@ -1,12 +1,19 @@
 #include "os/file.h"
 
 #include "base/mem.h"
+#include "os/path.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
-enum { FOLDER_DEPTH_MAX = 128, READ_STEP_BYTES = 256 * 1024 };
+/* What file writers call a file until it is whole: NAME.new-XXXXXX. */
+static const char new_mark[] = ".new-";
+
+enum { NEW_NAME_LEN = 6, FOLDER_DEPTH_MAX = 128, READ_STEP_BYTES = 256 * 1024 };
 
 /* Opens a regular file for reading; *out_size is its size. Never waits (FIFOs, devices). */
 static enum status open_regular(const char *path, int *out_fd, size_t *out_size, struct error *err)
@@ -108,7 +115,7 @@ enum status file_make_folder(const char *path, struct error *err)
 enum status file_writer_open(const char *path, struct file_writer *out, struct error *err)
 {
     struct strbuf name = {0};
-    strbuf_addf(&name, "%s.new-XXXXXX", path);
+    strbuf_addf(&name, "%s%sXXXXXX", path, new_mark);
     char *temporary = strbuf_take(&name);
     const int fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
     if (fd < 0) {
@@ -116,7 +123,45 @@ enum status file_writer_open(const char *path, struct file_writer *out, struct e
         mem_free(temporary);
         return status;
     }
+    (void)!flock(fd, LOCK_EX | LOCK_NB); /* says to file_sweep() that somebody is at work */
     *out = (struct file_writer){.path = mem_copy_str(path), .temporary = temporary, .fd = fd};
+    return OK;
+}
+
+enum status file_writer_reserve(struct file_writer *writer, uint64_t size, uint64_t left_bytes,
+                                struct error *err)
+{
+    struct statvfs info;
+    if (size > INT64_MAX)
+        return error_set(err, E_LIMIT, "%s would be too large", writer->path);
+    if (fstatvfs(writer->fd, &info) == 0) {
+        const uint64_t room = (uint64_t)info.f_bavail * info.f_frsize;
+        if (room < size || room - size < left_bytes)
+            return error_set(err, E_LIMIT, "the disk of %s has too little room left", writer->path);
+    }
+    while (fallocate(writer->fd, 0, 0, (off_t)size) != 0) {
+        if (errno == EOPNOTSUPP || errno == ENOSYS)
+            return OK;
+        if (errno != EINTR)
+            return error_errno(err, "cannot write %s", writer->path);
+    }
+    return OK;
+}
+
+enum status file_writer_put(const struct file_writer *writer, uint64_t offset, const void *bytes,
+                            size_t size, struct error *err)
+{
+    const char *from = bytes;
+    while (size > 0) {
+        const ssize_t written = pwrite(writer->fd, from, size, (off_t)offset);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return error_errno(err, "cannot write %s", writer->path);
+        from += written;
+        offset += (uint64_t)written;
+        size -= (size_t)written;
+    }
     return OK;
 }
 
@@ -175,4 +220,67 @@ void file_writer_done(struct file_writer *writer)
     mem_free(writer->temporary);
     mem_free(writer->path);
     *writer = (struct file_writer){0};
+}
+
+enum status file_measure(const char *path, uint64_t *out_size, int64_t *out_modified_us,
+                         struct error *err)
+{
+    struct stat facts;
+    if (stat(path, &facts) != 0)
+        return error_errno(err, "%s", path);
+    *out_size = (uint64_t)facts.st_size;
+    *out_modified_us = (int64_t)facts.st_mtim.tv_sec * 1000000 + facts.st_mtim.tv_nsec / 1000;
+    return OK;
+}
+
+/* ---------------------------------------------------------------- without reading */
+
+bool file_look(const char *path, struct file_facts *out)
+{
+    struct stat info;
+    if (lstat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        return false;
+    *out = (struct file_facts){.size = (uint64_t)info.st_size, .changed_s = info.st_mtim.tv_sec};
+    return true;
+}
+
+bool file_remove(const char *path)
+{
+    return unlink(path) == 0;
+}
+
+void file_poke(const char *path, uint64_t offset, const void *bytes, size_t size)
+{
+    const int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return;
+    (void)!pwrite(fd, bytes, size, (off_t)offset);
+    close(fd);
+}
+
+static bool is_new_name(const char *name)
+{
+    const size_t len = strlen(name);
+    const size_t mark = sizeof(new_mark) - 1;
+    return len > mark + NEW_NAME_LEN &&
+           strncmp(name + len - NEW_NAME_LEN - mark, new_mark, mark) == 0;
+}
+
+void file_sweep(const char *folder)
+{
+    DIR *names = opendir(folder);
+    if (!names)
+        return;
+    for (const struct dirent *entry = readdir(names); entry; entry = readdir(names)) {
+        if (!is_new_name(entry->d_name))
+            continue;
+        CLEANUP(mem_freep) char *path = path_join(folder, entry->d_name);
+        const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd < 0)
+            continue;
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            (void)unlink(path);
+        close(fd);
+    }
+    closedir(names);
 }

@@ -11,6 +11,7 @@
 #include "os/random.h"
 #include "os/thread.h"
 #include "server/exchange.h"
+#include "server/turn.h"
 #include "tokenizer/token_list.h"
 
 enum { QUEUE_MAX = SCHEDULER_QUEUE_MAX, WATCH_MAX = SCHEDULER_QUEUE_MAX + SCHEDULER_ACTIVE_MAX };
@@ -23,11 +24,13 @@ static const double WATCH_SECONDS = 0.05;
 struct engine_loop {
     struct engine *engine;
     struct scheduler *scheduler;
+    struct turn *turn;
     struct thread thread;
     struct lock lock;
     struct lock_signal signal;
     struct exchange *queue; /* under the lock, as the three below */
     unsigned queue_count;
+    unsigned count; /* of exchanges that are not finished */
     bool is_stopping;
     struct scheduler_facts facts;
     struct exchange *working; /* list of those handed to the scheduler */
@@ -213,14 +216,23 @@ static enum status begin(struct engine_loop *loop, struct exchange *exchange, st
     return OK;
 }
 
+static void count_finished(struct engine_loop *loop)
+{
+    lock_take(&loop->lock);
+    loop->count--;
+    lock_give(&loop->lock);
+}
+
 /* Takes over the queue's reference. */
-static void refuse(struct exchange *exchange, enum status status, const struct error *err)
+static void refuse(struct engine_loop *loop, struct exchange *exchange, enum status status,
+                   const struct error *err)
 {
     const struct api_failure failure = api_failure_of(status, err);
     lock_take(&exchange->lock);
     finish_failed(exchange, &failure);
     lock_give(&exchange->lock);
     exchange_unref(exchange);
+    count_finished(loop);
 }
 
 /* Takes over the queue's reference. */
@@ -231,7 +243,7 @@ static void take_up(struct engine_loop *loop, struct exchange *exchange)
     exchange->begun_seconds = exchange->written_seconds = clock_seconds();
     const enum status status = begin(loop, exchange, &err);
     if (status != OK) {
-        refuse(exchange, status, &err);
+        refuse(loop, exchange, status, &err);
         return;
     }
     exchange->next = loop->working;
@@ -259,6 +271,7 @@ static void drop_finished(struct engine_loop *loop)
         }
         *link = exchange->next;
         exchange_unref(exchange);
+        count_finished(loop);
     }
 }
 
@@ -309,13 +322,15 @@ static void run(void *context)
             take_up(loop, exchange);
         }
         watch(loop);
+        turn_take(loop->turn);
         is_idle = !scheduler_step(loop->scheduler);
+        turn_give(loop->turn);
         drop_finished(loop);
     }
     while (fresh) {
         struct exchange *exchange = fresh;
         fresh = exchange->next;
-        refuse(exchange, E_BUSY, &(struct error){.text = "holt is closing"});
+        refuse(loop, exchange, E_BUSY, &(struct error){.text = "holt is closing"});
     }
     scheduler_free(loop->scheduler);
     loop->scheduler = NULL;
@@ -325,10 +340,11 @@ static void run(void *context)
 /* ---------------------------------------------------------------- life */
 
 enum status engine_loop_start(struct engine *engine, const struct scheduler_config *config,
-                              struct engine_loop **out, struct error *err)
+                              struct turn *turn, struct engine_loop **out, struct error *err)
 {
     struct engine_loop *loop = mem_zalloc(sizeof(*loop));
     loop->engine = engine;
+    loop->turn = turn;
     lock_init(&loop->lock);
     lock_signal_init(&loop->signal);
     enum status status = scheduler_new(engine, config, &loop->scheduler, err);
@@ -372,9 +388,18 @@ enum status engine_loop_submit(struct engine_loop *loop, struct exchange *exchan
         end = &(*end)->next;
     *end = exchange_ref(exchange);
     loop->queue_count++;
+    loop->count++;
     lock_signal_send(&loop->signal);
     lock_give(&loop->lock);
     return OK;
+}
+
+unsigned engine_loop_count(struct engine_loop *loop)
+{
+    lock_take(&loop->lock);
+    const unsigned count = loop->count;
+    lock_give(&loop->lock);
+    return count;
 }
 
 void engine_loop_facts(struct engine_loop *loop, struct scheduler_facts *out)

@@ -17,9 +17,12 @@
 struct engine;
 struct exchange;
 struct engine_loop;
+struct turn;
 
+/* Borrows `engine` and `turn`: of all loops that share it one computes at a time. */
 MUST_USE enum status engine_loop_start(struct engine *engine, const struct scheduler_config *config,
-                                       struct engine_loop **out, struct error *err);
+                                       struct turn *turn, struct engine_loop **out,
+                                       struct error *err);
 
 /* Ends every exchange and the thread. NULL is allowed. */
 void engine_loop_stop(struct engine_loop *loop);
@@ -27,6 +30,9 @@ void engine_loop_stop(struct engine_loop *loop);
 /* Takes a reference of its own. E_BUSY when too many wait already. */
 MUST_USE enum status engine_loop_submit(struct engine_loop *loop, struct exchange *exchange,
                                         struct error *err);
+
+/* Exchanges that are not finished: with 0 and no submit the model is at rest. */
+unsigned engine_loop_count(struct engine_loop *loop);
 
 /* As of the last step. */
 void engine_loop_facts(struct engine_loop *loop, struct scheduler_facts *out);

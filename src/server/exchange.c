@@ -1,6 +1,7 @@
 #include "server/exchange.h"
 
 #include "base/mem.h"
+#include "text/json.h"
 
 struct exchange *exchange_new(const struct route *route)
 {
@@ -42,4 +43,16 @@ void exchange_wake(struct exchange *exchange)
         return;
     exchange->is_waiting = false;
     exchange->wake(exchange->connection);
+}
+
+void exchange_finish(struct exchange *exchange, json_t *value, const struct api_failure *failure)
+{
+    json_t *told = value ? value : api_failure_json(failure, exchange->route->protocol);
+    lock_take(&exchange->lock);
+    json_write_python(told, &exchange->reply.out);
+    exchange->http_status = value ? 200 : failure->http_status;
+    exchange->is_finished = true;
+    exchange_wake(exchange);
+    lock_give(&exchange->lock);
+    json_decref(told);
 }

@@ -25,6 +25,7 @@ struct exchange {
     const struct route *route;
     struct api_request request; /* until the engine takes it */
     json_t *body;               /* of a route that works in one go; owned */
+    bool is_anthropic;          /* the client sent anthropic-version */
 
     struct lock lock;
     unsigned references;
@@ -48,6 +49,9 @@ struct exchange {
 struct exchange *exchange_new(const struct route *route);
 struct exchange *exchange_ref(struct exchange *exchange);
 void exchange_unref(struct exchange *exchange); /* NULL is allowed */
+
+/* The whole answer, taken over, or, where it is NULL, why there is none. */
+void exchange_finish(struct exchange *exchange, json_t *value, const struct api_failure *failure);
 
 /* Wakes the connection if it waits. Under the lock. */
 void exchange_wake(struct exchange *exchange);

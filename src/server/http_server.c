@@ -5,9 +5,8 @@
 #include "os/clock.h"
 #include "os/random.h"
 #include "server/arrival.h"
-#include "server/engine_loop.h"
 #include "server/exchange.h"
-#include "server/job_loop.h"
+#include "server/model_pool.h"
 #include "text/json.h"
 
 #include <microhttpd.h>
@@ -18,8 +17,7 @@ enum { READ_BYTES = 32 << 10, METHOD_NOT_ALLOWED = 405 };
 
 struct http_server {
     struct http_server_config config;
-    struct engine_loop *loop; /* of a model that writes */
-    struct job_loop *jobs;    /* of a model of embeddings */
+    struct model_pool *models;
     struct arrival_watch *arrivals;
     struct MHD_Daemon *daemon;
     double started_seconds;
@@ -200,31 +198,6 @@ static struct api_failure not_found(struct str path, bool path_is_known)
     return api_failure_make(path_is_known ? METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND, text);
 }
 
-static enum MHD_Result answer_at_once(struct request *request, struct MHD_Connection *connection,
-                                      const json_t *body)
-{
-    struct scheduler_facts facts = {0};
-    if (request->server->loop)
-        engine_loop_facts(request->server->loop, &facts);
-    const struct api_context context = {
-        .model = &request->server->config.model,
-        .facts = &facts,
-        .now_us = clock_unix_us(),
-        .uptime_seconds = clock_seconds() - request->server->started_seconds,
-        .is_anthropic = header(connection, "anthropic-version").len > 0,
-    };
-    if (request->route->print) {
-        struct strbuf text = {0};
-        request->route->print(&context, &text);
-        return send_text(connection, MHD_HTTP_OK, "text/plain; charset=utf-8", &text);
-    }
-    struct api_failure failure = {0};
-    json_t *value = request->route->answer(&context, body, &failure);
-    if (!value)
-        return send_failure(connection, &failure, request->route->protocol);
-    return send_json(connection, MHD_HTTP_OK, value);
-}
-
 static int socket_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
@@ -237,68 +210,86 @@ static struct arrival *arrival_of(struct MHD_Connection *connection)
     return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
-/* Reads the request, and hands it to the engine loop. */
-static enum status submit(struct request *request, struct MHD_Connection *connection, json_t *body,
-                          struct api_failure *out_failure)
+/* The reply to a conversation, ready for the engine's thread. */
+static enum status begin_reply(struct exchange *exchange, const json_t *body, struct error *err)
 {
-    const struct api_model *model = &request->server->config.model;
-    struct exchange *exchange = exchange_new(request->route);
-    struct error err = {0};
+    struct api_request *asked = &exchange->request;
     uint8_t random[16];
-    request->exchange = exchange;
-    enum status status = request->route->read(body, &exchange->request, &err);
-    if (status == OK && !route_names_model(model, strbuf_view(&exchange->request.model)))
-        status = error_set(&err, E_NOT_FOUND, "model '%.*s' not found; this server has '%.*s'",
-                           STR_ARG(field_shown(strbuf_view(&exchange->request.model))),
-                           STR_ARG(model->name));
-    if (status == OK) {
-        random_bytes(random, sizeof(random));
-        reply_init(&exchange->reply, request->route->format,
-                   exchange->request.model.len > 0 ? strbuf_view(&exchange->request.model)
-                                                   : model->name,
-                   &exchange->request.stops, random, clock_unix_us());
-        exchange->reply.streams = exchange->request.streams;
-        exchange->reply.wants_usage = exchange->request.wants_usage;
-        exchange->reply.wants_tokens = exchange->request.wants_tokens;
-        exchange->reply.tool_names = json_incref(exchange->request.tool_names);
-        exchange->connection = connection;
-        exchange->wake = wake;
-        exchange->fd = socket_of(connection);
-        status = engine_loop_submit(request->server->loop, exchange, &err);
-    }
-    if (status != OK)
-        *out_failure = api_failure_of(status, &err);
-    return status;
+    TRY(exchange->route->read(body, asked, err));
+    random_bytes(random, sizeof(random));
+    reply_init(&exchange->reply, exchange->route->format, strbuf_view(&asked->model), &asked->stops,
+               random, clock_unix_us());
+    exchange->reply.streams = asked->streams;
+    exchange->reply.wants_usage = asked->wants_usage;
+    exchange->reply.wants_tokens = asked->wants_tokens;
+    exchange->reply.tool_names = json_incref(asked->tool_names);
+    return OK;
 }
 
-/* What a model of embeddings does in one go. */
-static enum status submit_job(struct request *request, struct MHD_Connection *connection,
-                              json_t *body, struct api_failure *out_failure)
+/* Hands the request to the model it names. */
+static bool submit(struct request *request, struct MHD_Connection *connection, json_t *body,
+                   struct api_failure *out_failure)
 {
-    struct exchange *exchange = exchange_new(request->route);
+    const struct route *route = request->route;
+    struct exchange *exchange = exchange_new(route);
     struct error err = {0};
+    struct str name = {0};
+    double keep_seconds = 0;
     request->exchange = exchange;
-    exchange->body = json_incref(body);
+    exchange->body = route->read ? NULL : json_incref(body);
+    exchange->is_anthropic = header(connection, "anthropic-version").len > 0;
     exchange->connection = connection;
     exchange->wake = wake;
-    const enum status status = job_loop_submit(request->server->jobs, exchange, &err);
-    if (status != OK)
+    enum status status = route_model_name(body, &name, &err);
+    if (status == OK)
+        status = route_keep_alive(body, &keep_seconds, &err);
+    if (status == OK && route->read) {
+        status = begin_reply(exchange, body, &err);
+        exchange->fd = socket_of(connection);
+    }
+    if (status != OK) {
         *out_failure = api_failure_of(status, &err);
-    return status;
+        return false;
+    }
+    const json_t *keeps = json_object_get(body, "keep_alive");
+    const bool is_kept = route->protocol == API_OLLAMA && keeps && !json_is_null(keeps);
+    return model_pool_submit(request->server->models, name, is_kept ? &keep_seconds : NULL,
+                             exchange, out_failure);
 }
 
-/* False when the model is not one for this route. */
-static bool has_model_for(const struct request *request, struct api_failure *out_failure)
+/* What needs no model, or one that is loaded; *out_waits: it is not. */
+static enum MHD_Result answer_at_once(struct request *request, struct MHD_Connection *connection,
+                                      const json_t *body, bool *out_waits)
 {
-    const struct http_server *server = request->server;
-    const bool chats = request->route->read != NULL;
-    if (chats && !server->loop)
-        *out_failure = route_no_chat(&server->config.model);
-    else if (request->route->work && !server->jobs)
-        *out_failure = route_no_embeddings(&server->config.model);
-    else
-        return true;
-    return false;
+    struct scheduler_facts facts = {0};
+    struct api_failure failure = {0};
+    struct error err = {0};
+    struct str name = {0};
+    model_pool_facts(request->server->models, &facts);
+    struct api_context context = {
+        .facts = &facts,
+        .now_us = clock_unix_us(),
+        .uptime_seconds = clock_seconds() - request->server->started_seconds,
+        .is_anthropic = header(connection, "anthropic-version").len > 0,
+    };
+    *out_waits = false;
+    if (request->route->print) {
+        struct strbuf text = {0};
+        request->route->print(&context, &text);
+        return send_text(connection, MHD_HTTP_OK, "text/plain; charset=utf-8", &text);
+    }
+    const enum status status = route_model_name(body, &name, &err);
+    if (status != OK) {
+        failure = api_failure_of(status, &err);
+        return send_failure(connection, &failure, request->route->protocol);
+    }
+    json_t *value = model_pool_answer(request->server->models, request->route, name, &context, body,
+                                      out_waits, &failure);
+    if (*out_waits)
+        return MHD_YES;
+    if (!value)
+        return send_failure(connection, &failure, request->route->protocol);
+    return send_json(connection, MHD_HTTP_OK, value);
 }
 
 static enum MHD_Result answer(struct request *request, struct MHD_Connection *connection)
@@ -318,11 +309,13 @@ static enum MHD_Result answer(struct request *request, struct MHD_Connection *co
             return send_failure(connection, &failure, route->protocol);
         }
     }
-    if (!has_model_for(request, &failure))
-        return send_failure(connection, &failure, route->protocol);
-    if (!route->read && !route->work)
-        return answer_at_once(request, connection, body);
-    if ((route->work ? submit_job : submit)(request, connection, body, &failure) != OK)
+    if (!route->read && !route->work) {
+        bool waits = false;
+        const enum MHD_Result result = answer_at_once(request, connection, body, &waits);
+        if (!waits)
+            return result;
+    }
+    if (!submit(request, connection, body, &failure))
         return send_failure(connection, &failure, route->protocol);
     return send_reply(connection, request->exchange);
 }
@@ -428,11 +421,7 @@ enum status http_server_start(const struct http_server_config *config, struct ht
     struct http_server *server = mem_zalloc(sizeof(*server));
     server->config = *config;
     server->started_seconds = clock_seconds();
-    enum status status = OK;
-    if (config->model.embed)
-        status = job_loop_start(&server->config.model, &server->jobs, err);
-    else
-        status = engine_loop_start(config->model.engine, &config->scheduler, &server->loop, err);
+    enum status status = model_pool_start(&config->models, &server->models, err);
     if (status == OK)
         status = arrival_watch_start(config->request_seconds > 0 ? config->request_seconds
                                                                  : HTTP_SERVER_REQUEST_SECONDS,
@@ -451,11 +440,10 @@ void http_server_stop(struct http_server *server)
 {
     if (!server)
         return;
-    if (server->loop)
-        engine_loop_stop(server->loop); /* every exchange is finished, its connection awake */
-    job_loop_stop(server->jobs);
+    model_pool_stop(server->models); /* every exchange is finished, its connection awake */
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
     arrival_watch_stop(server->arrivals);
+    model_pool_free(server->models);
     mem_free(server);
 }

@@ -8,9 +8,8 @@
  */
 #pragma once
 
-#include "api/route.h"
-#include "engine/scheduler.h"
 #include "server/guard.h"
+#include "server/model_pool.h"
 
 struct http_server;
 
@@ -24,9 +23,8 @@ enum {
 
 struct http_server_config {
     int listen_fd; /* taken over */
-    struct api_model model;
+    struct model_pool_config models;
     struct guard guard;
-    struct scheduler_config scheduler;
     double request_seconds; /* 0: HTTP_SERVER_REQUEST_SECONDS */
 };
 

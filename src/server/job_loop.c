@@ -5,7 +5,7 @@
 #include "os/lock.h"
 #include "os/thread.h"
 #include "server/exchange.h"
-#include "text/json.h"
+#include "server/turn.h"
 
 enum { QUEUE_MAX = 256 };
 
@@ -15,25 +15,24 @@ struct job_loop {
     struct lock lock;
     struct lock_signal signal;
     struct exchange *queue; /* under the lock, as the two below */
+    struct turn *turn;
     unsigned queue_count;
+    unsigned count; /* of exchanges that are not finished */
     bool is_stopping;
 };
 
 /* The answer, or why there is none. Takes over the queue's reference. */
-static void finish(struct exchange *exchange, json_t *value, const struct api_failure *failure)
+static void finish(struct job_loop *loop, struct exchange *exchange, json_t *value,
+                   const struct api_failure *failure)
 {
-    json_t *told = value ? value : api_failure_json(failure, exchange->route->protocol);
-    lock_take(&exchange->lock);
-    json_write_python(told, &exchange->reply.out);
-    exchange->http_status = value ? 200 : failure->http_status;
-    exchange->is_finished = true;
-    exchange_wake(exchange);
-    lock_give(&exchange->lock);
-    json_decref(told);
+    exchange_finish(exchange, value, failure);
     exchange_unref(exchange);
+    lock_take(&loop->lock);
+    loop->count--;
+    lock_give(&loop->lock);
 }
 
-static void work(const struct job_loop *loop, struct exchange *exchange)
+static void work(struct job_loop *loop, struct exchange *exchange)
 {
     const struct api_context context = {
         .model = loop->model, .now_us = clock_unix_us(), .seconds = clock_seconds};
@@ -41,10 +40,13 @@ static void work(const struct job_loop *loop, struct exchange *exchange)
     lock_take(&exchange->lock);
     const bool is_gone = exchange->is_gone;
     lock_give(&exchange->lock);
-    if (is_gone)
-        exchange_unref(exchange);
-    else
-        finish(exchange, exchange->route->work(&context, exchange->body, &failure), &failure);
+    json_t *value = NULL;
+    if (!is_gone) {
+        turn_take(loop->turn);
+        value = exchange->route->work(&context, exchange->body, &failure);
+        turn_give(loop->turn);
+    }
+    finish(loop, exchange, value, &failure);
 }
 
 /* Waits for the next exchange; NULL when the loop is to end. */
@@ -72,14 +74,16 @@ static void run(void *context)
     while (loop->queue) { /* nobody submits any more */
         struct exchange *exchange = loop->queue;
         loop->queue = exchange->next;
-        finish(exchange, NULL, &failure);
+        finish(loop, exchange, NULL, &failure);
     }
 }
 
-enum status job_loop_start(const struct api_model *model, struct job_loop **out, struct error *err)
+enum status job_loop_start(const struct api_model *model, struct turn *turn, struct job_loop **out,
+                           struct error *err)
 {
     struct job_loop *loop = mem_zalloc(sizeof(*loop));
     loop->model = model;
+    loop->turn = turn;
     lock_init(&loop->lock);
     lock_signal_init(&loop->signal);
     const enum status status = thread_start(&loop->thread, "jobs", run, loop, err);
@@ -118,7 +122,16 @@ enum status job_loop_submit(struct job_loop *loop, struct exchange *exchange, st
         end = &(*end)->next;
     *end = exchange_ref(exchange);
     loop->queue_count++;
+    loop->count++;
     lock_signal_send(&loop->signal);
     lock_give(&loop->lock);
     return OK;
+}
+
+unsigned job_loop_count(struct job_loop *loop)
+{
+    lock_take(&loop->lock);
+    const unsigned count = loop->count;
+    lock_give(&loop->lock);
+    return count;
 }

@@ -12,13 +12,17 @@
 
 struct exchange;
 struct job_loop;
+struct turn;
 
-/* Borrows `model`, which must outlive it. */
-MUST_USE enum status job_loop_start(const struct api_model *model, struct job_loop **out,
-                                    struct error *err);
+/* Borrows `model` and `turn`, which must outlive it. */
+MUST_USE enum status job_loop_start(const struct api_model *model, struct turn *turn,
+                                    struct job_loop **out, struct error *err);
 
 /* Refuses what waits and ends the thread. NULL is allowed. */
 void job_loop_stop(struct job_loop *loop);
+
+/* Exchanges that are not finished. */
+unsigned job_loop_count(struct job_loop *loop);
 
 /* Takes a reference of its own; exchange->route->work and exchange->body say what is to be done.
  * E_BUSY when too many wait already. */

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -340,11 +341,52 @@ def embeddings_are_those_of_the_command(server):
         assert other.stop() == 0
 
 
+def several_models_take_turns(_):
+    with tempfile.TemporaryDirectory() as state:
+        os.mkdir(state + "/models")
+        builtin = os.path.join(os.path.dirname(__file__), "../../models/builtin.gguf")
+        for name in ("other", "third-Q8_0"):
+            shutil.copy(builtin, f"{state}/models/{name}.gguf")
+        server = Server(PROGRAM, "--state", state)
+        try:
+            rows = server.json("/v1/models")["data"]
+            assert [(r["id"], r["loaded"]) for r in rows] == [("builtin", True), ("other", False), ("third-Q8_0", False)], rows
+            tags = server.json("/api/tags")["models"]
+            assert tags[2]["details"]["quantization_level"] == "Q8_0" and len({t["digest"] for t in tags}) == 3, tags
+            loaded = lambda: sorted(m["name"] for m in server.json("/api/ps")["models"])
+            want = server.json("/v1/chat/completions", chat("hello"))
+            other = server.json("/v1/chat/completions", chat("hello", model="other:latest"))
+            assert other["choices"] == want["choices"] and other["model"] == "other:latest"
+            assert loaded() == ["builtin", "other"]
+            assert server.json("/api/show", {"model": "third-Q8_0"})["model_info"]["qwen3.context_length"] == 4096
+            assert loaded() == ["builtin", "other"], "looking at a model loads none"
+            gone = server.json("/api/generate", {"model": "other", "prompt": "", "keep_alive": 0, "stream": False})
+            assert gone["done_reason"] == "unload" and gone["done"] is True, gone
+            wait_until(lambda: loaded() == ["builtin"])
+            come = server.json("/api/chat", {"model": "third-Q8_0", "messages": [], "keep_alive": "300ms"})
+            assert come["done_reason"] == "load", come
+            wait_until(lambda: loaded() == ["builtin"])
+            assert server.json("/tokenize", {"model": "other", "content": "an otter"}) == server.json("/tokenize", {"content": "an otter"})
+            names = ["builtin", "other", "third-Q8_0"]
+            with concurrent.futures.ThreadPoolExecutor(12) as pool:
+                answers = list(pool.map(lambda i: server.json("/v1/chat/completions", chat("hello", model=names[i % 3])), range(24)))
+            assert all(a["choices"] == want["choices"] for a in answers)
+            assert "duration" in server.json("/api/chat", {"model": "other", "messages": [], "keep_alive": "soon"}, 400)["error"]
+            assert server.ask("POST", "/api/show", json.dumps({"model": "../other"}))[0] == 404
+            os.remove(state + "/models/other.gguf")
+            shutil.copy(sys.argv[0], f"{state}/models/broken.gguf")
+            broken = server.json("/v1/chat/completions", chat("hello", model="broken"), 400)["error"]["message"]
+            assert "broken" in broken and "GGUF" in broken, broken
+            assert [r["id"] for r in server.json("/v1/models")["data"]] == ["builtin", "broken", "third-Q8_0"]
+        finally:
+            assert server.stop() == 0
+
+
 TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, the_three_protocols_say_the_same,
          a_call_is_valid_in_every_protocol, responses_tell_every_item, a_schema_holds_the_answer, eight_at_once_are_those_of_each_alone,
          a_conversation_pays_for_what_is_new, probabilities_are_told, counts_are_exact, a_stop_text_ends_the_answer,
          what_is_wrong_is_told_in_the_protocols_form, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
-         a_key_is_wanted_where_one_was_set, a_taken_port_is_explained, embeddings_are_those_of_the_command]
+         a_key_is_wanted_where_one_was_set, a_taken_port_is_explained, several_models_take_turns, embeddings_are_those_of_the_command]
 PROGRAM = sys.argv[1]
 
 

@@ -203,8 +203,6 @@ static void what_is_wrong_is_said(void **state)
     assert_refused(&s, embeddings_openai, "{\"input\": \"a\", \"encoding_format\": \"hex\"}", 400,
                    "float or base64");
     assert_refused(&s, embeddings_openai, "{\"input\": \"a\", \"dimensions\": 49}", 400, "1 to 48");
-    assert_refused(&s, embeddings_openai, "{\"input\": \"a\", \"model\": \"heron\"}", 404,
-                   "this server has 'otter'");
     assert_refused(&s, embeddings_ollama_prompt, "{\"prompt\": [\"a\", \"b\"]}", 400, "one text");
     assert_refused(&s, embeddings_rerank, "{\"documents\": [\"a\"]}", 400, "query is missing");
     assert_refused(&s, embeddings_rerank, "{\"query\": \"a\", \"documents\": [\"a\"]}", 400,

@@ -58,32 +58,47 @@ static bool write_model(const char *path, size_t index)
     return is_written;
 }
 
-static int open_hybrid(size_t index, uint32_t context_tokens, struct engine **out)
+/* The model is written once for each name; engines that have it mapped stay undisturbed. */
+static int open_hybrid(size_t index, struct engine_config config, struct engine **out)
 {
     char path[512];
     struct error err = {0};
     struct engine *opened = NULL;
-    struct engine_config config = {.context_tokens = context_tokens, .thread_count = 1};
-    snprintf(path, sizeof(path), "%s/recurrent.gguf", test_folder());
-    if (engine_open(&config, &opened, &err) == OK) {
+    const struct engine_config small = {.context_tokens = 256, .thread_count = 1};
+    snprintf(path, sizeof(path), "%s/%s.gguf", test_folder(), tiny_hybrids[index].name);
+    config.model_path = path;
+    FILE *there = fopen(path, "rb");
+    bool is_written = there && fclose(there) == 0;
+    if (!is_written && engine_open(&small, &opened, &err) == OK) {
         builtin = opened;
-        config.model_path = path;
-        const bool is_written = write_model(path, index);
+        is_written = write_model(path, index);
         builtin = NULL;
         engine_close(opened);
-        if (is_written && engine_open(&config, out, &err) == OK)
-            return 0;
     }
+    if (is_written && engine_open(&config, out, &err) == OK)
+        return 0;
     fprintf(stderr, "%s: %s\n", path, err.text);
+    return 1;
+}
+
+int recurrent_engine_open_as(const char *name, const struct engine_config *config,
+                             struct engine **out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(tiny_hybrids); i++)
+        if (strcmp(tiny_hybrids[i].name, name) == 0)
+            return open_hybrid(i, *config, out);
+    fprintf(stderr, "no tiny model is called %s\n", name);
     return 1;
 }
 
 int recurrent_engine_open(uint32_t context_tokens, struct engine **out)
 {
-    return open_hybrid(0, context_tokens, out);
+    return open_hybrid(
+        0, (struct engine_config){.context_tokens = context_tokens, .thread_count = 1}, out);
 }
 
 int recurrent_engine_open_with_block(uint32_t context_tokens, struct engine **out)
 {
-    return open_hybrid(1, context_tokens, out);
+    return open_hybrid(
+        1, (struct engine_config){.context_tokens = context_tokens, .thread_count = 1}, out);
 }

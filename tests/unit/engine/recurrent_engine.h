@@ -9,5 +9,9 @@
 /* 0: *out is open, with one thread; else it is not, and standard error says why. */
 int recurrent_engine_open(uint32_t context_tokens, struct engine **out);
 
+/* The model of tests/tiny_hybrid.h called `name`; config->model_path does not count. */
+int recurrent_engine_open_as(const char *name, const struct engine_config *config,
+                             struct engine **out);
+
 /* The same with a block for speculation. */
 int recurrent_engine_open_with_block(uint32_t context_tokens, struct engine **out);

@@ -1,0 +1,245 @@
+/*
+ * Models come and go under requests: who asks for one that is not loaded waits for it, memory is
+ * made by who was idle longest, a busy model is never taken away, and a failure reaches all who
+ * wait. The models are the built-in one under several names; memory is counted here.
+ */
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "os/clock.h"
+#include "server/exchange.h"
+#include "server/model_pool.h"
+#include "tests/holt_test.h"
+
+#include <stdatomic.h>
+
+struct world {
+    unsigned room; /* models that fit */
+    _Atomic unsigned open_count;
+    _Atomic unsigned opened; /* ever */
+    _Atomic bool is_slow;
+};
+
+static enum status find(void *context, struct str name, char **out, struct error *err)
+{
+    (void)context;
+    if (name.len != 1 || name.ptr[0] < 'a' || name.ptr[0] > 'f')
+        return error_set(err, E_NOT_FOUND, "no such model");
+    *out = mem_zalloc(name.len + 1);
+    memcpy(*out, name.ptr, name.len);
+    return OK;
+}
+
+static enum status open_model(void *context, const char *name, struct api_model *out,
+                              struct error *err)
+{
+    struct world *world = context;
+    const struct engine_config config = {.thread_count = 1, .context_tokens = 512};
+    *out = (struct api_model){0};
+    if (strcmp(name, "f") == 0)
+        return error_set(err, E_FORMAT, "f is broken");
+    if (world->open_count >= world->room)
+        return error_set(err, E_LIMIT, "no room for %s", name);
+    while (world->is_slow)
+        clock_sleep_ns(1000000);
+    TRY(engine_open(&config, &out->engine, err));
+    out->tokenizer = engine_tokenizer(out->engine);
+    out->context_tokens = 512;
+    world->open_count++;
+    world->opened++;
+    return OK;
+}
+
+static void close_model(void *context, struct api_model *model)
+{
+    struct world *world = context;
+    engine_close(model->engine);
+    world->open_count--;
+}
+
+static enum status describe(void *context, const char *name, struct api_model *out,
+                            struct error *err)
+{
+    (void)context;
+    (void)out;
+    return error_set(err, E_FORMAT, "%s cannot be described", name);
+}
+
+static void list(void *context, struct model_list *out)
+{
+    (void)context;
+    for (char name[2] = "a"; name[0] <= 'f'; name[0]++)
+        model_list_add(out, &(struct model_list_row){.name = name});
+}
+
+static struct model_pool *start(struct world *world, double keep_seconds)
+{
+    struct model_pool *pool = NULL;
+    struct model_pool_config config = {
+        .provider = {.context = world,
+                     .find = find,
+                     .open = open_model,
+                     .close = close_model,
+                     .describe = describe,
+                     .list = list},
+        .keep_seconds = keep_seconds,
+    };
+    assert_ok(open_model(world, "a", &config.first, err));
+    config.first.name = STR("a");
+    assert_ok(model_pool_start(&config, &pool, err));
+    return pool;
+}
+
+static void end(struct model_pool *pool, const struct world *world)
+{
+    model_pool_stop(pool);
+    assert_int_equal(world->open_count, 0);
+    model_pool_free(pool);
+}
+
+/* A request for some tokens, as the HTTP server makes it. */
+static struct exchange *ask(struct model_pool *pool, const char *model, unsigned tokens)
+{
+    static const uint8_t random[16] = {1};
+    bool path_is_known = false;
+    const struct route *route = route_find(STR("POST"), STR("/v1/completions"), &path_is_known);
+    struct exchange *exchange = exchange_new(route);
+    struct api_failure failure = {0};
+    json_t *body = json_pack("{s:s, s:s, s:i, s:b, s:i}", "model", model, "prompt", "hello",
+                             "max_tokens", (int)tokens, "ignore_eos", 1, "temperature", 0);
+    assert_ok(route->read(body, &exchange->request, err));
+    reply_init(&exchange->reply, route->format, str_from_c(model), &exchange->request.stops, random,
+               0);
+    if (!model_pool_submit(pool, str_from_c(model), NULL, exchange, &failure))
+        exchange_finish(exchange, NULL, &failure);
+    json_decref(body);
+    return exchange;
+}
+
+static bool is_finished(struct exchange *exchange)
+{
+    lock_take(&exchange->lock);
+    const bool finished = exchange->is_finished;
+    lock_give(&exchange->lock);
+    return finished;
+}
+
+/* Waits for the answer; its status. */
+static int finish(struct exchange *exchange)
+{
+    const double until = clock_seconds() + 120;
+    while (!is_finished(exchange)) {
+        assert_true(clock_seconds() < until);
+        clock_sleep_ns(1000000);
+    }
+    const int http_status = exchange->http_status;
+    exchange_unref(exchange);
+    return http_status;
+}
+
+static void requests_wait_for_their_model(void **state)
+{
+    (void)state;
+    struct world world = {.room = 3};
+    struct model_pool *pool = start(&world, -1);
+    world.is_slow = true;
+    struct exchange *waiting[6];
+    for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
+        waiting[i] = ask(pool, "b", 4);
+    assert_int_equal(finish(ask(pool, "a", 4)), 200); /* others go on meanwhile */
+    assert_int_equal(finish(ask(pool, "", 4)), 200);
+    assert_false(is_finished(waiting[0]));
+    world.is_slow = false;
+    for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
+        assert_int_equal(finish(waiting[i]), 200);
+    assert_int_equal(world.opened, 2);
+    assert_int_equal(finish(ask(pool, "z", 4)), 404);
+    end(pool, &world);
+}
+
+static void who_was_idle_longest_makes_room(void **state)
+{
+    (void)state;
+    struct world world = {.room = 2};
+    struct model_pool *pool = start(&world, -1);
+    assert_int_equal(finish(ask(pool, "b", 2)), 200);
+    assert_int_equal(finish(ask(pool, "a", 2)), 200);
+    assert_int_equal(finish(ask(pool, "c", 2)), 200); /* b goes */
+    assert_int_equal(world.opened, 3);
+    assert_int_equal(finish(ask(pool, "a", 2)), 200);
+    assert_int_equal(world.opened, 3);
+    assert_int_equal(finish(ask(pool, "b", 2)), 200); /* c goes */
+    assert_int_equal(world.opened, 4);
+    end(pool, &world);
+}
+
+static void a_busy_model_stays(void **state)
+{
+    (void)state;
+    struct world world = {.room = 1};
+    struct model_pool *pool = start(&world, -1);
+    struct exchange *busy = ask(pool, "a", 300);
+    struct exchange *other = ask(pool, "b", 2);
+    assert_int_equal(finish(other), 200);
+    assert_true(is_finished(busy)); /* b came only when a was done */
+    assert_int_equal(finish(busy), 200);
+    end(pool, &world);
+}
+
+static void failures_reach_all_who_wait(void **state)
+{
+    (void)state;
+    struct world world = {.room = 1};
+    struct model_pool *pool = start(&world, -1);
+    struct exchange *first = ask(pool, "f", 2);
+    struct exchange *second = ask(pool, "f", 2);
+    assert_int_equal(finish(first), 400);
+    assert_int_equal(finish(second), 400);
+    world.room = 0; /* not even alone */
+    assert_int_equal(finish(ask(pool, "b", 2)), 503);
+    world.room = 1;
+    assert_int_equal(finish(ask(pool, "", 2)), 200); /* the first was unloaded and comes back */
+    end(pool, &world);
+}
+
+static void models_go_when_their_time_is_over(void **state)
+{
+    (void)state;
+    struct world world = {.room = 4};
+    struct model_pool *pool = start(&world, 0.2);
+    assert_int_equal(finish(ask(pool, "b", 2)), 200);
+    const double until = clock_seconds() + 60;
+    while (world.open_count > 1 && clock_seconds() < until)
+        clock_sleep_ns(1000000);
+    assert_int_equal(world.open_count, 1); /* the first stays */
+    assert_int_equal(finish(ask(pool, "b", 2)), 200);
+    assert_int_equal(world.opened, 3);
+    end(pool, &world);
+}
+
+static void stopping_tells_who_waits(void **state)
+{
+    (void)state;
+    struct world world = {.room = 1};
+    struct model_pool *pool = start(&world, -1);
+    struct exchange *busy = ask(pool, "a", 400);
+    struct exchange *waiting = ask(pool, "b", 2);
+    model_pool_stop(pool);
+    assert_int_equal(world.open_count, 0);
+    (void)finish(busy);
+    assert_int_equal(finish(waiting), 503);
+    assert_int_equal(finish(ask(pool, "a", 2)), 503);
+    model_pool_free(pool);
+}
+
+int test_model_pool(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_wait_for_their_model),
+        cmocka_unit_test(who_was_idle_longest_makes_room),
+        cmocka_unit_test(a_busy_model_stays),
+        cmocka_unit_test(failures_reach_all_who_wait),
+        cmocka_unit_test(models_go_when_their_time_is_over),
+        cmocka_unit_test(stopping_tells_who_waits),
+    };
+    return cmocka_run_group_tests_name("model_pool", tests, NULL, NULL);
+}
