@@ -101,7 +101,8 @@ static const struct {
      "\"additionalProperties\": false, \"$defs\": {\"Color\": {\"type\": \"string\", \"enum\": "
      "[\"red\", \"blue\"]}, \"Size\": {\"type\": \"integer\", \"minimum\": 1}}}"},
     {"tree",
-     "{\"type\": \"object\", \"properties\": {\"node\": {\"$ref\": \"#/$defs/Node\"}}, \"required\": "
+     "{\"type\": \"object\", \"properties\": {\"node\": {\"$ref\": \"#/$defs/Node\"}}, "
+     "\"required\": "
      "[\"node\"], \"additionalProperties\": false, \"$defs\": {\"Node\": {\"type\": \"object\", "
      "\"properties\": {\"v\": {\"type\": \"integer\"}, \"next\": {\"anyOf\": [{\"$ref\": "
      "\"#/$defs/Node\"}, {\"type\": \"null\"}]}}, \"required\": [\"v\", \"next\"], "
@@ -109,7 +110,8 @@ static const struct {
     {"pick",
      "{\"type\": \"object\", \"properties\": {\"what\": {\"type\": \"object\", \"oneOf\": "
      "[{\"properties\": {\"k\": {\"const\": \"a\"}, \"n\": {\"type\": \"integer\"}}, \"required\": "
-     "[\"k\", \"n\"], \"additionalProperties\": false}, {\"properties\": {\"k\": {\"const\": \"b\"}, "
+     "[\"k\", \"n\"], \"additionalProperties\": false}, {\"properties\": {\"k\": {\"const\": "
+     "\"b\"}, "
      "\"t\": {\"type\": \"string\", \"minLength\": 1}}, \"required\": [\"k\", \"t\"], "
      "\"additionalProperties\": false}]}}, \"required\": [\"what\"], "
      "\"additionalProperties\": false}"},
