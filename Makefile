@@ -37,6 +37,7 @@ HOLT_LIBS := $(PKG_LIBS) -lm -pthread
 # always optimized and never instrumented (that takes minutes each): checkkernel has guard pages.
 ISA_avx2   := -O2 -fno-sanitize=all -mavx2 -mfma -mf16c
 ISA_avx512 := $(ISA_avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
+ISA_avx512vbmi := $(ISA_avx512) -mavx512vbmi
 ISA_neon   := -O2 -fno-sanitize=all -march=armv8.2-a+dotprod
 # Loops over plain arrays that the compiler makes vectors of, which -O2 of gcc 12 leaves alone.
 $(BUILD)/src/kernel/x86/code_%.o: LOOPS := -O3

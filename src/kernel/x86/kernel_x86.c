@@ -15,6 +15,11 @@ void kernel_x86_fill_avx2(struct kernel_table *table)
     vector_ops_avx2_fill(table);
 }
 
+void kernel_x86_fill_avx512vbmi(struct kernel_table *table)
+{
+    attend_code_avx512vbmi_fill(table);
+}
+
 void kernel_x86_fill_avx512(struct kernel_table *table)
 {
     attend_avx512_fill(table);
