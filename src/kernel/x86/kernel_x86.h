@@ -20,6 +20,7 @@ void matmul_unpacked_fill_avx2(struct kernel_table *table);
 void matmul_unpacked_fill_avx512(struct kernel_table *table);
 
 void attend_avx2_fill(struct kernel_table *table);
+void attend_code_avx2_fill(struct kernel_table *table);
 void code_avx2_fill(struct kernel_table *table);
 void matmul_plain_avx2_fill(struct kernel_table *table);
 void matmul_rows32_avx2_fill(struct kernel_table *table);
