@@ -14,6 +14,11 @@
 
 #include <inttypes.h>
 
+enum {
+    KEEP_PREFIX_MIN = 32, /* tokens of the system message and tools that are worth a file, */
+    KEEP_ALL_MIN = 256,   /* and new ones of a conversation */
+};
+
 /* ---------------------------------------------------------------- events and records */
 
 bool agent_emit(struct agent *agent, const struct agent_event *event)
@@ -378,6 +383,13 @@ static enum status run_turn(struct agent *agent, struct str text, struct agent_o
     return OK;
 }
 
+void agent_keep(struct agent *agent, const uint8_t *owner)
+{
+    const struct session_keep_options keep = {
+        .what = SESSION_KEEP_ALL, .new_tokens_min = KEEP_ALL_MIN, .owner = owner};
+    (void)!session_keep(agent->session, &keep, NULL);
+}
+
 enum status agent_run(struct agent *agent, struct str text, struct agent_outcome *out,
                       struct error *err)
 {
@@ -390,6 +402,10 @@ enum status agent_run(struct agent *agent, struct str text, struct agent_outcome
         out->end = AGENT_END_CANCELLED;
         status = OK;
     }
+    /* What every conversation of this agent begins with is there at the next start. */
+    const struct session_keep_options keep = {.what = SESSION_KEEP_PREFIX,
+                                              .new_tokens_min = KEEP_PREFIX_MIN};
+    (void)!session_keep(agent->session, &keep, NULL);
     out->context_tokens = session_token_count(agent->session);
     out->seconds = clock_seconds() - start;
     if (status != OK)

@@ -7,6 +7,7 @@
 #include "engine/draft_block.h"
 #include "engine/draft_model.h"
 #include "engine/engine_internal.h"
+#include "engine/prefix_store.h"
 #include "gguf/gguf.h"
 #include "infer/infer.h"
 #include "infer/sampler.h"
@@ -14,10 +15,12 @@
 #include "model/arithmetic_version.h"
 #include "model/model.h"
 #include "model/model_arch.h"
+#include "os/clock.h"
 #include "os/cpu.h"
 #include "tokenizer/tokenizer.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static enum status open_file(struct engine *engine, const struct engine_config *config,
                              struct error *err)
@@ -44,10 +47,12 @@ enum status engine_open_template(const struct gguf *file, const struct tokenizer
 {
     struct str source = {0};
     TRY(template_source(file, &source, err));
-    if (source.len)
-        return chat_template_new(source, tokenizer_piece(tokenizer, tokenizer_bos(tokenizer)),
-                                 tokenizer_piece(tokenizer, tokenizer_eos(tokenizer)), out, err);
     *out = NULL;
+    if (!source.len)
+        return OK;
+    TRY(chat_template_new(source, tokenizer_piece(tokenizer, tokenizer_bos(tokenizer)),
+                          tokenizer_piece(tokenizer, tokenizer_eos(tokenizer)), out, err));
+    chat_template_set_clock(*out, clock_monotonic_ns);
     return OK;
 }
 
@@ -162,6 +167,30 @@ static enum status start_speculation(struct engine *engine, const struct engine_
     return OK;
 }
 
+/* A store that cannot be used is no reason not to answer. */
+static void open_prefixes(struct engine *engine, const struct engine_config *config)
+{
+    struct error err = {0};
+    const struct prefix_store_config store = {.folder = config->prefix_folder,
+                                              .bytes_max = config->prefix_bytes_max};
+    if (config->prefix_folder && prefix_store_open(engine, &store, &engine->prefixes, &err) != OK)
+        memcpy(engine->prefix_problem, err.text, sizeof(engine->prefix_problem));
+}
+
+void engine_prefix_facts(const struct engine *engine, struct prefix_store_facts *out)
+{
+    *out = (struct prefix_store_facts){0};
+    memcpy(out->problem, engine->prefix_problem, sizeof(out->problem));
+    if (engine->prefixes)
+        prefix_store_get_facts(engine->prefixes, out);
+}
+
+void engine_make_room(struct engine *engine, uint32_t page_count)
+{
+    if (engine->make_room)
+        engine->make_room(engine->make_room_context, page_count);
+}
+
 enum status engine_open(const struct engine_config *config, struct engine **out, struct error *err)
 {
     CLEANUP(engine_closep) struct engine *engine = mem_zalloc(sizeof(*engine));
@@ -178,6 +207,7 @@ enum status engine_open(const struct engine_config *config, struct engine **out,
                                                      : engine->info.vocab_size;
     TRY(sampler_new(engine->pick_count, &engine->sampler, err));
     TRY(start_speculation(engine, config, err));
+    open_prefixes(engine, config);
     *out = engine;
     engine = NULL; /* ownership moves to the caller */
     return OK;
@@ -188,6 +218,7 @@ void engine_close(struct engine *engine)
     if (!engine)
         return;
     speculation_done(&engine->speculation);
+    prefix_store_close(engine->prefixes);
     sampler_free(engine->sampler);
     tool_mask_cache_done(&engine->tool_masks);
     token_mask_vocab_free(engine->mask_vocab);

@@ -147,6 +147,28 @@ MUST_USE enum status session_restore(struct engine *engine, const char *path,
                                      const struct sampler_options *sampler, struct session **out,
                                      struct error *err);
 
+/* What of a session other sessions may begin with. */
+enum session_keep_what {
+    SESSION_KEEP_PREFIX, /* the system message and tools: up to the first text of a user */
+    SESSION_KEEP_ALL,    /* all that is computed */
+};
+
+struct session_keep_options {
+    enum session_keep_what what;
+    uint32_t new_tokens_min;        /* fewer that are not kept yet are not worth a file */
+    const uint8_t *owner;           /* [SNAPSHOT_OWNER_BYTES] whose it is, or NULL */
+    bool (*goes_on)(void *context); /* asked now and then: false stops; may be NULL */
+    void *context;
+};
+
+/*
+ * Keeps the beginning of a session where the engine stores prefixes (engine_config.prefix_folder),
+ * unless it is there already. E_CANCELLED when `goes_on` said so: nothing was kept. Failures to
+ * write are told by engine_prefix_facts(), not here.
+ */
+MUST_USE enum status session_keep(struct session *session,
+                                  const struct session_keep_options *options, struct error *err);
+
 /* Forgets every token at position >= `token_count`. E_INVALID if the log is shorter. */
 MUST_USE enum status session_rewind(struct session *session, uint32_t token_count,
                                     struct error *err);
