@@ -7,7 +7,7 @@
 #include "cli/config.h"
 #include "cli/embed_setup.h"
 #include "cli/front.h"
-#include "cli/model_catalog.h"
+#include "cli/key_file.h"
 #include "cli/model_command.h"
 #include "cli/model_name.h"
 #include "cli/progress.h"
@@ -15,20 +15,13 @@
 #include "cli/speculation_options.h"
 #include "cli/state.h"
 #include "engine/scheduler.h"
-#include "os/file.h"
 #include "os/listener.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
-enum {
-    PORT_DEFAULT = 11434,
-    CONTEXT_MAX = 1 << 24,
-    THREADS_MAX = 256,
-    KEY_BYTES_MIN = 16,
-    KEY_BYTES_MAX = 4096
-};
+enum { PORT_DEFAULT = 11434, CONTEXT_MAX = 1 << 24, THREADS_MAX = 256 };
 
 struct serve_args {
     const char *model;
@@ -38,6 +31,8 @@ struct serve_args {
     const char *cpu_mask;
     const char *pooling;
     const char *keep_alive;
+    const char *prompt_store;
+    bool is_verbose;
     int64_t port;
     int64_t context_tokens;
     int64_t thread_count;
@@ -72,6 +67,9 @@ static const struct option_spec options[] = {
     OPTION_STRING(struct serve_args, cpu_mask, 0, "cpu-mask", "LEVEL",
                   "use kernels of baseline, avx2 or avx512 at most"),
     SPECULATION_OPTIONS_ROWS(struct serve_args, speculation),
+    PROMPT_STORE_OPTION_ROW(struct serve_args, prompt_store),
+    OPTION_FLAG(struct serve_args, is_verbose, 'v', "verbose",
+                "say what each request found computed, and where it differs"),
     OPTION_END,
 };
 
@@ -79,6 +77,7 @@ struct work {
     struct progress progress;
     struct front_message ready;
     struct strbuf model_name;
+    const char *key_file;
 };
 
 static void on_message(void *context, const struct front_message *message)
@@ -101,25 +100,6 @@ static void on_core_says(void *context, struct str text)
     fwrite(text.ptr, 1, text.len, stderr);
 }
 
-/* What clients call the model: as the catalog does, else the last part of its path, without
- * .gguf. */
-static char *name_of(const char *path, const struct state *state, const char *folders)
-{
-    CLEANUP(catalog_done) struct catalog catalog = {0};
-    if (!path)
-        return mem_copy_str(MODEL_NAME_BUILTIN);
-    model_catalog_read(state, folders, &catalog);
-    for (size_t i = 0; i < catalog.count; i++)
-        if (strcmp(catalog.entries[i].path, path) == 0)
-            return mem_copy_str(catalog.entries[i].name);
-    const char *slash = strrchr(path, '/');
-    char *name = mem_copy_str(slash ? slash + 1 : path);
-    const size_t len = strlen(name);
-    if (len > 5 && strcmp(name + len - 5, ".gguf") == 0)
-        name[len - 5] = '\0';
-    return name;
-}
-
 static void print_embedding_lines(const struct serve_role_config *role, const char *base)
 {
     printf("  OpenAI clients   OPENAI_BASE_URL=%s/v1 OPENAI_API_KEY=holt\n", base);
@@ -128,6 +108,33 @@ static void print_embedding_lines(const struct serve_role_config *role, const ch
            base);
     printf("  curl             curl %s/v1/embeddings -d '{\"input\": \"a text\"}'\n", base);
     fflush(stdout);
+}
+
+/* Whether `holt launch` finds it, which asks 127.0.0.1. */
+static bool is_found_here(const char *address)
+{
+    return strcmp(address, "127.0.0.1") == 0 || strcmp(address, "localhost") == 0 ||
+           strcmp(address, "0.0.0.0") == 0;
+}
+
+/* One line for each of the commonest. */
+static void print_client_lines(const struct serve_role_config *role, const char *key_file,
+                               uint16_t port, const char *base)
+{
+    static const char *const programs[][2] = {
+        {"Claude Code", "claude"}, {"Codex", "codex"}, {"OpenCode", "opencode"}};
+    char port_option[32] = "";
+    if (port != PORT_DEFAULT)
+        snprintf(port_option, sizeof(port_option), " --port %u", port);
+    for (size_t i = 0; i < ARRAY_LEN(programs) && is_found_here(role->address); i++)
+        printf("  %-15s  holt launch %s%s%s%s\n", programs[i][0], programs[i][1], port_option,
+               key_file ? " --key-file " : "", key_file ? key_file : "");
+    if (!is_found_here(role->address))
+        printf("  Claude Code      ANTHROPIC_BASE_URL=%s ANTHROPIC_AUTH_TOKEN=%s claude\n", base,
+               key_file ? "KEY" : "holt");
+    printf("  OpenAI clients   OPENAI_BASE_URL=%s/v1 OPENAI_API_KEY=%s\n", base,
+           key_file ? "KEY" : "holt");
+    printf("  Ollama clients   OLLAMA_HOST=%s\n", base);
 }
 
 static void print_ready(const struct work *work, const struct serve_role_config *role,
@@ -144,12 +151,7 @@ static void print_ready(const struct work *work, const struct serve_role_config 
         print_embedding_lines(role, base);
         return;
     }
-    printf("  OpenAI clients   OPENAI_BASE_URL=%s/v1 OPENAI_API_KEY=holt\n", base);
-    printf("  Claude Code      ANTHROPIC_BASE_URL=%s ANTHROPIC_AUTH_TOKEN=holt claude\n", base);
-    printf("  Ollama clients   OLLAMA_HOST=%s\n", base);
-    printf("  LangChain        ChatOllama(model=\"%s\", base_url=\"%s\")\n", role->model_name,
-           base);
-    printf("  curl             curl %s/v1/models\n", base);
+    print_client_lines(role, work->key_file, port, base);
     fflush(stdout);
 }
 
@@ -180,20 +182,6 @@ static int serve(struct work *work, const struct serve_role_config *role, uint16
     return code;
 }
 
-/* The key is the file's text: on the command line every user of the machine could read it. */
-static enum status read_key(const char *path, struct strbuf *out, struct error *err)
-{
-    CLEANUP(strbuf_done) struct strbuf text = {0};
-    if (!path)
-        return OK;
-    TRY(file_read(path, KEY_BYTES_MAX, &text, err));
-    strbuf_add_str(out, str_trim(strbuf_view(&text)));
-    if (out->len < KEY_BYTES_MIN)
-        return error_set(err, E_INVALID, "%s: the key has %zu characters; at least %d are needed",
-                         path, out->len, KEY_BYTES_MIN);
-    return OK;
-}
-
 /* Beyond this machine nothing without a key. */
 static enum status check_reach(const struct serve_args *args, bool is_loopback, struct error *err)
 {
@@ -207,6 +195,23 @@ static enum status check_reach(const struct serve_args *args, bool is_loopback, 
     if (!is_loopback)
         command_warn("other machines can reach %s; what they send and get is not encrypted",
                      args->host);
+    return OK;
+}
+
+/* Where a folder cannot be made prompts are not stored; that is no reason not to serve, unless they
+ * were asked for. */
+static enum status open_prompts(const struct serve_args *args, const struct config *config,
+                                const struct state *state, struct prompt_store *out,
+                                struct error *err)
+{
+    struct error reason = {0};
+    const enum status status =
+        prompt_store_resolve(args->prompt_store, config->prompt_store, state, out, &reason);
+    if (status == OK)
+        return OK;
+    if (args->prompt_store || status == E_INVALID)
+        return error_set(err, status, "%s", reason.text);
+    command_warn("prompts are not stored: %s", reason.text);
     return OK;
 }
 
@@ -228,10 +233,11 @@ static int run(const struct command_call *call)
         .active_max = (uint32_t)args->active_max,
         .is_loopback = listener_is_loopback(args->host),
         .embeds = args->pooling != NULL,
+        .is_verbose = args->is_verbose,
     };
     enum status status = check_reach(args, role.is_loopback, &err);
     if (status == OK)
-        status = read_key(args->key_file, &key, &err);
+        status = key_file_read(args->key_file, &key, &err);
     if (status == OK)
         status = kv_kind_find(args->kv, &role.kv, &err);
     if (status == OK)
@@ -245,6 +251,8 @@ static int run(const struct command_call *call)
     if (status == OK)
         status = state_find_paths(call->common, &state, &err);
     if (status == OK)
+        status = open_prompts(args, &config, &state, &role.prompts, &err);
+    if (status == OK)
         status = model_command_find(call->common, args->model, &model_path, &err);
     if (status == OK)
         status = speculation_options_resolve(&args->speculation, call->common, &role.speculate,
@@ -255,19 +263,20 @@ static int run(const struct command_call *call)
         return command_usage(call->command, "%s", err.text);
     if (status != OK)
         return command_fail(&err);
-    name = name_of(model_path, &state, config.model_folders);
+    name = model_name_served(model_path, &state, config.model_folders);
     role.state = &state;
     role.model_folders = config.model_folders;
     role.model_path = model_path;
     role.draft_path = draft_path;
     role.model_name = name;
     role.key = key.len > 0 ? strbuf_c(&key) : NULL;
-    struct work work = {0};
+    struct work work = {.key_file = args->key_file};
     progress_init(&work.progress, STDERR_FILENO,
                   style_for(STDERR_FILENO, NULL, call->common->no_color));
     progress_set(&work.progress, "loading %.60s", name);
     const int code = serve(&work, &role, port);
     progress_clear(&work.progress);
+    prompt_store_done(&role.prompts);
     strbuf_done(&work.model_name);
     return code;
 }
@@ -284,7 +293,9 @@ const struct command cmd_serve = {
         "A conversation that does not fit into the context is refused, never cut.\n\n"
         "Requests may name any model of holt models: it is loaded on demand and goes again after "
         "some idle time, or earlier when another needs the memory. The process can read the "
-        "folders of models and nothing else.\n\n"
+        "folders of models and nothing else, but for its own stored prompts.\n\n"
+        "What was computed of prompts is kept in the state folder, readable by you alone, so that "
+        "the next start need not compute it again: --prompt-store off keeps nothing.\n\n"
         "With an embedding model it serves embeddings instead (/v1/embeddings, /api/embed), with "
         "a reranking model scores (/v1/rerank).",
     .examples = "holt serve -m model.gguf\n"
