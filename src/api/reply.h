@@ -120,3 +120,4 @@ extern const struct reply_format reply_responses;
 extern const struct reply_format reply_anthropic;
 extern const struct reply_format reply_ollama_chat;
 extern const struct reply_format reply_ollama_generate;
+extern const struct reply_format reply_ollama_lines; /* of what is no answer of a model */

@@ -11,6 +11,8 @@
 #include "cli/model_command.h"
 #include "cli/model_name.h"
 #include "cli/progress.h"
+#include "cli/pull_source.h"
+#include "cli/serve_jobs.h"
 #include "cli/serve_role.h"
 #include "cli/speculation_options.h"
 #include "cli/state.h"
@@ -20,6 +22,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum {
@@ -38,6 +41,8 @@ struct serve_args {
     const char *cpu_mask;
     const char *pooling;
     const char *keep_alive;
+    const char *hub;
+    const char *registry;
     int64_t port;
     int64_t context_tokens;
     int64_t thread_count;
@@ -45,8 +50,11 @@ struct serve_args {
     struct speculation_options speculation;
 };
 
-static const struct serve_args defaults = {
-    .host = "127.0.0.1", .port = PORT_DEFAULT, .keep_alive = "5m"};
+static const struct serve_args defaults = {.host = "127.0.0.1",
+                                           .port = PORT_DEFAULT,
+                                           .keep_alive = "5m",
+                                           .hub = PULL_SOURCE_HUB,
+                                           .registry = PULL_SOURCE_REGISTRY};
 
 static const struct option_spec options[] = {
     OPTION_PATH(struct serve_args, model, 'm', "model", "MODEL", OPTION_VALUE_MODEL,
@@ -69,6 +77,10 @@ static const struct option_spec options[] = {
                   "how long a model stays that was loaded on demand (default 5m; -1: for ever)"),
     OPTION_STRING(struct serve_args, pooling, 0, "pooling", "KIND",
                   "serve embeddings of a model that was not made for it: mean, cls or last"),
+    OPTION_STRING(struct serve_args, hub, 0, "hub", "ADDRESS",
+                  "a mirror of Hugging Face, for clients that pull"),
+    OPTION_STRING(struct serve_args, registry, 0, "registry", "ADDRESS",
+                  "a mirror of Ollama's registry, the same"),
     OPTION_STRING(struct serve_args, cpu_mask, 0, "cpu-mask", "LEVEL",
                   "use kernels of baseline, avx2 or avx512 at most"),
     SPECULATION_OPTIONS_ROWS(struct serve_args, speculation),
@@ -79,11 +91,18 @@ struct work {
     struct progress progress;
     struct front_message ready;
     struct strbuf model_name;
+    struct serve_jobs *jobs;
+    struct front front;
 };
 
 static void on_message(void *context, const struct front_message *message)
 {
     struct work *work = context;
+    if (message->kind == FRONT_JOB) {
+        CLEANUP(mem_freep) char *line = serve_jobs_take(work->jobs, &work->front, message);
+        if (line)
+            fprintf(stderr, "%s\n", line);
+    }
     if (message->kind != FRONT_READY)
         return;
     work->ready = *message;
@@ -92,7 +111,9 @@ static void on_message(void *context, const struct front_message *message)
 
 static void on_tick(void *context)
 {
-    progress_tick(&((struct work *)context)->progress);
+    struct work *work = context;
+    progress_tick(&work->progress);
+    serve_jobs_tick(work->jobs, &work->front);
 }
 
 static void on_core_says(void *context, struct str text)
@@ -163,20 +184,20 @@ static int serve(struct work *work, const struct serve_role_config *role, uint16
         .tick = on_tick,
         .core_says = on_core_says,
     };
-    struct front front = {0};
+    struct front *front = &work->front;
     struct front_message finished = {0};
     struct error err = {0};
-    enum status status = front_start(&front, &config, &err);
+    enum status status = front_start(front, &config, &err);
     close(role->listen_fd); /* the core has its own */
     if (status == OK)
-        status = front_wait_ready(&front, &view, &err);
+        status = front_wait_ready(front, &view, &err);
     progress_clear(&work->progress);
     if (status == OK) {
         print_ready(work, role, port);
-        status = front_ask(&front, (struct str){0}, STR("serve"), &view, &finished, &err);
+        status = front_ask(front, (struct str){0}, STR("serve"), &view, &finished, &err);
     }
     const int code = status == OK || status == E_CANCELLED ? EXIT_OK : command_fail(&err);
-    front_stop(&front);
+    front_stop(front);
     return code;
 }
 
@@ -208,6 +229,19 @@ static enum status check_reach(const struct serve_args *args, bool is_loopback, 
         command_warn("other machines can reach %s; what they send and get is not encrypted",
                      args->host);
     return OK;
+}
+
+/* With a folder for models if one can be made: what is not there when the server locks itself
+ * cannot be read later, and clients may pull. */
+static enum status find_state(const struct command_common *common, struct state *out,
+                              struct error *err)
+{
+    struct error ignored = {0};
+    if (state_init(common, out, &ignored) == OK) {
+        (void)!file_make_folder(out->models, &ignored);
+        return OK;
+    }
+    return state_find_paths(common, out, err);
 }
 
 static int run(const struct command_call *call)
@@ -243,7 +277,7 @@ static int run(const struct command_call *call)
     if (status == OK)
         status = agent_setup_config(call->common, &config, &err);
     if (status == OK)
-        status = state_find_paths(call->common, &state, &err);
+        status = find_state(call->common, &state, &err);
     if (status == OK)
         status = model_command_find(call->common, args->model, &model_path, &err);
     if (status == OK)
@@ -266,7 +300,19 @@ static int run(const struct command_call *call)
     progress_init(&work.progress, STDERR_FILENO,
                   style_for(STDERR_FILENO, NULL, call->common->no_color));
     progress_set(&work.progress, "loading %.60s", name);
+    const char *token = getenv("HF_TOKEN");
+    const struct serve_jobs_config jobs = {
+        .state = &state,
+        .model_folders = config.model_folders,
+        .source = {.hub = args->hub,
+                   .registry = args->registry,
+                   .token = token && token[0] ? token : NULL},
+        .own_port = port,
+        .has_key = key.len > 0,
+    };
+    work.jobs = serve_jobs_new(&jobs);
     const int code = serve(&work, &role, port);
+    serve_jobs_free(work.jobs);
     progress_clear(&work.progress);
     strbuf_done(&work.model_name);
     return code;

@@ -7,8 +7,11 @@
 #include "cli/served_models.h"
 #include "os/channel.h"
 #include "os/interrupt.h"
+#include "os/lock.h"
 #include "server/http_server.h"
 
+#include <jansson.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static void fail(struct channel *front, const struct error *err)
@@ -31,7 +34,32 @@ static enum status lock(const struct serve_role_config *config, struct error *er
     return status;
 }
 
-static enum status start(const struct serve_role_config *config,
+/* The front has one channel for all threads. */
+struct admin_line {
+    struct lock lock;
+    struct channel *front;
+};
+
+/* An admin_send_fn. */
+static enum status send_job(void *context, const struct admin_request *request, struct error *err)
+{
+    struct admin_line *line = context;
+    char *body = request->body ? json_dumps(request->body, JSON_COMPACT) : NULL;
+    const struct front_message message = {
+        .kind = FRONT_JOB,
+        .name = str_from_c(request->work),
+        .text = str_from_c(body ? body : ""),
+        .number_count = 2,
+        .numbers = {request->id, request->peer_port},
+    };
+    lock_take(&line->lock);
+    const enum status status = front_protocol_send(line->front, &message, err);
+    lock_give(&line->lock);
+    free(body);
+    return status;
+}
+
+static enum status start(const struct serve_role_config *config, struct admin_line *line,
                          struct http_server_config *config_out, struct http_server **out,
                          struct error *err)
 {
@@ -43,6 +71,8 @@ static enum status start(const struct serve_role_config *config,
                 .address = str_from_c(config->address),
                 .any_host = !config->is_loopback,
             },
+        .admin_send = send_job,
+        .admin_context = line,
         .models = {.scheduler = {.active_max = config->active_max},
                    .keep_seconds = config->keep_seconds},
     };
@@ -61,9 +91,11 @@ void serve_role_run(const void *context, struct channel *front, struct channel *
     struct error err = {0};
     struct strbuf body = {0};
     struct front_message message;
+    struct admin_line line = {.front = front};
     channel_close(calls);
     interrupt_ignore();
-    if (start(config, &served, &server, &err) != OK)
+    lock_init(&line.lock);
+    if (start(config, &line, &served, &server, &err) != OK)
         fail(front, &err);
     const struct front_message ready = {
         .kind = FRONT_READY,
@@ -75,7 +107,9 @@ void serve_role_run(const void *context, struct channel *front, struct channel *
     (void)!front_protocol_send(front, &ready, NULL);
     (void)!front_protocol_send(front, &(struct front_message){.kind = FRONT_LISTED}, NULL);
     while (front_protocol_receive(front, &body, &message, NULL) == OK && message.kind != FRONT_STOP)
-        continue;
+        if (message.kind == FRONT_NEWS)
+            admin_tell(http_server_admin(server), message.numbers[0], message.flag,
+                       (enum status)message.numbers[1], message.text);
     http_server_stop(server);
     (void)!front_protocol_send(front, &(struct front_message){.kind = FRONT_FINISHED}, NULL);
     _exit(0);
