@@ -161,9 +161,9 @@ static void tell_progress(struct front *front, const struct pull *pull, const st
     json_t *line = json_pack("{s:s+, s:s, s:I, s:I}", "status", "pulling ", strbuf_c(&file),
                              "digest", strbuf_c(&file), "total", (json_int_t)news->total,
                              "completed", (json_int_t)news->done);
-    char *text = json_dumps(line, JSON_COMPACT);
-    tell(front, pull->id, false, OK, str_from_c(text ? text : "{}"));
-    free(text);
+    CLEANUP(strbuf_done) struct strbuf text = {0};
+    json_write_python(line, &text);
+    tell(front, pull->id, false, OK, strbuf_view(&text));
     json_decref(line);
 }
 

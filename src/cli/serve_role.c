@@ -9,9 +9,8 @@
 #include "os/interrupt.h"
 #include "os/lock.h"
 #include "server/http_server.h"
+#include "text/json.h"
 
-#include <jansson.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 static void fail(struct channel *front, const struct error *err)
@@ -44,18 +43,19 @@ struct admin_line {
 static enum status send_job(void *context, const struct admin_request *request, struct error *err)
 {
     struct admin_line *line = context;
-    char *body = request->body ? json_dumps(request->body, JSON_COMPACT) : NULL;
+    CLEANUP(strbuf_done) struct strbuf body = {0};
+    if (request->body)
+        json_write_python(request->body, &body);
     const struct front_message message = {
         .kind = FRONT_JOB,
         .name = str_from_c(request->work),
-        .text = str_from_c(body ? body : ""),
+        .text = strbuf_view(&body),
         .number_count = 2,
         .numbers = {request->id, request->peer_port},
     };
     lock_take(&line->lock);
     const enum status status = front_protocol_send(line->front, &message, err);
     lock_give(&line->lock);
-    free(body);
     return status;
 }
 
