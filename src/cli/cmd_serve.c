@@ -244,6 +244,16 @@ static enum status find_state(const struct command_common *common, struct state 
     return state_find_paths(common, out, err);
 }
 
+static enum status read_options(const struct serve_args *args, struct serve_role_config *role,
+                                struct error *err)
+{
+    TRY(check_reach(args, role->is_loopback, err));
+    TRY(kv_kind_find(args->kv, &role->kv, err));
+    TRY(agent_setup_cpu(args->cpu_mask, &role->cpu_features_off, err));
+    TRY(embed_setup_pooling(args->pooling, &role->pooling, err));
+    return route_parse_duration(str_from_c(args->keep_alive), &role->keep_seconds, err);
+}
+
 static int run(const struct command_call *call)
 {
     const struct serve_args *args = call->options;
@@ -263,17 +273,9 @@ static int run(const struct command_call *call)
         .is_loopback = listener_is_loopback(args->host),
         .embeds = args->pooling != NULL,
     };
-    enum status status = check_reach(args, role.is_loopback, &err);
+    enum status status = read_options(args, &role, &err);
     if (status == OK)
         status = read_key(args->key_file, &key, &err);
-    if (status == OK)
-        status = kv_kind_find(args->kv, &role.kv, &err);
-    if (status == OK)
-        status = agent_setup_cpu(args->cpu_mask, &role.cpu_features_off, &err);
-    if (status == OK)
-        status = embed_setup_pooling(args->pooling, &role.pooling, &err);
-    if (status == OK)
-        status = route_parse_duration(str_from_c(args->keep_alive), &role.keep_seconds, &err);
     if (status == OK)
         status = agent_setup_config(call->common, &config, &err);
     if (status == OK)
