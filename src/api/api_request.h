@@ -21,6 +21,7 @@
 enum {
     API_MESSAGES_MAX = 10000,
     API_TOOLS_MAX = 1024,
+    API_CHOICES_MAX = 16,     /* answers to one request */
     API_TOKENS_MAX = 1 << 24, /* of one answer */
     API_MODEL_NAME_MAX = 256,
 };
@@ -40,6 +41,7 @@ struct api_request {
     struct stop_texts stops;
     enum api_tool_choice tool_choice;
     struct str tool_name;     /* only this tool may be called; empty: any; in the chat's arena */
+    uint32_t choice_count;    /* answers wanted; 0: one */
     uint32_t top_count;       /* most likely tokens told with each, if wants_tokens */
     uint32_t token_count_max; /* 0: as many as there is room for */
     bool is_raw;

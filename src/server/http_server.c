@@ -226,6 +226,8 @@ static enum status begin_reply(struct exchange *exchange, const json_t *body, st
     exchange->reply.wants_usage = asked->wants_usage;
     exchange->reply.wants_tokens = asked->wants_tokens;
     exchange->reply.tool_names = json_incref(asked->tool_names);
+    exchange_make_choices(exchange, asked->choice_count ? asked->choice_count : 1, random,
+                          exchange->reply.created_us);
     return OK;
 }
 

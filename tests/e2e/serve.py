@@ -223,6 +223,34 @@ def a_stop_text_ends_the_answer(server):
     assert message["stop_reason"] == "stop_sequence" and message["stop_sequence"] == stop, message
 
 
+def several_answers_share_a_prompt(server):
+    url = "/v1/completions"
+    body = {"prompt": "once upon a time", "temperature": 2, "seed": 5, "max_tokens": 12, "ignore_eos": True}
+    alone = [server.json(url, {**body, "seed": 5 + i}) for i in range(4)]
+    texts = [a["choices"][0]["text"] for a in alone]
+    assert len(set(texts)) == 4, texts
+    before = server.metric("prompt_tokens_total")
+    other = server.json(url, {**body, "n": 4, "prompt": "there was an otter who lived in a river far away"})
+    wait_until(lambda: server.metric("requests_active") == 0)
+    computed = server.metric("prompt_tokens_total") - before
+    assert computed < 2 * other["usage"]["prompt_tokens"], (computed, other["usage"])
+    many = server.json(url, {**body, "n": 4})
+    assert [(c["index"], c["text"]) for c in many["choices"]] == list(enumerate(texts)), (many, texts)
+    assert many["usage"]["completion_tokens"] == sum(a["usage"]["completion_tokens"] for a in alone)
+    parts = events(server.ask("POST", url, json.dumps({**body, "n": 4, "stream": True, "stream_options": {"include_usage": True}}))[1])
+    said = [""] * 4
+    for p in parts[:-1]:
+        for c in p["choices"]:
+            said[c["index"]] += c["text"]
+    assert said == texts and parts[-1] == "[DONE]" and parts.count("[DONE]") == 1
+    assert parts[-2]["usage"]["completion_tokens"] == many["usage"]["completion_tokens"]
+    assert sum(c["finish_reason"] is not None for p in parts[:-1] for c in p["choices"]) == 4
+    chats = server.json("/v1/chat/completions", chat("hello", n=2))["choices"]
+    assert chats[0]["message"] == chats[1]["message"] and chats[1]["index"] == 1, chats
+    long = server.json("/v1/chat/completions", chat("word " * 6000, n=3), 400)["error"]
+    assert long["code"] == "context_length_exceeded", long
+
+
 def probabilities_are_told(server):
     body = chat("hello", logprobs=True, top_logprobs=3)
     whole = server.json("/v1/chat/completions", body)["choices"][0]
@@ -384,7 +412,7 @@ def several_models_take_turns(_):
 
 TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, the_three_protocols_say_the_same,
          a_call_is_valid_in_every_protocol, responses_tell_every_item, a_schema_holds_the_answer, eight_at_once_are_those_of_each_alone,
-         a_conversation_pays_for_what_is_new, probabilities_are_told, counts_are_exact, a_stop_text_ends_the_answer,
+         a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, counts_are_exact, a_stop_text_ends_the_answer,
          what_is_wrong_is_told_in_the_protocols_form, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
          a_key_is_wanted_where_one_was_set, a_taken_port_is_explained, several_models_take_turns, embeddings_are_those_of_the_command]
 PROGRAM = sys.argv[1]
