@@ -38,6 +38,8 @@ HOLT_LIBS := $(PKG_LIBS) -lm -pthread
 ISA_avx2   := -O2 -fno-sanitize=all -mavx2 -mfma -mf16c
 ISA_avx512 := $(ISA_avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
 ISA_neon   := -O2 -fno-sanitize=all -march=armv8.2-a+dotprod
+# Loops over plain arrays that the compiler makes vectors of, which -O2 of gcc 12 leaves alone.
+$(BUILD)/src/kernel/x86/code_%.o: LOOPS := -O3
 isa_flags   = $(ISA_$(lastword $(subst _, ,$(basename $(notdir $(1))))))
 
 # ---------------------------------------------------------------- the program
@@ -55,7 +57,7 @@ $(BUILD)/holt: $(HOLT_OBJECTS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(HOLT_CFLAGS) $(CFLAGS) $(call isa_flags,$<) $(if $(filter tests/%,$<),-Wno-missing-prototypes) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(HOLT_CFLAGS) $(CFLAGS) $(call isa_flags,$<) $(LOOPS) $(if $(filter tests/%,$<),-Wno-missing-prototypes) -MMD -MP -c $< -o $@
 
 $(BUILD)/src/engine/builtin_model.o: models/builtin.gguf
 

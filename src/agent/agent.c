@@ -14,6 +14,8 @@
 
 #include <inttypes.h>
 
+enum { KEEP_TOKENS_MIN = 32 }; /* of the system message and tools; fewer are not worth a file */
+
 /* ---------------------------------------------------------------- events and records */
 
 bool agent_emit(struct agent *agent, const struct agent_event *event)
@@ -390,6 +392,8 @@ enum status agent_run(struct agent *agent, struct str text, struct agent_outcome
         out->end = AGENT_END_CANCELLED;
         status = OK;
     }
+    /* What every conversation of this agent begins with is there at the next start. */
+    (void)!session_keep(agent->session, SESSION_KEEP_PREFIX, KEEP_TOKENS_MIN, NULL, NULL, NULL);
     out->context_tokens = session_token_count(agent->session);
     out->seconds = clock_seconds() - start;
     if (status != OK)

@@ -7,6 +7,7 @@
 
 #include "agent/agent.h"
 #include "cli/options.h"
+#include "cli/prompt_store.h"
 #include "cli/sampling_options.h"
 #include "cli/speculation_options.h"
 #include "model/kv_kind.h"
@@ -17,6 +18,7 @@ struct agent_options {
     const char *workspace;
     const char *model;
     const char *allow;
+    const char *prompt_store;
     const char *kv;
     const char *cpu_mask;
     int64_t steps_max;
@@ -45,4 +47,5 @@ struct agent_options {
         OPTION_STRING(type, member.allow, 0, "allow", "LIST",                         \
                       "do without asking: write, run or both (write,run)"),           \
         OPTION_INT(type, member.steps_max, 0, "max-steps", "N", 1, AGENT_STEPS_MAX,   \
-                   "model turns before it stops without an answer (default 12)")
+                   "model turns before it stops without an answer (default 12)"),     \
+        PROMPT_STORE_OPTION_ROW(type, member.prompt_store)

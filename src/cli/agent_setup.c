@@ -118,6 +118,9 @@ enum status agent_setup_init(struct agent_setup *setup, const struct command_com
     TRY(choose_workspace(setup, options->workspace, &session, err));
     TRY(choose_model(setup, options->model, &session, err));
     TRY(fill_core(setup, options, err));
+    TRY(prompt_store_resolve(options->prompt_store, setup->config.prompt_store, &setup->state,
+                             &setup->prompts, err));
+    setup->core.prompts = &setup->prompts;
     TRY(speculation_options_resolve(&options->speculation, common, &setup->core.speculate,
                                     &setup->draft_path, err));
     setup->core.draft_path = setup->draft_path;
@@ -133,5 +136,6 @@ void agent_setup_done(struct agent_setup *setup)
     mem_free(setup->model_label);
     mem_free(setup->resume_id);
     mem_free(setup->draft_path);
+    prompt_store_done(&setup->prompts);
     *setup = (struct agent_setup){0};
 }

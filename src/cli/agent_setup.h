@@ -25,6 +25,7 @@ struct agent_setup {
     char *model_label;
     char *resume_id;
     char *draft_path;
+    struct prompt_store prompts;
     unsigned allowed;
     struct core_role_config core; /* points into this struct: do not move it */
 };

@@ -68,6 +68,13 @@ static void add_state(struct strbuf *out, const struct style_theme *theme, const
         strbuf_addf(out, ", %d session%s\n", count, count == 1 ? "" : "s");
     else
         strbuf_add_c(out, ", nothing kept yet\n");
+    const json_t *prompts = json_object_get(state, "prompts");
+    add_label(out, theme, "prompts");
+    if (number_of(prompts, "files") > 0)
+        strbuf_addf(out, "%s, %.0f files, %.1f MiB\n", text_of(prompts, "folder"),
+                    number_of(prompts, "files"), number_of(prompts, "bytes") / mib);
+    else
+        strbuf_add_c(out, "none stored\n");
     add_label(out, theme, "config");
     strbuf_addf(out, "%s%s\n", text_of(state, "config"),
                 json_is_true(json_object_get(state, "has_config")) ? "" : " (not there)");

@@ -43,6 +43,8 @@ struct serve_args {
     const char *keep_alive;
     const char *hub;
     const char *registry;
+    const char *prompt_store;
+    bool is_verbose;
     int64_t port;
     int64_t context_tokens;
     int64_t thread_count;
@@ -84,6 +86,9 @@ static const struct option_spec options[] = {
     OPTION_STRING(struct serve_args, cpu_mask, 0, "cpu-mask", "LEVEL",
                   "use kernels of baseline, avx2 or avx512 at most"),
     SPECULATION_OPTIONS_ROWS(struct serve_args, speculation),
+    PROMPT_STORE_OPTION_ROW(struct serve_args, prompt_store),
+    OPTION_FLAG(struct serve_args, is_verbose, 'v', "verbose",
+                "say what each request found computed, and where it differs"),
     OPTION_END,
 };
 
@@ -254,6 +259,34 @@ static enum status read_options(const struct serve_args *args, struct serve_role
     return route_parse_duration(str_from_c(args->keep_alive), &role->keep_seconds, err);
 }
 
+/* Where a folder cannot be made prompts are not stored; that is no reason not to serve, unless they
+ * were asked for. */
+static enum status open_prompts(const struct serve_args *args, const struct config *config,
+                                const struct state *state, struct prompt_store *out,
+                                struct error *err)
+{
+    struct error reason = {0};
+    const enum status status =
+        prompt_store_resolve(args->prompt_store, config->prompt_store, state, out, &reason);
+    if (status == OK)
+        return OK;
+    if (args->prompt_store || status == E_INVALID)
+        return error_set(err, status, "%s", reason.text);
+    command_warn("prompts are not stored: %s", reason.text);
+    return OK;
+}
+
+/* Where clients' pulls come from. */
+static void set_source(const struct serve_args *args, struct pull_source_config *out)
+{
+    const char *token = getenv("HF_TOKEN");
+    *out = (struct pull_source_config){
+        .hub = args->hub,
+        .registry = args->registry,
+        .token = token && token[0] ? token : NULL,
+    };
+}
+
 static int run(const struct command_call *call)
 {
     const struct serve_args *args = call->options;
@@ -272,6 +305,7 @@ static int run(const struct command_call *call)
         .active_max = (uint32_t)args->active_max,
         .is_loopback = listener_is_loopback(args->host),
         .embeds = args->pooling != NULL,
+        .is_verbose = args->is_verbose,
     };
     enum status status = read_options(args, &role, &err);
     if (status == OK)
@@ -280,6 +314,8 @@ static int run(const struct command_call *call)
         status = agent_setup_config(call->common, &config, &err);
     if (status == OK)
         status = find_state(call->common, &state, &err);
+    if (status == OK)
+        status = open_prompts(args, &config, &state, &role.prompts, &err);
     if (status == OK)
         status = model_command_find(call->common, args->model, &model_path, &err);
     if (status == OK)
@@ -302,20 +338,16 @@ static int run(const struct command_call *call)
     progress_init(&work.progress, STDERR_FILENO,
                   style_for(STDERR_FILENO, NULL, call->common->no_color));
     progress_set(&work.progress, "loading %.60s", name);
-    const char *token = getenv("HF_TOKEN");
-    const struct serve_jobs_config jobs = {
-        .state = &state,
-        .model_folders = config.model_folders,
-        .source = {.hub = args->hub,
-                   .registry = args->registry,
-                   .token = token && token[0] ? token : NULL},
-        .own_port = port,
-        .has_key = key.len > 0,
-    };
+    struct serve_jobs_config jobs = {.state = &state,
+                                     .model_folders = config.model_folders,
+                                     .own_port = port,
+                                     .has_key = key.len > 0};
+    set_source(args, &jobs.source);
     work.jobs = serve_jobs_new(&jobs);
     const int code = serve(&work, &role, port);
     serve_jobs_free(work.jobs);
     progress_clear(&work.progress);
+    prompt_store_done(&role.prompts);
     strbuf_done(&work.model_name);
     return code;
 }
@@ -332,7 +364,9 @@ const struct command cmd_serve = {
         "A conversation that does not fit into the context is refused, never cut.\n\n"
         "Requests may name any model of holt models: it is loaded on demand and goes again after "
         "some idle time, or earlier when another needs the memory. The process can read the "
-        "folders of models and nothing else.\n\n"
+        "folders of models and nothing else, but for its own stored prompts.\n\n"
+        "What was computed of prompts is kept in the state folder, readable by you alone, so that "
+        "the next start need not compute it again: --prompt-store off keeps nothing.\n\n"
         "With an embedding model it serves embeddings instead (/v1/embeddings, /api/embed), with "
         "a reranking model scores (/v1/rerank).",
     .examples = "holt serve -m model.gguf\n"

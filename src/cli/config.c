@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "cli/allow.h"
+#include "cli/prompt_store.h"
 #include "cli/style.h"
 #include "os/file.h"
 #include "os/path.h"
@@ -91,13 +92,27 @@ static enum status read_threads(const struct reader *in, size_t line, struct str
     return OK;
 }
 
+static enum status read_prompt_store(const struct reader *in, size_t line, struct str value,
+                                     struct error *err)
+{
+    CLEANUP(mem_freep) char *text = copy_value(value);
+    uint64_t bytes = 0;
+    struct error why = {0};
+    if (prompt_store_parse(text, &bytes, &why) != OK)
+        return error_set(err, E_INVALID, "%s line %zu: %.200s", in->path, line, why.text);
+    mem_free(in->config->prompt_store);
+    in->config->prompt_store = text;
+    text = NULL;
+    return OK;
+}
+
 static const struct {
     const char *name;
     key_fn *read;
 } keys[] = {
     {"model", read_model},     {"model_folders", read_model_folders},
     {"threads", read_threads}, {"allow", read_allow},
-    {"theme", read_theme},
+    {"theme", read_theme},     {"prompt_store", read_prompt_store},
 };
 
 static void warn_unknown(const struct reader *in, size_t line, struct str name)
@@ -245,5 +260,6 @@ void config_done(struct config *config)
     mem_free(config->model_folders);
     mem_free(config->allow);
     mem_free(config->theme);
+    mem_free(config->prompt_store);
     *config = (struct config){0};
 }

@@ -2,6 +2,7 @@
  * config - the user's settings (YAML): what to use when an option does not say otherwise.
  *
  *   model: NAME-OR-FILE   threads: N   allow: write,run   theme: dark | light | none
+ *   prompt_store: SIZE or off   disk for computed prompts (cli/prompt_store.h)
  *   model_folders: FOLDER:FOLDER   where model files lie, besides the usual places
  *
  * The file is the user's own but may be wrong: values are checked like options, an unknown key is
@@ -29,6 +30,7 @@ struct config {
     char *model_folders;
     char *allow;
     char *theme;
+    char *prompt_store;
     int64_t threads; /* 0: not set */
 };
 

@@ -6,9 +6,11 @@
 #include "cli/front_protocol.h"
 #include "cli/model_file.h"
 #include "cli/model_lock.h"
+#include "cli/prompt_store.h"
 #include "cli/state.h"
 #include "engine/engine.h"
 #include "engine/memory_plan.h"
+#include "engine/prefix_store.h"
 #include "os/channel.h"
 #include "os/clock.h"
 #include "os/interrupt.h"
@@ -196,9 +198,22 @@ static void tell_context(struct core *core)
     tell(core, &(struct front_message){.kind = FRONT_NOTICE, .text = strbuf_view(&text)});
 }
 
+/* Why prompts are not stored. */
+static void tell_store(struct core *core)
+{
+    struct prefix_store_facts facts;
+    CLEANUP(strbuf_done) struct strbuf text = {0};
+    engine_prefix_facts(core->engine, &facts);
+    if (!facts.problem[0])
+        return;
+    strbuf_addf(&text, "Stored prompts: %s.", facts.problem);
+    tell(core, &(struct front_message){.kind = FRONT_NOTICE, .text = strbuf_view(&text)});
+}
+
 static enum status load(struct core *core, struct error *err)
 {
     const struct core_role_config *config = core->config;
+    const bool stores = config->prompts && !config->forgets;
     const struct engine_config engine = {
         .model_path = config->model_path,
         .context_tokens = config->context_tokens,
@@ -207,12 +222,15 @@ static enum status load(struct core *core, struct error *err)
         .kv = config->kv,
         .speculate = config->speculate,
         .draft_path = config->draft_path,
+        .prefix_folder = stores ? config->prompts->folder : NULL,
+        .prefix_bytes_max = stores ? config->prompts->bytes_max : 0,
     };
     TRY(db_open(config->state->database, &core->db, err));
     TRY(memory_store_open(config->state->memory, &core->memory, err));
     if (engine_open(&engine, &core->engine, err) != OK)
         return model_file_blame(config->model_path, err);
     tell_context(core);
+    tell_store(core);
     core->runner = (struct tool_runner){.warden = core->warden, .memory = core->memory};
     core->tools = tool_list_openai(NULL, 0);
     const struct agent_config agent = {

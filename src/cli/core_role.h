@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct channel;
+struct prompt_store;
 struct state;
 
 struct core_role_config {
@@ -34,7 +35,8 @@ struct core_role_config {
     const char *draft_path; /* NULL: no model to guess with */
     uint32_t steps_max;     /* 0: the agent's default */
     struct sampler_options sampler;
-    bool forgets; /* keep no session */
+    const struct prompt_store *prompts; /* NULL: none are stored */
+    bool forgets;                       /* keep no session, store no prompt */
 };
 
 /* A front_role_fn (front.h); `config` is a struct core_role_config. */

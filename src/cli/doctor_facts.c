@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/state.h"
 #include "engine/builtin_model.h"
+#include "engine/prefix_store.h"
 #include "os/cpu.h"
 #include "os/memory.h"
 #include "os/path.h"
@@ -145,6 +146,12 @@ static json_t *state_facts(const struct command_common *common, struct findings 
     json_object_set_new(object, "folder", clean_string(state.folder));
     json_object_set_new(object, "exists", json_boolean(exists));
     json_object_set_new(object, "database", database_facts(&state, found));
+    uint64_t prompt_bytes = 0;
+    uint32_t prompt_count = 0;
+    prefix_store_measure(state.prompts, &prompt_bytes, &prompt_count);
+    json_object_set_new(object, "prompts",
+                        json_pack("{s:o, s:I, s:I}", "folder", clean_string(state.prompts), "files",
+                                  (json_int_t)prompt_count, "bytes", (json_int_t)prompt_bytes));
     if (exists && !path_can_write_folder(state.folder))
         add_sentence(found->problems,
                      "The state folder %s may not be written: sessions cannot be kept.",

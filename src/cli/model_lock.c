@@ -74,5 +74,5 @@ enum status model_lock_enter(const char *state_folder, const char *model_path,
 enum status model_lock_enter_serving(const char *model_path, const char *draft_path,
                                      const struct model_lock_serving *serving, struct error *err)
 {
-    return enter(NULL, model_path, draft_path, serving, err);
+    return enter(serving->prompt_folder, model_path, draft_path, serving, err);
 }

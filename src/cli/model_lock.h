@@ -15,14 +15,15 @@
 MUST_USE enum status model_lock_enter(const char *state_folder, const char *model_path,
                                       const char *draft_path, struct error *err);
 
-/* Folders of models that may be read, too; those that are missing are left out. */
 struct model_lock_serving {
-    char *const *folders;
+    char *const
+        *folders; /* of models, that may be read, too; those that are missing are left out */
     size_t folder_count;
+    const char *prompt_folder; /* of stored prompts: may be read and written; NULL: none */
 };
 
-/* The same without a state folder for a process that accepts connections on a socket that listens
- * already. */
+/* The same without the rest of the state folder, for a process that accepts connections on a socket
+ * that listens already. */
 MUST_USE enum status model_lock_enter_serving(const char *model_path, const char *draft_path,
                                               const struct model_lock_serving *serving,
                                               struct error *err);

@@ -1,16 +1,20 @@
 #include "cli/serve_role.h"
 
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "cli/front_protocol.h"
 #include "cli/model_catalog.h"
 #include "cli/model_lock.h"
 #include "cli/served_models.h"
+#include "engine/session_pool.h"
 #include "os/channel.h"
 #include "os/interrupt.h"
 #include "os/lock.h"
 #include "server/http_server.h"
 #include "text/json.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static void fail(struct channel *front, const struct error *err)
@@ -20,12 +24,13 @@ static void fail(struct channel *front, const struct error *err)
     _exit(1);
 }
 
-/* Models can be read wherever the catalog looks; nothing can be written. */
+/* Models can be read wherever the catalog looks; stored prompts alone can be written. */
 static enum status lock(const struct serve_role_config *config, struct error *err)
 {
     char *folders[MODEL_CATALOG_FOLDERS_MAX];
     const size_t count = model_catalog_folders(config->state, config->model_folders, folders);
-    const struct model_lock_serving serving = {.folders = folders, .folder_count = count};
+    const struct model_lock_serving serving = {
+        .folders = folders, .folder_count = count, .prompt_folder = config->prompts.folder};
     const enum status status =
         model_lock_enter_serving(config->model_path, config->draft_path, &serving, err);
     for (size_t i = 0; i < count; i++)
@@ -59,6 +64,31 @@ static enum status send_job(void *context, const struct admin_request *request, 
     return status;
 }
 
+/* The cache doctor's line about one request. */
+static void print_report(const struct cache_report *report)
+{
+    static const char *const origins[SEGMENT_ORIGIN_COUNT] = {
+        [SEGMENT_TEMPLATE] = "the template",   [SEGMENT_SYSTEM] = "the system message or tools",
+        [SEGMENT_USER] = "a user's message",   [SEGMENT_MODEL] = "an answer",
+        [SEGMENT_MEMORY] = "a note",           [SEGMENT_TOOL] = "a tool's result",
+        [SEGMENT_WEB] = "a page from the web",
+    };
+    CLEANUP(strbuf_done) struct strbuf line = {0};
+    strbuf_addf(&line, "cache: %" PRIu32 " of %" PRIu32 " prompt tokens were there",
+                report->reused_tokens, report->prompt_tokens);
+    if (report->stored_tokens > 0)
+        strbuf_addf(&line, ", %" PRIu32 " from the disk", report->stored_tokens);
+    if (report->differs)
+        strbuf_addf(&line, "; token %" PRIu32 " differs, in %s: \"%s\" was kept, \"%s\" is asked",
+                    report->shared_tokens, origins[report->origin], report->kept, report->wanted);
+    if (report->reused_tokens < report->prompt_tokens)
+        strbuf_addf(&line, "; %" PRIu32 " to compute",
+                    report->prompt_tokens - report->reused_tokens);
+    if (report->again_seconds > 0)
+        strbuf_addf(&line, ", about %.1f s", report->again_seconds);
+    fprintf(stderr, "%s\n", strbuf_c(&line));
+}
+
 static enum status start(const struct serve_role_config *config, struct admin_line *line,
                          struct http_server_config *config_out, struct http_server **out,
                          struct error *err)
@@ -73,7 +103,8 @@ static enum status start(const struct serve_role_config *config, struct admin_li
             },
         .admin_send = send_job,
         .admin_context = line,
-        .models = {.scheduler = {.active_max = config->active_max},
+        .models = {.scheduler = {.active_max = config->active_max,
+                                 .cache = config->is_verbose ? print_report : NULL},
                    .keep_seconds = config->keep_seconds},
     };
     TRY(lock(config, err));

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/attr.h"
+#include "cli/prompt_store.h"
 #include "engine/embed.h"
 #include "engine/engine.h"
 
@@ -37,6 +38,8 @@ struct serve_role_config {
     enum embed_pooling pooling;
     enum engine_speculate speculate;
     const char *draft_path; /* NULL: no model to guess with */
+    struct prompt_store prompts;
+    bool is_verbose; /* say on standard error what each request found computed */
     bool is_loopback;
 };
 

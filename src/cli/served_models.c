@@ -6,6 +6,7 @@
 #include "cli/model_file.h"
 #include "cli/model_name.h"
 #include "engine/memory_plan.h"
+#include "engine/prefix_store.h"
 #include "gguf/gguf.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -131,7 +132,11 @@ static enum status path_of(const struct served_models *models, const char *name,
 static enum status open_engine(const struct engine_config *engine, struct api_model *out,
                                struct error *err)
 {
+    struct prefix_store_facts stored;
     TRY(engine_open(engine, &out->engine, err));
+    engine_prefix_facts(out->engine, &stored);
+    if (stored.problem[0])
+        fprintf(stderr, "stored prompts: %s\n", stored.problem);
     const struct engine_info *info = engine_get_info(out->engine);
     out->file = engine_gguf(out->engine);
     out->tokenizer = engine_tokenizer(out->engine);
@@ -177,6 +182,8 @@ static enum status open_path(const struct serve_role_config *config, const char 
         .speculate = is_first ? config->speculate : ENGINE_SPECULATE_AUTO,
         .draft_path = is_first ? config->draft_path : NULL,
         .memory_bytes_max = memory_bytes_max,
+        .prefix_folder = config->prompts.folder,
+        .prefix_bytes_max = config->prompts.bytes_max,
     };
     const struct embed_config embed = {
         .model_path = path,

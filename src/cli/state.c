@@ -44,6 +44,7 @@ static void fill(struct state *out, char *folder)
         .database = path_join(folder, "holt.db"),
         .models = path_join(folder, "models"),
         .memory = path_join(folder, "memory"),
+        .prompts = path_join(folder, "prompts"),
         .history = path_join(folder, "history"),
     };
 }
@@ -78,6 +79,7 @@ void state_done(struct state *state)
     mem_free(state->database);
     mem_free(state->models);
     mem_free(state->memory);
+    mem_free(state->prompts);
     mem_free(state->history);
     *state = (struct state){0};
 }

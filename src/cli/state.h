@@ -17,6 +17,7 @@ struct state {
     char *database; /* holt.db */
     char *models;   /* models/; may be missing */
     char *memory;   /* memory/; may be missing */
+    char *prompts;  /* prompts/: stored prompts; may be missing */
     char *history;  /* history; may be missing */
 };
 

@@ -184,6 +184,7 @@ enum status draft_model_new(const struct engine *engine, const struct engine_con
     own.model_path = config->draft_path;
     own.draft_path = NULL;
     own.speculate = ENGINE_SPECULATE_OFF;
+    own.prefix_folder = NULL;
     own.context_tokens = engine->info.context_tokens;
     TRY(engine_open(&own, &other, err));
     TRY(check_same(engine, other, config->draft_path, err));

@@ -7,6 +7,7 @@
 #include "engine/draft_block.h"
 #include "engine/draft_model.h"
 #include "engine/engine_internal.h"
+#include "engine/prefix_store.h"
 #include "gguf/gguf.h"
 #include "infer/infer.h"
 #include "infer/sampler.h"
@@ -18,6 +19,7 @@
 #include "tokenizer/tokenizer.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static enum status open_file(struct engine *engine, const struct engine_config *config,
                              struct error *err)
@@ -159,6 +161,30 @@ static enum status start_speculation(struct engine *engine, const struct engine_
     return OK;
 }
 
+/* A store that cannot be used is no reason not to answer. */
+static void open_prefixes(struct engine *engine, const struct engine_config *config)
+{
+    struct error err = {0};
+    const struct prefix_store_config store = {.folder = config->prefix_folder,
+                                              .bytes_max = config->prefix_bytes_max};
+    if (config->prefix_folder && prefix_store_open(engine, &store, &engine->prefixes, &err) != OK)
+        memcpy(engine->prefix_problem, err.text, sizeof(engine->prefix_problem));
+}
+
+void engine_prefix_facts(const struct engine *engine, struct prefix_store_facts *out)
+{
+    *out = (struct prefix_store_facts){0};
+    memcpy(out->problem, engine->prefix_problem, sizeof(out->problem));
+    if (engine->prefixes)
+        prefix_store_get_facts(engine->prefixes, out);
+}
+
+void engine_make_room(struct engine *engine, uint32_t page_count)
+{
+    if (engine->make_room)
+        engine->make_room(engine->make_room_context, page_count);
+}
+
 enum status engine_open(const struct engine_config *config, struct engine **out, struct error *err)
 {
     CLEANUP(engine_closep) struct engine *engine = mem_zalloc(sizeof(*engine));
@@ -175,6 +201,7 @@ enum status engine_open(const struct engine_config *config, struct engine **out,
                                                      : engine->info.vocab_size;
     TRY(sampler_new(engine->pick_count, &engine->sampler, err));
     TRY(start_speculation(engine, config, err));
+    open_prefixes(engine, config);
     *out = engine;
     engine = NULL; /* ownership moves to the caller */
     return OK;
@@ -185,6 +212,7 @@ void engine_close(struct engine *engine)
     if (!engine)
         return;
     speculation_done(&engine->speculation);
+    prefix_store_close(engine->prefixes);
     sampler_free(engine->sampler);
     tool_mask_cache_done(&engine->tool_masks);
     token_mask_vocab_free(engine->mask_vocab);

@@ -30,6 +30,7 @@ struct token_list;
 struct tokenizer;
 struct tool_format;
 struct token_mask_vocab;
+struct prefix_store_facts;
 
 /* Where guesses of the next tokens come from (speculation.h); no effect on results. */
 enum engine_speculate {
@@ -55,6 +56,9 @@ struct engine_config {
     enum engine_speculate speculate;
     const char *draft_path;    /* of the model that guesses, or NULL */
     uint64_t memory_bytes_max; /* 0: what the machine has free, less a reserve */
+    const char *prefix_folder; /* where computed beginnings of conversations are kept for later
+                                  processes (prefix_store.h); NULL: nowhere */
+    uint64_t prefix_bytes_max; /* of these together; 0: the default */
 };
 
 struct engine_info {
@@ -100,6 +104,10 @@ const struct engine_info *engine_get_info(const struct engine *engine);
 
 /* Why the context is what it is, and what takes memory. */
 const struct memory_plan *engine_memory_plan(const struct engine *engine);
+
+/* What became of stored beginnings; all zero without them. The text `problem` says what went wrong
+ * last. */
+void engine_prefix_facts(const struct engine *engine, struct prefix_store_facts *out);
 
 /* BLAKE2b-256 over what decides the logits (design: header, metadata, tensor table, samples, size,
  * arithmetic version); 32 bytes. */

@@ -13,7 +13,11 @@
 #include "gguf/gguf.h"
 
 struct model;
+struct prefix_store;
 struct session;
+
+/* Frees pages of what rests until `page_count` are free, as far as it can. */
+typedef void(engine_make_room_fn)(void *context, uint32_t page_count);
 
 struct engine {
     struct gguf *gguf;
@@ -32,4 +36,11 @@ struct engine {
     struct engine_info info;
     struct memory_plan memory_plan;
     unsigned char fingerprint[GGUF_FINGERPRINT_BYTES];
+    struct prefix_store *prefixes;       /* NULL: none are stored */
+    char prefix_problem[ERROR_TEXT_MAX]; /* why the store could not be opened */
+    engine_make_room_fn *make_room;      /* of who drives several sessions; may be NULL */
+    void *make_room_context;
 };
+
+/* Asks whoever drives the sessions for free pages. */
+void engine_make_room(struct engine *engine, uint32_t page_count);

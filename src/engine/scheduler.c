@@ -5,6 +5,7 @@
 #include "chat/chat_spans.h"
 #include "engine/engine_internal.h"
 #include "engine/generation.h"
+#include "engine/prefix_store.h"
 #include "engine/session_internal.h"
 #include "engine/session_pool.h"
 #include "infer/infer.h"
@@ -199,6 +200,8 @@ static enum status open_session(struct scheduler *scheduler, struct scheduler_ta
     task->began = clock_seconds();
     task->prompt_pending = session_pending(task->session);
     scheduler->facts.cached_tokens += task->generation.result.cached_tokens;
+    if (scheduler->config.cache)
+        scheduler->config.cache(session_pool_report(scheduler->pool));
     if (task->sink.began)
         task->sink.began(task->sink.context, &task->generation.result);
     return OK;
@@ -443,11 +446,20 @@ bool scheduler_step(struct scheduler *scheduler)
     return true;
 }
 
+void scheduler_keep(struct scheduler *scheduler, bool (*goes_on)(void *context), void *context)
+{
+    (void)session_pool_keep(scheduler->pool, goes_on, context);
+}
+
 void scheduler_get_facts(const struct scheduler *scheduler, struct scheduler_facts *out)
 {
     *out = scheduler->facts;
     out->drafted_tokens = scheduler->engine->speculation.drafted_tokens;
     out->accepted_tokens = scheduler->engine->speculation.accepted_tokens;
+    struct prefix_store_facts stored;
+    engine_prefix_facts(scheduler->engine, &stored);
+    out->stored_tokens = stored.recalled_tokens;
+    out->stored_bytes = stored.file_bytes;
     out->idle_session_count = session_pool_idle_count(scheduler->pool);
 }
 
@@ -463,5 +475,8 @@ void scheduler_add_facts(struct scheduler_facts *total, const struct scheduler_f
     total->drafted_tokens += more->drafted_tokens;
     total->accepted_tokens += more->accepted_tokens;
     total->preempted_count += more->preempted_count;
+    total->stored_tokens += more->stored_tokens;
+    if (more->stored_bytes > total->stored_bytes)
+        total->stored_bytes = more->stored_bytes; /* one folder for all */
     total->step_seconds += more->step_seconds;
 }

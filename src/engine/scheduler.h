@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "engine/session.h"
+#include "engine/session_pool.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,8 +32,9 @@ enum {
 };
 
 struct scheduler_config {
-    uint32_t active_max; /* 0: SCHEDULER_ACTIVE_DEFAULT */
-    uint32_t queue_max;  /* tasks that wait; 0: SCHEDULER_QUEUE_MAX */
+    uint32_t active_max;    /* 0: SCHEDULER_ACTIVE_DEFAULT */
+    uint32_t queue_max;     /* tasks that wait; 0: SCHEDULER_QUEUE_MAX */
+    cache_report_fn *cache; /* told what each task found computed; may be NULL */
 };
 
 /* What happens to a task is told by these calls, on the engine's thread. */
@@ -74,6 +76,10 @@ void scheduler_cancel(struct scheduler_task *task);
 /* Computes one batch. False when there is nothing to do: then wait for the next task. */
 bool scheduler_step(struct scheduler *scheduler);
 
+/* When there is nothing to do: stores what is new in conversations that rest (prefix_store.h),
+ * until `goes_on` says no. */
+void scheduler_keep(struct scheduler *scheduler, bool (*goes_on)(void *context), void *context);
+
 struct scheduler_facts {
     uint32_t active_count;
     uint32_t waiting_count;
@@ -85,6 +91,8 @@ struct scheduler_facts {
     uint64_t drafted_tokens;  /* guessed and computed on trial */
     uint64_t accepted_tokens; /* of these, right */
     uint64_t preempted_count; /* times a task gave its pages back */
+    uint64_t stored_tokens;   /* of cached_tokens, from files */
+    uint64_t stored_bytes;    /* of the folder of stored beginnings */
     double step_seconds;      /* spent in the model */
 };
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "chat/chat_template.h"
 #include "engine/engine_internal.h"
+#include "engine/prefix_store.h"
 #include "engine/session_internal.h"
 #include "infer/choice.h"
 #include "infer/infer.h"
@@ -14,9 +15,14 @@
 /* A recurrent state this close before a place is as good as one at it. */
 enum { STATE_REACH_TOKENS = 16 };
 
+enum {
+    PREFIX_TOKENS_MIN = 32, /* fewer are not worth a state of their own */
+    RECALL_BYTES_MIN = 128, /* of new text; less is computed without a look at the disk */
+};
+
 /* ---------------------------------------------------------------- the log */
 
-static bool is_control(const struct tokenizer *tokenizer, int32_t id)
+bool session_is_control(const struct tokenizer *tokenizer, int32_t id)
 {
     const enum token_kind kind = tokenizer_kind(tokenizer, id);
     return kind == TOKEN_CONTROL || kind == TOKEN_USER_DEFINED;
@@ -133,7 +139,7 @@ static void mark_state(struct session *session, uint32_t begin)
         return;
     const uint32_t reach = begin + STATE_REACH_TOKENS < count ? count - STATE_REACH_TOKENS : begin;
     uint32_t at = reach;
-    while (at < count && !is_control(session->engine->tokenizer, session->log[at].id))
+    while (at < count && !session_is_control(session->engine->tokenizer, session->log[at].id))
         at++;
     session->log[at + 1 < count ? at : count - 2].keeps_state = true;
 }
@@ -175,27 +181,27 @@ enum status session_measure(const struct session *session, struct session_segmen
 /* ---------------------------------------------------------------- sync */
 
 /* May the log's token stand for rendered bytes of this origin? */
-static bool fits_origin(const struct session *session, const struct log_token *token,
+static bool fits_origin(const struct tokenizer *tokenizer, const struct log_token *token,
                         enum segment_origin rendered)
 {
-    if (is_control(session->engine->tokenizer, token->id))
+    if (session_is_control(tokenizer, token->id))
         return rendered == SEGMENT_TEMPLATE;
     if (token->origin == SEGMENT_TEMPLATE || token->origin == SEGMENT_MODEL)
         return true; /* generated text comes back partly as the template's own scaffolding */
     return rendered != SEGMENT_TEMPLATE;
 }
 
-/* Tokens of the log that `spans` begins with; *out_offset: the bytes they stand for. */
-static uint32_t common_tokens(const struct session *session, const struct chat_spans *spans,
-                              size_t *out_offset)
+uint32_t session_match(const struct tokenizer *tokenizer, const struct log_token *log,
+                       uint32_t count, const struct chat_spans *spans,
+                       struct session_cursor *cursor)
 {
     const struct str text = strbuf_view(&spans->text);
-    size_t offset = 0;
-    size_t run = 0;
-    uint32_t count = 0;
-    for (; count < session->count; count++) {
-        const struct log_token *token = &session->log[count];
-        const struct str piece = tokenizer_piece(session->engine->tokenizer, token->id);
+    size_t offset = cursor->offset;
+    size_t run = cursor->run;
+    uint32_t common = 0;
+    for (; common < count; common++) {
+        const struct log_token *token = &log[common];
+        const struct str piece = tokenizer_piece(tokenizer, token->id);
         if (token->bytes > piece.len)
             break;
         const struct str wanted = str_slice(piece, piece.len - token->bytes, piece.len);
@@ -205,11 +211,22 @@ static uint32_t common_tokens(const struct session *session, const struct chat_s
                offset >= spans->runs[run].offset + spans->runs[run].length)
             run++;
         if (token->bytes > 0 &&
-            (run >= spans->run_count || !fits_origin(session, token, spans->runs[run].origin)))
+            (run >= spans->run_count || !fits_origin(tokenizer, token, spans->runs[run].origin)))
             break;
         offset += token->bytes;
     }
-    *out_offset = offset;
+    *cursor = (struct session_cursor){.offset = offset, .run = run};
+    return common;
+}
+
+/* Tokens of the log that `spans` begins with; *out_offset: the bytes they stand for. */
+static uint32_t common_tokens(const struct session *session, const struct chat_spans *spans,
+                              size_t *out_offset)
+{
+    struct session_cursor cursor = {0};
+    const uint32_t count =
+        session_match(session->engine->tokenizer, session->log, session->count, spans, &cursor);
+    *out_offset = cursor.offset;
     return count;
 }
 
@@ -222,17 +239,47 @@ uint32_t session_common_tokens(const struct session *session, const struct chat_
 /* Back to the end of the last control token, where tokens cannot merge across the cut. */
 static uint32_t safe_boundary(const struct session *session, uint32_t count, size_t *offset)
 {
-    while (count > 0 && !is_control(session->engine->tokenizer, session->log[count - 1].id)) {
+    while (count > 0 &&
+           !session_is_control(session->engine->tokenizer, session->log[count - 1].id)) {
         count--;
         *offset -= session->log[count].bytes;
     }
     return count;
 }
 
+/* What conversations with the same system message and tools have in common: up to the last control
+ * token before the first text of somebody else. A recurrent state is kept there. */
+static void mark_prefix(struct session *session)
+{
+    uint32_t end = 0;
+    session->prefix_count = 0;
+    while (end < session->count && session->log[end].origin <= SEGMENT_SYSTEM)
+        end++;
+    if (end == session->count)
+        return;
+    while (end > 0 && !session_is_control(session->engine->tokenizer, session->log[end - 1].id))
+        end--;
+    session->prefix_count = end;
+    if (end >= PREFIX_TOKENS_MIN)
+        session->log[end - 1].keeps_state = true;
+}
+
+/* Begins with what is stored, where that is more than the log has. */
+static void recall(struct session *session, const struct chat_spans *spans)
+{
+    size_t offset = 0;
+    if (!session->engine->prefixes)
+        return;
+    (void)common_tokens(session, spans, &offset);
+    if (spans->text.len - offset >= RECALL_BYTES_MIN)
+        (void)prefix_store_recall(session->engine->prefixes, session, spans);
+}
+
 enum status session_sync(struct session *session, const struct chat_spans *spans,
                          uint32_t *out_kept, struct error *err)
 {
     size_t offset = 0;
+    recall(session, spans);
     uint32_t kept = common_tokens(session, spans, &offset);
     if (kept < session->count)
         kept = safe_boundary(session, kept, &offset);
@@ -252,6 +299,7 @@ enum status session_sync(struct session *session, const struct chat_spans *spans
             .text = str_slice(strbuf_view(&spans->text), begin, end), .origin = run->origin};
     }
     TRY(replace_tail(session, kept, segments, count, err));
+    mark_prefix(session);
     if (out_kept)
         *out_kept = kept;
     return OK;
@@ -311,6 +359,7 @@ static enum status branch_off(const struct session *session, struct session **ou
     memcpy(fork->log, session->log, session->count * sizeof(*fork->log));
     memcpy(fork->history, session->history, session->count * sizeof(*fork->history));
     fork->count = session->count;
+    fork->prefix_count = session->prefix_count;
     *out = fork;
     fork = NULL; /* ownership moves to the caller */
     return OK;

@@ -147,6 +147,22 @@ MUST_USE enum status session_restore(struct engine *engine, const char *path,
                                      const struct sampler_options *sampler, struct session **out,
                                      struct error *err);
 
+/* What of a session other sessions may begin with. */
+enum session_keep_what {
+    SESSION_KEEP_PREFIX, /* the system message and tools: up to the first text of a user */
+    SESSION_KEEP_ALL,    /* all that is computed */
+};
+
+/*
+ * Keeps the beginning of a session where the engine stores prefixes (engine_config.prefix_folder),
+ * unless it is there already or less than `new_tokens_min` tokens are not. `goes_on` (may be NULL)
+ * is asked now and then; false ends with E_CANCELLED, and nothing was kept. Failures to write are
+ * told by engine_prefix_facts(), not here.
+ */
+MUST_USE enum status session_keep(struct session *session, enum session_keep_what what,
+                                  uint32_t new_tokens_min, bool (*goes_on)(void *context),
+                                  void *context, struct error *err);
+
 /* Forgets every token at position >= `token_count`. E_INVALID if the log is shorter. */
 MUST_USE enum status session_rewind(struct session *session, uint32_t token_count,
                                     struct error *err);

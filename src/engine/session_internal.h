@@ -34,6 +34,7 @@ struct session {
     struct sampler_options sampler;
     int32_t *history;       /* [capacity] the ids of the log, for the repetition penalty */
     struct infer_row *rows; /* [SESSION_SLICE_ROWS] */
+    uint32_t prefix_count;  /* tokens that conversations of the same kind begin with: see sync */
     bool gets_pages;        /* who drives it frees pages before each step: only `capacity` bounds */
     struct session_draft draft;
     struct token_list scratch;
@@ -56,6 +57,25 @@ uint32_t session_cached_tokens(const struct session *session);
 /* Tokens the model must still compute before the next one can be sampled: what the log has beyond
  * the pages, and the last token again when its logits are gone. */
 uint32_t session_pending(const struct session *session);
+
+/* A token that text from outside never becomes; text is not merged into one token across it. */
+bool session_is_control(const struct tokenizer *tokenizer, int32_t id);
+
+/* A place in a rendered conversation. Zeroed is its beginning. */
+struct session_cursor {
+    size_t offset; /* bytes before it */
+    size_t run;    /* of chat_spans.runs, at or before it */
+};
+
+/* Tokens that stand for what `spans` has behind the cursor, which is moved behind them. */
+uint32_t session_match(const struct tokenizer *tokenizer, const struct log_token *log,
+                       uint32_t count, const struct chat_spans *spans,
+                       struct session_cursor *cursor);
+
+/* Makes `seq` and log [count] the session's own instead of what it had; `count` is less than the
+ * capacity. Takes ownership of `seq`. */
+void session_take_over(struct session *session, struct infer_seq *seq, const struct log_token *log,
+                       uint32_t count);
 
 /* Tokens of the log that stand for the first bytes of `spans`, from the beginning on. */
 uint32_t session_common_tokens(const struct session *session, const struct chat_spans *spans);

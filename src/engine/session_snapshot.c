@@ -1,6 +1,8 @@
 /* session_snapshot - a whole session to a file and back. Part of session.h. */
+#include "base/check.h"
 #include "base/mem.h"
 #include "engine/engine_internal.h"
+#include "engine/prefix_store.h"
 #include "engine/session_internal.h"
 #include "engine/snapshot.h"
 #include "infer/infer.h"
@@ -27,6 +29,17 @@ void session_set_log(struct session *session, const struct log_token *log, uint3
     session->count = count;
 }
 
+void session_take_over(struct session *session, struct infer_seq *seq, const struct log_token *log,
+                       uint32_t count)
+{
+    CHECK(count < session->capacity);
+    session_draft_done(session);
+    infer_seq_free(session->seq);
+    session->seq = seq;
+    session->prefix_count = 0;
+    session_set_log(session, log, count);
+}
+
 static enum status load(const struct snapshot_file *file, struct session *session,
                         struct error *err)
 {
@@ -38,6 +51,28 @@ static enum status load(const struct snapshot_file *file, struct session *sessio
         TRY(snapshot_load_state(file, s->state_count - 1, session->seq, err));
     return s->has_logits ? snapshot_load_logits(file, session->seq, err) : OK;
 }
+
+/* ---------------------------------------------------------------- stored prefixes */
+
+enum status session_keep(struct session *session, enum session_keep_what what,
+                         uint32_t new_tokens_min, bool (*goes_on)(void *context), void *context,
+                         struct error *err)
+{
+    struct prefix_store *store = session->engine->prefixes;
+    const uint32_t cached = session_cached_tokens(session);
+    const uint32_t all = cached < session->count ? cached : session->count;
+    const struct prefix_store_keep keep = {
+        .token_count = what == SESSION_KEEP_PREFIX ? session->prefix_count : all,
+        .new_tokens_min = new_tokens_min,
+        .goes_on = goes_on,
+        .context = context,
+    };
+    if (!store || keep.token_count > all)
+        return OK;
+    return prefix_store_keep(store, session, &keep, err);
+}
+
+/* ---------------------------------------------------------------- restoring */
 
 static enum status restore(struct engine *engine, const struct snapshot_file *file,
                            const struct sampler_options *sampler, struct session **out,

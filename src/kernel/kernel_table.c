@@ -28,6 +28,7 @@ void kernel_table_init(struct kernel_table *table, unsigned features)
     dequantize_ref_fill(table);
     vector_ref_fill(table);
     attend_ref_fill(table);
+    code_ref_fill(table);
     recurrent_ref_fill(table);
     speed_ref_fill(table);
 

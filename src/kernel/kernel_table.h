@@ -21,6 +21,7 @@
  */
 #pragma once
 
+#include "kernel/kv_code.h"
 #include "tensor/dtype.h"
 
 #include <stdbool.h>
@@ -120,6 +121,18 @@ typedef void(kernel_to_f16_fn)(const float *x, size_t n, uint16_t *out);
  * numbers are x / scale to nearest even, cut to [-127, 127]. A block with a NaN or infinity gets
  * the scale NaN. */
 typedef void(kernel_to_q8_fn)(const float *x, size_t n, unsigned char *out);
+
+/* Codes one piece of a block of keys or values (kv_code.h, code_block.h): 64 rows of f16, rotated
+ * already, row_stride halfs apart, numbers [0, dim) of each; dim is a power of two,
+ * KV_CODE_PIECE_MIN to KV_CODE_PIECE_MAX. With a trellis the symbols of a chain are those of least
+ * squared distance to the integer targets among all that end in the state they begin in; of equal
+ * ones the lowest state, then the lowest state before, then the lowest symbol. */
+typedef void(kernel_code_encode_fn)(enum kv_code code, bool is_value, const uint16_t *rows,
+                                    size_t row_stride, size_t dim, unsigned char *chains,
+                                    unsigned char *tail);
+
+/* Rotates x[n] in place, or back, as code_rotate.h says; pieces do not cross `cut` (0: none). */
+typedef void(kernel_code_rotate_fn)(float *x, size_t n, size_t cut, bool is_back);
 
 /*
  * Rotates the first rot_dim values of every head of one token (RoPE).
@@ -322,6 +335,8 @@ struct kernel_table {
 
     kernel_attend_span_fn *attend_span[KERNEL_KV_COUNT];
     kernel_attend_merge_fn *attend_merge;
+    kernel_code_encode_fn *code_encode;
+    kernel_code_rotate_fn *code_rotate;
 
     kernel_conv_fn *conv;
     kernel_recurrence_fn *delta_rule;

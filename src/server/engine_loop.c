@@ -397,6 +397,16 @@ static bool next_exchanges(struct engine_loop *loop, bool is_idle, struct exchan
     return goes_on;
 }
 
+/* False when there is something better to do than storing prompts. */
+static bool is_unasked(void *context)
+{
+    struct engine_loop *loop = context;
+    lock_take(&loop->lock);
+    const bool unasked = !loop->queue && !loop->is_stopping;
+    lock_give(&loop->lock);
+    return unasked;
+}
+
 static void run(void *context)
 {
     struct engine_loop *loop = context;
@@ -416,6 +426,8 @@ static void run(void *context)
         for (struct exchange *exchange = loop->working; exchange; exchange = exchange->next)
             begin_others(exchange, loop);
         drop_finished(loop);
+        if (is_idle)
+            scheduler_keep(loop->scheduler, is_unasked, loop);
     }
     while (fresh) {
         struct exchange *exchange = fresh;

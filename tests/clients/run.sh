@@ -45,9 +45,9 @@ address_in() { # address_in FILE: of the server that writes it
     echo "$address"
 }
 
-"$holt" serve --port 0 >"$home/address" 2>"$home/server.log" &
+"$holt" serve --prompt-store off --port 0 >"$home/address" 2>"$home/server.log" &
 server=$!
-"$holt" serve --port 0 --pooling last >"$home/address-vectors" 2>"$home/server-vectors.log" &
+"$holt" serve --prompt-store off --port 0 --pooling last >"$home/address-vectors" 2>"$home/server-vectors.log" &
 vectors=$!
 trap 'kill -INT $server $vectors 2>/dev/null; wait $server $vectors 2>/dev/null' EXIT
 address=$(address_in "$home/address")

@@ -23,6 +23,8 @@ TOOL = {"type": "function", "function": {"name": "read_file", "description": "Re
 
 class Server:
     def __init__(self, program, *options):
+        if "--state" not in options:
+            options = ("--prompt-store", "off", *options)
         self.process = subprocess.Popen([program, "serve", "--port", "0", "--threads", "1", *options],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         first = self.process.stdout.readline()

@@ -27,6 +27,7 @@ static const struct {
     {"vector", check_vector, check_vector_bench},
     {"attend", check_attend, check_attend_bench},
     {"matmul", check_matmul, check_matmul_bench},
+    {"code", check_code, check_code_bench},
     {"recurrent", check_recurrent, check_recurrent_bench},
 };
 

@@ -19,6 +19,7 @@ void matmul_unpacked_fill_avx2(struct kernel_table *table);
 void matmul_unpacked_fill_avx512(struct kernel_table *table);
 
 void attend_avx2_fill(struct kernel_table *table);
+void code_avx2_fill(struct kernel_table *table);
 void matmul_plain_avx2_fill(struct kernel_table *table);
 void matmul_rows32_avx2_fill(struct kernel_table *table);
 void matmul_rows256_avx2_fill(struct kernel_table *table);
@@ -28,6 +29,7 @@ void speed_avx2_fill(struct kernel_table *table);
 void vector_ops_avx2_fill(struct kernel_table *table);
 
 void attend_avx512_fill(struct kernel_table *table);
+void code_avx512_fill(struct kernel_table *table);
 void matmul_packed_avx512_fill(struct kernel_table *table);
 void matmul_plain_avx512_fill(struct kernel_table *table);
 void matmul_rows32_avx512_fill(struct kernel_table *table);
