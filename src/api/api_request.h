@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "chat/chat_request.h"
+#include "engine/fill_middle.h"
 #include "engine/session.h"
 
 #include <jansson.h>
@@ -29,12 +30,13 @@ enum {
 enum api_tool_choice { API_TOOLS_AUTO, API_TOOLS_REQUIRED, API_TOOLS_NONE };
 
 struct api_request {
-    struct chat_request chat; /* unless is_raw */
-    struct strbuf raw;        /* the text to go on with */
-    struct strbuf model;      /* as the client named it; empty: the default */
-    json_t *tool_names;       /* Responses: what functions stand for, {joined name: {"name",
+    struct chat_request chat;  /* unless is_raw */
+    struct strbuf raw;         /* the text to go on with */
+    struct fill_middle middle; /* in place of `raw` if fills_middle; in the chat's arena */
+    struct strbuf model;       /* as the client named it; empty: the default */
+    json_t *tool_names;        /* Responses: what functions stand for, {joined name: {"name",
                                   "namespace", "custom"}}; NULL: for themselves; owned */
-    json_t *schema;           /* the answer is one value of it; NULL: free; owned */
+    json_t *schema;            /* the answer is one value of it; NULL: free; owned */
     struct sampler_options sampler;
     const struct sampler_bias *biases; /* [bias_count] in the chat's arena */
     size_t bias_count;
@@ -45,6 +47,7 @@ struct api_request {
     uint32_t top_count;       /* most likely tokens told with each, if wants_tokens */
     uint32_t token_count_max; /* 0: as many as there is room for */
     bool is_raw;
+    bool fills_middle;
     bool has_seed;      /* else the server draws one */
     bool one_call_only; /* parallel_tool_calls: false */
     bool streams;

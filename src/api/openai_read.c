@@ -1,6 +1,7 @@
 #include "api/openai_read.h"
 
 #include "api/field.h"
+#include "api/llama_read.h"
 #include "text/json.h"
 
 /* ---------------------------------------------------------------- messages */
@@ -280,8 +281,9 @@ enum status openai_read_completion(const json_t *body, struct api_request *out, 
         prompt = json_array_get(prompt, 0);
     if (!json_is_string(prompt))
         return error_set(err, E_INVALID, "prompt is not one text");
-    if (json_string_length(json_object_get(body, "suffix")) > 0)
-        return error_set(err, E_UNSUPPORTED, "suffix: this model does not fill in the middle");
+    const struct str suffix = json_str(json_object_get(body, "suffix"));
+    if (suffix.len > 0)
+        llama_read_set_middle(out, json_str(prompt), suffix);
     strbuf_add_str(&out->raw, json_str(prompt));
     out->is_raw = true;
     return OK;

@@ -122,6 +122,7 @@ static inline json_t *reply_text(struct str text)
 /* The rows. */
 extern const struct reply_format reply_openai_chat;
 extern const struct reply_format reply_openai_completion;
+extern const struct reply_format reply_llama_completion;
 extern const struct reply_format reply_responses;
 extern const struct reply_format reply_anthropic;
 extern const struct reply_format reply_ollama_chat;

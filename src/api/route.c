@@ -4,6 +4,7 @@
 #include "api/embeddings.h"
 #include "api/field.h"
 #include "api/listings.h"
+#include "api/llama_read.h"
 #include "api/ollama_read.h"
 #include "api/openai_read.h"
 #include "api/responses_read.h"
@@ -106,6 +107,26 @@ static const struct route routes[] = {
      .path = "/props",
      .protocol = API_OPENAI,
      .answer = listings_props,
+     .about = ROUTE_ABOUT_MODEL},
+    {.method = "POST",
+     .path = "/completion",
+     .protocol = API_OPENAI,
+     .read = llama_read_completion,
+     .format = &reply_llama_completion},
+    {.method = "POST",
+     .path = "/completions",
+     .protocol = API_OPENAI,
+     .read = llama_read_completion,
+     .format = &reply_llama_completion},
+    {.method = "POST",
+     .path = "/infill",
+     .protocol = API_OPENAI,
+     .read = llama_read_infill,
+     .format = &reply_llama_completion},
+    {.method = "GET",
+     .path = "/slots",
+     .protocol = API_OPENAI,
+     .answer = listings_slots,
      .about = ROUTE_ABOUT_MODEL},
     {.method = "GET", .path = "/metrics", .protocol = API_OPENAI, .print = listings_metrics},
     {.method = "POST", .path = "/v1/rerank", .protocol = API_OPENAI, .work = embeddings_rerank},

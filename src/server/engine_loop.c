@@ -115,6 +115,9 @@ static void finish_failed(struct exchange *exchange, const struct api_failure *f
 static enum status make_prompt(struct engine *engine, struct api_request *request,
                                struct chat_spans *out, struct error *err)
 {
+    if (request->fills_middle)
+        return fill_middle_render(engine_gguf(engine), engine_tokenizer(engine), &request->middle,
+                                  out, err);
     if (!request->is_raw)
         return engine_render(engine, &request->chat, out, err);
     chat_spans_add(out, strbuf_view(&request->raw), SEGMENT_USER);

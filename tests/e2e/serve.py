@@ -275,6 +275,22 @@ def probabilities_are_told(server):
     assert banned[0]["token"] == rows[0]["top_logprobs"][1]["token"], (banned[0], rows[0])
 
 
+def llamas_own_addresses_answer(server):
+    body = {"prompt": "hello", "temperature": 0, "n_predict": 5}
+    want = server.json("/v1/completions", {"prompt": "hello", "temperature": 0, "max_tokens": 5})["choices"][0]["text"]
+    whole = server.json("/completion", body)
+    assert whole["content"] == want and whole["stop"] is True and whole["stop_type"] == "limit" and whole["tokens_predicted"] == 5, whole
+    parts = events(server.ask("POST", "/completion", {**body, "stream": True})[1])
+    assert "".join(p["content"] for p in parts) == want and [p["stop"] for p in parts] == [False] * (len(parts) - 1) + [True]
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 3, "maximum": 5}}, "required": ["n"]}
+    assert 3 <= json.loads(server.json("/completion", {**body, "n_predict": 60, "json_schema": schema})["content"])["n"] <= 5
+    assert "mirostat" in server.json("/completion", {**body, "mirostat": 2}, 400)["error"]["message"]
+    refused = server.json("/infill", {"input_prefix": "int a", "input_suffix": "}", "n_predict": 4}, 400)["error"]["message"]
+    assert "fill in the middle" in refused, refused
+    slots = server.json("/slots")
+    assert len(slots) == 8 and slots[0]["n_ctx"] == 4096 and not any(s["is_processing"] for s in slots), slots
+
+
 def what_is_wrong_is_told_in_the_protocols_form(server):
     with socket.create_connection(("127.0.0.1", server.port)) as connection:  # refused before it comes
         connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n")
@@ -414,7 +430,7 @@ def several_models_take_turns(_):
 
 TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, the_three_protocols_say_the_same,
          a_call_is_valid_in_every_protocol, responses_tell_every_item, a_schema_holds_the_answer, eight_at_once_are_those_of_each_alone,
-         a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, counts_are_exact, a_stop_text_ends_the_answer,
+         a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, llamas_own_addresses_answer, counts_are_exact, a_stop_text_ends_the_answer,
          what_is_wrong_is_told_in_the_protocols_form, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
          a_key_is_wanted_where_one_was_set, a_taken_port_is_explained, several_models_take_turns, embeddings_are_those_of_the_command]
 PROGRAM = sys.argv[1]

@@ -115,7 +115,7 @@ static const struct api_test_row completion_rows[] = {
     {"an echo", "{\"prompt\": \"a\", \"echo\": true}", NULL, "echo is not supported"},
     {"the best of two", "{\"prompt\": \"a\", \"best_of\": 2}", NULL, "best_of"},
     {"tokens", "{\"prompt\": [1, 2]}", NULL, "prompt is not one text"},
-    {"a gap to fill", "{\"prompt\": \"a\", \"suffix\": \"b\"}", NULL, "fill in the middle"},
+    {"a gap to fill", "{\"prompt\": \"a\", \"suffix\": \"b\"}", "raw 1 middle a|b", NULL},
 };
 
 static void chat_requests_are_read(void **state)
