@@ -17,6 +17,7 @@
 #include "cli/speculation_options.h"
 #include "cli/state.h"
 #include "engine/scheduler.h"
+#include "os/file.h"
 #include "os/listener.h"
 
 #include <inttypes.h>
