@@ -211,7 +211,7 @@ uninstall:
 #> make              build build/holt
 #> make run          build it and watch the agent work in a folder
 #> make test         all tests (make check: the quick ones, and lint)
-#> make test-clients published SDKs drive the server (PyPI, npm)
+#> make test-clients published SDKs, frameworks and coding agents on it (PyPI, npm)
 #> make install      into PREFIX (/usr/local), below DESTDIR; make uninstall takes it away
 #> make docs         man page and shell completions, in build/docs
 #> make dev          build with sanitizers, in build/dev

@@ -61,6 +61,9 @@ static const char *const format_vocab_specials[] = {
     "<|constrain|>",
     "<seed:tool_call>",
     "</seed:tool_call>",
+    "<|function_call|>",
+    "<|message_sep|>",
+    "<|role_sep|>",
     "<|im_end|>",
 };
 

@@ -14,7 +14,10 @@
 
 #include <inttypes.h>
 
-enum { KEEP_TOKENS_MIN = 32 }; /* of the system message and tools; fewer are not worth a file */
+enum {
+    KEEP_PREFIX_MIN = 32, /* tokens of the system message and tools that are worth a file, */
+    KEEP_ALL_MIN = 256,   /* and new ones of a conversation */
+};
 
 /* ---------------------------------------------------------------- events and records */
 
@@ -380,6 +383,13 @@ static enum status run_turn(struct agent *agent, struct str text, struct agent_o
     return OK;
 }
 
+void agent_keep(struct agent *agent, const uint8_t *owner)
+{
+    const struct session_keep_options keep = {
+        .what = SESSION_KEEP_ALL, .new_tokens_min = KEEP_ALL_MIN, .owner = owner};
+    (void)!session_keep(agent->session, &keep, NULL);
+}
+
 enum status agent_run(struct agent *agent, struct str text, struct agent_outcome *out,
                       struct error *err)
 {
@@ -393,7 +403,9 @@ enum status agent_run(struct agent *agent, struct str text, struct agent_outcome
         status = OK;
     }
     /* What every conversation of this agent begins with is there at the next start. */
-    (void)!session_keep(agent->session, SESSION_KEEP_PREFIX, KEEP_TOKENS_MIN, NULL, NULL, NULL);
+    const struct session_keep_options keep = {.what = SESSION_KEEP_PREFIX,
+                                              .new_tokens_min = KEEP_PREFIX_MIN};
+    (void)!session_keep(agent->session, &keep, NULL);
     out->context_tokens = session_token_count(agent->session);
     out->seconds = clock_seconds() - start;
     if (status != OK)

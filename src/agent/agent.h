@@ -121,6 +121,11 @@ MUST_USE enum status agent_restore(struct agent *agent, const json_t *messages, 
 MUST_USE enum status agent_run(struct agent *agent, struct str text, struct agent_outcome *out,
                                struct error *err);
 
+/* Stores what is computed of the conversation, so that a later process need not compute it again,
+ * as far as the engine stores anything; `owner` [SNAPSHOT_OWNER_BYTES] is for
+ * prefix_store_forget(). Between turns. */
+void agent_keep(struct agent *agent, const uint8_t *owner);
+
 /* The last answer; valid until the next turn. */
 struct str agent_answer(const struct agent *agent);
 

@@ -138,6 +138,25 @@ static enum status read_message(const struct reader *reader, const json_t *messa
     return read_text(reader, message, "name", &out->tool_name);
 }
 
+/* In OpenAI's form, or as bare functions; tools of other types are the template's own. */
+static enum status check_tools(const json_t *tools, struct error *err)
+{
+    if (json_array_size(tools) > CHAT_REQUEST_JSON_TOOLS_MAX)
+        return error_set(err, E_LIMIT, "%zu tools (limit %d)", json_array_size(tools),
+                         CHAT_REQUEST_JSON_TOOLS_MAX);
+    for (size_t i = 0; i < json_array_size(tools); i++) {
+        const json_t *tool = json_array_get(tools, i);
+        const json_t *inner = json_object_get(tool, "function");
+        struct str name;
+        struct str type;
+        if (!inner && json_member_str(tool, "type", &type) && !str_equal_c(type, "function"))
+            continue;
+        if (!json_member_str(inner ? inner : tool, "name", &name) || !name.len)
+            return error_set(err, E_INVALID, "tools[%zu] lacks the name of a function", i);
+    }
+    return OK;
+}
+
 /* What stands beside the messages. */
 static enum status read_rest(json_t *conversation, struct chat_request *request, struct error *err)
 {
@@ -147,6 +166,7 @@ static enum status read_rest(json_t *conversation, struct chat_request *request,
     const json_t *opens = json_object_get(conversation, "add_generation_prompt");
     if (tools && !json_is_null(tools) && !json_is_array(tools))
         return error_set(err, E_INVALID, "tools must be a list");
+    TRY(check_tools(tools, err));
     if (opens && !json_is_boolean(opens))
         return error_set(err, E_INVALID, "add_generation_prompt must be true or false");
     chat_request_set_tools(request, json_is_array(tools) ? tools : NULL);

@@ -14,7 +14,11 @@
 #include "base/error.h"
 #include "chat/chat_request.h"
 
-enum { CHAT_REQUEST_JSON_MESSAGES_MAX = 100 * 1000, CHAT_REQUEST_JSON_CALLS_MAX = 1000 };
+enum {
+    CHAT_REQUEST_JSON_MESSAGES_MAX = 100 * 1000,
+    CHAT_REQUEST_JSON_CALLS_MAX = 1000,
+    CHAT_REQUEST_JSON_TOOLS_MAX = 10 * 1000,
+};
 
 /* Adds to `request`, which is empty. E_INVALID with a sentence that names the place, such as
  * "messages[3].content", E_LIMIT with the number and the limit; `request` may then be filled in

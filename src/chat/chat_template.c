@@ -41,8 +41,9 @@ enum status chat_template_render(const struct chat_template *chat_template,
                                  const struct chat_request *request, struct chat_spans *out,
                                  struct error *err)
 {
+    const struct jinja_limits limits = {.now_ns = chat_template->now_ns};
     chat_spans_done(out);
-    return chat_template_render_as(chat_template, &chat_template->caps, NULL, request, out, err);
+    return chat_template_render_as(chat_template, &chat_template->caps, &limits, request, out, err);
 }
 
 /* ---------------------------------------------------------------- the template */
@@ -60,6 +61,11 @@ enum status chat_template_new(struct str source, struct str bos_text, struct str
     *out = made;
     made = NULL;
     return OK;
+}
+
+void chat_template_set_clock(struct chat_template *chat_template, uint64_t (*now_ns)(void))
+{
+    chat_template->now_ns = now_ns;
 }
 
 void chat_template_free(struct chat_template *chat_template)

@@ -7,9 +7,10 @@
  * user message where the role is unknown, tools are described in words where it shows none,
  * arguments are given as an object or as text, whichever it expects.
  *
- * Rendering is a pure function of template and request: same request, same bytes.
+ * Rendering is a pure function of template and request: same request, same bytes (or an error, when
+ * its time is up).
  *
- * Threads: a template is never changed after chat_template_new(); any number may render at once.
+ * Threads: a template is never changed after it was made; any number may render at once.
  * Depends on: base/, text/. Used by: engine/.
  */
 #pragma once
@@ -31,6 +32,11 @@ static inline void chat_template_freep(struct chat_template **chat_template)
 {
     chat_template_free(*chat_template);
 }
+
+/* From now on a rendering ends with E_LIMIT after JINJA_TIME_MS_DEFAULT (jinja_context.h) by this
+ * clock, which never goes back. Probes are bounded by steps alone, so that what is found out about
+ * a template does not depend on the machine. Before the template is shared. */
+void chat_template_set_clock(struct chat_template *chat_template, uint64_t (*now_ns)(void));
 
 const struct chat_template_caps *chat_template_get_caps(const struct chat_template *chat_template);
 struct str chat_template_source(const struct chat_template *chat_template);

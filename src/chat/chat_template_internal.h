@@ -18,6 +18,7 @@ struct chat_template {
     struct chat_template_texts texts;
     struct chat_template_caps caps;
     struct chat_template_found found;
+    uint64_t (*now_ns)(void); /* NULL: no clock */
 };
 
 /* Renders with `caps` instead of the template's own; `limits` may be NULL. */

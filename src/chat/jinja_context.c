@@ -17,7 +17,14 @@ void jinja_context_init(struct jinja_context *context, const struct jinja_limits
         used->string_bytes_max = JINJA_STRING_BYTES_DEFAULT;
     if (!given.memory_bytes_max)
         used->memory_bytes_max = JINJA_MEMORY_BYTES_DEFAULT;
+    if (!given.time_ms_max)
+        used->time_ms_max = JINJA_TIME_MS_DEFAULT;
     context->arena.size_max = used->memory_bytes_max;
+    context->look_at = UINT64_MAX;
+    if (used->now_ns) {
+        context->look_at = 0;
+        context->end_ns = used->now_ns() + used->time_ms_max * 1000 * 1000;
+    }
 }
 
 void jinja_context_done(struct jinja_context *context)
@@ -56,6 +63,13 @@ enum status jinja_context_charge(struct jinja_context *context, uint64_t steps)
         return jinja_context_fail(context, E_LIMIT,
                                   "the template takes too long (limit %" PRIu64 " steps)",
                                   context->limits.steps_max);
+    if (context->steps < context->look_at)
+        return OK;
+    context->look_at = context->steps + JINJA_STEPS_BETWEEN_LOOKS;
+    if (context->limits.now_ns() >= context->end_ns)
+        return jinja_context_fail(context, E_LIMIT,
+                                  "the template takes too long (limit %" PRIu64 " ms)",
+                                  context->limits.time_ms_max);
     return OK;
 }
 

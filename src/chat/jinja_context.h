@@ -1,8 +1,9 @@
 /*
  * jinja_context - one rendering: its memory, its limits, its output and its error.
  *
- * Templates come from files nobody has checked. Whatever they do is counted: steps (which bound
- * the time), nesting, bytes of each string, bytes of the result, bytes of all values together.
+ * Templates come from files nobody has checked. Whatever they do is counted: steps and, with a
+ * clock, the time they take, nesting, bytes of each string, bytes of the result, bytes of all
+ * values together.
  * Passing a bound ends the rendering with E_LIMIT and one sentence.
  *
  * Functions of jinja_* take the context instead of an error: it holds where to write it.
@@ -26,6 +27,8 @@ enum {
     JINJA_RANGE_MAX = 100000, /* items of one range() */
     JINJA_STEP_BYTES = 32,    /* bytes of text that count as one step */
     JINJA_STEPS_DEFAULT = 50 * 1000 * 1000,
+    JINJA_STEPS_BETWEEN_LOOKS = 64 * 1024, /* steps from one look at the clock to the next */
+    JINJA_TIME_MS_DEFAULT = 10 * 1000,
     JINJA_OUTPUT_BYTES_DEFAULT = 32 * 1024 * 1024,
     JINJA_STRING_BYTES_DEFAULT = 16 * 1024 * 1024,
     JINJA_MEMORY_BYTES_DEFAULT = 256 * 1024 * 1024,
@@ -37,6 +40,8 @@ struct jinja_limits {
     size_t output_bytes_max;
     size_t string_bytes_max;
     size_t memory_bytes_max;
+    uint64_t time_ms_max;
+    uint64_t (*now_ns)(void); /* a clock that never goes back; NULL: only steps bound the time */
 };
 
 enum jinja_flow { JINJA_FLOW_NEXT, JINJA_FLOW_BREAK, JINJA_FLOW_CONTINUE };
@@ -49,6 +54,8 @@ struct jinja_context {
     struct error *err;  /* borrowed, may be NULL */
     struct jinja_limits limits;
     uint64_t steps;
+    uint64_t look_at; /* steps at which the clock is looked at */
+    uint64_t end_ns;  /* when the time is up */
     uint32_t depth;
     uint32_t line; /* of the template, for messages */
     enum jinja_flow flow;
@@ -66,7 +73,7 @@ void jinja_context_done(struct jinja_context *context);
 MUST_USE enum status jinja_context_fail(struct jinja_context *context, enum status status,
                                         const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Counts steps; E_LIMIT when there were too many. */
+/* Counts steps; E_LIMIT when there were too many, or the time is up. */
 MUST_USE enum status jinja_context_charge(struct jinja_context *context, uint64_t steps);
 
 /* Counts work on `bytes` bytes of text. */

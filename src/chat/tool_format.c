@@ -14,7 +14,8 @@ static const struct tool_format *const rows[] = {
     &tool_format_gemma4,        &tool_format_function_gemma, &tool_format_minimax,
     &tool_format_nemotron2,     &tool_format_command_r7b,    &tool_format_functionary,
     &tool_format_seed_oss,      &tool_format_minicpm5,       &tool_format_apriel,
-    &tool_format_apertus,       &tool_format_granite3,
+    &tool_format_apertus,       &tool_format_granite3,       &tool_format_gigachat,
+    &tool_format_gigachat3,
 };
 
 const struct tool_format *const *tool_format_list(size_t *out_count)

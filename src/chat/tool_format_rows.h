@@ -38,3 +38,5 @@ extern const struct tool_format tool_format_minicpm5;
 extern const struct tool_format tool_format_apriel;
 extern const struct tool_format tool_format_apertus;
 extern const struct tool_format tool_format_granite3;
+extern const struct tool_format tool_format_gigachat;
+extern const struct tool_format tool_format_gigachat3;

@@ -73,7 +73,7 @@ static enum tool_reader_match read_key(struct tool_reader *reader, struct str ra
     reader->is_text =
         syntax->key_close_other.len
             ? !is_other
-            : tool_schema_is_text(tool_schema_of(reader->tools, strbuf_view(&reader->name), key));
+            : tool_schema_has_text(tool_schema_of(reader->tools, strbuf_view(&reader->name)), key);
     if (reader->is_text)
         strbuf_add_char(&reader->arguments, '"');
     reader->at = reader->value_from = reader->searched = behind;

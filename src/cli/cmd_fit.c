@@ -9,7 +9,6 @@
 #include "cli/fit_models.h"
 #include "cli/fit_rows.h"
 #include "cli/json_print.h"
-#include "cli/locked_child.h"
 #include "cli/model_catalog.h"
 #include "cli/model_file.h"
 #include "cli/model_name.h"
@@ -58,28 +57,6 @@ struct fit {
 
 /* ---------------------------------------------------------------- models */
 
-static int read_in_child(void *context)
-{
-    return fit_facts_print(context);
-}
-
-/* What the file is, as a locked process sees it. */
-static enum status read_file(const struct fit *fit, char *path, struct fit_facts *out,
-                             struct error *err)
-{
-    CLEANUP(strbuf_done) struct strbuf text = {.size_max = FIT_FACTS_BYTES_MAX};
-    const struct locked_child child = {
-        .model_path = path,
-        .output = &text,
-        .no_color = fit->call->common->no_color,
-        .run = read_in_child,
-        .context = path,
-    };
-    if (locked_child_run(&child) != EXIT_OK)
-        return error_set(err, E_IO, "it could not be read");
-    return fit_facts_parse(strbuf_view(&text), out, err);
-}
-
 static void add_plans(struct fit *fit, const char *name, bool is_here,
                       const struct fit_facts *facts)
 {
@@ -96,7 +73,7 @@ static void add_file(struct fit *fit, const char *name, char *path)
     struct fit_facts facts;
     struct fit_plan plan;
     struct error err = {0};
-    if (read_file(fit, path, &facts, &err) != OK) {
+    if (fit_facts_of_file(path, fit->call->common->no_color, &facts, &err) != OK) {
         fit_rows_add_problem(&fit->rows, name, err.text);
         return;
     }
@@ -156,7 +133,7 @@ static enum status add_named(struct fit *fit, const char *name, struct error *er
     const enum status status = model_name_resolve(name, &state, config.model_folders, &path, err);
     if (status == OK) {
         struct fit_facts facts;
-        if (read_file(fit, path, &facts, err) != OK)
+        if (fit_facts_of_file(path, fit->call->common->no_color, &facts, err) != OK)
             return model_file_blame(path, err);
         add_plans(fit, name, true, &facts);
         return OK;

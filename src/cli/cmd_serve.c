@@ -7,7 +7,7 @@
 #include "cli/config.h"
 #include "cli/embed_setup.h"
 #include "cli/front.h"
-#include "cli/model_catalog.h"
+#include "cli/key_file.h"
 #include "cli/model_command.h"
 #include "cli/model_name.h"
 #include "cli/progress.h"
@@ -25,13 +25,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum {
-    PORT_DEFAULT = 11434,
-    CONTEXT_MAX = 1 << 24,
-    THREADS_MAX = 256,
-    KEY_BYTES_MIN = 16,
-    KEY_BYTES_MAX = 4096
-};
+enum { PORT_DEFAULT = 11434, CONTEXT_MAX = 1 << 24, THREADS_MAX = 256 };
 
 struct serve_args {
     const char *model;
@@ -98,6 +92,7 @@ struct work {
     struct strbuf model_name;
     struct serve_jobs *jobs;
     struct front front;
+    const char *key_file;
 };
 
 static void on_message(void *context, const struct front_message *message)
@@ -127,25 +122,6 @@ static void on_core_says(void *context, struct str text)
     fwrite(text.ptr, 1, text.len, stderr);
 }
 
-/* What clients call the model: as the catalog does, else the last part of its path, without
- * .gguf. */
-static char *name_of(const char *path, const struct state *state, const char *folders)
-{
-    CLEANUP(catalog_done) struct catalog catalog = {0};
-    if (!path)
-        return mem_copy_str(MODEL_NAME_BUILTIN);
-    model_catalog_read(state, folders, &catalog);
-    for (size_t i = 0; i < catalog.count; i++)
-        if (strcmp(catalog.entries[i].path, path) == 0)
-            return mem_copy_str(catalog.entries[i].name);
-    const char *slash = strrchr(path, '/');
-    char *name = mem_copy_str(slash ? slash + 1 : path);
-    const size_t len = strlen(name);
-    if (len > 5 && strcmp(name + len - 5, ".gguf") == 0)
-        name[len - 5] = '\0';
-    return name;
-}
-
 static void print_embedding_lines(const struct serve_role_config *role, const char *base)
 {
     printf("  OpenAI clients   OPENAI_BASE_URL=%s/v1 OPENAI_API_KEY=holt\n", base);
@@ -154,6 +130,33 @@ static void print_embedding_lines(const struct serve_role_config *role, const ch
            base);
     printf("  curl             curl %s/v1/embeddings -d '{\"input\": \"a text\"}'\n", base);
     fflush(stdout);
+}
+
+/* Whether `holt launch` finds it, which asks 127.0.0.1. */
+static bool is_found_here(const char *address)
+{
+    return strcmp(address, "127.0.0.1") == 0 || strcmp(address, "localhost") == 0 ||
+           strcmp(address, "0.0.0.0") == 0;
+}
+
+/* One line for each of the commonest. */
+static void print_client_lines(const struct serve_role_config *role, const char *key_file,
+                               uint16_t port, const char *base)
+{
+    static const char *const programs[][2] = {
+        {"Claude Code", "claude"}, {"Codex", "codex"}, {"OpenCode", "opencode"}};
+    char port_option[32] = "";
+    if (port != PORT_DEFAULT)
+        snprintf(port_option, sizeof(port_option), " --port %u", port);
+    for (size_t i = 0; i < ARRAY_LEN(programs) && is_found_here(role->address); i++)
+        printf("  %-15s  holt launch %s%s%s%s\n", programs[i][0], programs[i][1], port_option,
+               key_file ? " --key-file " : "", key_file ? key_file : "");
+    if (!is_found_here(role->address))
+        printf("  Claude Code      ANTHROPIC_BASE_URL=%s ANTHROPIC_AUTH_TOKEN=%s claude\n", base,
+               key_file ? "KEY" : "holt");
+    printf("  OpenAI clients   OPENAI_BASE_URL=%s/v1 OPENAI_API_KEY=%s\n", base,
+           key_file ? "KEY" : "holt");
+    printf("  Ollama clients   OLLAMA_HOST=%s\n", base);
 }
 
 static void print_ready(const struct work *work, const struct serve_role_config *role,
@@ -170,12 +173,7 @@ static void print_ready(const struct work *work, const struct serve_role_config 
         print_embedding_lines(role, base);
         return;
     }
-    printf("  OpenAI clients   OPENAI_BASE_URL=%s/v1 OPENAI_API_KEY=holt\n", base);
-    printf("  Claude Code      ANTHROPIC_BASE_URL=%s ANTHROPIC_AUTH_TOKEN=holt claude\n", base);
-    printf("  Ollama clients   OLLAMA_HOST=%s\n", base);
-    printf("  LangChain        ChatOllama(model=\"%s\", base_url=\"%s\")\n", role->model_name,
-           base);
-    printf("  curl             curl %s/v1/models\n", base);
+    print_client_lines(role, work->key_file, port, base);
     fflush(stdout);
 }
 
@@ -204,20 +202,6 @@ static int serve(struct work *work, const struct serve_role_config *role, uint16
     const int code = status == OK || status == E_CANCELLED ? EXIT_OK : command_fail(&err);
     front_stop(front);
     return code;
-}
-
-/* The key is the file's text: on the command line every user of the machine could read it. */
-static enum status read_key(const char *path, struct strbuf *out, struct error *err)
-{
-    CLEANUP(strbuf_done) struct strbuf text = {0};
-    if (!path)
-        return OK;
-    TRY(file_read(path, KEY_BYTES_MAX, &text, err));
-    strbuf_add_str(out, str_trim(strbuf_view(&text)));
-    if (out->len < KEY_BYTES_MIN)
-        return error_set(err, E_INVALID, "%s: the key has %zu characters; at least %d are needed",
-                         path, out->len, KEY_BYTES_MIN);
-    return OK;
 }
 
 /* Beyond this machine nothing without a key. */
@@ -309,7 +293,7 @@ static int run(const struct command_call *call)
     };
     enum status status = read_options(args, &role, &err);
     if (status == OK)
-        status = read_key(args->key_file, &key, &err);
+        status = key_file_read(args->key_file, &key, &err);
     if (status == OK)
         status = agent_setup_config(call->common, &config, &err);
     if (status == OK)
@@ -327,14 +311,14 @@ static int run(const struct command_call *call)
         return command_usage(call->command, "%s", err.text);
     if (status != OK)
         return command_fail(&err);
-    name = name_of(model_path, &state, config.model_folders);
+    name = model_name_served(model_path, &state, config.model_folders);
     role.state = &state;
     role.model_folders = config.model_folders;
     role.model_path = model_path;
     role.draft_path = draft_path;
     role.model_name = name;
     role.key = key.len > 0 ? strbuf_c(&key) : NULL;
-    struct work work = {0};
+    struct work work = {.key_file = args->key_file};
     progress_init(&work.progress, STDERR_FILENO,
                   style_for(STDERR_FILENO, NULL, call->common->no_color));
     progress_set(&work.progress, "loading %.60s", name);

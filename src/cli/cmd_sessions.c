@@ -7,6 +7,7 @@
 #include "cli/session_line.h"
 #include "cli/state.h"
 #include "cli/style.h"
+#include "engine/prefix_store.h"
 #include "os/tty.h"
 #include "store/db.h"
 #include "store/session_store.h"
@@ -36,8 +37,9 @@ static const struct option_spec options[] = {
 struct work {
     const struct sessions_args *args;
     const char *database;
-    const char *id; /* NULL: list */
-    unsigned width; /* columns of the terminal */
+    const char *prompts; /* folder of stored prompts */
+    const char *id;      /* NULL: list */
+    unsigned width;      /* columns of the terminal */
 };
 
 static json_t *info_json(const struct session_store_info *info)
@@ -95,10 +97,13 @@ static enum status show_one(struct db *db, const char *id, struct error *err)
     return OK;
 }
 
-static enum status remove_one(struct db *db, const char *id, struct error *err)
+static enum status remove_one(const struct work *work, struct db *db, struct error *err)
 {
     CLEANUP(session_store_info_done) struct session_store_info info = {0};
-    TRY(session_store_find(db, id, &info, err));
+    uint8_t owner[SNAPSHOT_OWNER_BYTES];
+    TRY(session_store_find(db, work->id, &info, err));
+    prefix_store_owner(str_from_c(info.id), owner);
+    (void)prefix_store_forget(work->prompts, owner);
     TRY(session_store_delete(db, info.id, err));
     printf("Removed session %s.\n", info.id);
     return OK;
@@ -110,7 +115,7 @@ static enum status sessions(const struct work *work, struct error *err)
     TRY(db_open(work->database, &db, err));
     if (!work->id)
         return list_all(work, db, err);
-    return work->args->is_removing ? remove_one(db, work->id, err) : show_one(db, work->id, err);
+    return work->args->is_removing ? remove_one(work, db, err) : show_one(db, work->id, err);
 }
 
 static int run_work(void *context)
@@ -135,6 +140,7 @@ static int run(const struct command_call *call)
     struct work work = {
         .args = args,
         .database = state.database,
+        .prompts = state.prompts,
         .id = wants_id ? call->operands[0] : NULL,
         .width = tty_width(STDOUT_FILENO),
     };

@@ -118,7 +118,8 @@ static enum status render(const struct work *work, const struct chat_template *c
     request.thinking = args->without_thinking ? CHAT_THINKING_OFF
                        : args->thinks         ? CHAT_THINKING_ON
                                               : CHAT_THINKING_DEFAULT;
-    TRY(chat_template_render(chat_template, &request, &spans, err));
+    if (chat_template_render(chat_template, &request, &spans, err) != OK)
+        return model_file_blame(work->model_path, err);
     if (args->is_json)
         print_json(&spans);
     else if (args->shows_spans)
@@ -133,11 +134,15 @@ static enum status show(const struct work *work, struct error *err)
     CLEANUP(gguf_closep) struct gguf *file = NULL;
     CLEANUP(tokenizer_freep) struct tokenizer *tokenizer = NULL;
     CLEANUP(chat_template_freep) struct chat_template *chat_template = NULL;
-    TRY(model_file_open(work->model_path, &file, err));
-    TRY(tokenizer_new(file, &tokenizer, err));
-    TRY(engine_open_template(file, tokenizer, &chat_template, err));
-    if (!chat_template)
-        return error_set(err, E_UNSUPPORTED, "the model has no chat template");
+    enum status status = model_file_open(work->model_path, &file, err);
+    if (status == OK)
+        status = tokenizer_new(file, &tokenizer, err);
+    if (status == OK)
+        status = engine_open_template(file, tokenizer, &chat_template, err);
+    if (status == OK && !chat_template)
+        status = error_set(err, E_UNSUPPORTED, "the model has no chat template");
+    if (status != OK)
+        return model_file_blame(work->model_path, err);
     if (work->conversation_path)
         return render(work, chat_template, err);
     const struct str source = chat_template_source(chat_template);
@@ -156,8 +161,6 @@ static int run_work(void *context)
     const struct work *work = context;
     if (show(work, &err) == OK)
         return EXIT_OK;
-    if (!work->conversation_path || !strstr(err.text, "messages"))
-        model_file_blame(work->model_path, &err);
     return command_fail(&err);
 }
 

@@ -43,14 +43,27 @@ struct work {
     struct str text;
 };
 
+/* What part of a character a token is. */
+static json_t *bytes_json(struct str bytes)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < bytes.len; i++)
+        json_array_append_new(list, json_integer((unsigned char)bytes.ptr[i]));
+    return list;
+}
+
 static void print_json(const struct tokenizer *tokenizer, const struct token_list *tokens)
 {
     CLEANUP(json_decrefp) json_t *list = json_array();
     for (size_t i = 0; i < tokens->count; i++) {
         CLEANUP(strbuf_done) struct strbuf piece = {0};
         utf8_add_clean(&piece, tokenizer_piece(tokenizer, tokens->ids[i]));
-        json_array_append_new(list, json_pack("{s:i, s:s%}", "id", (int)tokens->ids[i], "text",
-                                              strbuf_c(&piece), piece.len));
+        json_t *token = json_pack("{s:i, s:s%}", "id", (int)tokens->ids[i], "text",
+                                  strbuf_c(&piece), piece.len);
+        const struct str bytes = tokenizer_piece(tokenizer, tokens->ids[i]);
+        if (!utf8_is_valid(bytes))
+            json_object_set_new(token, "bytes", bytes_json(bytes));
+        json_array_append_new(list, token);
     }
     CLEANUP(json_decrefp)
     json_t *object = json_pack("{s:I, s:O}", "count", (json_int_t)tokens->count, "tokens", list);
@@ -130,7 +143,8 @@ const struct command cmd_tokenize = {
     .summary = "show how a model splits a text into tokens",
     .operands = "[TEXT]",
     .description = "One token per line, its id and its text. Without TEXT, or with -, standard "
-                   "input is read, byte for byte.",
+                   "input is read, byte for byte. In JSON a token that is part of a character "
+                   "has its bytes, too.",
     .examples = "holt tokenize \"how long is this?\"\n"
                 "holt tokenize --count -m model.gguf < prompt.txt",
     .group = COMMAND_GROUP_MODEL,

@@ -135,11 +135,22 @@ static bool on_event(void *context, const struct agent_event *event)
 
 /* ---------------------------------------------------------------- what the front asks */
 
+/* So that holt resume has not to compute it again; it goes with the session. */
+static void keep_conversation(struct core *core)
+{
+    uint8_t owner[SNAPSHOT_OWNER_BYTES];
+    if (!core->has_session)
+        return;
+    prefix_store_owner(str_from_c(core->session_id), owner);
+    agent_keep(core->agent, owner);
+}
+
 static void answer_ask(struct core *core, struct str text)
 {
     struct agent_outcome outcome = {0};
     struct error err = {0};
     const enum status status = agent_run(core->agent, text, &outcome, &err);
+    keep_conversation(core);
     struct front_message message = {
         .kind = FRONT_FINISHED,
         .text = str_from_c(err.text),

@@ -3,6 +3,7 @@
 #include "base/strbuf.h"
 #include "cli/command.h"
 #include "cli/fit_models.h"
+#include "cli/locked_child.h"
 #include "cli/model_file.h"
 #include "engine/memory_plan.h"
 #include "gguf/gguf.h"
@@ -168,6 +169,27 @@ enum status fit_facts_parse(struct str text, struct fit_facts *out, struct error
     facts.shape.context_trained = (uint32_t)context;
     *out = facts;
     return OK;
+}
+
+static int print_in_child(void *context)
+{
+    return fit_facts_print(*(const char *const *)context);
+}
+
+enum status fit_facts_of_file(const char *path, bool no_color, struct fit_facts *out,
+                              struct error *err)
+{
+    CLEANUP(strbuf_done) struct strbuf text = {.size_max = FIT_FACTS_BYTES_MAX};
+    const struct locked_child child = {
+        .model_path = path,
+        .output = &text,
+        .no_color = no_color,
+        .run = print_in_child,
+        .context = &path,
+    };
+    if (locked_child_run(&child) != EXIT_OK)
+        return error_set(err, E_IO, "it could not be read");
+    return fit_facts_parse(strbuf_view(&text), out, err);
 }
 
 /* ---------------------------------------------------------------- from the table */

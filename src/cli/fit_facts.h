@@ -30,6 +30,10 @@ MUST_USE enum status fit_facts_read(const char *path, struct fit_facts *out, str
  * exit code. */
 int fit_facts_print(const char *path);
 
+/* Of a file as a locked process sees it; E_IO when that failed and said why. */
+MUST_USE enum status fit_facts_of_file(const char *path, bool no_color, struct fit_facts *out,
+                                       struct error *err);
+
 /* What fit_facts_print() printed; it is not believed. E_UNSUPPORTED with the problem of the file;
  * E_FORMAT. */
 MUST_USE enum status fit_facts_parse(struct str text, struct fit_facts *out, struct error *err);

@@ -57,3 +57,20 @@ enum status model_name_resolve(const char *name, const struct state *state, cons
         return error_set(err, E_LIMIT, "a model name has at most %d bytes", MODEL_NAME_LEN_MAX);
     return resolve_name(name, state, folders, out, err);
 }
+
+char *model_name_served(const char *path, const struct state *state, const char *folders)
+{
+    CLEANUP(catalog_done) struct catalog catalog = {0};
+    if (!path)
+        return mem_copy_str(MODEL_NAME_BUILTIN);
+    model_catalog_read(state, folders, &catalog);
+    for (size_t i = 0; i < catalog.count; i++)
+        if (strcmp(catalog.entries[i].path, path) == 0)
+            return mem_copy_str(catalog.entries[i].name);
+    const char *slash = strrchr(path, '/');
+    char *name = mem_copy_str(slash ? slash + 1 : path);
+    const size_t len = strlen(name);
+    if (len > 5 && strcmp(name + len - 5, ".gguf") == 0)
+        name[len - 5] = '\0';
+    return name;
+}

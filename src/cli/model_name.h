@@ -22,3 +22,7 @@ enum { MODEL_NAME_LEN_MAX = 200 };
  * `folders` is config.model_folders. */
 MUST_USE enum status model_name_resolve(const char *name, const struct state *state,
                                         const char *folders, char **out, struct error *err);
+
+/* What clients of a server call the model: as the catalog does, else the last part of its path
+ * without ".gguf"; "builtin" for NULL. `folders` as above. The caller frees it. */
+char *model_name_served(const char *path, const struct state *state, const char *folders);

@@ -15,6 +15,7 @@
 #include "model/arithmetic_version.h"
 #include "model/model.h"
 #include "model/model_arch.h"
+#include "os/clock.h"
 #include "os/cpu.h"
 #include "tokenizer/tokenizer.h"
 
@@ -46,10 +47,12 @@ enum status engine_open_template(const struct gguf *file, const struct tokenizer
 {
     struct str source = {0};
     TRY(template_source(file, &source, err));
-    if (source.len)
-        return chat_template_new(source, tokenizer_piece(tokenizer, tokenizer_bos(tokenizer)),
-                                 tokenizer_piece(tokenizer, tokenizer_eos(tokenizer)), out, err);
     *out = NULL;
+    if (!source.len)
+        return OK;
+    TRY(chat_template_new(source, tokenizer_piece(tokenizer, tokenizer_bos(tokenizer)),
+                          tokenizer_piece(tokenizer, tokenizer_eos(tokenizer)), out, err));
+    chat_template_set_clock(*out, clock_monotonic_ns);
     return OK;
 }
 

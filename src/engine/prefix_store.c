@@ -231,6 +231,32 @@ void prefix_store_measure(const char *folder, uint64_t *out_bytes, uint32_t *out
     folder_list_done(&names);
 }
 
+void prefix_store_owner(struct str id, uint8_t out[SNAPSHOT_OWNER_BYTES])
+{
+    crypto_generichash(out, SNAPSHOT_OWNER_BYTES, (const unsigned char *)id.ptr, id.len, NULL, 0);
+}
+
+uint32_t prefix_store_forget(const char *folder, const uint8_t owner[SNAPSHOT_OWNER_BYTES])
+{
+    CLEANUP(file_lock_done) struct file_lock held = {0};
+    struct folder_list names;
+    uint32_t count = 0;
+    if (file_lock_take(folder, &held, NULL) != OK)
+        return 0; /* no folder, no files */
+    folder_list_read(folder, PREFIX_STORE_FILES_MAX, &names);
+    for (size_t i = 0; i < names.count; i++) {
+        CLEANUP(mem_freep) char *path = path_join(folder, names.names[i]);
+        struct snapshot_file file = {0};
+        if (!is_name(names.names[i]) || snapshot_open(path, &file, NULL) != OK)
+            continue;
+        if (memcmp(file.snapshot.owner, owner, SNAPSHOT_OWNER_BYTES) == 0)
+            count += file_remove(path);
+        snapshot_close(&file);
+    }
+    folder_list_done(&names);
+    return count;
+}
+
 /* ---------------------------------------------------------------- what covers a way */
 
 static struct stored *file_of(const struct prefix_node *node, const struct stored *wanted)

@@ -19,6 +19,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/str.h"
 #include "engine/snapshot.h"
 
 #include <stdbool.h>
@@ -87,6 +88,12 @@ void prefix_store_get_facts(const struct prefix_store *store, struct prefix_stor
 
 /* The tree of what is stored, as of the last look. */
 const struct prefix_tree *prefix_store_tree(const struct prefix_store *store);
+
+/* The owner of what belongs to the session called `id`. */
+void prefix_store_owner(struct str id, uint8_t out[SNAPSHOT_OWNER_BYTES]);
+
+/* Removes every file of the owner from a folder, without a store; returns how many. */
+uint32_t prefix_store_forget(const char *folder, const uint8_t owner[SNAPSHOT_OWNER_BYTES]);
 
 /* Size and number of the snapshots in a folder, without a store. */
 void prefix_store_measure(const char *folder, uint64_t *out_bytes, uint32_t *out_count);

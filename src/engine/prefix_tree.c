@@ -158,13 +158,6 @@ void prefix_tree_path_done(struct prefix_path *path)
     *path = (struct prefix_path){0};
 }
 
-static bool is_better(uint32_t count, const struct prefix_node *node, uint32_t best_count,
-                      const struct prefix_node *best)
-{
-    return count > best_count ||
-           (count > 0 && count == best_count && node->holders && !best->holders);
-}
-
 static void fill_path(struct prefix_node *last, uint32_t token_count, size_t offset,
                       struct prefix_path *out)
 {
@@ -198,12 +191,13 @@ void prefix_tree_find(const struct prefix_tree *tree, const struct tokenizer *to
         for (size_t b = 0; b < (level == 0 ? 1 : branch_count); b++) {
             parent = level == 0 ? tree->root : from[b].node;
             for (struct prefix_node *node = parent->child; node; node = node->next) {
+                if (!node->holders)
+                    continue;
                 struct branch way = {.node = node, .cursor = level == 0 ? start : from[b].cursor};
                 const uint32_t common =
                     session_match(tokenizer, node->tokens, node->token_count, spans, &way.cursor);
-                const uint32_t total = common > 0 ? level * KV_PAGE_TOKENS + common : 0;
-                if (is_better(total, node, best_count, best.node)) {
-                    best_count = total;
+                if (common > 0 && level * KV_PAGE_TOKENS + common > best_count) {
+                    best_count = level * KV_PAGE_TOKENS + common;
                     best = way;
                 }
                 if (common == KV_PAGE_TOKENS && to_count < BRANCHES_MAX)
@@ -226,10 +220,10 @@ void prefix_tree_find_log(const struct prefix_tree *tree, const struct log_token
         const uint32_t begin = parent->parent ? (parent->depth + 1) * KV_PAGE_TOKENS : 0;
         for (struct prefix_node *node = parent->child; node; node = node->next) {
             uint32_t common = 0;
-            while (common < node->token_count && begin + common < token_count &&
+            while (node->holders && common < node->token_count && begin + common < token_count &&
                    is_same(&node->tokens[common], &log[begin + common]))
                 common++;
-            if (is_better(common > 0 ? begin + common : 0, node, best_count, best)) {
+            if (common > 0 && begin + common > best_count) {
                 best_count = begin + common;
                 best = node;
             }

@@ -47,8 +47,8 @@ struct prefix_path {
 
 void prefix_tree_path_done(struct prefix_path *path);
 
-/* The longest way that `spans` begins with; where there are several, one that is held. Release *out
- * with prefix_tree_path_done(). */
+/* The longest way that `spans` begins with and whose pages are all held. Release *out with
+ * prefix_tree_path_done(). */
 void prefix_tree_find(const struct prefix_tree *tree, const struct tokenizer *tokenizer,
                       const struct chat_spans *spans, struct prefix_path *out);
 

@@ -153,15 +153,21 @@ enum session_keep_what {
     SESSION_KEEP_ALL,    /* all that is computed */
 };
 
+struct session_keep_options {
+    enum session_keep_what what;
+    uint32_t new_tokens_min;        /* fewer that are not kept yet are not worth a file */
+    const uint8_t *owner;           /* [SNAPSHOT_OWNER_BYTES] whose it is, or NULL */
+    bool (*goes_on)(void *context); /* asked now and then: false stops; may be NULL */
+    void *context;
+};
+
 /*
  * Keeps the beginning of a session where the engine stores prefixes (engine_config.prefix_folder),
- * unless it is there already or less than `new_tokens_min` tokens are not. `goes_on` (may be NULL)
- * is asked now and then; false ends with E_CANCELLED, and nothing was kept. Failures to write are
- * told by engine_prefix_facts(), not here.
+ * unless it is there already. E_CANCELLED when `goes_on` said so: nothing was kept. Failures to
+ * write are told by engine_prefix_facts(), not here.
  */
-MUST_USE enum status session_keep(struct session *session, enum session_keep_what what,
-                                  uint32_t new_tokens_min, bool (*goes_on)(void *context),
-                                  void *context, struct error *err);
+MUST_USE enum status session_keep(struct session *session,
+                                  const struct session_keep_options *options, struct error *err);
 
 /* Forgets every token at position >= `token_count`. E_INVALID if the log is shorter. */
 MUST_USE enum status session_rewind(struct session *session, uint32_t token_count,

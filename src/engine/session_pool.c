@@ -326,11 +326,15 @@ bool session_pool_keep(struct session_pool *pool, bool (*goes_on)(void *context)
 {
     for (struct pooled *item = find_new(pool); item && pool->engine->prefixes;
          item = find_new(pool)) {
-        enum status status = session_keep(item->session, SESSION_KEEP_PREFIX, KEEP_PREFIX_MIN,
-                                          goes_on, context, NULL);
+        struct session_keep_options keep = {.what = SESSION_KEEP_PREFIX,
+                                            .new_tokens_min = KEEP_PREFIX_MIN,
+                                            .goes_on = goes_on,
+                                            .context = context};
+        enum status status = session_keep(item->session, &keep, NULL);
+        keep.what = SESSION_KEEP_ALL;
+        keep.new_tokens_min = KEEP_ALL_MIN;
         if (status == OK)
-            status =
-                session_keep(item->session, SESSION_KEEP_ALL, KEEP_ALL_MIN, goes_on, context, NULL);
+            status = session_keep(item->session, &keep, NULL);
         if (status == E_CANCELLED)
             return false;
         item->is_new = false;

@@ -54,18 +54,18 @@ static enum status load(const struct snapshot_file *file, struct session *sessio
 
 /* ---------------------------------------------------------------- stored prefixes */
 
-enum status session_keep(struct session *session, enum session_keep_what what,
-                         uint32_t new_tokens_min, bool (*goes_on)(void *context), void *context,
+enum status session_keep(struct session *session, const struct session_keep_options *options,
                          struct error *err)
 {
     struct prefix_store *store = session->engine->prefixes;
     const uint32_t cached = session_cached_tokens(session);
     const uint32_t all = cached < session->count ? cached : session->count;
     const struct prefix_store_keep keep = {
-        .token_count = what == SESSION_KEEP_PREFIX ? session->prefix_count : all,
-        .new_tokens_min = new_tokens_min,
-        .goes_on = goes_on,
-        .context = context,
+        .token_count = options->what == SESSION_KEEP_PREFIX ? session->prefix_count : all,
+        .new_tokens_min = options->new_tokens_min,
+        .owner = options->owner,
+        .goes_on = options->goes_on,
+        .context = options->context,
     };
     if (!store || keep.token_count > all)
         return OK;

@@ -18,7 +18,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { WRITE_BATCH_PAGES = 32 }; /* between two looks whether to go on */
+enum { BATCH_BYTES = 64 << 20 }; /* written between two looks whether to go on */
 
 /* ---------------------------------------------------------------- opening */
 
@@ -293,13 +293,17 @@ static enum status write_pages(const struct session *session, const struct snaps
 {
     struct page_work work = {
         .target = writer, .snapshot = s, .infer = session->engine->infer, .seq = session->seq};
+    const uint64_t fitting = BATCH_BYTES / (s->facts.page_bytes + 1);
+    const uint32_t batch = fitting > 0 ? (uint32_t)fitting : 1;
     for (uint32_t done = 0; done < s->page_count; done += work.count) {
         if (plan->goes_on && !plan->goes_on(plan->context))
             return error_set(err, E_CANCELLED, "there is other work");
         work.first = s->first_page + done;
-        work.count = s->page_count - done < WRITE_BATCH_PAGES ? s->page_count - done
-                                                              : (uint32_t)WRITE_BATCH_PAGES;
+        work.count = s->page_count - done < batch ? s->page_count - done : batch;
         TRY(move_all(&work, err));
+        if (plan->goes_on &&
+            work.count < s->page_count) /* else the commit would take long at once */
+            TRY(file_writer_sync(writer, err));
     }
     return OK;
 }

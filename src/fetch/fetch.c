@@ -156,7 +156,9 @@ static void set_options(struct transfer *t, const char *protocols)
     curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)FETCH_REDIRECTS_MAX);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)FETCH_CONNECT_SECONDS);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)FETCH_SPEED_MIN);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)FETCH_SLOW_SECONDS);
+    curl_easy_setopt(
+        curl, CURLOPT_LOW_SPEED_TIME,
+        (long)(t->request->slow_seconds ? t->request->slow_seconds : FETCH_SLOW_SECONDS));
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "holt/" HOLT_VERSION);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
@@ -168,7 +170,9 @@ static void set_options(struct transfer *t, const char *protocols)
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, on_connected);
     curl_easy_setopt(curl, CURLOPT_PREREQDATA, t);
-    if (t->request->token) { /* not sent on to other hosts */
+    if (is_local(t->request->url))
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*"); /* whatever the environment says */
+    if (t->request->token) {                          /* not sent on to other hosts */
         curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
         curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, t->request->token);
     }
@@ -199,6 +203,10 @@ static enum status try_once(struct transfer *t, bool *out_again, struct error *e
     if (t->request->accept) {
         snprintf(line, sizeof(line), "Accept: %.200s", t->request->accept);
         headers = curl_slist_append(headers, line);
+    }
+    if (t->request->json) {
+        headers = curl_slist_append(headers, "Content-Type: application/json");
+        curl_easy_setopt(t->curl, CURLOPT_POSTFIELDS, t->request->json);
     }
     if (t->at > 0 && t->tag[0]) {
         snprintf(line, sizeof(line), "If-Range: %s", t->tag);
@@ -247,17 +255,20 @@ enum status fetch_run(const struct fetch_request *request, uint64_t *out_size, s
     if (url.len > FETCH_URL_MAX || !(str_starts_with(url, STR("https://")) ||
                                      (allows_http && str_starts_with(url, STR("http://")))))
         return error_set(err, E_INVALID, "%.200s is not an https address", request->url);
+    if (request->json && !is_local(request->url))
+        return error_set(err, E_INVALID, "nothing is sent to %.200s", request->url);
     t.curl = curl_easy_init();
     if (!t.curl)
         return error_set(err, E_NO_MEMORY, "no memory for the HTTP library");
     set_options(&t, allows_http ? "http,https" : "https");
-    for (int left = FETCH_TRIES_MAX; again && left > 0; left--) {
+    const unsigned tries = request->try_count ? request->try_count : FETCH_TRIES_MAX;
+    for (unsigned left = tries; again && left > 0; left--) {
         status = try_once(&t, &again, err);
         again = again && status != OK;
         if (again && t.at > 0 && !t.tag[0])
             t.at = 0; /* nothing says that the rest would belong to it */
         if (again && left > 1)
-            sleep(t.has_moved ? 0 : (unsigned)(FETCH_TRIES_MAX - left + 1));
+            sleep(t.has_moved ? 0 : tries - left + 1);
     }
     curl_easy_cleanup(t.curl);
     *out_size = t.at;

@@ -34,12 +34,15 @@ typedef bool(fetch_progress_fn)(void *context, uint64_t done, uint64_t total);
 
 struct fetch_request {
     const char *url;
-    const char *accept; /* of media types; NULL: any */
-    const char *token;  /* sent as a bearer to the address's host only; NULL: none */
-    int out_fd;         /* a regular file or memfd, written from `resume_at` on */
-    uint64_t resume_at; /* bytes that are there already */
-    uint64_t size_max;  /* more is E_LIMIT */
-    bool allows_http;   /* unencrypted, to any host */
+    const char *accept;    /* of media types; NULL: any */
+    const char *token;     /* sent as a bearer to the address's host only; NULL: none */
+    int out_fd;            /* a regular file or memfd, written from `resume_at` on */
+    uint64_t resume_at;    /* bytes that are there already */
+    uint64_t size_max;     /* more is E_LIMIT */
+    bool allows_http;      /* unencrypted, to any host */
+    unsigned try_count;    /* 0: FETCH_TRIES_MAX */
+    unsigned slow_seconds; /* 0: FETCH_SLOW_SECONDS */
+    const char *json; /* what is sent (POST), to this machine's own addresses only; NULL: GET */
     fetch_progress_fn *progress;
     void *context;
 };
@@ -47,7 +50,8 @@ struct fetch_request {
 /* Loads what libraries load lazily. Once. E_IO. */
 MUST_USE enum status fetch_begin(struct error *err);
 
-/* E_INVALID the address; E_NOT_FOUND 404; E_DENIED 401 or 403; E_LIMIT; E_IO with what happened;
- * E_CANCELLED. `out_size` is how many bytes the file has then. */
+/* E_INVALID the address, or something to send beyond this machine; E_NOT_FOUND 404; E_DENIED 401
+ * or 403; E_LIMIT; E_IO with what happened; E_CANCELLED. `out_size` is how many bytes the file has
+ * then. */
 MUST_USE enum status fetch_run(const struct fetch_request *request, uint64_t *out_size,
                                struct error *err);

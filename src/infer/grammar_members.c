@@ -2,7 +2,9 @@
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "infer/grammar_members_plain.h"
 #include "infer/grammar_members_value.h"
+#include "infer/grammar_schema.h"
 #include "infer/grammar_schema_keywords.h"
 #include "text/json.h"
 #include "text/tool_schema.h"
@@ -157,6 +159,42 @@ static uint32_t add_choice(const struct builder *b, uint32_t index, bool is_firs
     return grammar_add_choice(b->grammar, (const uint32_t[]){rule, b->end}, 2);
 }
 
+enum status grammar_members_add_inside(struct grammar_members_value *in, const json_t *schema,
+                                       int depth, uint32_t end, uint32_t *out_rule,
+                                       struct error *err)
+{
+    CLEANUP(json_decrefp) json_t *plain = NULL;
+    const struct grammar_members_form *form = in->form;
+    TRY(grammar_members_plain(in->root, schema, &in->plain_steps, &plain, err));
+    const size_t count = json_object_size(json_object_get(plain, "properties"));
+    if (count > GRAMMAR_MEMBERS_MAX)
+        return error_set(err, E_LIMIT, "%zu properties (limit %d)", count, GRAMMAR_MEMBERS_MAX);
+    CLEANUP(mem_freep) struct member *members = mem_zalloc((count + 1) * sizeof(*members));
+    TRY(read_members(plain, form, in->limits, members, err));
+    const struct builder b = {in->grammar, form, members, (uint32_t)count, end};
+    for (uint32_t i = (uint32_t)count; i-- > 0;) {
+        const bool is_text = tool_schema_is_text(in->root, members[i].schema);
+        const bool is_other = !is_text && form->key_close_other.len > 0;
+        uint32_t rule = GRAMMAR_NONE;
+        uint32_t behind = add_choice(&b, i + 1, false);
+        TRY(grammar_members_value_add(in, members[i].schema, depth, &rule, err));
+        behind = sequence(&b, text(&b, form->value_close), behind);
+        members[i].then = sequence(&b, text(&b, is_other ? form->key_close_other : form->key_close),
+                                   sequence(&b, rule, behind));
+    }
+    *out_rule = add_choice(&b, 0, true);
+    return OK;
+}
+
+/* What no form can enforce, or what is no schema at all: found by the one that reads all of it. */
+static enum status check_whole(const json_t *schema, const struct grammar_limits *limits,
+                               struct error *err)
+{
+    CLEANUP(grammar_unrefp) struct grammar *unused = grammar_new();
+    uint32_t rule = GRAMMAR_NONE;
+    return grammar_schema_add_object(unused, schema, limits, &rule, err);
+}
+
 enum status grammar_members_add(struct grammar *grammar, const json_t *schema,
                                 const struct grammar_members_form *form, uint32_t end,
                                 const struct grammar_limits *limits, uint32_t *out_rule,
@@ -164,24 +202,10 @@ enum status grammar_members_add(struct grammar *grammar, const json_t *schema,
 {
     const struct grammar_limits none = {0};
     limits = limits ? limits : &none;
-    const size_t count = json_object_size(json_object_get(schema, "properties"));
-    if (count > GRAMMAR_MEMBERS_MAX)
-        return error_set(err, E_LIMIT, "%zu properties (limit %d)", count, GRAMMAR_MEMBERS_MAX);
-    CLEANUP(mem_freep) struct member *members = mem_zalloc((count + 1) * sizeof(*members));
-    TRY(read_members(schema, form, limits, members, err));
-    const struct builder b = {grammar, form, members, (uint32_t)count, end};
-    struct grammar_members_value value = {
+    if (schema)
+        TRY(check_whole(schema, limits, err));
+    CLEANUP(grammar_members_value_done)
+    struct grammar_members_value in = {
         .grammar = grammar, .root = schema, .form = form, .limits = limits};
-    for (uint32_t i = (uint32_t)count; i-- > 0;) {
-        const bool is_text = tool_schema_is_text(members[i].schema);
-        const bool is_other = !is_text && form->key_close_other.len > 0;
-        uint32_t rule = GRAMMAR_NONE;
-        uint32_t behind = add_choice(&b, i + 1, false);
-        TRY(grammar_members_value_add(&value, members[i].schema, &rule, err));
-        behind = sequence(&b, text(&b, form->value_close), behind);
-        members[i].then = sequence(&b, text(&b, is_other ? form->key_close_other : form->key_close),
-                                   sequence(&b, rule, behind));
-    }
-    *out_rule = add_choice(&b, 0, true);
-    return OK;
+    return grammar_members_add_inside(&in, schema, 0, end, out_rule, err);
 }

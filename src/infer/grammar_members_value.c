@@ -4,35 +4,21 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "infer/grammar_automaton.h"
+#include "infer/grammar_members_plain.h"
 #include "infer/grammar_regex.h"
 #include "infer/grammar_schema.h"
 #include "infer/grammar_schema_formats.h"
+#include "infer/grammar_schema_part.h"
 #include "text/json.h"
 #include "text/tool_schema.h"
 #include "text/utf8.h"
 
 /* ---------------------------------------------------------------- JSON */
 
-/* A schema that stands alone: with the definitions that it may refer to. New reference. */
-static json_t *with_definitions(const struct grammar_members_value *in, const json_t *schema)
-{
-    static const char *const names[] = {"$defs", "definitions"};
-    if (!json_is_object(schema))
-        return json_incref((json_t *)(uintptr_t)schema);
-    json_t *alone = json_copy((json_t *)(uintptr_t)schema);
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        json_t *definitions = json_object_get(in->root, names[i]);
-        if (definitions && !json_object_get(alone, names[i]))
-            json_object_set(alone, names[i], definitions);
-    }
-    return alone;
-}
-
 static enum status add_json(const struct grammar_members_value *in, const json_t *schema,
                             uint32_t *out_rule, struct error *err)
 {
-    CLEANUP(json_decrefp) json_t *alone = with_definitions(in, schema);
-    return grammar_schema_add(in->grammar, alone, in->limits, out_rule, err);
+    return grammar_schema_add_part(in->grammar, in->root, schema, in->limits, out_rule, err);
 }
 
 static bool is_type(const json_t *schema, const char *name)
@@ -64,24 +50,62 @@ static bool add_words(const struct grammar_members_value *in, const json_t *sche
 
 /* ---------------------------------------------------------------- texts */
 
-/* The one of the alternatives that allows a text. */
-static const json_t *text_schema(const json_t *schema)
+/* The alternatives of a schema, under which keyword; NULL: none. */
+static const json_t *choice_of(const json_t *plain, const char **out_keyword)
 {
     static const char *const names[] = {"anyOf", "oneOf"};
-    for (int depth = 0; depth < GRAMMAR_MEMBERS_DEPTH_MAX; depth++) {
-        const json_t *inner = NULL;
-        for (size_t k = 0; k < ARRAY_LEN(names) && !json_object_get(schema, "type"); k++) {
-            const json_t *choice = json_object_get(schema, names[k]);
-            for (size_t i = 0; i < json_array_size(choice) && !inner; i++) {
-                const json_t *one = json_array_get(choice, i);
-                inner = tool_schema_is_text(one) ? one : NULL;
-            }
-        }
-        if (!inner)
-            return schema;
-        schema = inner;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const json_t *choice = json_object_get(plain, names[i]);
+        if (out_keyword)
+            *out_keyword = names[i];
+        if (json_is_array(choice))
+            return choice;
     }
-    return schema;
+    return NULL;
+}
+
+/* One alternative and what is said beside them. New reference. */
+static json_t *with_rest(const json_t *plain, const char *keyword, const json_t *alternative)
+{
+    CLEANUP(json_decrefp) json_t *rest = json_copy((json_t *)(uintptr_t)plain);
+    json_object_del(rest, keyword);
+    return grammar_members_plain_both(rest, alternative);
+}
+
+/* The first that allows a text, or else, the first that says no type, or else the first. */
+static const json_t *text_alternative(const struct grammar_members_value *in, const json_t *choice)
+{
+    const json_t *found = NULL;
+    for (size_t i = 0; i < json_array_size(choice); i++) {
+        const json_t *one = json_array_get(choice, i);
+        if (tool_schema_is_text(in->root, one))
+            return one;
+        if (!found && !json_object_get(one, "type"))
+            found = one;
+    }
+    return found ? found : json_array_get(choice, 0);
+}
+
+/* `schema` without references and without alternatives: of these, the first that allows a text. */
+static enum status text_schema(struct grammar_members_value *in, const json_t *schema, json_t **out,
+                               struct error *err)
+{
+    CLEANUP(json_decrefp) json_t *plain = NULL;
+    TRY(grammar_members_plain(in->root, schema, &in->plain_steps, &plain, err));
+    for (int depth = 0; depth < GRAMMAR_MEMBERS_DEPTH_MAX; depth++) {
+        const char *keyword = NULL;
+        const json_t *choice = choice_of(plain, &keyword);
+        if (!choice) {
+            *out = json_incref(plain);
+            return OK;
+        }
+        CLEANUP(json_decrefp) json_t *one = with_rest(plain, keyword, text_alternative(in, choice));
+        json_decref(plain);
+        plain = NULL;
+        TRY(grammar_members_plain(in->root, one, &in->plain_steps, &plain, err));
+    }
+    return error_set(err, E_LIMIT, "alternatives inside alternatives (limit %d)",
+                     GRAMMAR_MEMBERS_DEPTH_MAX);
 }
 
 /* What no text may hold: the tag behind it, or the mark around it. */
@@ -89,6 +113,17 @@ static struct str forbidden_in(const struct grammar_members_form *form)
 {
     return form->style == GRAMMAR_MEMBERS_BRACES ? form->quote : str_trim(form->value_close);
 }
+
+enum { PATTERNS_MAX = 8 };
+
+/* What a schema says about a text, its list of values left out. */
+struct text_bounds {
+    uint32_t min; /* characters */
+    uint32_t max;
+    bool has_max; /* the schema says so */
+    struct str patterns[PATTERNS_MAX];
+    size_t pattern_count;
+};
 
 static bool is_writable(struct str text, struct str without)
 {
@@ -100,18 +135,24 @@ static bool is_writable(struct str text, struct str without)
 
 /* One of the listed texts. */
 static enum status add_listed(const struct grammar_members_value *in, const json_t *values,
-                              struct str without, uint32_t *out_rule, struct error *err)
+                              const struct text_bounds *bounds, uint32_t *out_rule,
+                              struct error *err)
 {
     const size_t size = json_array_size(values);
+    const struct str without = forbidden_in(in->form);
     CLEANUP(mem_freep) struct str *texts = mem_alloc((size + 1) * sizeof(*texts));
     uint32_t count = 0;
     for (size_t i = 0; i < size; i++) {
         const struct str text = json_str(json_array_get(values, i));
-        if (text.ptr && is_writable(text, without))
+        const uint64_t len = grammar_schema_part_characters(text);
+        if (text.ptr && is_writable(text, without) && len >= bounds->min && len <= bounds->max)
             texts[count++] = text;
     }
     if (count == 0)
         return error_set(err, E_UNSUPPORTED, "none of the listed texts can be written");
+    if (bounds->pattern_count)
+        return error_set(err, E_UNSUPPORTED,
+                         "a list of texts beside a pattern cannot be enforced in this form");
     *out_rule = grammar_add_words(in->grammar, texts, NULL, count);
     return OK;
 }
@@ -135,52 +176,87 @@ static enum status build(struct grammar_members_value *in, struct arena *arena, 
     return grammar_automaton_build(expression, &options, out, err);
 }
 
-/* Texts that match a pattern, and hold no '<' so that no tag can begin in them. */
-static enum status add_pattern(struct grammar_members_value *in, struct str pattern,
-                               uint32_t len_min, uint32_t len_max, uint32_t *out_rule,
-                               struct error *err)
+/* Texts that match all patterns, and hold no '<' so that no tag can begin in them. */
+static enum status add_patterns(struct grammar_members_value *in, const struct text_bounds *bounds,
+                                uint32_t *out_rule, struct error *err)
 {
     CLEANUP(arena_done) struct arena arena = {0};
-    CLEANUP(grammar_automaton_done) struct grammar_automaton wanted = {0};
-    CLEANUP(grammar_automaton_done) struct grammar_automaton untagged = {0};
-    CLEANUP(grammar_automaton_done) struct grammar_automaton both = {0};
+    CLEANUP(grammar_automaton_done) struct grammar_automaton all = {0};
     CLEANUP(grammar_automaton_done) struct grammar_automaton whole = {0};
-    TRY(build(in, &arena, pattern, &wanted, err));
-    TRY(build(in, &arena, STR("^[^<\\x00-\\x08\\x0b-\\x1f]*$"), &untagged, err));
-    TRY(grammar_automaton_intersect(&wanted, &untagged, &both, err));
-    TRY(grammar_automaton_bound(&both, len_min, len_max, &whole, err));
+    TRY(build(in, &arena, STR("^[^<\\x00-\\x08\\x0b-\\x1f]*$"), &all, err));
+    for (size_t i = 0; i < bounds->pattern_count; i++) {
+        CLEANUP(grammar_automaton_done) struct grammar_automaton wanted = {0};
+        struct grammar_automaton both = {0};
+        TRY(build(in, &arena, bounds->patterns[i], &wanted, err));
+        TRY(grammar_automaton_intersect(&wanted, &all, &both, err));
+        grammar_automaton_done(&all);
+        all = both;
+    }
+    TRY(grammar_automaton_bound(&all, bounds->min, bounds->has_max ? bounds->max : UINT32_MAX,
+                                &whole, err));
     if (whole.state_count == 0)
         return error_set(err, E_UNSUPPORTED, "no text matches the pattern");
     *out_rule = grammar_automaton_add(in->grammar, &whole, false);
     return OK;
 }
 
+static enum status add_one_pattern(struct text_bounds *bounds, struct str pattern,
+                                   struct error *err)
+{
+    if (!pattern.len)
+        return OK;
+    if (bounds->pattern_count == PATTERNS_MAX)
+        return error_set(err, E_LIMIT, "more than %d patterns for one text", PATTERNS_MAX);
+    bounds->patterns[bounds->pattern_count++] = pattern;
+    return OK;
+}
+
+/* What cannot be enforced is an error, or, for a lenient caller, a line. */
+static enum status give_up(const struct grammar_members_value *in, const char *keyword,
+                           struct error *err)
+{
+    struct strbuf *warnings = in->limits->warnings;
+    if (!warnings)
+        return error_set(err, E_UNSUPPORTED, "\"%s\" cannot be enforced in this form", keyword);
+    if (warnings->len < GRAMMAR_WARNINGS_LEN_MAX)
+        strbuf_addf(warnings, "\"%s\" is not enforced in this form\n", keyword);
+    return OK;
+}
+
+/* `plain`: of a text; what could not be put together stands in its allOf. */
+static enum status read_bounds(const struct grammar_members_value *in, const json_t *plain,
+                               struct text_bounds *out, struct error *err)
+{
+    const json_t *left = json_object_get(plain, "allOf");
+    const uint32_t limit =
+        in->limits->string_len_max ? in->limits->string_len_max : GRAMMAR_STRING_LEN_DEFAULT;
+    *out = (struct text_bounds){.min = bound_of(plain, "minLength", 0),
+                                .has_max = json_object_get(plain, "maxLength") != NULL};
+    out->max = bound_of(plain, "maxLength", out->min > limit ? out->min : limit);
+    for (size_t i = 0; i <= json_array_size(left); i++) {
+        const json_t *one = i ? json_array_get(left, i - 1) : plain;
+        const struct str format = json_str(json_object_get(one, "format"));
+        TRY(add_one_pattern(out, json_str(json_object_get(one, "pattern")), err));
+        TRY(add_one_pattern(out, grammar_schema_formats_pattern(format), err));
+        if (json_object_get(one, "not"))
+            TRY(give_up(in, "not", err));
+    }
+    return OK;
+}
+
 static enum status add_text(struct grammar_members_value *in, const json_t *schema,
                             uint32_t *out_rule, struct error *err)
 {
-    const struct str without = forbidden_in(in->form);
-    schema = text_schema(schema);
-    const json_t *values = json_object_get(schema, "enum");
-    const json_t *constant = json_object_get(schema, "const");
-    if (constant) {
-        CLEANUP(json_decrefp) json_t *one = json_pack("[O]", constant);
-        return add_listed(in, one, without, out_rule, err);
-    }
+    CLEANUP(json_decrefp) json_t *plain = NULL;
+    struct text_bounds bounds;
+    TRY(text_schema(in, schema, &plain, err));
+    TRY(read_bounds(in, plain, &bounds, err));
+    const json_t *values = json_object_get(plain, "enum");
     if (json_is_array(values))
-        return add_listed(in, values, without, out_rule, err);
-    const uint32_t limit =
-        in->limits->string_len_max ? in->limits->string_len_max : GRAMMAR_STRING_LEN_DEFAULT;
-    const uint32_t len_min = bound_of(schema, "minLength", 0);
-    const uint32_t len_max = bound_of(schema, "maxLength", len_min > limit ? len_min : limit);
-    struct str pattern = json_str(json_object_get(schema, "pattern"));
-    const struct str format = json_str(json_object_get(schema, "format"));
-    if (!pattern.ptr && format.ptr)
-        pattern = grammar_schema_formats_pattern(format);
-    if (pattern.ptr)
-        return add_pattern(in, pattern, len_min,
-                           json_object_get(schema, "maxLength") ? len_max : UINT32_MAX, out_rule,
-                           err);
-    *out_rule = grammar_add_text(in->grammar, without, len_min, len_max);
+        return add_listed(in, values, &bounds, out_rule, err);
+    if (bounds.pattern_count)
+        return add_patterns(in, &bounds, out_rule, err);
+    *out_rule = grammar_add_text(in->grammar, forbidden_in(in->form), bounds.min, bounds.max);
     return OK;
 }
 
@@ -240,92 +316,140 @@ static enum status add_list(struct grammar_members_value *in, const json_t *sche
     return least <= most ? OK : error_set(err, E_INVALID, "minItems is more than maxItems");
 }
 
-static enum status add_alternatives(struct grammar_members_value *in, const json_t *choice,
-                                    int depth, uint32_t *out_rule, struct error *err)
+/* One of the schemas of a list, each under what is said beside them. */
+static enum status add_alternatives(struct grammar_members_value *in, const json_t *plain,
+                                    const char *keyword, const json_t *choice, int depth,
+                                    uint32_t *out_rule, struct error *err)
 {
     uint32_t rules[GRAMMAR_CHOICES_MAX];
     const size_t count = json_array_size(choice);
     if (count == 0 || count > GRAMMAR_CHOICES_MAX)
         return error_set(err, E_LIMIT, "%zu alternatives (limits 1 and %d)", count,
                          GRAMMAR_CHOICES_MAX);
-    for (size_t i = 0; i < count; i++)
-        TRY(add_braced(in, json_array_get(choice, i), depth + 1, &rules[i], err));
+    for (size_t i = 0; i < count; i++) {
+        CLEANUP(json_decrefp) json_t *one = with_rest(plain, keyword, json_array_get(choice, i));
+        TRY(add_braced(in, one, depth + 1, &rules[i], err));
+    }
     *out_rule = grammar_add_choice(in->grammar, rules, (uint32_t)count);
     return OK;
 }
 
+/* Each type of a list of them, as a schema of its own. */
+static enum status add_types(struct grammar_members_value *in, const json_t *plain, int depth,
+                             uint32_t *out_rule, struct error *err)
+{
+    const json_t *types = json_object_get(plain, "type");
+    CLEANUP(json_decrefp) json_t *choice = json_array();
+    for (size_t i = 0; i < json_array_size(types); i++)
+        json_array_append_new(choice, json_pack("{s:O}", "type", json_array_get(types, i)));
+    return add_alternatives(in, plain, "type", choice, depth, out_rule, err);
+}
+
 /* {key:value}: the members of an object inside another value. */
-static enum status add_object(struct grammar_members_value *in, const json_t *schema,
+static enum status add_object(struct grammar_members_value *in, const json_t *plain, int depth,
                               uint32_t *out_rule, struct error *err)
 {
     uint32_t rule = 0;
     const uint32_t close = grammar_add_literal(in->grammar, STR("}"));
-    TRY(grammar_members_add(in->grammar, schema, in->form, close, in->limits, &rule, err));
+    TRY(grammar_members_add_inside(in, plain, depth + 1, close, &rule, err));
     *out_rule = grammar_add_sequence(
         in->grammar, (const uint32_t[]){grammar_add_literal(in->grammar, STR("{")), rule}, 2);
     return OK;
 }
 
-/* The keywords that this form can hold values to. */
-static enum status check_braced(const json_t *schema, struct error *err)
+/* Is every value of a list one that is written as JSON has it? */
+static bool are_words(const json_t *values)
 {
-    static const char *const refused[] = {
-        "$ref", "allOf", "not", "oneOf", "multipleOf", "if", "patternProperties"};
-    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
-        if (json_object_get(schema, refused[i]))
-            return error_set(err, E_UNSUPPORTED, "\"%s\" cannot be enforced in this form",
-                             refused[i]);
+    for (size_t i = 0; i < json_array_size(values); i++) {
+        const json_t *value = json_array_get(values, i);
+        if (!json_is_number(value) && !json_is_boolean(value) && !json_is_null(value))
+            return false;
     }
-    return OK;
+    return json_array_size(values) > 0;
 }
 
-/* Each type of a list of them, as a schema of its own. */
-static enum status add_types(struct grammar_members_value *in, const json_t *schema,
-                             const json_t *types, int depth, uint32_t *out_rule, struct error *err)
+/* A value of one type, without references and alternatives. */
+static enum status add_plain(struct grammar_members_value *in, const json_t *schema,
+                             const json_t *plain, int depth, uint32_t *out_rule, struct error *err)
 {
-    CLEANUP(json_decrefp) json_t *choice = json_array();
-    for (size_t i = 0; i < json_array_size(types); i++) {
-        json_t *one = json_copy((json_t *)(uintptr_t)schema);
-        json_object_set(one, "type", json_array_get(types, i));
-        json_array_append_new(choice, one);
-    }
-    return add_alternatives(in, choice, depth, out_rule, err);
+    const json_t *type = json_object_get(plain, "type");
+    const json_t *values = json_object_get(plain, "enum");
+    const bool is_object =
+        is_type(plain, "object") || (!type && !values && json_object_get(plain, "properties"));
+    if ((is_object || is_type(plain, "array")) && values)
+        return error_set(err, E_UNSUPPORTED,
+                         "a list of objects or arrays cannot be enforced in this form");
+    if ((is_object || is_type(plain, "array")) && json_object_get(plain, "not"))
+        TRY(give_up(in, "not", err));
+    if (is_object)
+        return add_object(in, plain, depth, out_rule, err);
+    if (is_type(plain, "array"))
+        return add_list(in, plain, depth, out_rule, err);
+    if (is_type(plain, "integer") || is_type(plain, "number") || is_type(plain, "boolean") ||
+        is_type(plain, "null") || (!type && are_words(values)))
+        return add_json(in, schema, out_rule, err);
+    if (type && !is_type(plain, "string"))
+        return error_set(err, E_INVALID, "the type of a value is unknown");
+    return add_marked(in, plain, out_rule, err); /* anything may be a text */
 }
 
-static enum status add_braced(struct grammar_members_value *in, const json_t *schema, int depth,
-                              uint32_t *out_rule, struct error *err)
+static enum status build_braced(struct grammar_members_value *in, const json_t *schema, int depth,
+                                uint32_t *out_rule, struct error *err)
 {
-    const json_t *types = json_object_get(schema, "type");
+    CLEANUP(json_decrefp) json_t *plain = NULL;
+    const char *keyword = NULL;
     if (depth > GRAMMAR_MEMBERS_DEPTH_MAX || ++in->count > GRAMMAR_MEMBERS_VALUES_MAX)
         return error_set(err, E_LIMIT, "too many or too deep values (limits %d and %d)",
                          GRAMMAR_MEMBERS_VALUES_MAX, GRAMMAR_MEMBERS_DEPTH_MAX);
-    TRY(check_braced(schema, err));
-    if (json_is_array(types))
-        return add_types(in, schema, types, depth, out_rule, err);
-    if (json_object_get(schema, "anyOf"))
-        return add_alternatives(in, json_object_get(schema, "anyOf"), depth, out_rule, err);
-    if (is_type(schema, "object") || (!types && json_object_get(schema, "properties")))
-        return add_object(in, schema, out_rule, err);
-    if (is_type(schema, "array"))
-        return add_list(in, schema, depth, out_rule, err);
-    if (is_type(schema, "integer") || is_type(schema, "number") || is_type(schema, "boolean") ||
-        is_type(schema, "null"))
-        return add_json(in, schema, out_rule, err);
-    if (types && !is_type(schema, "string"))
-        return error_set(err, E_INVALID, "the type of a value is unknown");
-    return add_marked(in, schema, out_rule, err); /* anything may be a text */
+    TRY(grammar_members_plain(in->root, schema, &in->plain_steps, &plain, err));
+    const json_t *choice = choice_of(plain, &keyword);
+    if (choice)
+        return add_alternatives(in, plain, keyword, choice, depth, out_rule, err);
+    if (json_is_array(json_object_get(plain, "type")))
+        return add_types(in, plain, depth, out_rule, err);
+    return add_plain(in, schema, plain, depth, out_rule, err);
+}
+
+/* A value; schemas that read the same share a rule, so that one may lead back to itself. */
+static enum status add_braced(struct grammar_members_value *in, const json_t *schema, int depth,
+                              uint32_t *out_rule, struct error *err)
+{
+    CLEANUP(strbuf_done) struct strbuf text = {.size_max = JSON_SIZE_MAX};
+    uint64_t known = 0;
+    uint32_t built = 0;
+    json_write_python(schema, &text);
+    if (text.overflowed)
+        return error_set(err, E_LIMIT, "a schema is too large (limit %d bytes)", JSON_SIZE_MAX);
+    if (hash_map_find(&in->rules, strbuf_view(&text), &known)) {
+        *out_rule = (uint32_t)known;
+        return OK;
+    }
+    const uint32_t rule = grammar_reserve(in->grammar);
+    hash_map_add(&in->rules, arena_copy_str(&in->arena, strbuf_view(&text)), rule);
+    TRY(build_braced(in, schema, depth, &built, err));
+    grammar_fill(in->grammar, rule, grammar_add_choice(in->grammar, &built, 1));
+    *out_rule = rule;
+    return OK;
 }
 
 /* ---------------------------------------------------------------- all of them */
 
+void grammar_members_value_done(struct grammar_members_value *in)
+{
+    hash_map_done(&in->rules);
+    arena_done(&in->arena);
+}
+
 enum status grammar_members_value_add(struct grammar_members_value *in, const json_t *schema,
-                                      uint32_t *out_rule, struct error *err)
+                                      int depth, uint32_t *out_rule, struct error *err)
 {
     if (in->form->style == GRAMMAR_MEMBERS_BRACES)
-        return add_braced(in, schema, 0, out_rule, err);
-    if (in->form->style == GRAMMAR_MEMBERS_TAGS && tool_schema_is_text(schema))
+        return add_braced(in, schema, depth, out_rule, err);
+    if (in->form->style == GRAMMAR_MEMBERS_TAGS && tool_schema_is_text(in->root, schema))
         return add_text(in, schema, out_rule, err);
-    if (add_words(in, schema, out_rule))
+    CLEANUP(json_decrefp) json_t *plain = NULL;
+    TRY(grammar_members_plain(in->root, schema, &in->plain_steps, &plain, err));
+    if (add_words(in, plain, out_rule))
         return OK;
     return add_json(in, schema, out_rule, err);
 }

@@ -5,6 +5,7 @@
 #include "infer/grammar_schema_builder.h"
 #include "infer/grammar_schema_keywords.h"
 #include "text/json.h"
+#include "text/json_pointer.h"
 #include "text/utf8.h"
 
 #include <math.h>
@@ -57,69 +58,23 @@ static const char *path_at(struct grammar_schema_builder *builder, const char *p
     return path_below(builder, path, name);
 }
 
-/* One part of a JSON pointer (RFC 6901), with %XX as in a URI fragment; false if malformed. */
-static bool decode_part(struct str part, struct strbuf *out)
-{
-    for (size_t i = 0; i < part.len; i++) {
-        char c = part.ptr[i];
-        if (c == '~') {
-            const char next = i + 1 < part.len ? part.ptr[++i] : 0;
-            if (next != '0' && next != '1')
-                return false;
-            c = next == '0' ? '~' : '/';
-        } else if (c == '%') {
-            if (i + 2 >= part.len)
-                return false;
-            const char digits[3] = {part.ptr[i + 1], part.ptr[i + 2], 0};
-            char *end = NULL;
-            c = (char)strtoul(digits, &end, 16);
-            if (end != digits + 2 || !c)
-                return false;
-            i += 2;
-        }
-        strbuf_add_char(out, c);
-    }
-    return true;
-}
-
-static const json_t *step_into(const json_t *value, const char *part)
-{
-    if (json_is_object(value))
-        return json_object_get(value, part);
-    int64_t index = 0;
-    if (json_is_array(value) && str_to_int(str_from_c(part), &index) && index >= 0)
-        return json_array_get(value, (size_t)index);
-    return NULL;
-}
-
 static enum status find_reference(const struct grammar_schema_builder *builder, const json_t *ref,
                                   const char *path, const json_t **out, struct error *err)
 {
-    struct str rest = json_str(ref);
-    if (!json_is_string(ref) || rest.len > GRAMMAR_SCHEMA_REF_LEN_MAX)
+    if (!json_is_string(ref) || json_string_length(ref) > GRAMMAR_SCHEMA_REF_LEN_MAX)
         return error_set(err, E_INVALID, "\"$ref\" at %s must be a text of at most %d bytes", path,
                          GRAMMAR_SCHEMA_REF_LEN_MAX);
-    if (rest.len == 0 || rest.ptr[0] != '#')
+    switch (json_pointer_find(builder->root, json_str(ref), out)) {
+    case JSON_POINTER_FOUND: break;
+    case JSON_POINTER_FOREIGN:
         return error_set(err, E_UNSUPPORTED, "the $ref at %s leads out of the schema", path);
-    if (rest.len > 1 && rest.ptr[1] != '/')
+    case JSON_POINTER_ANCHOR:
         return error_set(err, E_UNSUPPORTED, "the $ref at %s is no JSON pointer", path);
-
-    const json_t *at = builder->root;
-    CLEANUP(strbuf_done) struct strbuf part = {0};
-    (void)str_split(&rest, '#');
-    if (rest.len)
-        (void)str_split(&rest, '/');
-    else
-        rest.ptr = NULL;
-    while (rest.ptr && at) {
-        strbuf_clear(&part);
-        if (!decode_part(str_split(&rest, '/'), &part))
-            return error_set(err, E_INVALID, "the $ref at %s is malformed", path);
-        at = step_into(at, strbuf_c(&part));
-    }
-    if (!at)
+    case JSON_POINTER_MALFORMED:
+        return error_set(err, E_INVALID, "the $ref at %s is malformed", path);
+    case JSON_POINTER_NOWHERE:
         return error_set(err, E_INVALID, "the $ref at %s leads nowhere", path);
-    *out = at;
+    }
     return OK;
 }
 
@@ -803,16 +758,17 @@ static uint32_t limit_or(uint32_t limit, uint32_t otherwise, uint32_t most)
     return limit < most ? limit : most;
 }
 
-/* `also` (may be NULL) applies to the value, too. */
-static enum status add(struct grammar *grammar, const json_t *schema, const json_t *also,
-                       const struct grammar_limits *limits, uint32_t *out_rule, struct error *err)
+/* `also` (may be NULL) applies to the value, too; references start from `root`. */
+static enum status add(struct grammar *grammar, const json_t *root, const json_t *schema,
+                       const json_t *also, const struct grammar_limits *limits, uint32_t *out_rule,
+                       struct error *err)
 {
     const struct grammar_limits none = {0};
     limits = limits ? limits : &none;
     CLEANUP(builder_done)
     struct grammar_schema_builder builder = {
         .grammar = grammar,
-        .root = schema,
+        .root = root,
         .limits = {
             .warnings = limits->warnings,
             .string_len_max = limit_or(limits->string_len_max, GRAMMAR_STRING_LEN_DEFAULT,
@@ -842,7 +798,14 @@ enum status grammar_schema_add(struct grammar *grammar, const json_t *schema,
                                const struct grammar_limits *limits, uint32_t *out_rule,
                                struct error *err)
 {
-    return add(grammar, schema, NULL, limits, out_rule, err);
+    return add(grammar, schema, schema, NULL, limits, out_rule, err);
+}
+
+enum status grammar_schema_add_part(struct grammar *grammar, const json_t *root,
+                                    const json_t *schema, const struct grammar_limits *limits,
+                                    uint32_t *out_rule, struct error *err)
+{
+    return add(grammar, root, schema, NULL, limits, out_rule, err);
 }
 
 enum status grammar_schema_add_object(struct grammar *grammar, const json_t *schema,
@@ -850,5 +813,5 @@ enum status grammar_schema_add_object(struct grammar *grammar, const json_t *sch
                                       struct error *err)
 {
     CLEANUP(json_decrefp) json_t *object = json_pack("{ss}", "type", "object");
-    return add(grammar, schema, object, limits, out_rule, err);
+    return add(grammar, schema, schema, object, limits, out_rule, err);
 }

@@ -44,6 +44,12 @@ MUST_USE enum status grammar_schema_add(struct grammar *grammar, const json_t *s
                                         const struct grammar_limits *limits, uint32_t *out_rule,
                                         struct error *err);
 
+/* The same for a part of the document `root`, which its references start from. */
+MUST_USE enum status grammar_schema_add_part(struct grammar *grammar, const json_t *root,
+                                             const json_t *schema,
+                                             const struct grammar_limits *limits,
+                                             uint32_t *out_rule, struct error *err);
+
 /* The same for a value that must be an object, whether the schema says so or not. */
 MUST_USE enum status grammar_schema_add_object(struct grammar *grammar, const json_t *schema,
                                                const struct grammar_limits *limits,

@@ -58,6 +58,7 @@ static const char *const annotations[] = {
     "enumDescriptions",
     "markdownDescription",
     "propertyOrdering",
+    "strict",
 };
 
 /* Keywords that constrain nothing when they have this value. */

@@ -882,8 +882,7 @@ const void *infer_seq_state(const struct infer_seq *seq, uint32_t index, uint32_
 enum status infer_seq_load(struct infer_seq *seq, const int32_t *tokens, uint32_t count,
                            struct error *err)
 {
-    CHECK(kv_cache_seq_token_count(seq->pages) == 0);
-    TRY(kv_cache_seq_append(seq->pages, count, err));
+    TRY(kv_cache_seq_load(seq->pages, count, err));
     if (seq->state)
         memcpy(seq->tokens, tokens, count * sizeof(*tokens));
     return OK;

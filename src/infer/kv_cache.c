@@ -250,16 +250,34 @@ uint32_t kv_cache_seq_room(const struct kv_cache_seq *seq)
     return free_count ? (free_count - 1) * KV_PAGE_TOKENS + in_last : 0;
 }
 
-enum status kv_cache_seq_append(struct kv_cache_seq *seq, uint32_t token_count, struct error *err)
+static enum status check_room(const struct kv_cache_seq *seq, uint32_t token_count,
+                              struct error *err)
 {
-    struct kv_cache *cache = seq->cache;
-    if (token_count == 0)
-        return OK;
+    const struct kv_cache *cache = seq->cache;
     if (kv_cache_seq_append_pages(seq, token_count) > cache->free_count)
         return error_set(err, E_LIMIT,
                          "no room for %" PRIu32 " more tokens: %" PRIu32 " of %" PRIu32
                          " pages of %d tokens are free",
                          token_count, cache->free_count, cache->page_count, KV_PAGE_TOKENS);
+    return OK;
+}
+
+enum status kv_cache_seq_load(struct kv_cache_seq *seq, uint32_t token_count, struct error *err)
+{
+    CHECK(seq->token_count == 0);
+    TRY(check_room(seq, token_count, err));
+    seq->token_count = token_count;
+    while (seq->page_count < pages_for(token_count))
+        seq->pages[seq->page_count++] = take_any_page(seq->cache);
+    return OK;
+}
+
+enum status kv_cache_seq_append(struct kv_cache_seq *seq, uint32_t token_count, struct error *err)
+{
+    struct kv_cache *cache = seq->cache;
+    if (token_count == 0)
+        return OK;
+    TRY(check_room(seq, token_count, err));
     if (writes_shared_page(seq)) {
         uint32_t *last = &seq->pages[seq->page_count - 1];
         const uint32_t own = take_any_page(cache);

@@ -85,6 +85,11 @@ uint32_t kv_cache_seq_room(const struct kv_cache_seq *seq);
 MUST_USE enum status kv_cache_seq_append(struct kv_cache_seq *seq, uint32_t token_count,
                                          struct error *err);
 
+/* As kv_cache_seq_append(), for an empty sequence whose pages the caller fills at once: they hold
+ * whatever was there before. */
+MUST_USE enum status kv_cache_seq_load(struct kv_cache_seq *seq, uint32_t token_count,
+                                       struct error *err);
+
 /* Forgets every token at position >= `token_count` (speculative rejects, edited prompts); no
  * effect when there are none. */
 void kv_cache_seq_truncate(struct kv_cache_seq *seq, uint32_t token_count);

@@ -196,6 +196,11 @@ static void sync_folder_of(const char *path)
     close(fd);
 }
 
+enum status file_writer_sync(const struct file_writer *writer, struct error *err)
+{
+    return fdatasync(writer->fd) == 0 ? OK : error_errno(err, "cannot write %s", writer->path);
+}
+
 enum status file_writer_commit(struct file_writer *writer, struct error *err)
 {
     enum status status = OK;

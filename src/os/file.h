@@ -70,6 +70,9 @@ MUST_USE enum status file_writer_reserve(struct file_writer *writer, uint64_t si
 MUST_USE enum status file_writer_put(const struct file_writer *writer, uint64_t offset,
                                      const void *bytes, size_t size, struct error *err);
 
+/* Puts on the disk what was written so far, so that the commit has less to wait for. */
+MUST_USE enum status file_writer_sync(const struct file_writer *writer, struct error *err);
+
 /* Syncs and renames. The writer is closed afterwards, also on failure. */
 MUST_USE enum status file_writer_commit(struct file_writer *writer, struct error *err);
 

@@ -22,3 +22,13 @@ enum status file_create(const char *path, struct error *err)
         return error_set(err, E_INVALID, "%s is not a regular file", path);
     return OK;
 }
+
+enum status file_create_open(const char *path, int *out_fd, struct error *err)
+{
+    TRY(file_create(path, err));
+    const int fd = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(err, "cannot write %s", path);
+    *out_fd = fd;
+    return OK;
+}

@@ -10,3 +10,6 @@
 /* Makes `path` an empty file with mode 0600 unless something is there already, which then stays as
  * it is. A symbolic link is refused. */
 MUST_USE enum status file_create(const char *path, struct error *err);
+
+/* The same, and opens it to write behind what it holds. */
+MUST_USE enum status file_create_open(const char *path, int *out_fd, struct error *err);

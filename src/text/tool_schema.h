@@ -4,7 +4,7 @@
  * Formats that write arguments between tags write texts as they stand and everything else as JSON.
  * Readers and masks must agree on which is which: both ask here.
  *
- * Threads: any; pure functions. Used by: chat/tool_reader_tags.c, infer/grammar_members.c.
+ * Threads: any; pure functions. Used by: chat/tool_reader_tags.c, infer/grammar_members*.c.
  */
 #pragma once
 
@@ -13,9 +13,12 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* The schema of an argument, or NULL. `tools`: an array in OpenAI form, or NULL. */
-const json_t *tool_schema_of(const json_t *tools, struct str tool_name, struct str key);
+/* The schema of a tool's arguments, or NULL. `tools`: an array in OpenAI form, or NULL. */
+const json_t *tool_schema_of(const json_t *tools, struct str tool_name);
 
 /* Is a value with this schema (NULL: anything) written as a text? True when a text is one of the
- * types it allows. */
-bool tool_schema_is_text(const json_t *schema);
+ * types it allows. `root`: the document that its references start from. */
+bool tool_schema_is_text(const json_t *root, const json_t *schema);
+
+/* The same for the argument `key` of a tool with these parameters, wherever they speak of it. */
+bool tool_schema_has_text(const json_t *parameters, struct str key);

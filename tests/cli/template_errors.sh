@@ -1,7 +1,8 @@
 echo '[{"role": "robot"}]' > role.json
 echo '[{"role": "user"' > cut.json
 echo '{"messages": [{"role": "user", "content": 5}]}' > content.json
-for file in role cut content missing; do
+echo '{"messages": [{"role": "user", "content": "a"}], "tools": [{"function": {}}]}' > tools.json
+for file in role cut content tools missing; do
     "$HOLT" template builtin $file.json
     echo "$?"
 done

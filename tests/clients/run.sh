@@ -35,6 +35,39 @@ node_sdks() {
         npm install --silent --no-fund --no-audit --prefix "$home/node" openai @anthropic-ai/sdk ollama
 }
 
+agents() { # LangChain and CrewAI; hundreds of packages
+    [ -x "$home/agents/bin/python" ] || python3 -m venv "$home/agents" || return 1
+    "$home/agents/bin/python" -c 'import langchain_ollama, langchain_openai, langgraph, crewai' 2>/dev/null ||
+        "$home/agents/bin/pip" install -q langchain langchain-ollama langchain-openai langgraph crewai
+}
+
+coding() {
+    command -v node >/dev/null && command -v npm >/dev/null || return 1
+    [ -x "$home/coding/node_modules/.bin/opencode" ] ||
+        npm install --silent --no-fund --no-audit --prefix "$home/coding" @anthropic-ai/claude-code opencode-ai
+}
+
+# In a network of its own that has nothing but loopback, where the system lets users make one.
+alone() {
+    if unshare -rn true 2>/dev/null && command -v ip >/dev/null; then
+        unshare -rn sh -c 'ip link set lo up && exec "$@"' alone "$@"
+    else
+        "$@"
+    fi
+}
+
+in_scratch() { # in_scratch NAME COMMAND...: in an empty folder and home, with no keys
+    local folder=$PWD/$home/scratch/$1
+    shift
+    rm -rf "$folder"
+    mkdir -p "$folder/home" "$folder/work"
+    (
+        cd "$folder/work" || exit 1
+        alone env -i PATH="$OLDPWD/$home/coding/node_modules/.bin:$PATH" HOME="$folder/home" LANG=C.UTF-8 TERM=xterm \
+            no_proxy='*' OTEL_SDK_DISABLED=true CREWAI_DISABLE_TELEMETRY=true CREWAI_TRACING_ENABLED=false "$@"
+    )
+}
+
 address_in() { # address_in FILE: of the server that writes it
     local address
     for _ in $(seq 100); do
@@ -72,6 +105,21 @@ if node_sdks >build/test-logs/clients-node.log 2>&1; then
 else
     skipped=$((skipped + 3))
     echo "skipped: the JavaScript SDKs cannot be installed (build/test-logs/clients-node.log)"
+fi
+if agents >build/test-logs/clients-agents.log 2>&1; then
+    for name in langchain-ollama langchain-openai langgraph crewai; do
+        check "$name" in_scratch "$name" "$PWD/$home/agents/bin/python" "$PWD/tests/clients/agents.py" "$PWD/$holt" "$name"
+    done
+else
+    skipped=$((skipped + 4))
+    echo "skipped: LangChain and CrewAI cannot be installed (build/test-logs/clients-agents.log)"
+fi
+if coding >build/test-logs/clients-coding.log 2>&1; then
+    check "claude code" in_scratch claude python3 "$PWD/tests/clients/coding.py" "$PWD/$holt" claude
+    check "opencode" in_scratch opencode python3 "$PWD/tests/clients/coding.py" "$PWD/$holt" opencode
+else
+    skipped=$((skipped + 2))
+    echo "skipped: the coding agents cannot be installed (build/test-logs/clients-coding.log)"
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -35,5 +35,6 @@ check "show says what memory a run takes" python3 tests/e2e/memory.py "$holt"
 check "pulling models" python3 tests/e2e/pull.py "$holt"
 check "stored prompts" python3 tests/e2e/stored_prompts.py "$holt"
 check "the server" python3 tests/e2e/serve.py "$holt"
+check "programs on a server of their own" python3 tests/e2e/launch.py "$holt"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

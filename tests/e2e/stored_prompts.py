@@ -94,6 +94,22 @@ def a_damaged_store_costs_no_answer(program, folder):
     assert third["cached_tokens"] > 300, third
 
 
+def a_resumed_session_is_not_computed_again_and_goes_when_it_is_removed(program, folder):
+    state = os.path.join(folder, "resume")
+    first = agent(program, state, "Remember each of these words, please. " * 60 + "What is 2 and 3?", "--max-steps", "1")
+    assert len(files(state)) == 2, files(state)
+    work = os.path.join(folder, "work")
+    os.makedirs(work)
+    done = subprocess.run([program, "resume", first["session"], "and 4 and 5?", "--state", state, "-w", work, "--json", "--max-steps", "1"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    assert done.returncode in (0, 3), done.stderr
+    again = counts(json.loads(done.stdout))
+    assert again["cached_tokens"] >= first["prompt_tokens"] and again["prompt_tokens"] < 150, (counts(first), again)
+    gone = subprocess.run([program, "sessions", "--remove", first["session"], "--state", state], capture_output=True, text=True)
+    assert gone.returncode == 0, gone.stderr
+    assert len(files(state)) == 1, files(state)
+
+
 def ask(server, text, history=()):
     messages = [{"role": "system", "content": LONG}, *history, {"role": "user", "content": text}]
     return server.json("/v1/chat/completions", {"model": "builtin", "temperature": 0, "max_tokens": 24, "messages": messages})
@@ -160,6 +176,7 @@ TESTS = [
     the_second_agent_computes_nothing_of_the_core_prompt,
     off_stores_nothing,
     a_damaged_store_costs_no_answer,
+    a_resumed_session_is_not_computed_again_and_goes_when_it_is_removed,
     a_server_goes_on_after_a_restart,
     a_killed_server_leaves_a_store_that_works,
 ]

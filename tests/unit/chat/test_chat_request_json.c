@@ -19,7 +19,8 @@ static void a_whole_conversation_arrives(void **state)
         "{\"id\": \"1\", \"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": "
         "\"{\\\"a\\\": [1, 2.5]}\"}}, {\"name\": \"g\", \"arguments\": {\"b\": null}}]}, "
         "{\"role\": \"tool\", \"tool_call_id\": \"1\", \"name\": \"f\", \"content\": \"T\"}], "
-        "\"tools\": [{\"type\": \"function\"}], \"add_generation_prompt\": true, "
+        "\"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\"}}, {\"name\": \"g\"}, "
+        "{\"type\": \"code_interpreter\"}], \"add_generation_prompt\": true, "
         "\"enable_thinking\": false, \"bos_token\": \"ignored\"}";
     CLEANUP(json_decrefp) json_t *json = jinja_helper_json(str_from_c(text));
     CLEANUP(chat_request_done) struct chat_request request = {0};
@@ -39,7 +40,7 @@ static void a_whole_conversation_arrives(void **state)
     assert_int_equal(messages[3].origin, SEGMENT_TOOL);
     assert_true(str_equal_c(messages[3].tool_call_id, "1"));
     assert_true(str_equal_c(messages[3].tool_name, "f"));
-    assert_int_equal(json_array_size(request.tools), 1);
+    assert_int_equal(json_array_size(request.tools), 3);
     assert_true(request.add_generation_prompt);
     assert_int_equal(json_object_size(request.variables), 1);
     assert_true(json_is_false(json_object_get(request.variables, "enable_thinking")));
@@ -89,6 +90,9 @@ static void each_wrong_field_is_named(void **state)
          "messages[0].tool_calls have arguments that are no JSON object"},
         {"[{\"role\": \"tool\", \"tool_call_id\": 1}]", "messages[0].tool_call_id must be a text"},
         {"{\"messages\": [], \"tools\": {}}", "tools must be a list"},
+        {"{\"messages\": [], \"tools\": [{\"name\": \"f\"}, {\"function\": {}}]}",
+         "tools[1] lacks the name of a function"},
+        {"{\"messages\": [], \"tools\": [3]}", "tools[0] lacks the name of a function"},
         {"{\"messages\": [], \"add_generation_prompt\": 1}",
          "add_generation_prompt must be true or false"},
     };

@@ -204,10 +204,50 @@ static void long_sources_are_refused(void **state)
     assert_null(none);
 }
 
+/* A clock that moves on by a second at each look. */
+static uint64_t looks;
+
+static uint64_t slow_clock(void)
+{
+    return ++looks * 1000 * 1000 * 1000;
+}
+
+static void a_rendering_ends_when_its_time_is_up(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *source;
+        uint64_t time_ms;
+        enum status status;
+    } rows[] = {
+        {"{% for a in range(99999) %}{% for b in range(99) %}{% endfor %}{% endfor %}", 0, E_LIMIT},
+        {"{% for a in range(99999) %}{% for b in range(9) %}{% endfor %}{% endfor %}", 9000 * 1000,
+         OK},
+        {"{{ 'a' }}", 1000, E_LIMIT}, /* the first look comes at once */
+        {"{{ 'a' }}", 3000, OK},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(jinja_text_done) struct jinja_text out = {0};
+        const struct jinja_limits limits = {.time_ms_max = rows[i].time_ms, .now_ns = slow_clock};
+        struct error err = {0};
+        test_case(rows[i].source);
+        looks = 0;
+        const enum status status = jinja_helper_render(str_from_c(rows[i].source), NULL,
+                                                       SEGMENT_USER, &limits, &out, &err);
+        assert_int_equal(status, rows[i].status);
+        if (status == OK)
+            continue;
+        assert_non_null(strstr(err.text, rows[i].time_ms ? "takes too long (limit 1000 ms)"
+                                                         : "takes too long (limit 10000 ms)"));
+        assert_true(looks < 15); /* and at most a second late */
+    }
+}
+
 int test_jinja_limits(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hostile_templates_end_with_one_sentence),
+        cmocka_unit_test(a_rendering_ends_when_its_time_is_up),
         cmocka_unit_test(deep_nesting_is_refused_or_works),
         cmocka_unit_test(long_sources_are_refused),
     };

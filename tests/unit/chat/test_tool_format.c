@@ -234,6 +234,7 @@ static const struct {
     {"unsloth-Apriel-1.5", "apriel"},
     {"Apertus-8B-Instruct", "apertus"},
     {"ibm-granite-granite-3.3-2B-Instruct", "granite3"},
+    {"GigaChat3-10B-A1.8B", "gigachat3"},
     {"google-gemma-2-2b-it", NULL},
     {"microsoft-Phi-3.5-mini-instruct", NULL},
 };
@@ -254,6 +255,37 @@ static void formats_of_templates_are_found(void **state)
         const struct tool_format *format = tool_format_detect(chat_template, &known);
         assert_string_equal(format->name, templates[i].format ? templates[i].format : "generic");
         assert_int_equal(known, templates[i].format != NULL);
+    }
+}
+
+/* Forms of which no recorded template is at hand, as their templates write a call. */
+static void formats_of_short_templates_are_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *format;
+        const char *call; /* what stands in front of the arguments, and behind them */
+        const char *end;
+    } rows[] = {
+        {"gigachat", "<|function_call|>{\"name\": \"{{ f.name }}\", \"arguments\": ", "}"},
+        {"gigachat3",
+         "<|message_sep|>\n\nfunction call<|role_sep|>\n{\"name\": \"{{ f.name }}\", "
+         "\"arguments\": ",
+         "}"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(chat_template_freep) struct chat_template *chat_template = NULL;
+        CLEANUP(strbuf_done) struct strbuf source = {0};
+        bool known = false;
+        strbuf_addf(&source,
+                    "{%% for m in messages %%}{{ m.role }}: {{ m.content }}{%% for t in "
+                    "m.tool_calls or [] %%}{%% set f = t.function %%}%s{{ f.arguments | tojson "
+                    "}}%s{%% endfor %%}\n{%% endfor %%}{{ tools }}",
+                    rows[i].call, rows[i].end);
+        test_case(rows[i].format);
+        assert_ok(chat_template_new(strbuf_view(&source), STR(""), STR(""), &chat_template, err));
+        assert_string_equal(tool_format_detect(chat_template, &known)->name, rows[i].format);
+        assert_true(known);
     }
 }
 
@@ -525,6 +557,7 @@ int test_tool_format(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cases_give_the_same_events_however_cut),
         cmocka_unit_test(formats_of_templates_are_found),
+        cmocka_unit_test(formats_of_short_templates_are_found),
         cmocka_unit_test(syntax_is_what_the_builtin_template_writes),
         cmocka_unit_test(any_output_gives_the_same_events_however_cut),
         cmocka_unit_test(a_receiver_can_stop),

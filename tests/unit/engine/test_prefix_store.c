@@ -23,6 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+static const uint8_t *owner; /* of what ask() keeps of whole conversations */
+
 enum { CONTEXT = 1024, PROCESSES = 2, KILLS = 24 };
 
 static const char *const families[] = {"builtin", "qwen35", "nemotron_h", "nemotron_h-alone",
@@ -109,8 +111,11 @@ static struct answer ask(struct engine *engine, const char *user, int turns, boo
     assert_ok(session_logits(session, &logits, err));
     answer.logits = mem_copy(logits, engine_get_info(engine)->vocab_size * sizeof(float));
     if (keep) {
-        assert_ok(session_keep(session, SESSION_KEEP_PREFIX, 1, NULL, NULL, err));
-        assert_ok(session_keep(session, SESSION_KEEP_ALL, 1, NULL, NULL, err));
+        struct session_keep_options options = {.what = SESSION_KEEP_PREFIX, .new_tokens_min = 1};
+        assert_ok(session_keep(session, &options, err));
+        options.what = SESSION_KEEP_ALL;
+        options.owner = owner;
+        assert_ok(session_keep(session, &options, err));
     }
     session_free(session);
     chat_spans_done(&spans);
@@ -310,11 +315,40 @@ static void a_stop_leaves_nothing_half(void **state)
     assert_ok(session_sync(session, &spans, NULL, err));
     assert_ok(session_logits(session, &logits, err));
     struct error reason = {0};
-    assert_int_equal(session_keep(session, SESSION_KEEP_ALL, 1, never, NULL, &reason), E_CANCELLED);
+    const struct session_keep_options options = {
+        .what = SESSION_KEEP_ALL, .new_tokens_min = 1, .goes_on = never};
+    assert_int_equal(session_keep(session, &options, &reason), E_CANCELLED);
     uint64_t bytes = 0;
     assert_int_equal(count_files(folder, &bytes), 0);
     session_free(session);
     chat_spans_done(&spans);
+    engine_close(engine);
+    mem_free(folder);
+}
+
+static void what_belongs_to_one_goes_with_it(void **state)
+{
+    (void)state;
+    char *folder = new_folder("owned");
+    uint8_t mine[SNAPSHOT_OWNER_BYTES];
+    uint8_t yours[SNAPSHOT_OWNER_BYTES];
+    uint64_t bytes = 0;
+    prefix_store_owner(STR("mine"), mine);
+    prefix_store_owner(STR("yours"), yours);
+    struct engine *engine = open_family("builtin", folder, 0);
+    owner = mine;
+    mem_free(ask(engine, "first", 3, true).logits);
+    owner = yours;
+    mem_free(ask(engine, "second", 5, true).logits);
+    owner = NULL;
+    assert_int_equal(count_files(folder, &bytes), 3); /* and what both begin with is nobody's */
+    assert_int_equal(prefix_store_forget(folder, mine), 1);
+    assert_int_equal(prefix_store_forget(folder, mine), 0);
+    assert_int_equal(count_files(folder, &bytes), 2);
+    assert_int_equal(prefix_store_forget("/nowhere/at/all", yours), 0);
+    const struct answer answer = ask(engine, "third", 0, false);
+    assert_true(answer.pending <= answer.count - answer.prefix);
+    mem_free(answer.logits);
     engine_close(engine);
     mem_free(folder);
 }
@@ -387,6 +421,7 @@ int test_prefix_store(void)
         cmocka_unit_test(a_damaged_file_is_computed_again_and_goes),
         cmocka_unit_test(a_full_disk_costs_nothing_but_the_file),
         cmocka_unit_test(a_stop_leaves_nothing_half),
+        cmocka_unit_test(what_belongs_to_one_goes_with_it),
         cmocka_unit_test(kills_and_neighbours_lose_nothing),
     };
     return cmocka_run_group_tests_name("prefix store", tests, NULL, NULL);

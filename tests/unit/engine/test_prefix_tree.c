@@ -99,6 +99,9 @@ static void a_holder_has_its_own_pages_only(void **unused)
         one->log[i].id = (int32_t)below(1000);
     one->place = prefix_tree_add(tree, one->log, one->count, 2, one);
     prefix_tree_find_log(tree, one->log, one->count, &path);
+    assert_int_equal(path.token_count, 0); /* nobody has its beginning */
+    struct prefix_node *begin = prefix_tree_add(tree, one->log, 128, 0, tree);
+    prefix_tree_find_log(tree, one->log, one->count, &path);
     assert_int_equal(path.node_count, 4);
     for (uint32_t i = 0; i < 4; i++)
         assert_int_equal(holds(path.nodes[i], one), i >= 2);
@@ -109,6 +112,10 @@ static void a_holder_has_its_own_pages_only(void **unused)
     assert_int_equal(next->id, one->log[130].id);
     prefix_tree_path_done(&path);
     prefix_tree_remove(tree, one->place, one);
+    prefix_tree_find_log(tree, one->log, one->count, &path);
+    assert_int_equal(path.token_count, 128);
+    prefix_tree_path_done(&path);
+    prefix_tree_remove(tree, begin, tree);
     prefix_tree_find_log(tree, one->log, one->count, &path);
     assert_int_equal(path.token_count, 0);
     assert_null(prefix_tree_next_token(tree, &path));

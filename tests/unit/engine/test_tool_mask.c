@@ -18,7 +18,12 @@
 
 #include <stdlib.h>
 
-enum { VOCAB_COUNT = 2, TOOL_COUNT = 7 };
+enum {
+    VOCAB_COUNT = 2,
+    PLAIN_COUNT = 7,
+    DOCUMENT_COUNT = 4,
+    TOOL_COUNT = PLAIN_COUNT + DOCUMENT_COUNT
+};
 
 /* ---------------------------------------------------------------- vocabularies */
 
@@ -56,7 +61,7 @@ static const struct {
     const char *name;
     const char *properties;
     const char *optional;
-} tool_rows[TOOL_COUNT] = {
+} tool_rows[PLAIN_COUNT] = {
     {"a", "{}", ""},
     {"read", "{\"path\": {\"type\": \"string\"}}", ""},
     {"read_all",
@@ -85,6 +90,47 @@ static const struct {
      "any none"},
 };
 
+/* Tools whose parameters refer, recur, and are put together. */
+static const struct {
+    const char *name;
+    const char *parameters;
+} documents[DOCUMENT_COUNT] = {
+    {"paint",
+     "{\"type\": \"object\", \"properties\": {\"color\": {\"$ref\": \"#/$defs/Color\"}, \"size\": "
+     "{\"allOf\": [{\"$ref\": \"#/$defs/Size\"}, {\"maximum\": 5}]}}, \"required\": [\"color\"], "
+     "\"additionalProperties\": false, \"$defs\": {\"Color\": {\"type\": \"string\", \"enum\": "
+     "[\"red\", \"blue\"]}, \"Size\": {\"type\": \"integer\", \"minimum\": 1}}}"},
+    {"tree",
+     "{\"type\": \"object\", \"properties\": {\"node\": {\"$ref\": \"#/$defs/Node\"}}, "
+     "\"required\": "
+     "[\"node\"], \"additionalProperties\": false, \"$defs\": {\"Node\": {\"type\": \"object\", "
+     "\"properties\": {\"v\": {\"type\": \"integer\"}, \"next\": {\"anyOf\": [{\"$ref\": "
+     "\"#/$defs/Node\"}, {\"type\": \"null\"}]}}, \"required\": [\"v\", \"next\"], "
+     "\"additionalProperties\": false}}}"},
+    {"pick",
+     "{\"type\": \"object\", \"properties\": {\"what\": {\"type\": \"object\", \"oneOf\": "
+     "[{\"properties\": {\"k\": {\"const\": \"a\"}, \"n\": {\"type\": \"integer\"}}, \"required\": "
+     "[\"k\", \"n\"], \"additionalProperties\": false}, {\"properties\": {\"k\": {\"const\": "
+     "\"b\"}, "
+     "\"t\": {\"type\": \"string\", \"minLength\": 1}}, \"required\": [\"k\", \"t\"], "
+     "\"additionalProperties\": false}]}}, \"required\": [\"what\"], "
+     "\"additionalProperties\": false}"},
+    {"whole",
+     "{\"allOf\": [{\"$ref\": \"#/$defs/A\"}, {\"type\": \"object\", \"properties\": {\"x\": "
+     "{\"minLength\": 2}, \"y\": {\"type\": \"boolean\"}}, \"required\": [\"y\"]}], "
+     "\"$defs\": {\"A\": "
+     "{\"type\": \"object\", \"properties\": {\"x\": {\"type\": \"string\", \"maxLength\": 3}}, "
+     "\"required\": [\"x\"]}}}"},
+};
+
+static json_t *make_document(size_t index)
+{
+    json_t *parameters = json_loads(documents[index].parameters, 0, NULL);
+    assert_non_null(parameters);
+    return json_pack("{s:s, s:{s:s, s:o}}", "type", "function", "function", "name",
+                     documents[index].name, "parameters", parameters);
+}
+
 static json_t *make_tool(size_t index)
 {
     json_t *properties = json_loads(tool_rows[index].properties, 0, NULL);
@@ -97,16 +143,18 @@ static json_t *make_tool(size_t index)
         if (!strstr(tool_rows[index].optional, name))
             json_array_append_new(required, json_string(name));
     }
-    return json_pack("{s:s, s:{s:s, s:{s:s, s:o, s:o}}}", "type", "function", "function", "name",
-                     tool_rows[index].name, "parameters", "type", "object", "properties",
-                     properties, "required", required);
+    return json_pack("{s:s, s:{s:s, s:{s:s, s:o, s:o, s:b}}}", "type", "function", "function",
+                     "name", tool_rows[index].name, "parameters", "type", "object", "properties",
+                     properties, "required", required, "additionalProperties", 0);
 }
 
 static json_t *make_tools(void)
 {
     json_t *tools = json_array();
-    for (size_t i = 0; i < TOOL_COUNT; i++)
+    for (size_t i = 0; i < PLAIN_COUNT; i++)
         json_array_append_new(tools, make_tool(i));
+    for (size_t i = 0; i < DOCUMENT_COUNT; i++)
+        json_array_append_new(tools, make_document(i));
     return tools;
 }
 
@@ -163,6 +211,39 @@ static bool is_listed(const json_t *values, const json_t *value)
 
 static bool is_valid(const json_t *schema, const json_t *value);
 
+/* The parameters that references start from. */
+static const json_t *judged_root;
+
+/* $ref into $defs, and how many schemas of a list allow the value. */
+static bool is_valid_elsewhere(const json_t *schema, const json_t *value)
+{
+    static const struct {
+        const char *keyword;
+        bool must_be_all;
+        bool must_be_one;
+    } lists[] = {{"allOf", true, false}, {"anyOf", false, false}, {"oneOf", false, true}};
+    const char *reference = json_string_value(json_object_get(schema, "$ref"));
+    if (reference) {
+        const json_t *target =
+            json_object_get(json_object_get(judged_root, "$defs"), strrchr(reference, '/') + 1);
+        assert_non_null(target);
+        if (!is_valid(target, value))
+            return false;
+    }
+    for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+        const json_t *list = json_object_get(schema, lists[k].keyword);
+        const size_t size = json_array_size(list);
+        size_t fits = 0;
+        for (size_t i = 0; i < size; i++)
+            fits += is_valid(json_array_get(list, i), value);
+        if (list && (lists[k].must_be_all   ? fits < size
+                     : lists[k].must_be_one ? fits != 1
+                                            : fits == 0))
+            return false;
+    }
+    return true;
+}
+
 static bool is_valid_object(const json_t *schema, const json_t *value)
 {
     const json_t *required = json_object_get(schema, "required");
@@ -175,7 +256,8 @@ static bool is_valid_object(const json_t *schema, const json_t *value)
     json_object_foreach((json_t *)(uintptr_t)value, name, member)
     {
         const json_t *inner = json_object_get(json_object_get(schema, "properties"), name);
-        if (!inner || !is_valid(inner, member))
+        if (inner ? !is_valid(inner, member)
+                  : json_is_false(json_object_get(schema, "additionalProperties")))
             return false;
     }
     return true;
@@ -185,7 +267,8 @@ static bool is_valid_object(const json_t *schema, const json_t *value)
 static bool is_valid(const json_t *schema, const json_t *value)
 {
     if (!fits_type(value, json_object_get(schema, "type")) ||
-        !is_listed(json_object_get(schema, "enum"), value))
+        !is_listed(json_object_get(schema, "enum"), value) || !is_valid_elsewhere(schema, value) ||
+        (json_object_get(schema, "const") && !json_equal(json_object_get(schema, "const"), value)))
         return false;
     if (json_is_number(value))
         return within(schema, "minimum", "maximum", json_number_value(value));
@@ -240,7 +323,8 @@ static bool judge(void *context, const struct chat_event *event)
         const json_t *function = json_object_get(json_array_get(run->tools, i), "function");
         if (!str_equal(json_str(json_object_get(function, "name")), event->tool_name))
             continue;
-        if (!is_valid(json_object_get(function, "parameters"), arguments))
+        judged_root = json_object_get(function, "parameters");
+        if (!is_valid(judged_root, arguments))
             fail_msg("%s: not valid: %.*s in\n%s", run->format->name, STR_ARG(event->arguments),
                      strbuf_c(&run->text));
         return true;
@@ -452,6 +536,84 @@ static void every_format_gives_valid_calls_whatever_the_logits(void **state)
     }
 }
 
+static enum status compile_one(const struct tool_format *format, const char *parameters,
+                               struct strbuf *warnings, struct error *err)
+{
+    CLEANUP(json_decrefp) json_t *schema = json_loads(parameters, 0, NULL);
+    CLEANUP(strbuf_done) struct strbuf close = {0};
+    CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
+    const struct token_mask_tool row = {STR("f"), schema};
+    const struct token_mask_options options = {
+        .mode = TOKEN_MASK_REQUIRED, .call_count_max = 1, .limits = {.warnings = warnings}};
+    struct token_mask_syntax syntax;
+    assert_non_null(schema);
+    tool_mask_syntax(format, &no_reasoning, &close, &syntax);
+    return token_mask_new_tools(vocabs[0].tables, &syntax, &row, 1, &options, &mask, err);
+}
+
+static void what_a_form_cannot_hold_to_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *format;
+        const char *parameters;
+        const char *message; /* NULL: accepted */
+        const char *warning; /* of a lenient caller; NULL: it fails, too */
+    } rows[] = {
+        {"gemma4", "{\"properties\": {\"a\": {\"$ref\": \"#/x\"}}}", "leads nowhere", NULL},
+        {"gemma4", "{\"properties\": {\"a\": {\"$ref\": \"x.json\"}}}", "leads out of the schema",
+         "leads out of the schema"},
+        {"gemma4",
+         "{\"$defs\": {\"L\": {\"$ref\": \"#/$defs/L\"}}, \"properties\": {\"a\": {\"$ref\": "
+         "\"#/$defs/L\"}}}",
+         "leads back to itself", NULL},
+        {"gemma4",
+         "{\"properties\": {\"a\": {\"oneOf\": [{\"type\": \"string\"}, {\"type\": "
+         "\"string\", \"minLength\": 2}]}}}",
+         "\"oneOf\" at #/properties/a/oneOf may allow the same value",
+         "\"oneOf\" at #/properties/a/oneOf may allow the same value"},
+        {"gemma4", "{\"properties\": {\"a\": {\"type\": \"object\", \"enum\": [{}]}}}",
+         "a list of objects or arrays", NULL},
+        {"gemma4", "{\"properties\": {\"a\": false}}", "it allows no value", NULL},
+        {"gemma4",
+         "{\"properties\": {\"a\": {\"allOf\": [{\"pattern\": \"^a+$\"}, {\"type\": "
+         "\"string\", \"pattern\": \"^[ab]{3}$\"}]}}}",
+         NULL, NULL},
+        {"gemma4",
+         "{\"properties\": {\"a\": {\"allOf\": [{\"pattern\": \"^a+$\"}, {\"type\": "
+         "\"string\", \"pattern\": \"^b+$\"}]}}, \"required\": [\"a\"]}",
+         "no arguments satisfy its schema", NULL},
+        {"qwen3_coder",
+         "{\"properties\": {\"a\": {\"type\": \"string\", \"enum\": [\"ab\"], "
+         "\"pattern\": \"^a\"}}}",
+         "a list of texts beside a pattern", NULL},
+        {"qwen3_coder", "{\"properties\": {\"a\": {\"type\": \"string\", \"x\": 1}}}",
+         "\"x\" at #/properties/a", "\"x\" at #/properties/a"},
+        {"qwen3_coder",
+         "{\"$ref\": \"#/$defs/A\", \"$defs\": {\"A\": {\"properties\": {\"a\": "
+         "{\"type\": \"string\"}}}}}",
+         NULL, NULL},
+        {"lfm2",
+         "{\"properties\": {\"a\": {\"$ref\": \"#/properties/b\"}, \"b\": {\"type\": "
+         "\"boolean\"}}}",
+         NULL, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct tool_format *format = tool_format_find(str_from_c(rows[i].format));
+        CLEANUP(strbuf_done) struct strbuf warnings = {0};
+        struct error err = {0};
+        test_case(rows[i].parameters);
+        const enum status strict = compile_one(format, rows[i].parameters, NULL, &err);
+        assert_int_equal(strict == OK, !rows[i].message);
+        if (rows[i].message && !strstr(err.text, rows[i].message))
+            fail_msg("%s", err.text);
+        const enum status lenient = compile_one(format, rows[i].parameters, &warnings, &err);
+        assert_int_equal(lenient == OK, !rows[i].message || rows[i].warning);
+        if (rows[i].warning && !strstr(strbuf_c(&warnings), rows[i].warning))
+            fail_msg("%s", strbuf_c(&warnings));
+    }
+}
+
 /* ---------------------------------------------------------------- sets against brute force */
 
 /* Fewest tokens behind this one, asked the slow way, of a fork; UINT32_MAX: it is not allowed. */
@@ -615,6 +777,7 @@ int test_tool_mask(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format_gives_valid_calls_whatever_the_logits),
+        cmocka_unit_test(what_a_form_cannot_hold_to_is_named),
         cmocka_unit_test(the_set_is_what_brute_force_finds),
         cmocka_unit_test(a_call_that_was_written_cannot_be_written_again),
         cmocka_unit_test(no_call_can_begin_where_none_may),

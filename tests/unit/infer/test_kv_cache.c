@@ -252,6 +252,58 @@ static void a_random_walk_never_mixes_sequences_or_loses_pages(void **state)
     kv_cache_free(cache);
 }
 
+/* Nothing of one conversation may get into what another one stores. */
+static void a_page_of_another_is_zeros(void **state)
+{
+    (void)state;
+    struct kv_cache *cache = NULL;
+    struct kv_cache_seq *seq = NULL;
+    assert_ok(kv_cache_new(&small, &cache, err));
+    assert_ok(kv_cache_seq_new(cache, &seq, err));
+    append_marks(cache, seq, 1000, 640);
+    kv_cache_seq_free(seq);
+    assert_ok(kv_cache_seq_new(cache, &seq, err));
+    append_marks(cache, seq, 500, 70);
+    size_t page_bytes = 0;
+    for (uint32_t piece = 0; piece < kv_cache_piece_count(cache); piece++) {
+        const struct kv_cache_piece found = kv_cache_seq_piece(seq, 1, piece);
+        page_bytes += found.size;
+        for (size_t i = 6 * sizeof(uint32_t); i < found.size; i++)
+            assert_int_equal(found.bytes[i], 0);
+        unsigned char *copy = mem_copy(found.bytes, found.size);
+        memset(copy, 7, found.size);
+        kv_cache_clear_tail(cache, piece, copy, 0);
+        for (size_t i = 0; i < found.size; i++)
+            assert_int_equal(copy[i], 0);
+        mem_free(copy);
+    }
+    assert_int_equal(page_bytes, kv_cache_page_bytes(cache));
+    kv_cache_seq_free(seq);
+    kv_cache_free(cache);
+}
+
+static void loading_takes_pages_or_none(void **state)
+{
+    (void)state;
+    struct kv_cache *cache = NULL;
+    struct kv_cache_seq *seq = NULL;
+    struct kv_cache_seq *other = NULL;
+    struct error err = {0};
+    assert_int_equal(kv_cache_new(&small, &cache, &err), OK);
+    assert_int_equal(kv_cache_seq_new(cache, &seq, &err), OK);
+    assert_int_equal(kv_cache_seq_new(cache, &other, &err), OK);
+    assert_int_equal(kv_cache_seq_load(seq, 500, &err), OK);
+    assert_int_equal(kv_cache_free_page_count(cache), 2);
+    assert_int_equal(kv_cache_seq_load(other, 129, &err), E_LIMIT);
+    assert_int_equal(kv_cache_seq_token_count(other), 0);
+    assert_int_equal(kv_cache_free_page_count(cache), 2);
+    assert_int_equal(kv_cache_seq_load(other, 128, &err), OK);
+    kv_cache_seq_free(seq);
+    kv_cache_seq_free(other);
+    assert_int_equal(kv_cache_free_page_count(cache), 10);
+    kv_cache_free(cache);
+}
+
 int test_kv_cache(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +311,8 @@ int test_kv_cache(void)
         cmocka_unit_test(a_fork_at_a_page_end_copies_nothing),
         cmocka_unit_test(a_full_cache_refuses_and_changes_nothing),
         cmocka_unit_test(bad_requests_are_refused_with_a_sentence),
+        cmocka_unit_test(a_page_of_another_is_zeros),
+        cmocka_unit_test(loading_takes_pages_or_none),
         cmocka_unit_test(a_random_walk_never_mixes_sequences_or_loses_pages),
     };
     return cmocka_run_group_tests_name("kv_cache", tests, NULL, NULL);

@@ -287,6 +287,36 @@ static void numbers_out_of_range_are_refused(void **unused)
     recurrent_state_free(NULL);
 }
 
+static void states_are_told_and_loaded(void **unused)
+{
+    (void)unused;
+    struct recurrent_state_store *states = store_of(4);
+    struct recurrent_state *state = NULL;
+    struct recurrent_state *loaded = NULL;
+    uint32_t position = 0;
+    float *values = NULL;
+    assert_ok(recurrent_state_new(states, &state, err));
+    assert_int_equal(recurrent_state_count(state), 0);
+    step(state, 5, 1);
+    recurrent_state_keep(state);
+    assert_int_equal(recurrent_state_count(state), 1); /* kept and newest are one */
+    step(state, 3, 1);
+    assert_int_equal(recurrent_state_count(state), 2);
+    assert_true(recurrent_state_at(state, 0, &position)[3] == 5 && position == 5);
+    assert_true(recurrent_state_at(state, 1, &position)[3] == 8 && position == 8);
+    assert_ok(recurrent_state_new(states, &loaded, err));
+    assert_ok(recurrent_state_load(loaded, 8, &values, err));
+    memcpy(values, recurrent_state_at(state, 1, &position), FLOATS * sizeof(*values));
+    recurrent_state_rest(loaded);
+    assert_values(loaded, 8, 8);
+    step(loaded, 2, 1);
+    assert_values(loaded, 10, 10);
+    assert_values(state, 8, 8);
+    recurrent_state_free(loaded);
+    recurrent_state_free(state);
+    recurrent_state_store_free(states);
+}
+
 int test_recurrent_state(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +326,7 @@ int test_recurrent_state(void)
         cmocka_unit_test(one_slot_serves_who_writes),
         cmocka_unit_test(old_kept_states_grow_sparse_and_new_ones_stay_dense),
         cmocka_unit_test(every_state_stands_for_its_own_tokens),
+        cmocka_unit_test(states_are_told_and_loaded),
         cmocka_unit_test(numbers_out_of_range_are_refused),
     };
     return cmocka_run_group_tests_name("recurrent_state", tests, NULL, NULL);

@@ -1,0 +1,90 @@
+/*
+ * Which arguments of a tool are texts, and where the references of a schema lead.
+ */
+#include "text/tool_schema.h"
+
+#include "tests/holt_test.h"
+#include "text/json.h"
+#include "text/json_pointer.h"
+
+#define DOCUMENT                                                                                   \
+    "{\"$defs\": {\"Name\": {\"type\": \"string\"}, \"a/b\": {\"type\": \"integer\"}, "            \
+    "\"c~d\": 1, \"e f\": 2, \"Loop\": {\"$ref\": \"#/$defs/Loop\"}, \"Many\": {\"allOf\": "       \
+    "[{\"$ref\": \"#/$defs/Many\"}, {\"$ref\": \"#/$defs/Many\"}]}}, \"list\": [10, 11], "         \
+    "\"properties\": {\"own\": {\"type\": \"string\"}, \"name\": {\"$ref\": \"#/$defs/Name\"}, "   \
+    "\"some\": {\"oneOf\": [{\"type\": \"null\"}, {\"allOf\": [{\"$ref\": \"#/$defs/Name\"}]}]}, " \
+    "\"number\": {\"$ref\": \"#/$defs/a~1b\"}, \"loop\": {\"$ref\": \"#/$defs/Loop\"}, "           \
+    "\"many\": {\"$ref\": \"#/$defs/Many\"}}, \"allOf\": [{\"properties\": {\"deep\": {\"enum\": " \
+    "[\"a\"]}, \"number\": {\"minimum\": 1}}}, {\"$ref\": \"#/$defs/Loop\"}]}"
+
+static json_t *read_document(void)
+{
+    json_t *root = NULL;
+    assert_ok(json_parse(STR(DOCUMENT), NULL, &root, err));
+    return root;
+}
+
+static void references_lead_where_they_say(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *reference;
+        enum json_pointer want;
+        const char *value; /* as JSON, when found and short */
+    } rows[] = {
+        {"#/$defs/Name", JSON_POINTER_FOUND, "{\"type\": \"string\"}"},
+        {"#/$defs/a~1b", JSON_POINTER_FOUND, "{\"type\": \"integer\"}"},
+        {"#/$defs/c~0d", JSON_POINTER_FOUND, "1"},
+        {"#/%24defs/e%20f", JSON_POINTER_FOUND, "2"},
+        {"#/list/1", JSON_POINTER_FOUND, "11"},
+        {"#", JSON_POINTER_FOUND, NULL},
+        {"#/list/2", JSON_POINTER_NOWHERE, NULL},
+        {"#/list/-1", JSON_POINTER_NOWHERE, NULL},
+        {"#/list/x", JSON_POINTER_NOWHERE, NULL},
+        {"#/$defs/Name/type/x", JSON_POINTER_NOWHERE, NULL},
+        {"#/$defs/a~2b", JSON_POINTER_MALFORMED, NULL},
+        {"#/$defs/a%2", JSON_POINTER_MALFORMED, NULL},
+        {"#/$defs/a%00", JSON_POINTER_MALFORMED, NULL},
+        {"#Name", JSON_POINTER_ANCHOR, NULL},
+        {"other.json#/x", JSON_POINTER_FOREIGN, NULL},
+        {"", JSON_POINTER_FOREIGN, NULL},
+    };
+    CLEANUP(json_decrefp) json_t *root = read_document();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(strbuf_done) struct strbuf text = {0};
+        const json_t *found = NULL;
+        test_case(rows[i].reference);
+        assert_int_equal(json_pointer_find(root, str_from_c(rows[i].reference), &found),
+                         rows[i].want);
+        if (!rows[i].value)
+            continue;
+        json_write_python(found, &text);
+        assert_string_equal(strbuf_c(&text), rows[i].value);
+    }
+}
+
+static void a_text_is_one_wherever_the_schema_says_so(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key;
+        bool is_text;
+    } rows[] = {{"own", true},     {"name", true},  {"some", true},  {"deep", true},
+                {"number", false}, {"loop", false}, {"many", false}, {"absent", false}};
+    CLEANUP(json_decrefp) json_t *root = read_document();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        test_case(rows[i].key);
+        assert_int_equal(tool_schema_has_text(root, str_from_c(rows[i].key)), rows[i].is_text);
+    }
+    assert_false(tool_schema_has_text(NULL, STR("own")));
+    assert_false(tool_schema_is_text(NULL, NULL));
+}
+
+int test_tool_schema(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(references_lead_where_they_say),
+        cmocka_unit_test(a_text_is_one_wherever_the_schema_says_so),
+    };
+    return cmocka_run_group_tests_name("tool_schema", tests, NULL, NULL);
+}
