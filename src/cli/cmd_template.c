@@ -171,6 +171,8 @@ static int run(const struct command_call *call)
     struct error err = {0};
     const int first = args->model ? 0 : 1; /* operands: MODEL, unless --model gave it */
     const char *model = args->model ? args->model : call->operand_count ? call->operands[0] : NULL;
+    if (args->thinks && args->without_thinking)
+        return command_usage(call->command, "--thinking and --no-thinking exclude each other");
     if (call->operand_count > first + 1)
         return command_usage(call->command, "template takes one MODEL and one CONVERSATION");
     if (call->operand_count > first) {

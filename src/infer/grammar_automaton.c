@@ -57,6 +57,7 @@ bool grammar_automaton_accepts(const struct grammar_automaton *automaton, struct
 /* One factor of a product: an automaton, or a count of characters. */
 struct factor {
     const struct grammar_automaton *automaton; /* NULL: the count */
+    bool is_taken_away;                        /* what it accepts is not wanted */
     uint32_t least;
     uint32_t most;
 };
@@ -79,7 +80,9 @@ struct product {
 static bool accepts_in(const struct factor *factor, uint32_t state)
 {
     if (factor->automaton)
-        return factor->automaton->states[state].is_accepting;
+        return state == GRAMMAR_NO_STATE
+                   ? factor->is_taken_away
+                   : factor->automaton->states[state].is_accepting != factor->is_taken_away;
     return state >= factor->least;
 }
 
@@ -109,7 +112,7 @@ static enum status pair_state(struct product *in, struct pair pair, uint32_t *ou
 static uint32_t other_next(const struct product *in, struct pair from, unsigned byte)
 {
     if (in->b.automaton)
-        return next_of(in->b.automaton, from.b, byte);
+        return from.b == GRAMMAR_NO_STATE ? from.b : next_of(in->b.automaton, from.b, byte);
     if (in->a->is_inside[from.a])
         return from.b;
     if (in->b.most == GRAMMAR_ENDLESS) /* then only whether there are enough matters */
@@ -148,7 +151,7 @@ static enum status fill_product(struct product *in)
             done++;
             const struct pair from = in->pairs[state];
             const struct pair to = {next_of(in->a, from.a, byte), other_next(in, from, byte)};
-            if (to.a == GRAMMAR_NO_STATE || to.b == GRAMMAR_NO_STATE)
+            if (to.a == GRAMMAR_NO_STATE || (to.b == GRAMMAR_NO_STATE && !in->b.is_taken_away))
                 continue;
             uint32_t next = 0;
             TRY(pair_state(in, to, &next));
@@ -178,6 +181,13 @@ enum status grammar_automaton_intersect(const struct grammar_automaton *a,
                                         struct grammar_automaton *out, struct error *err)
 {
     return multiply(a, (struct factor){.automaton = b}, out, err);
+}
+
+enum status grammar_automaton_subtract(const struct grammar_automaton *a,
+                                       const struct grammar_automaton *b,
+                                       struct grammar_automaton *out, struct error *err)
+{
+    return multiply(a, (struct factor){.automaton = b, .is_taken_away = true}, out, err);
 }
 
 enum status grammar_automaton_bound(const struct grammar_automaton *a, uint32_t least,

@@ -55,6 +55,11 @@ MUST_USE enum status grammar_automaton_intersect(const struct grammar_automaton 
                                                  const struct grammar_automaton *b,
                                                  struct grammar_automaton *out, struct error *err);
 
+/* What `a` accepts and `b` does not. Neither calls rules. */
+MUST_USE enum status grammar_automaton_subtract(const struct grammar_automaton *a,
+                                                const struct grammar_automaton *b,
+                                                struct grammar_automaton *out, struct error *err);
+
 /* What is accepted and has from `least` to `most` characters (GRAMMAR_ENDLESS: no upper bound). */
 MUST_USE enum status grammar_automaton_bound(const struct grammar_automaton *a, uint32_t least,
                                              uint32_t most, struct grammar_automaton *out,

@@ -4,6 +4,7 @@
 #include "base/strbuf.h"
 #include "infer/grammar_schema_builder.h"
 #include "infer/grammar_schema_keywords.h"
+#include "infer/grammar_schema_not.h"
 #include "text/json.h"
 #include "text/json_pointer.h"
 #include "text/utf8.h"
@@ -308,6 +309,12 @@ enum status grammar_schema_builder_member(struct grammar_schema_builder *builder
     *out = (struct grammar_schema_set){0};
     for (size_t i = 0; i < object->count; i++) {
         const struct grammar_schema_atom *atom = &object->atoms[i];
+        const char *forbidden = grammar_schema_not_name(keyword_of(atom, "not"));
+        if (forbidden && strcmp(forbidden, name) == 0) {
+            TRY(grammar_schema_builder_join(builder, out, json_false(),
+                                            path_below(builder, atom->path, "not"), err));
+            continue;
+        }
         const json_t *named = json_object_get(keyword_of(atom, "properties"), name);
         const json_t *others = keyword_of(atom, "additionalProperties");
         const char *keyword = named ? "properties" : "additionalProperties";
@@ -350,6 +357,11 @@ static bool is_required(const struct grammar_schema_set *object, struct str name
 
 bool grammar_schema_builder_may_have(const struct grammar_schema_set *object, const char *name)
 {
+    for (size_t i = 0; i < object->count; i++) {
+        const char *forbidden = grammar_schema_not_name(keyword_of(&object->atoms[i], "not"));
+        if (forbidden && strcmp(forbidden, name) == 0)
+            return false;
+    }
     if (grammar_schema_builder_is_open(object) || is_required(object, str_from_c(name)))
         return true;
     for (size_t i = 0; i < object->count; i++) {
@@ -395,6 +407,9 @@ static enum status collect_names(const struct grammar_schema_set *object, struct
         json_t *iterated = (json_t *)(uintptr_t)members; /* jansson's iterators change nothing */
         for (void *at = json_object_iter(iterated); at; at = json_object_iter_next(iterated, at))
             add_name(names, (struct str){json_object_iter_key(at), json_object_iter_key_len(at)});
+        const char *forbidden = grammar_schema_not_name(keyword_of(&object->atoms[i], "not"));
+        if (forbidden) /* named, so that it is no further key */
+            add_name(names, str_from_c(forbidden));
     }
     for (size_t i = 0; i < object->count; i++) {
         const json_t *list = keyword_of(&object->atoms[i], "required");
@@ -581,6 +596,67 @@ static enum status build_string(struct grammar_schema_builder *builder,
     return OK;
 }
 
+/* Some of the values that "not" excludes cannot be kept out. */
+static enum status give_up_not(struct grammar_schema_builder *builder,
+                               const struct grammar_schema_part *part, const char *what,
+                               struct error *err)
+{
+    struct error reason;
+    (void)!error_set(&reason, E_UNSUPPORTED, "\"not\" at %s cannot be enforced for %s",
+                     part->excluded_path, what);
+    return grammar_schema_builder_give_up(builder, &reason, err);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const int64_t left = *(const int64_t *)a;
+    const int64_t right = *(const int64_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* Whole numbers but for the excluded ones: what lies between these. */
+static enum status build_integers(struct grammar_schema_builder *builder,
+                                  const struct grammar_schema_part *part, uint32_t *out,
+                                  struct error *err)
+{
+    enum { EXCLUDED_MAX = 32 };
+    int64_t without[EXCLUDED_MAX];
+    uint32_t rules[EXCLUDED_MAX + 1];
+    uint32_t count = 0;
+    uint32_t rule_count = 0;
+    for (size_t i = 0; i < json_array_size(part->excluded); i++) {
+        const json_t *value = json_array_get(part->excluded, i);
+        const double real = json_number_value(value);
+        const bool is_whole = json_is_integer(value) ||
+                              (json_is_real(value) && real == floor(real) && fabs(real) < 0x1p53);
+        if (!is_whole)
+            continue;
+        if (count == EXCLUDED_MAX)
+            return error_set(err, E_LIMIT, "\"not\" at %s lists more than %d numbers",
+                             part->excluded_path, EXCLUDED_MAX);
+        without[count++] = json_is_integer(value) ? json_integer_value(value) : (int64_t)real;
+    }
+    qsort(without, count, sizeof(*without), by_value);
+    int64_t from = part->integer_min;
+    bool goes_on = true;
+    for (uint32_t i = 0; i <= count && goes_on; i++) {
+        const bool is_last = i == count || without[i] > part->integer_max;
+        const int64_t to = is_last ? part->integer_max : without[i];
+        if (!is_last && to < from)
+            continue;
+        const bool has_any = is_last ? from <= to : from < to;
+        if (has_any) {
+            struct grammar_number number = grammar_number_integers(from, is_last ? to : to - 1);
+            number.multiple = grammar_schema_part_integer_multiple(part);
+            rules[rule_count++] = grammar_add_number(builder->grammar, &number);
+        }
+        goes_on = !is_last && to < INT64_MAX;
+        from = goes_on ? to + 1 : to;
+    }
+    *out = rule_count == 1 ? rules[0] : grammar_add_choice(builder->grammar, rules, rule_count);
+    return OK;
+}
+
 static enum status build_number(struct grammar_schema_builder *builder,
                                 const struct grammar_schema_set *set,
                                 const struct grammar_schema_part *part, uint32_t *out,
@@ -594,6 +670,13 @@ static enum status build_number(struct grammar_schema_builder *builder,
                          "\"multipleOf\" at %s cannot be enforced: it is no short binary fraction",
                          part->multiple_path);
         TRY(grammar_schema_builder_give_up(builder, &reason, err));
+    }
+    if (!(part->types & GRAMMAR_SCHEMA_FRACTION) && part->excluded)
+        return build_integers(builder, part, out, err);
+    for (size_t i = 0; i < json_array_size(part->excluded); i++) {
+        const json_t *value = json_array_get(part->excluded, i);
+        if (json_is_number(value) && grammar_schema_part_fits(part, value))
+            TRY(give_up_not(builder, part, "numbers with fractions", err));
     }
     if (part->types & GRAMMAR_SCHEMA_FRACTION) {
         if (part->is_inexact)
@@ -648,17 +731,36 @@ static enum status build_values(struct grammar_schema_builder *builder,
     return OK;
 }
 
-static uint32_t build_fixed(struct grammar_schema_builder *builder, unsigned types)
+static uint32_t build_fixed(struct grammar_schema_builder *builder,
+                            const struct grammar_schema_part *part)
 {
-    struct str texts[3];
+    const struct {
+        struct str text;
+        unsigned type;
+        json_t *value; /* one of jansson's constants, which are not counted */
+    } rows[] = {{STR("null"), GRAMMAR_SCHEMA_NULL, json_null()},
+                {STR("true"), GRAMMAR_SCHEMA_BOOLEAN, json_true()},
+                {STR("false"), GRAMMAR_SCHEMA_BOOLEAN, json_false()}};
+    struct str texts[ARRAY_LEN(rows)];
     uint32_t count = 0;
-    if (types & GRAMMAR_SCHEMA_NULL)
-        texts[count++] = STR("null");
-    if (types & GRAMMAR_SCHEMA_BOOLEAN) {
-        texts[count++] = STR("true");
-        texts[count++] = STR("false");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if ((part->types & rows[i].type) && !grammar_schema_part_is_excluded(part, rows[i].value))
+            texts[count++] = rows[i].text;
     }
     return grammar_add_words(builder->grammar, texts, NULL, count);
+}
+
+/* Objects and arrays cannot be told from single ones. */
+static enum status check_excluded(struct grammar_schema_builder *builder,
+                                  const struct grammar_schema_part *part, struct error *err)
+{
+    bool is_open = false;
+    for (size_t i = 0; i < json_array_size(part->excluded); i++) {
+        const json_t *value = json_array_get(part->excluded, i);
+        is_open |= json_is_object(value) && (part->types & GRAMMAR_SCHEMA_OBJECT);
+        is_open |= json_is_array(value) && (part->types & GRAMMAR_SCHEMA_ARRAY);
+    }
+    return is_open ? give_up_not(builder, part, "objects and arrays", err) : OK;
 }
 
 /* ---------------------------------------------------------------- building */
@@ -670,12 +772,13 @@ static enum status build_types(struct grammar_schema_builder *builder,
 {
     uint32_t rules[5];
     uint32_t count = 0;
+    TRY(check_excluded(builder, part, err));
     if (part->types & GRAMMAR_SCHEMA_STRING)
         TRY(build_string(builder, part, &rules[count++], err));
     if (part->types & GRAMMAR_SCHEMA_NUMBER)
         TRY(build_number(builder, set, part, &rules[count++], err));
     if (part->types & (GRAMMAR_SCHEMA_NULL | GRAMMAR_SCHEMA_BOOLEAN))
-        rules[count++] = build_fixed(builder, part->types);
+        rules[count++] = build_fixed(builder, part);
     if (part->types & GRAMMAR_SCHEMA_OBJECT)
         TRY(build_object(builder, set, &rules[count++], err));
     if (part->types & GRAMMAR_SCHEMA_ARRAY)

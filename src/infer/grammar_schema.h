@@ -9,8 +9,9 @@
  * additionalProperties, items, prefixItems, additionalItems, minItems, maxItems, minLength,
  * maxLength, pattern (grammar_regex.h), format (grammar_schema_formats.h), minimum, maximum,
  * exclusiveMinimum, exclusiveMaximum (exact), multipleOf (integers and short binary fractions),
- * anyOf, oneOf, allOf, $ref into the same document (recursive ones too), true and false. What is
- * said in several places at once (allOf, $ref or anyOf with siblings) is put together. Annotations
+ * anyOf, oneOf, allOf, not (the forms of grammar_schema_not.h), $ref into the same document
+ * (recursive ones too), true and false. What is said in several places at once (allOf, $ref or
+ * anyOf with siblings) is put together. Annotations
  * (title, description, default, x-..., see the table in grammar_schema_keywords.c) are ignored.
  * Every other keyword is E_UNSUPPORTED, by name, or, where limits->warnings is set, a line there:
  * nothing is silently left open.

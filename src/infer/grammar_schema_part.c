@@ -1,9 +1,12 @@
 #include "infer/grammar_schema_part.h"
 
 #include "base/attr.h"
+#include "base/strbuf.h"
 #include "infer/grammar_schema_formats.h"
+#include "infer/grammar_schema_not.h"
 #include "text/json.h"
 
+#include <ctype.h>
 #include <math.h>
 
 struct reader {
@@ -39,6 +42,21 @@ static unsigned type_by_name(const json_t *name)
             return type_names[i].types;
     }
     return 0;
+}
+
+static unsigned type_of(const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_NULL: return GRAMMAR_SCHEMA_NULL;
+    case JSON_TRUE:
+    case JSON_FALSE: return GRAMMAR_SCHEMA_BOOLEAN;
+    case JSON_OBJECT: return GRAMMAR_SCHEMA_OBJECT;
+    case JSON_ARRAY: return GRAMMAR_SCHEMA_ARRAY;
+    case JSON_STRING: return GRAMMAR_SCHEMA_STRING;
+    case JSON_INTEGER: return GRAMMAR_SCHEMA_INTEGER;
+    case JSON_REAL: break;
+    }
+    return GRAMMAR_SCHEMA_FRACTION;
 }
 
 static enum status read_type(struct reader *in, const json_t *value)
@@ -262,18 +280,18 @@ static enum status read_multiple(struct reader *in, const json_t *schema)
 
 /* ---------------------------------------------------------------- patterns */
 
-static enum status add_pattern(struct reader *in, struct str text, bool is_format)
+static enum status add_pattern(struct reader *in, struct str text, bool is_format, bool is_not)
 {
     struct grammar_schema_part *part = in->part;
     for (size_t i = 0; i < part->pattern_count; i++) {
-        if (str_equal(part->patterns[i].text, text))
+        if (part->patterns[i].is_not == is_not && str_equal(part->patterns[i].text, text))
             return OK;
     }
     if (part->pattern_count == GRAMMAR_SCHEMA_PATTERNS_MAX)
         return error_set(in->err, E_LIMIT, "more than %d patterns for the text at %s",
                          GRAMMAR_SCHEMA_PATTERNS_MAX, in->atom->path);
     part->patterns[part->pattern_count++] = (struct grammar_schema_pattern){
-        .text = text, .path = in->atom->path, .is_format = is_format};
+        .text = text, .path = in->atom->path, .is_format = is_format, .is_not = is_not};
     return OK;
 }
 
@@ -284,11 +302,95 @@ static enum status read_patterns(struct reader *in, const json_t *schema)
         return bad_value(in, "pattern", "a regular expression");
     if (pattern) {
         in->spoken_of |= GRAMMAR_SCHEMA_STRING;
-        TRY(add_pattern(in, json_str(pattern), false));
+        TRY(add_pattern(in, json_str(pattern), false, false));
     }
     const struct str format =
         grammar_schema_formats_pattern(json_str(json_object_get(schema, "format")));
-    return format.len ? add_pattern(in, format, true) : OK;
+    return format.len ? add_pattern(in, format, true, false) : OK;
+}
+
+/* ---------------------------------------------------------------- not */
+
+static unsigned types_of(const json_t *type)
+{
+    unsigned types = json_is_string(type) ? type_by_name(type) : 0;
+    for (size_t i = 0; i < json_array_size(type); i++)
+        types |= type_by_name(json_array_get(type, i));
+    return types;
+}
+
+/* A text as an expression that nothing else matches. */
+static void add_literally(struct strbuf *out, struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        const unsigned char c = (unsigned char)text.ptr[i];
+        if (c < ' ' || c == 0x7f)
+            strbuf_addf(out, "\\x%02x", c);
+        else if (c < 0x80 && !isalnum(c) && c != ' ')
+            strbuf_addf(out, "\\x%02x", c);
+        else
+            strbuf_add_char(out, (char)c);
+    }
+}
+
+/* Values that are not allowed; their texts become one pattern. */
+static enum status exclude(struct reader *in, const json_t *list, unsigned types)
+{
+    struct grammar_schema_part *part = in->part;
+    CLEANUP(strbuf_done) struct strbuf pattern = {.size_max = 64 * 1024};
+    part->excluded_path = in->atom->path;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *value = json_array_get(list, i);
+        if (!(types & type_of(value)))
+            continue;
+        if (!part->excluded)
+            part->excluded = json_array();
+        (void)json_array_append(part->excluded, value);
+        if (!json_is_string(value))
+            continue;
+        strbuf_add_c(&pattern, pattern.len ? "|" : "^(");
+        add_literally(&pattern, json_str(value));
+    }
+    if (!pattern.len)
+        return OK;
+    strbuf_add_c(&pattern, ")$");
+    if (pattern.overflowed)
+        return error_set(in->err, E_LIMIT, "\"not\" at %s lists too much text", in->atom->path);
+    json_t *text = json_stringn(pattern.ptr, pattern.len);
+    if (!part->texts)
+        part->texts = json_array();
+    (void)json_array_append_new(part->texts, text);
+    return add_pattern(in, json_str(text), false, true);
+}
+
+static enum status read_not(struct reader *in, const json_t *schema)
+{
+    const json_t *not = json_object_get(schema, "not");
+    const json_t *type = json_object_get(not, "type");
+    const unsigned types = type ? types_of(type) : GRAMMAR_SCHEMA_ALL;
+    if (!not )
+        return OK;
+    if (!types)
+        return bad_value(in, "not", "a schema whose type is one of JSON");
+    switch (grammar_schema_not_kind(not )) {
+    case GRAMMAR_SCHEMA_NOT_OTHER: return OK; /* a lenient caller was told */
+    case GRAMMAR_SCHEMA_NOT_TYPE: in->part->types_said &= ~types; return OK;
+    case GRAMMAR_SCHEMA_NOT_PATTERN:
+        if (!type)
+            in->part->types_said &= GRAMMAR_SCHEMA_STRING;
+        return add_pattern(in, json_str(json_object_get(not, "pattern")), false, true);
+    case GRAMMAR_SCHEMA_NOT_REQUIRED:
+        if (!type)
+            in->part->types_said &= GRAMMAR_SCHEMA_OBJECT;
+        in->part->has_members = true;
+        return OK;
+    case GRAMMAR_SCHEMA_NOT_VALUES: break;
+    }
+    json_t *constant = json_object_get(not, "const");
+    CLEANUP(json_decrefp) json_t *list = NULL;
+    if (constant)
+        list = json_pack("[O]", constant);
+    return exclude(in, list ? list : json_object_get(not, "enum"), types);
 }
 
 /* ---------------------------------------------------------------- counts */
@@ -352,8 +454,24 @@ static enum status read_atom(struct reader *in)
     TRY(read_multiple(in, schema));
     TRY(read_patterns(in, schema));
     TRY(read_counts(in, schema));
+    TRY(read_not(in, schema));
     note_members(in, schema);
     return OK;
+}
+
+static void drop_excluded(struct grammar_schema_part *part)
+{
+    json_t *kept = NULL;
+    if (!part->values || !part->excluded)
+        return;
+    kept = json_array();
+    for (size_t i = 0; i < json_array_size(part->values); i++) {
+        json_t *value = json_array_get(part->values, i);
+        if (!grammar_schema_part_is_excluded(part, value))
+            (void)json_array_append(kept, value);
+    }
+    json_decref(part->values);
+    part->values = kept;
 }
 
 enum status grammar_schema_part_read(const struct grammar_schema_set *set,
@@ -377,35 +495,23 @@ enum status grammar_schema_part_read(const struct grammar_schema_set *set,
         else if (in.atom->kind == GRAMMAR_SCHEMA_FALSE)
             part.types_said = 0;
     }
+    drop_excluded(&part);
     const bool is_narrowed = !in.has_type && !part.values && in.spoken_of;
     part.types = part.types_said & (is_narrowed ? in.spoken_of : GRAMMAR_SCHEMA_ALL);
     *out = part;
-    part.values = NULL; /* ownership moves to *out */
+    part.values = part.excluded = part.texts = NULL; /* ownership moves to *out */
     return OK;
 }
 
 void grammar_schema_part_done(struct grammar_schema_part *part)
 {
     json_decref(part->values);
+    json_decref(part->excluded);
+    json_decref(part->texts);
     *part = (struct grammar_schema_part){0};
 }
 
 /* ---------------------------------------------------------------- asking */
-
-static unsigned type_of(const json_t *value)
-{
-    switch (json_typeof(value)) {
-    case JSON_NULL: return GRAMMAR_SCHEMA_NULL;
-    case JSON_TRUE:
-    case JSON_FALSE: return GRAMMAR_SCHEMA_BOOLEAN;
-    case JSON_OBJECT: return GRAMMAR_SCHEMA_OBJECT;
-    case JSON_ARRAY: return GRAMMAR_SCHEMA_ARRAY;
-    case JSON_STRING: return GRAMMAR_SCHEMA_STRING;
-    case JSON_INTEGER: return GRAMMAR_SCHEMA_INTEGER;
-    case JSON_REAL: break;
-    }
-    return GRAMMAR_SCHEMA_FRACTION;
-}
 
 uint64_t grammar_schema_part_characters(struct str text)
 {
@@ -450,6 +556,11 @@ static bool is_in_bounds(const struct grammar_schema_part *part, const json_t *v
     const bool low_fits = real > part->low || (real == part->low && !part->low_is_open);
     const bool high_fits = real < part->high || (real == part->high && !part->high_is_open);
     return low_fits && high_fits;
+}
+
+bool grammar_schema_part_is_excluded(const struct grammar_schema_part *part, const json_t *value)
+{
+    return part->excluded && holds_value(part->excluded, value);
 }
 
 bool grammar_schema_part_allows(const struct grammar_schema_part *part, const json_t *value)

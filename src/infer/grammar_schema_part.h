@@ -52,6 +52,7 @@ struct grammar_schema_pattern {
     struct str text;
     const char *path; /* of the schema that says so */
     bool is_format;   /* `format` stands for it */
+    bool is_not;      /* the string must not match */
 };
 
 struct grammar_schema_part {
@@ -59,6 +60,10 @@ struct grammar_schema_part {
     unsigned types;      /* of these, what is produced: without `type` and list of values, those
                             that other keywords speak of */
     json_t *values;      /* array of all allowed values (enum, const), owned; NULL: no list */
+    json_t *excluded; /* array of values that are not allowed, owned; NULL: none. Taken off `values`
+                            already; strings are patterns, too */
+    const char *excluded_path;
+    json_t *texts;       /* array of patterns that were made here, owned; may be NULL */
     int64_t integer_min; /* bounds as they are for integers */
     int64_t integer_max;
     double low; /* bounds for other numbers; infinite: none */
@@ -93,6 +98,9 @@ bool grammar_schema_part_fits(const struct grammar_schema_part *part, const json
 
 /* And is it in the list, if there is one? */
 bool grammar_schema_part_allows(const struct grammar_schema_part *part, const json_t *value);
+
+/* Is it among the values that are not allowed? */
+bool grammar_schema_part_is_excluded(const struct grammar_schema_part *part, const json_t *value);
 
 /* True if certainly nothing that is produced for `a` obeys `b`: told by types, lists and bounds.
  * Objects and arrays that differ only in members are not told apart. */

@@ -81,23 +81,32 @@ static enum status combine(struct grammar_schema_text *known,
                            const struct grammar_schema_part *part, struct grammar_automaton *whole,
                            struct error *err)
 {
+    static const struct grammar_schema_pattern anything = {.text = {"", 0}, .path = "#"};
     const struct grammar_automaton *one = NULL;
-    struct grammar_automaton next;
-    bool is_first = true;
-    for (size_t i = 0; i < part->pattern_count; i++) {
-        TRY(grammar_schema_text_automaton(known, &part->patterns[i], &one, err));
-        if (!one)
-            continue;
-        if (is_first)
-            TRY(grammar_automaton_bound(one, clamp(part->string_min), clamp(part->string_max),
-                                        whole, err));
-        else
-            TRY(grammar_automaton_intersect(whole, one, &next, err));
-        if (!is_first) {
-            grammar_automaton_done(whole);
-            *whole = next;
+    bool is_open = true;                      /* no pattern so far */
+    for (size_t pass = 0; pass < 2; pass++) { /* what must match, then what must not */
+        for (size_t i = 0; i < part->pattern_count; i++) {
+            const struct grammar_schema_pattern *pattern = &part->patterns[i];
+            struct grammar_automaton next;
+            TRY(grammar_schema_text_automaton(known, pattern, &one, err));
+            if (!one || pattern->is_not != (pass == 1))
+                continue;
+            if (is_open) {
+                const struct grammar_automaton *all = NULL;
+                TRY(grammar_schema_text_automaton(known, pass ? &anything : pattern, &all, err));
+                TRY(grammar_automaton_bound(all, clamp(part->string_min), clamp(part->string_max),
+                                            whole, err));
+                TRY(grammar_schema_text_automaton(known, pattern, &one,
+                                                  err)); /* it may have moved */
+            }
+            if (!is_open || pass == 1) {
+                TRY(pass ? grammar_automaton_subtract(whole, one, &next, err)
+                         : grammar_automaton_intersect(whole, one, &next, err));
+                grammar_automaton_done(whole);
+                *whole = next;
+            }
+            is_open = false;
         }
-        is_first = false;
     }
     return OK;
 }
@@ -109,6 +118,7 @@ static void write_key(const struct grammar_schema_part *part, struct strbuf *out
                 (unsigned long long)part->string_max);
     for (size_t i = 0; i < part->pattern_count; i++) {
         strbuf_add_char(out, '\0');
+        strbuf_add_char(out, part->patterns[i].is_not ? '!' : '=');
         strbuf_add_str(out, part->patterns[i].text);
     }
 }
@@ -149,8 +159,9 @@ enum status grammar_schema_text_allows(struct grammar_schema_text *known,
         const struct grammar_automaton *one = NULL;
         TRY(grammar_schema_text_automaton(known, &part->patterns[i], &one, err));
         if (one)
-            *out =
-                grammar_automaton_accepts(one, str_slice(strbuf_view(&quoted), 1, quoted.len - 1));
+            *out = grammar_automaton_accepts(one,
+                                             str_slice(strbuf_view(&quoted), 1, quoted.len - 1)) !=
+                   part->patterns[i].is_not;
     }
     return OK;
 }

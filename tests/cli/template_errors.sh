@@ -10,3 +10,5 @@ done
 echo "$?"
 "$HOLT" template missing.gguf
 echo "$?"
+"$HOLT" template --thinking --no-thinking builtin
+echo "$?"

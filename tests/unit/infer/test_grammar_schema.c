@@ -370,14 +370,54 @@ static void unsatisfiable_schemas_allow_nothing(void **state)
     check_verdicts(rows, ARRAY_LEN(rows));
 }
 
+struct refused {
+    const char *schema;
+    enum status want;
+    const char *says;
+};
+
+static void check_refused(const struct refused *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        test_case(rows[i].schema);
+        CLEANUP(json_decrefp) json_t *schema = mask_support_json(rows[i].schema);
+        CLEANUP(grammar_unrefp) struct grammar *grammar = grammar_new();
+        struct error err = {0};
+        uint32_t rule = 0;
+        assert_int_equal(grammar_schema_add(grammar, schema, NULL, &rule, &err), rows[i].want);
+        if (!strstr(err.text, rows[i].says))
+            fail_msg("%s does not say %s", err.text, rows[i].says);
+    }
+}
+
+static void of_not_only_some_forms_are_enforced(void **state)
+{
+    (void)state;
+    static const struct refused rows[] = {
+        {"{\"not\":{\"type\":\"integer\"}}", E_UNSUPPORTED, "\"not\" at #"},
+        {"{\"not\":{\"minimum\":1}}", E_UNSUPPORTED, "\"not\" at #"},
+        {"{\"not\":{\"const\":1,\"minimum\":1}}", E_UNSUPPORTED, "\"not\" at #"},
+        {"{\"not\":{\"required\":[\"a\",\"b\"]}}", E_UNSUPPORTED, "\"not\" at #"},
+        {"{\"not\":{\"type\":\"array\",\"required\":[\"a\"]}}", E_UNSUPPORTED, "\"not\" at #"},
+        {"{\"properties\":{\"p\":{\"type\":\"object\",\"not\":{\"const\":{}}}}}", E_UNSUPPORTED,
+         "\"not\" at #/properties/p cannot be enforced for objects"},
+        {"{\"type\":\"number\",\"not\":{\"const\":1}}", E_UNSUPPORTED,
+         "\"not\" at # cannot be enforced for numbers with fractions"},
+        {"{\"type\":\"string\",\"not\":{\"pattern\":\"(?=a)b\"}}", E_UNSUPPORTED, "a look"},
+        {"{\"not\":{\"type\":\"text\"}}", E_INVALID, "\"not\" at #/not"},
+        {"{\"then\":{}}", E_UNSUPPORTED, "\"then\""},
+        {"{\"else\":{}}", E_UNSUPPORTED, "\"else\""},
+        {"{\"contains\":{}}", E_UNSUPPORTED, "\"contains\""},
+        {"{\"dependentRequired\":{}}", E_UNSUPPORTED, "\"dependentRequired\""},
+        {"{\"unevaluatedProperties\":false}", E_UNSUPPORTED, "\"unevaluatedProperties\""},
+    };
+    check_refused(rows, ARRAY_LEN(rows));
+}
+
 static void what_cannot_be_enforced_is_refused_by_name(void **state)
 {
     (void)state;
-    static const struct {
-        const char *schema;
-        enum status want;
-        const char *says;
-    } rows[] = {
+    static const struct refused rows[] = {
         {"{\"pattern\":\"(?=a)b\"}", E_UNSUPPORTED, "\"pattern\" at # cannot be enforced: a look"},
         {"{\"pattern\":\"a\\\\b\"}", E_UNSUPPORTED, "a word boundary"},
         {"{\"pattern\":\"(a)\\\\1\"}", E_UNSUPPORTED, "a reference"},
@@ -421,16 +461,7 @@ static void what_cannot_be_enforced_is_refused_by_name(void **state)
         {"{\"properties\":{\"a\":7}}", E_INVALID, "#/properties/a"},
         {"7", E_INVALID, "must be an object"},
     };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        test_case(rows[i].schema);
-        CLEANUP(json_decrefp) json_t *schema = mask_support_json(rows[i].schema);
-        CLEANUP(grammar_unrefp) struct grammar *grammar = grammar_new();
-        struct error err = {0};
-        uint32_t rule = 0;
-        assert_int_equal(grammar_schema_add(grammar, schema, NULL, &rule, &err), rows[i].want);
-        if (!strstr(err.text, rows[i].says))
-            fail_msg("%s does not say %s", err.text, rows[i].says);
-    }
+    check_refused(rows, ARRAY_LEN(rows));
 }
 
 static void a_lenient_caller_is_told_what_is_not_enforced(void **state)
@@ -672,6 +703,7 @@ int test_grammar_schema(void)
         cmocka_unit_test(combinations),
         cmocka_unit_test(unsatisfiable_schemas_allow_nothing),
         cmocka_unit_test(what_cannot_be_enforced_is_refused_by_name),
+        cmocka_unit_test(of_not_only_some_forms_are_enforced),
         cmocka_unit_test(a_lenient_caller_is_told_what_is_not_enforced),
         cmocka_unit_test(hostile_schemas_get_a_sentence),
         cmocka_unit_test(a_used_key_cannot_fill_its_length),
