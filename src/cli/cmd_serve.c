@@ -37,6 +37,7 @@ struct serve_args {
     const char *keep_alive;
     const char *hub;
     const char *registry;
+    bool allows_pull;
     const char *prompt_store;
     bool is_verbose;
     int64_t port;
@@ -73,10 +74,11 @@ static const struct option_spec options[] = {
                   "how long a model stays that was loaded on demand (default 5m; -1: for ever)"),
     OPTION_STRING(struct serve_args, pooling, 0, "pooling", "KIND",
                   "serve embeddings of a model that was not made for it: mean, cls or last"),
-    OPTION_STRING(struct serve_args, hub, 0, "hub", "ADDRESS",
-                  "a mirror of Hugging Face, for clients that pull"),
+    OPTION_FLAG(struct serve_args, allows_pull, 0, "allow-pull",
+                "your programs may pull models through the server"),
+    OPTION_STRING(struct serve_args, hub, 0, "hub", "ADDRESS", "with it, a mirror of Hugging Face"),
     OPTION_STRING(struct serve_args, registry, 0, "registry", "ADDRESS",
-                  "a mirror of Ollama's registry, the same"),
+                  "with it, a mirror of Ollama's registry"),
     OPTION_STRING(struct serve_args, cpu_mask, 0, "cpu-mask", "LEVEL",
                   "use kernels of baseline, avx2 or avx512 at most"),
     SPECULATION_OPTIONS_ROWS(struct serve_args, speculation),
@@ -91,6 +93,7 @@ struct work {
     struct front_message ready;
     struct strbuf model_name;
     struct serve_jobs *jobs;
+    bool allows_pull;
     struct front front;
     const char *key_file;
 };
@@ -166,9 +169,10 @@ static void print_ready(const struct work *work, const struct serve_role_config 
     char base[128];
     snprintf(base, sizeof(base), is_v6 ? "http://[%s]:%u" : "http://%s:%u", role->address, port);
     printf("holt serves %s at %s\n", role->model_name, base);
-    printf("%s %" PRIu64 " tokens; nothing leaves this machine, Ctrl-C ends\n\n",
+    printf("%s %" PRIu64 " tokens; nothing leaves this machine%s, Ctrl-C ends\n\n",
            work->ready.numbers[FRONT_READY_EMBEDS] ? "embeddings of texts up to" : "context",
-           work->ready.numbers[FRONT_READY_CONTEXT]);
+           work->ready.numbers[FRONT_READY_CONTEXT],
+           work->allows_pull ? " but the names of models that your programs pull" : "");
     if (work->ready.numbers[FRONT_READY_EMBEDS]) {
         print_embedding_lines(role, base);
         return;
@@ -325,9 +329,11 @@ static int run(const struct command_call *call)
     struct serve_jobs_config jobs = {.state = &state,
                                      .model_folders = config.model_folders,
                                      .own_port = port,
-                                     .has_key = key.len > 0};
+                                     .has_key = key.len > 0,
+                                     .allows_pull = args->allows_pull};
     set_source(args, &jobs.source);
     work.jobs = serve_jobs_new(&jobs);
+    work.allows_pull = args->allows_pull;
     const int code = serve(&work, &role, port);
     serve_jobs_free(work.jobs);
     progress_clear(&work.progress);

@@ -266,6 +266,11 @@ static enum status work(struct serve_jobs *jobs, const struct front_message *mes
     }
     TRY(read_name(body, "model", "name", &text, err));
     strbuf_add_str(&name, text);
+    if (str_equal_c(message->name, "pull") && !jobs->config.allows_pull)
+        return error_set(err, E_DENIED,
+                         "nothing is fetched for clients here: use `holt pull %s`, or start holt "
+                         "serve with --allow-pull",
+                         strbuf_c(&name));
     if (str_equal_c(message->name, "pull")) {
         strbuf_addf(line, "a client pulls %s", strbuf_c(&name));
         *out_goes_on = true;

@@ -255,6 +255,12 @@ def clients_of_a_server_pull_copy_and_delete():
     serving = Serving(home, origin)
     try:
         status, text = serving.ask("POST", "/api/pull", {"model": "acme/Otter:Q8_0"})
+        assert status == 403 and "--allow-pull" in text and not origin.asked, text
+    finally:
+        serving.stop()
+    serving = Serving(home, origin, "--allow-pull")
+    try:
+        status, text = serving.ask("POST", "/api/pull", {"model": "acme/Otter:Q8_0"})
         lines = [json.loads(line) for line in text.splitlines()]
         assert status == 200 and lines[-1] == {"status": "success"} and home.holds(), text
         assert len(lines) > 1 and lines[-2]["total"] == len(MODEL) and lines[0]["status"].startswith("pulling"), lines
@@ -283,7 +289,7 @@ def only_the_same_user_changes_models():
     if os.getuid() != 0:
         return  # another user cannot be tried
     home, origin = Home(), start(whole)
-    serving = Serving(home, origin)
+    serving = Serving(home, origin, "--allow-pull")
     script = ("import os, sys, http.client, encodings.idna; os.setgid(65534); os.setuid(65534)\n"
               "c = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1])); c.request('POST', '/api/pull', '{\"model\": \"acme/Otter:Q8_0\"}')\n"
               "r = c.getresponse(); print(r.status, r.read().decode())")
@@ -295,7 +301,7 @@ def only_the_same_user_changes_models():
     key = os.path.join(home.path, "key")
     with open(key, "w") as file:
         file.write("a-key-of-some-length")
-    serving = Serving(home, origin, "--key-file", key)
+    serving = Serving(home, origin, "--allow-pull", "--key-file", key)
     try:
         assert serving.ask("POST", "/api/pull", {"model": "acme/Otter:Q8_0"})[0] == 401
         assert serving.ask("POST", "/api/pull", {"model": "acme/Otter:Q8_0"}, Authorization="Bearer a-key-of-some-length")[0] == 200
