@@ -37,6 +37,7 @@ HOLT_LIBS := $(PKG_LIBS) -lm -pthread
 # always optimized and never instrumented (that takes minutes each): checkkernel has guard pages.
 ISA_avx2   := -O2 -fno-sanitize=all -mavx2 -mfma -mf16c
 ISA_avx512 := $(ISA_avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
+ISA_avx512vbmi := $(ISA_avx512) -mavx512vbmi
 ISA_neon   := -O2 -fno-sanitize=all -march=armv8.2-a+dotprod
 # Loops over plain arrays that the compiler makes vectors of, which -O2 of gcc 12 leaves alone.
 $(BUILD)/src/kernel/x86/code_%.o: LOOPS := -O3
@@ -162,6 +163,10 @@ soak: test
 	$(Q)dev/soak.sh
 $(BUILD)/tests/bench_%: $(BUILD)/tests/bench/bench_%.o $(LIB_OBJECTS)
 	$(Q)$(CC) $(LINK_$(CONFIG)) $^ -o $@ $(HOLT_LIBS)
+# What keeping keys and values as codes costs (docs/kv.md).
+.PHONY: bench-kv
+bench-kv: $(BUILD)/tests/bench_kv
+	$(Q)$<
 # VOCAB=FILE.gguf: whose tokenizer is measured; TEXT=FILE: on what; PEER_TOKENIZER=COMMAND: another
 # program in turns with it, see tests/bench/bench_encode.c.
 bench: all $(BUILD)/tests/checkkernel $(BUILD)/tests/bench_mask $(BUILD)/tests/bench_encode
@@ -218,6 +223,7 @@ uninstall:
 #> make check-kernels-arm  the kernels of 64-bit ARM, in an emulator
 #> make lint | fmt   layout, layers, limits; fmt mends the layout
 #> make bench        speed beside the machine's limits (VOCAB, TEXT, PEER_TOKENIZER)
+#> make bench-kv     quality of keys and values as codes
 #> make fuzz | soak  the parsers, for some seconds; everything, for hours
 #> make builtin      train the built-in model again
 #> make clean        forget what was built

@@ -127,6 +127,7 @@ static enum status run(struct batch_bench *bench, struct bench_batch_result *out
         .thread_count = options->thread_count,
         .cpu_features = options->cpu_features,
         .kv_kind = options->kv_kind,
+        .open_sequences = most,
         .token_capacity = most * (PROMPT_TOKENS + STEPS_MAX + KV_PAGE_TOKENS) + WARM_ROWS,
         .logits_rows_max = most,
         .state_count = bench->model->shape.recurrent.layer_count ? most : 0,

@@ -274,7 +274,8 @@ static json_t *template_json(const struct gguf *file, const struct tokenizer *to
 /* ---------------------------------------------------------------- memory */
 
 /* In the order they are shown in. */
-static const enum kv_kind kv_kinds[] = {KV_KIND_F16, KV_KIND_Q8, KV_KIND_F32};
+static const enum kv_kind kv_kinds[] = {KV_KIND_F16, KV_KIND_Q8, KV_KIND_T4, KV_KIND_T3,
+                                        KV_KIND_F32};
 
 static json_t *bytes_json(uint64_t bytes)
 {

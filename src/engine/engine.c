@@ -91,6 +91,9 @@ static enum status start_infer(struct engine *engine, const struct engine_config
         .cpu_features = cpu_features() & ~config->cpu_features_off,
         .guesses = wants_block(engine, config),
         .kv_kind = config->kv,
+        .open_sequences = config->session_count < INFER_OPEN_SEQUENCES_MAX
+                              ? config->session_count
+                              : INFER_OPEN_SEQUENCES_MAX,
     };
     TRY(memory_plan_make(engine->model, &infer, config->context_tokens, config->memory_bytes_max,
                          &engine->memory_plan, err));

@@ -111,18 +111,29 @@ static enum status one_state_bytes(const struct model *model, const struct infer
     return OK;
 }
 
-/* Whether the context would fit with q8 keys and values, and is to be kept larger. */
-static bool fits_as_q8(const struct model *model, const struct infer_config *infer,
-                       const struct memory_plan *plan)
+/* Whether the context would fit with keys and values of `kind`, which are smaller than now. */
+static bool fits_as(enum kv_kind kind, const struct model *model, const struct infer_config *infer,
+                    const struct memory_plan *plan)
 {
     struct infer_config config = *infer;
     struct infer_memory memory;
     struct error err;
     uint64_t needed = 0;
-    config.kv_kind = KV_KIND_Q8;
-    return infer->kv_kind != KV_KIND_Q8 &&
-           bytes_for(model, &config, plan->context_tokens, &memory, &needed, &err) == OK &&
+    config.kv_kind = kind;
+    return bytes_for(model, &config, plan->context_tokens, &memory, &needed, &err) == OK &&
            needed <= plan->budget_bytes;
+}
+
+/* What to say of a kind that the context would fit with: the nearest to f16 first. */
+static const char *smaller_kind(const struct model *model, const struct infer_config *infer,
+                                const struct memory_plan *plan)
+{
+    if (infer->kv_kind != KV_KIND_Q8 && !kv_kind_is_coded(infer->kv_kind) &&
+        fits_as(KV_KIND_Q8, model, infer, plan))
+        return "it fits with --kv q8, or ";
+    if (!kv_kind_is_coded(infer->kv_kind) && fits_as(KV_KIND_T4, model, infer, plan))
+        return "it fits with --kv t4, or ";
+    return "";
 }
 
 static enum status measure(const struct model *model, const struct infer_config *infer,
@@ -144,8 +155,7 @@ static enum status measure(const struct model *model, const struct infer_config 
                          "a context of %" PRIu32 " tokens takes %" PRIu64 " MiB and %" PRIu64
                          " MiB are free; %sask for %s%" PRIu32 " with --context, or free memory",
                          plan->context_tokens, needed >> 20, plan->budget_bytes >> 20,
-                         fits_as_q8(model, infer, plan) ? "it fits with --kv q8, or " : "",
-                         plan->context_fits ? "at most " : "",
+                         smaller_kind(model, infer, plan), plan->context_fits ? "at most " : "",
                          plan->context_fits ? plan->context_fits : MEMORY_PLAN_CONTEXT_MIN);
     return OK;
 }

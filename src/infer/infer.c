@@ -2,8 +2,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "infer/kv_cache.h"
-#include "infer/recurrent_state.h"
+#include "infer/infer_internal.h"
 #include "kernel/kernel_table.h"
 #include "model/forward.h"
 #include "model/model.h"
@@ -16,47 +15,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-
-struct infer {
-    const struct model *model;
-    struct infer_config config; /* every 0 replaced */
-    struct kernel_table kernels;
-    struct worker_pool *workers;
-    struct kv_cache *cache;
-    struct recurrent_state_store *states; /* NULL: the model has no recurrent layers */
-    struct forward *forward;
-    size_t *logits_rows; /* [logits_rows_max] indices of the rows that have logits, ascending */
-    struct infer_seq **logits_seqs; /* [logits_rows_max] whose newest they are; NULL: it is gone */
-    uint32_t logits_row_count;
-    uint32_t draft_row_count; /* of the step so far */
-    uint64_t step_count;      /* steps run so far */
-    uint32_t slice_draft;     /* draft_row_count before the slice */
-    uint64_t slice_count;     /* slices run so far */
-    uint32_t *positions;      /* [batch_rows_max] of the rows of a slice; with `fills` */
-    float *fills;             /* [batch_rows_max][embd_dim] or NULL; see fill_block() */
-    float *draft_hidden;      /* [INFER_DRAFTS_MAX][embd_dim], with `fills` */
-};
-
-struct infer_seq {
-    struct infer *infer;
-    struct kv_cache_seq *pages;
-    struct recurrent_state *state; /* NULL as infer->states; may be behind, see catch_up() */
-    int32_t *tokens;               /* [token capacity] with `state`: what catch_up() computes */
-    float *kept_logits;            /* [vocab_size] or NULL; see keep_logits() */
-    uint64_t logits_step;          /* the step that left logits of the newest token; 0: none did */
-    uint32_t logits_index;         /* their place among those of that step */
-    bool has_kept_logits;
-    uint32_t pending;      /* rows of the current step that are not appended yet */
-    uint32_t added;        /* tokens appended by the current step */
-    uint32_t draft_count;  /* of these at the end, not tokens of the sequence (yet) */
-    uint32_t draft_logits; /* place of the first one's logits among those of the step */
-    uint32_t draft_place;  /* of the first one among the drafts of the step */
-    uint64_t draft_step;   /* the step that computed them */
-    float *hidden;         /* [embd_dim] of its newest token, with infer->fills */
-    uint32_t hidden_count; /* tokens the sequence had then; 0: never */
-    uint64_t slice;        /* the newest slice with rows of it */
-    size_t slice_row;      /* its last row there */
-};
 
 /* ---------------------------------------------------------------- configuration */
 
@@ -82,6 +40,35 @@ static uint32_t default_state_count(const struct model *model)
     return count < INFER_STATES_DEFAULT_MAX ? (uint32_t)count : INFER_STATES_DEFAULT_MAX;
 }
 
+/* Not every model's keys and values can be coded. */
+static enum status check_codes(const struct model *model, enum kv_kind kind, struct error *err)
+{
+    const struct model_shape *s = &model->shape;
+    if (!kv_kind_is_coded(kind))
+        return OK;
+    if (s->sees_all)
+        return error_set(err, E_UNSUPPORTED,
+                         "an encoder reads each text once and keeps nothing: take --kv f16, not %s",
+                         kv_kind_name(kind));
+    if (!kv_code_fits(s->head_dim) || !kv_code_fits(s->value_dim))
+        return error_set(err, E_UNSUPPORTED,
+                         "heads of %" PRIu32 " and %" PRIu32 " numbers cannot be kept as %s, which "
+                         "needs multiples of %d up to %d: take --kv q8",
+                         s->head_dim, s->value_dim, kv_kind_name(kind), KV_CODE_PIECE_MIN,
+                         KV_CODE_DIM_MAX);
+    return OK;
+}
+
+/* Open pages: two for each sequence, and those of one slice of a long prompt. Recurrent models
+ * cannot compute a part again without a state from before it, so each sequence has its own. */
+static uint32_t open_page_count(const struct model *model, const struct infer_config *c)
+{
+    const bool is_recurrent = recurrent_shape_floats(&model->shape.recurrent) > 0;
+    const uint32_t sequences =
+        is_recurrent && c->state_count > c->open_sequences ? c->state_count : c->open_sequences;
+    return 2 * sequences + c->batch_rows_max / KV_PAGE_TOKENS + 1;
+}
+
 /* Replaces every 0 of `config` and checks it. */
 static enum status resolve(const struct model *model, const struct infer_config *config,
                            struct infer_config *out, struct error *err)
@@ -92,6 +79,7 @@ static enum status resolve(const struct model *model, const struct infer_config 
     c.token_capacity = value_or(c.token_capacity, tokens);
     c.batch_rows_max = value_or(c.batch_rows_max, INFER_BATCH_ROWS_DEFAULT);
     c.logits_rows_max = value_or(c.logits_rows_max, INFER_LOGITS_ROWS_DEFAULT);
+    c.open_sequences = value_or(c.open_sequences, INFER_OPEN_SEQUENCES_DEFAULT);
     c.state_count = value_or(c.state_count, default_state_count(model));
     if (c.thread_count == 0) {
         const unsigned cores = cpu_core_count();
@@ -101,6 +89,9 @@ static enum status resolve(const struct model *model, const struct infer_config 
     TRY(check_range("the number of tokens to keep", c.token_capacity, KV_CACHE_TOKENS_MAX, err));
     TRY(check_range("the number of recurrent states", c.state_count, RECURRENT_STATE_SLOTS_MAX,
                     err));
+    TRY(check_range("the number of open sequences", c.open_sequences, INFER_OPEN_SEQUENCES_MAX,
+                    err));
+    TRY(check_codes(model, c.kv_kind, err));
     TRY(check_range("the batch size", c.batch_rows_max, INFER_BATCH_ROWS_MAX, err));
     TRY(check_range("the number of logits rows", c.logits_rows_max, INFER_LOGITS_ROWS_MAX, err));
     *out = c;
@@ -121,12 +112,14 @@ static struct kv_cache_config cache_config(const struct model *model, const stru
             layers->of[s->layers[i].kv_layer] =
                 (struct kv_cache_layer){.kv_head_count = s->layers[i].kv_head_count,
                                         .key_dim = s->head_dim,
-                                        .value_dim = s->values_in_keys ? 0 : s->value_dim};
+                                        .value_dim = s->values_in_keys ? 0 : s->value_dim,
+                                        .key_cut = s->values_in_keys ? s->value_dim : 0};
     return (struct kv_cache_config){
         .layers = layers->of,
         .layer_count = s->kv_layer_count,
         .kind = c->kv_kind,
         .token_capacity = c->token_capacity,
+        .open_page_count = open_page_count(model, c),
     };
 }
 
@@ -151,10 +144,12 @@ static struct forward_config forward_config(const struct infer_config *c)
     };
 }
 
-/* Will the block for speculation be kept up to date? */
+/* Will the block for speculation be kept up to date? Its keys and values come one token late, when
+ * a block may be coded already. */
 static bool fills_block(const struct model *model, const struct infer_config *c)
 {
-    return c->guesses && model->arch->run_draft && model->draft.project.data;
+    return c->guesses && !kv_kind_is_coded(c->kv_kind) && model->arch->run_draft &&
+           model->draft.project.data;
 }
 
 static size_t fill_bytes(const struct model *model, const struct infer_config *c)
@@ -292,6 +287,12 @@ static void keep_hidden(struct infer_seq *seq, const float *hidden, uint32_t tok
         memcpy(seq->hidden, hidden, columns * sizeof(*hidden));
 }
 
+/* Whether a sequence may have to: its tokens are kept then. */
+static bool computes_again(const struct infer *infer)
+{
+    return infer->states || kv_kind_is_coded(infer->config.kv_kind);
+}
+
 enum status infer_seq_new(struct infer *infer, struct infer_seq **out, struct error *err)
 {
     CLEANUP(infer_seq_freep) struct infer_seq *seq = mem_zalloc(sizeof(*seq));
@@ -299,6 +300,8 @@ enum status infer_seq_new(struct infer *infer, struct infer_seq **out, struct er
     TRY(kv_cache_seq_new(infer->cache, &seq->pages, err));
     if (infer->states) {
         TRY(recurrent_state_new(infer->states, &seq->state, err));
+    }
+    if (computes_again(infer)) {
         seq->tokens = mem_try_zalloc(infer_token_capacity(infer), sizeof(*seq->tokens));
         if (!seq->tokens)
             return error_set(err, E_NO_MEMORY, "no memory for one more sequence");
@@ -329,12 +332,14 @@ enum status infer_seq_fork(const struct infer_seq *seq, uint32_t token_count,
     TRY(kv_cache_seq_fork(seq->pages, token_count, &fork->pages, err));
     if (seq->state) {
         TRY(recurrent_state_fork(seq->state, token_count, &fork->state, err));
+        if (token_count == infer_seq_token_count(seq) && infer_seq_logits(seq))
+            keep_logits(fork, infer_seq_logits(seq));
+    }
+    if (seq->tokens) {
         fork->tokens = mem_try_zalloc(infer_token_capacity(seq->infer), sizeof(*fork->tokens));
         if (!fork->tokens)
             return error_set(err, E_NO_MEMORY, "no memory for one more sequence");
         memcpy(fork->tokens, seq->tokens, token_count * sizeof(*fork->tokens));
-        if (token_count == infer_seq_token_count(seq) && infer_seq_logits(seq))
-            keep_logits(fork, infer_seq_logits(seq));
     }
     if (seq->hidden_count > 0 && seq->hidden_count == token_count)
         keep_hidden(fork, seq->hidden, token_count);
@@ -455,14 +460,18 @@ static void set_row(struct forward_row *row, struct infer_seq *seq, int32_t toke
     row->token = token;
     row->position = position;
     row->pages = kv_cache_seq_pages(seq->pages);
+    row->open_pages = kv_cache_seq_open_pages(seq->pages);
     row->state = NULL;
     row->draft = draft;
+    if (seq->tokens)
+        seq->tokens[position] = token;
+    if (row->open_pages)
+        kv_cache_seq_note(seq->pages, position);
     if (!seq->state)
         return;
     struct error err;
     /* Cannot fail: append_rows() took a slot, and what was kept of it since can be given up. */
     CHECK(recurrent_state_reserve(seq->state, &err) == OK);
-    seq->tokens[position] = token;
     row->state = recurrent_state_values(seq->state);
     if (!draft)
         recurrent_state_advance(seq->state, 1);
@@ -566,21 +575,69 @@ static void run_model(struct infer *infer)
     infer->model->arch->run(infer->model, infer->forward);
 }
 
+/* Computes tokens [begin, end) of a sequence again, in one slice. */
+static void run_again(struct infer *infer, struct infer_seq *seq, uint32_t begin, uint32_t end)
+{
+    struct forward *f = infer->forward;
+    f->row_count = end - begin;
+    for (uint32_t i = 0; i < f->row_count; i++) {
+        set_row(&f->rows[i], seq, seq->tokens[begin + i], begin + i, 0);
+        f->rows[i].token_count = kv_cache_seq_token_count(seq->pages);
+        f->rows[i].wants_logits = false;
+    }
+    run_model(infer);
+}
+
+/* A state is of use only where the tokens before it in its block are in their open page: goes back
+ * to one that is. */
+static void find_open_state(struct infer *infer, struct infer_seq *seq)
+{
+    for (;;) {
+        const uint32_t at = recurrent_state_position(seq->state);
+        if (at == 0)
+            return;
+        kv_cache_open_begin(infer->cache);
+        CHECK(kv_cache_seq_open(seq->pages, at));
+        const uint32_t missing = kv_cache_seq_missing(seq->pages, at);
+        if (missing == at)
+            return;
+        recurrent_state_rewind(seq->state, missing / KV_PAGE_TOKENS * KV_PAGE_TOKENS);
+    }
+}
+
 /* After a rewind the recurrent state may stand for fewer tokens than the sequence has: computes
  * those between again. Their keys and values come out as they are already. */
 static void catch_up(struct infer *infer, struct infer_seq *seq)
 {
     const uint32_t end = kv_cache_seq_token_count(seq->pages) - seq->added;
-    struct forward *f = infer->forward;
+    const bool is_coded = kv_kind_is_coded(infer->config.kv_kind);
+    if (seq->state && is_coded)
+        find_open_state(infer, seq);
     while (seq->state && recurrent_state_position(seq->state) < end) {
         const uint32_t begin = recurrent_state_position(seq->state);
-        const uint32_t slice = infer->config.batch_rows_max;
-        f->row_count = end - begin < slice ? end - begin : slice;
-        for (uint32_t i = 0; i < f->row_count; i++) {
-            set_row(&f->rows[i], seq, seq->tokens[begin + i], begin + i, 0);
-            f->rows[i].wants_logits = false;
+        const uint32_t block_left = KV_PAGE_TOKENS - begin % KV_PAGE_TOKENS;
+        uint32_t slice = infer->config.batch_rows_max;
+        if (is_coded) { /* a block at a time needs few open pages */
+            slice = block_left < slice ? block_left : slice;
+            kv_cache_open_begin(infer->cache);
+            CHECK(kv_cache_seq_open(seq->pages, begin));
         }
-        run_model(infer);
+        run_again(infer, seq, begin, end - begin < slice ? end : begin + slice);
+    }
+}
+
+/* Of a coded kind: computes again what the open pages lack before `position`. They are there. */
+static void fill_open_pages(struct infer *infer, struct infer_seq *seq, uint32_t position)
+{
+    for (;;) {
+        const uint32_t begin = kv_cache_seq_missing(seq->pages, position);
+        if (begin == position)
+            return;
+        CHECK(!seq->state); /* catch_up() was there */
+        const uint32_t block_end = (begin / KV_PAGE_TOKENS + 1) * KV_PAGE_TOKENS;
+        const uint32_t stop = block_end < position ? block_end : position;
+        const uint32_t slice = infer->config.batch_rows_max;
+        run_again(infer, seq, begin, stop - begin < slice ? stop : begin + slice);
     }
 }
 
@@ -618,6 +675,9 @@ static void run_slice(struct infer *infer, const struct infer_row *rows, const u
     struct forward *f = infer->forward;
     f->logits = f->logits_block +
                 (size_t)infer->logits_row_count * forward_stride(infer->model->shape.vocab_size);
+    for (size_t i = begin; i < end && kv_kind_is_coded(infer->config.kv_kind); i++)
+        fill_open_pages(infer, rows[i].seq,
+                        kv_cache_seq_token_count(rows[i].seq->pages) - rows[i].seq->added);
     f->row_count = (uint32_t)(end - begin);
     infer->slice_draft = infer->draft_row_count;
     for (size_t i = begin; i < end; i++) {
@@ -638,6 +698,27 @@ static void run_slice(struct infer *infer, const struct infer_row *rows, const u
     run_model(infer);
     if (infer->fills && !f->ends_hidden)
         fill_block(infer, rows + begin, end - begin);
+}
+
+/* Sees to the open pages of rows [begin, end): the row that there are not enough for. */
+static size_t open_rows(struct infer *infer, const struct infer_row *rows, size_t begin, size_t end)
+{
+    if (!kv_kind_is_coded(infer->config.kv_kind))
+        return end;
+    kv_cache_open_begin(infer->cache);
+    for (size_t i = begin; i < end; i++)
+        rows[i].seq->pending = 0;
+    for (size_t i = begin; i < end; i++) {
+        struct infer_seq *seq = rows[i].seq;
+        const uint32_t next = kv_cache_seq_token_count(seq->pages) - seq->added;
+        if (!kv_cache_seq_open(seq->pages, next + seq->pending++)) {
+            while (rows[i].is_draft && i > begin + 1) /* they are not parted */
+                i--;
+            CHECK(i > begin);
+            return i;
+        }
+    }
+    return end;
 }
 
 /* A slice ends where a recurrent state is to be kept: it can be seen only between two slices. The
@@ -703,6 +784,7 @@ enum status infer_step(struct infer *infer, const struct infer_row *rows, size_t
         catch_up(infer, rows[i].seq);
     for (size_t begin = 0, end = 0; begin < row_count; begin = end) {
         end = slice_end(infer, rows, begin, row_count);
+        end = open_rows(infer, rows, begin, end);
         run_slice(infer, rows, NULL, begin, end);
         if (rows[end - 1].keeps_state)
             infer_seq_keep_state(rows[end - 1].seq);
@@ -782,6 +864,10 @@ static enum status check_texts(const struct infer *infer, const struct infer_row
 enum status infer_hidden_step(struct infer *infer, const struct infer_row *rows,
                               const uint32_t *segments, size_t row_count, struct error *err)
 {
+    if (kv_kind_is_coded(infer->config.kv_kind))
+        return error_set(err, E_UNSUPPORTED,
+                         "embeddings are made with --kv f16, q8 or f32, not with %s",
+                         kv_kind_name(infer->config.kv_kind));
     infer->forward->ends_hidden = true;
     TRY(check_rows(infer, rows, row_count, err));
     TRY(check_texts(infer, rows, row_count, err));
@@ -834,120 +920,8 @@ const float *infer_seq_logits(const struct infer_seq *seq)
     return seq->has_kept_logits ? seq->kept_logits : NULL;
 }
 
-/* ---------------------------------------------------------------- for snapshots */
-
-uint32_t infer_piece_count(const struct infer *infer)
-{
-    return kv_cache_piece_count(infer->cache);
-}
-
-size_t infer_page_bytes(const struct infer *infer)
-{
-    return kv_cache_page_bytes(infer->cache);
-}
-
-enum kv_kind infer_kv_kind(const struct infer *infer)
-{
-    return infer->config.kv_kind;
-}
-
-struct infer_piece infer_seq_piece(const struct infer_seq *seq, uint32_t page, uint32_t piece)
-{
-    const struct kv_cache_piece found = kv_cache_seq_piece(seq->pages, page, piece);
-    return (struct infer_piece){.bytes = found.bytes, .size = found.size};
-}
-
-void infer_clear_tail(const struct infer *infer, uint32_t piece, unsigned char *copy,
-                      uint32_t token_count)
-{
-    kv_cache_clear_tail(infer->cache, piece, copy, token_count);
-}
-
-size_t infer_state_bytes(const struct infer *infer)
-{
-    return recurrent_shape_floats(&infer->model->shape.recurrent) * sizeof(float);
-}
-
-uint32_t infer_seq_state_count(const struct infer_seq *seq)
-{
-    return seq->state ? recurrent_state_count(seq->state) : 0;
-}
-
-const void *infer_seq_state(const struct infer_seq *seq, uint32_t index, uint32_t *out_position)
-{
-    CHECK(seq->state);
-    return recurrent_state_at(seq->state, index, out_position);
-}
-
-enum status infer_seq_load(struct infer_seq *seq, const int32_t *tokens, uint32_t count,
-                           struct error *err)
-{
-    TRY(kv_cache_seq_load(seq->pages, count, err));
-    if (seq->state)
-        memcpy(seq->tokens, tokens, count * sizeof(*tokens));
-    return OK;
-}
-
-enum status infer_seq_load_state(struct infer_seq *seq, uint32_t position, const void *values,
-                                 struct error *err)
-{
-    float *to = NULL;
-    CHECK(seq->state && position <= infer_seq_token_count(seq));
-    TRY(recurrent_state_load(seq->state, position, &to, err));
-    memcpy(to, values, infer_state_bytes(seq->infer));
-    recurrent_state_rest(seq->state);
-    return OK;
-}
-
 void infer_seq_load_logits(struct infer_seq *seq, const float *logits)
 {
     forget_logits(seq);
     keep_logits(seq, logits);
-}
-
-/* ---------------------------------------------------------------- facts */
-
-const struct model *infer_model(const struct infer *infer)
-{
-    return infer->model;
-}
-
-uint32_t infer_vocab_size(const struct infer *infer)
-{
-    return infer->model->shape.vocab_size;
-}
-
-uint32_t infer_seqs_max(const struct infer *infer)
-{
-    return infer->states ? infer->config.state_count : UINT32_MAX;
-}
-
-uint32_t infer_thread_count(const struct infer *infer)
-{
-    return infer->config.thread_count;
-}
-
-uint32_t infer_token_capacity(const struct infer *infer)
-{
-    return kv_cache_page_count(infer->cache) * KV_PAGE_TOKENS;
-}
-
-uint32_t infer_free_page_count(const struct infer *infer)
-{
-    return kv_cache_free_page_count(infer->cache);
-}
-
-uint32_t infer_seq_append_pages(const struct infer_seq *seq, uint32_t token_count)
-{
-    return kv_cache_seq_append_pages(seq->pages, token_count);
-}
-
-const struct kernel_table *infer_kernels(const struct infer *infer)
-{
-    return &infer->kernels;
-}
-
-struct worker_pool *infer_workers(const struct infer *infer)
-{
-    return infer->workers;
 }

@@ -31,6 +31,8 @@ enum {
     INFER_LOGITS_ROWS_DEFAULT = 64,
     INFER_LOGITS_ROWS_MAX = 4096,
     INFER_TOKENS_DEFAULT = 4096,
+    INFER_OPEN_SEQUENCES_DEFAULT = 2,
+    INFER_OPEN_SEQUENCES_MAX = 1024,
     INFER_THREADS_MAX = 256,
     INFER_STATES_BYTES = 1 << 30,
     INFER_STATES_DEFAULT_MIN = 8,
@@ -51,6 +53,9 @@ struct infer_config {
     uint32_t state_count;     /* recurrent states: one for each sequence and one for each kept
                                  copy; 0: as many as fit into INFER_STATES_BYTES, within
                                  INFER_STATES_DEFAULT_MIN and _MAX. No effect on results */
+    uint32_t open_sequences;  /* of coded KV kinds: sequences that go on side by side without
+                                 computing parts again; 0: INFER_OPEN_SEQUENCES_DEFAULT. Memory of
+                                 two pages of f16 each; no effect on results */
     bool packs_weights;       /* in the course of the first steps weights move from the mapped file
                                  to memory of this infer, in a faster layout; about as many bytes.
                                  No effect on results */
@@ -221,6 +226,7 @@ void infer_seq_load_logits(struct infer_seq *seq, const float *logits);
  * sequence must be empty before, and infer_step() refuses such models with E_UNSUPPORTED.
  *   E_LIMIT    more than batch_rows_max rows; a sequence longer than the model's context
  *   E_INVALID  also: a sequence that is not empty, where texts must be whole
+ *   E_UNSUPPORTED  keys and values are kept as codes
  */
 MUST_USE enum status infer_hidden_step(struct infer *infer, const struct infer_row *rows,
                                        const uint32_t *segments, size_t row_count,

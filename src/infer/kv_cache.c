@@ -1,5 +1,6 @@
 #include "infer/kv_cache.h"
 
+#include "base/attr.h"
 #include "base/check.h"
 #include "base/mem.h"
 
@@ -9,6 +10,16 @@
 
 enum { PAGE_ALIGNMENT = 64 };
 
+static const uint32_t NO_PAGE = UINT32_MAX;
+
+/* f16 rows of a page whose block is open, or was. */
+struct open_page {
+    uint32_t page;      /* NO_PAGE: free */
+    uint32_t row_count; /* that are there, from the first on */
+    uint64_t slice;     /* the last one that asked for it */
+    bool is_first;      /* of a sequence: needed as long as there is one */
+};
+
 struct kv_cache {
     struct kv_view view;
     struct kv_layer *layers;       /* [layer_count] */
@@ -17,22 +28,54 @@ struct kv_cache {
     uint32_t page_count;
     uint32_t free_count;
     uint32_t live_seq_count;
-    uint32_t *free_pages; /* [free_count], taken from the end */
-    uint32_t *references; /* [page_count] sequences that hold the page; 0 = free */
-    bool *was_used;       /* [page_count] its bytes may be somebody's */
-    void *block;          /* what view.bytes points into */
+    uint32_t *free_pages;   /* [free_count], taken from the end */
+    uint32_t *references;   /* [page_count] sequences that hold the page; 0 = free */
+    bool *was_used;         /* [page_count] its bytes may be somebody's */
+    void *block;            /* what view.bytes points into */
+    struct open_page *open; /* [open_count] */
+    uint32_t open_count;    /* 0: not of a coded kind */
+    uint32_t *open_of;      /* [page_count] index in `open`, or NO_PAGE */
+    uint64_t slice;         /* counts them */
 };
 
 struct kv_cache_seq {
     struct kv_cache *cache;
     uint32_t token_count;
-    uint32_t page_count; /* pages held: token_count in whole pages, rounded up */
-    uint32_t pages[];    /* [cache->page_count] */
+    uint32_t page_count;  /* pages held: token_count in whole pages, rounded up */
+    uint32_t *open_pages; /* behind `pages`: as they were when a slice asked */
+    uint32_t pages[];     /* [cache->page_count], twice for coded kinds */
 };
 
 static uint32_t pages_for(uint32_t token_count)
 {
     return (uint32_t)(((uint64_t)token_count + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS);
+}
+
+static uint32_t open_count_of(const struct kv_cache_config *config)
+{
+    if (!kv_kind_is_coded(config->kind))
+        return 0;
+    return config->open_page_count > KV_CACHE_OPEN_PAGES_MIN ? config->open_page_count
+                                                             : KV_CACHE_OPEN_PAGES_MIN;
+}
+
+/* Bytes of one page of codes of a layer, in whole cache lines. */
+static size_t coded_page_bytes(enum kv_kind kind, const struct kv_cache_layer *layer)
+{
+    const struct kv_view_codes end =
+        kv_view_codes_of(kind, layer->kv_head_count, layer->kv_head_count, layer->key_dim,
+                         layer->value_dim, layer->key_cut);
+    return (end.value_tails + PAGE_ALIGNMENT - 1) / PAGE_ALIGNMENT * PAGE_ALIGNMENT;
+}
+
+/* Puts the open pages of a layer behind what is counted so far. */
+static bool count_open_bytes(const struct kv_cache_config *config, struct kv_layer *layer,
+                             size_t *out_bytes)
+{
+    size_t layer_bytes = 0;
+    layer->open_offset = *out_bytes;
+    return !__builtin_mul_overflow(layer->open_page_bytes, open_count_of(config), &layer_bytes) &&
+           !__builtin_add_overflow(*out_bytes, layer_bytes, out_bytes);
 }
 
 /* Bytes of all pages; fills in layers[layer_count] unless it is NULL. False when they overflow. */
@@ -48,10 +91,16 @@ static bool count_bytes(const struct kv_cache_config *config, struct kv_layer *l
         const size_t row_bytes = kernel_table_kv_bytes(kind, layer->key_dim) +
                                  kernel_table_kv_bytes(kind, layer->value_dim);
         if (__builtin_mul_overflow((size_t)KV_PAGE_TOKENS, row_bytes, &counted.page_bytes) ||
-            __builtin_mul_overflow(counted.page_bytes, layer->kv_head_count, &counted.page_bytes) ||
-            __builtin_mul_overflow(counted.page_bytes, pages_for(config->token_capacity),
+            __builtin_mul_overflow(counted.page_bytes, layer->kv_head_count, &counted.page_bytes))
+            return false;
+        if (kv_kind_is_coded(config->kind)) {
+            counted.open_page_bytes = counted.page_bytes;
+            counted.page_bytes = coded_page_bytes(config->kind, layer);
+        }
+        if (__builtin_mul_overflow(counted.page_bytes, pages_for(config->token_capacity),
                                    &layer_bytes) ||
-            __builtin_add_overflow(*out_bytes, layer_bytes, out_bytes))
+            __builtin_add_overflow(*out_bytes, layer_bytes, out_bytes) ||
+            !count_open_bytes(config, &counted, out_bytes))
             return false;
         if (layers)
             layers[i] = counted;
@@ -68,6 +117,22 @@ size_t kv_cache_bytes(const struct kv_cache_config *config)
         (2 * sizeof(uint32_t) + sizeof(bool)) * pages_for(config->token_capacity) +
         config->layer_count * sizeof(struct kv_layer);
     return bytes + PAGE_ALIGNMENT + tables + sizeof(struct kv_cache);
+}
+
+static enum status new_open_pages(struct kv_cache *cache, uint32_t count, struct error *err)
+{
+    if (count == 0)
+        return OK;
+    cache->open = mem_try_zalloc(count, sizeof(*cache->open));
+    cache->open_of = mem_try_zalloc(cache->page_count, sizeof(*cache->open_of));
+    if (!cache->open || !cache->open_of)
+        return error_set(err, E_NO_MEMORY, "no memory for the list of open pages");
+    cache->open_count = count;
+    for (uint32_t i = 0; i < count; i++)
+        cache->open[i].page = NO_PAGE;
+    for (uint32_t i = 0; i < cache->page_count; i++)
+        cache->open_of[i] = NO_PAGE;
+    return OK;
 }
 
 enum status kv_cache_new(const struct kv_cache_config *config, struct kv_cache **out,
@@ -100,6 +165,7 @@ enum status kv_cache_new(const struct kv_cache_config *config, struct kv_cache *
                          config->token_capacity, bytes >> 20);
     const uintptr_t address = (uintptr_t)cache->block;
     const size_t shift = (PAGE_ALIGNMENT - address % PAGE_ALIGNMENT) % PAGE_ALIGNMENT;
+    TRY(new_open_pages(cache, open_count_of(config), err));
     view->bytes = (unsigned char *)cache->block + shift;
     view->kind = config->kind;
     view->layers = cache->layers;
@@ -121,6 +187,8 @@ void kv_cache_free(struct kv_cache *cache)
     mem_free(cache->free_pages);
     mem_free(cache->references);
     mem_free(cache->was_used);
+    mem_free(cache->open);
+    mem_free(cache->open_of);
     mem_free(cache->block);
     mem_free(cache);
 }
@@ -165,11 +233,64 @@ static uint32_t take_page(struct kv_cache *cache)
     return page;
 }
 
+static void close_page(struct kv_cache *cache, uint32_t page)
+{
+    const uint32_t index = cache->open_of[page];
+    if (index == NO_PAGE)
+        return;
+    cache->open[index].page = NO_PAGE;
+    cache->open_of[page] = NO_PAGE;
+}
+
 static void release_page(struct kv_cache *cache, uint32_t page)
 {
     DCHECK(cache->references[page] > 0);
-    if (--cache->references[page] == 0)
-        cache->free_pages[cache->free_count++] = page;
+    if (--cache->references[page] > 0)
+        return;
+    cache->free_pages[cache->free_count++] = page;
+    if (cache->open_count > 0)
+        close_page(cache, page);
+}
+
+/* The open page that is missed least: none's, then a full block's that is no sequence's first, then
+ * any that the slice did not ask for, the one not used for longest. NO_PAGE: the slice has all. */
+static uint32_t least_missed(const struct kv_cache *cache)
+{
+    uint32_t best = NO_PAGE;
+    uint64_t best_rank = UINT64_MAX;
+    for (uint32_t i = 0; i < cache->open_count; i++) {
+        const struct open_page *open = &cache->open[i];
+        if (open->page == NO_PAGE)
+            return i;
+        const bool is_needed = open->is_first || open->row_count < KV_PAGE_TOKENS;
+        const uint64_t rank = open->slice + (is_needed ? cache->slice : 0);
+        if (open->slice < cache->slice && rank < best_rank) {
+            best_rank = rank;
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* Gives a page an empty open page unless it has one. False: the slice has all. */
+static bool open_page(struct kv_cache *cache, uint32_t page, bool is_first)
+{
+    const struct kv_view *view = &cache->view;
+    uint32_t index = cache->open_of[page];
+    if (index == NO_PAGE) {
+        index = least_missed(cache);
+        if (index == NO_PAGE)
+            return false;
+        if (cache->open[index].page != NO_PAGE)
+            close_page(cache, cache->open[index].page);
+        cache->open[index] = (struct open_page){.page = page};
+        cache->open_of[page] = index;
+        for (uint32_t layer = 0; layer < cache->layer_count; layer++)
+            memset(kv_view_open_page(view, layer, index), 0, view->layers[layer].open_page_bytes);
+    }
+    cache->open[index].is_first = is_first;
+    cache->open[index].slice = cache->slice;
+    return true;
 }
 
 static void copy_page(struct kv_cache *cache, uint32_t from, uint32_t to)
@@ -178,17 +299,33 @@ static void copy_page(struct kv_cache *cache, uint32_t from, uint32_t to)
     for (uint32_t layer = 0; layer < cache->layer_count; layer++)
         memcpy(kv_view_page(view, layer, to), kv_view_page(view, layer, from),
                view->layers[layer].page_bytes);
+    if (cache->open_count == 0 || cache->open_of[from] == NO_PAGE)
+        return;
+    cache->slice++; /* what the last slice asked for can make room */
+    struct open_page *source = &cache->open[cache->open_of[from]];
+    const uint64_t slice = source->slice;
+    source->slice = cache->slice;                 /* not the one that makes room */
+    if (open_page(cache, to, source->is_first)) { /* else it is computed again */
+        const uint32_t index = cache->open_of[to];
+        cache->open[index].row_count = source->row_count;
+        for (uint32_t layer = 0; layer < cache->layer_count; layer++)
+            memcpy(kv_view_open_page(view, layer, index),
+                   kv_view_open_page(view, layer, cache->open_of[from]),
+                   view->layers[layer].open_page_bytes);
+    }
+    source->slice = slice;
 }
 
 /* ---------------------------------------------------------------- sequences */
 
 enum status kv_cache_seq_new(struct kv_cache *cache, struct kv_cache_seq **out, struct error *err)
 {
-    struct kv_cache_seq *seq =
-        mem_try_zalloc(1, sizeof(*seq) + (size_t)cache->page_count * sizeof(seq->pages[0]));
+    const size_t numbers = (size_t)cache->page_count * (cache->open_count > 0 ? 2 : 1);
+    struct kv_cache_seq *seq = mem_try_zalloc(1, sizeof(*seq) + numbers * sizeof(seq->pages[0]));
     if (!seq)
         return error_set(err, E_NO_MEMORY, "no memory for one more sequence");
     seq->cache = cache;
+    seq->open_pages = cache->open_count > 0 ? seq->pages + cache->page_count : NULL;
     cache->live_seq_count++;
     *out = seq;
     return OK;
@@ -310,6 +447,55 @@ const uint32_t *kv_cache_seq_pages(const struct kv_cache_seq *seq)
     return seq->pages;
 }
 
+/* ---------------------------------------------------------------- open pages */
+
+void kv_cache_open_begin(struct kv_cache *cache)
+{
+    cache->slice++;
+}
+
+bool kv_cache_seq_open(struct kv_cache_seq *seq, uint32_t position)
+{
+    struct kv_cache *cache = seq->cache;
+    const uint32_t blocks[] = {0, position / KV_PAGE_TOKENS};
+    for (size_t i = 0; i < ARRAY_LEN(blocks); i++) {
+        const uint32_t page = seq->pages[blocks[i]];
+        if (!open_page(cache, page, blocks[i] == 0))
+            return false;
+        seq->open_pages[blocks[i]] = cache->open_of[page];
+    }
+    return true;
+}
+
+/* Rows of block `block` that are there. */
+static uint32_t open_rows(const struct kv_cache_seq *seq, uint32_t block)
+{
+    return seq->cache->open[seq->cache->open_of[seq->pages[block]]].row_count;
+}
+
+uint32_t kv_cache_seq_missing(const struct kv_cache_seq *seq, uint32_t position)
+{
+    const uint32_t block = position / KV_PAGE_TOKENS;
+    const uint32_t first = open_rows(seq, 0);
+    if (first < KV_PAGE_TOKENS && first < position)
+        return first;
+    const uint32_t there = block * KV_PAGE_TOKENS + open_rows(seq, block);
+    return there < position ? there : position;
+}
+
+void kv_cache_seq_note(struct kv_cache_seq *seq, uint32_t position)
+{
+    struct kv_cache *cache = seq->cache;
+    struct open_page *open = &cache->open[cache->open_of[seq->pages[position / KV_PAGE_TOKENS]]];
+    const uint32_t count = position % KV_PAGE_TOKENS + 1;
+    open->row_count = count > open->row_count ? count : open->row_count;
+}
+
+const uint32_t *kv_cache_seq_open_pages(const struct kv_cache_seq *seq)
+{
+    return seq->open_pages;
+}
+
 /* ---------------------------------------------------------------- pages as bytes */
 
 uint32_t kv_cache_piece_count(const struct kv_cache *cache)
@@ -350,6 +536,11 @@ void kv_cache_clear_tail(const struct kv_cache *cache, uint32_t piece, unsigned 
 {
     const struct kv_cache_layer *shape = &cache->shapes[piece];
     CHECK(token_count <= KV_PAGE_TOKENS);
+    if (cache->open_count > 0) { /* codes stand for whole blocks */
+        if (token_count < KV_PAGE_TOKENS)
+            memset(copy, 0, cache->layers[piece].page_bytes);
+        return;
+    }
     copy = clear_rows(copy, kv_view_row_bytes(&cache->view, shape->key_dim), shape->kv_head_count,
                       token_count);
     clear_rows(copy, kv_view_row_bytes(&cache->view, shape->value_dim), shape->kv_head_count,

@@ -15,26 +15,32 @@
 #include "base/error.h"
 #include "model/kv_view.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct kv_cache;     /* opaque: see kv_cache.c */
 struct kv_cache_seq; /* opaque: one sequence's page table */
 
-enum { KV_CACHE_TOKENS_MAX = 1 << 26 };
+enum {
+    KV_CACHE_TOKENS_MAX = 1 << 26,
+    KV_CACHE_OPEN_PAGES_MIN = 4, /* one row of one sequence needs two; the rest is for speed */
+};
 
 /* One layer that attends: numbers a page holds for each of its tokens. */
 struct kv_cache_layer {
     uint32_t kv_head_count;
     uint32_t key_dim;
     uint32_t value_dim; /* 0: values lie in the keys */
+    uint32_t key_cut;   /* then: where they end */
 };
 
 struct kv_cache_config {
     const struct kv_cache_layer *layers; /* [layer_count], may be none; borrowed for the call */
     uint32_t layer_count;
     enum kv_kind kind;
-    uint32_t token_capacity; /* across all sequences; rounded up to whole pages */
+    uint32_t token_capacity;  /* across all sequences; rounded up to whole pages */
+    uint32_t open_page_count; /* of coded kinds, see below; at least KV_CACHE_OPEN_PAGES_MIN */
 };
 
 /* Bytes kv_cache_new() would reserve; SIZE_MAX when they cannot be counted. Pure: lets a caller
@@ -123,3 +129,27 @@ void kv_cache_clear_tail(const struct kv_cache *cache, uint32_t piece, unsigned 
 
 /* The pages in token order; the address stays valid for the life of `seq`. */
 const uint32_t *kv_cache_seq_pages(const struct kv_cache_seq *seq);
+
+/* ---------------------------------------------------------------- open pages
+ *
+ * Of coded kinds a sequence's first block, and the one it is in, are seen as f16: their pages need
+ * open pages (model/kv_view.h). There are few; what was not used for longest is given up, full
+ * blocks first, and must be computed again when it is needed.
+ */
+
+/* Begins a slice: open pages that it asks for stay until the next one begins. */
+void kv_cache_open_begin(struct kv_cache *cache);
+
+/* Sees to open pages for the first block and for that of `position`. False when all are needed by
+ * the slice. */
+bool kv_cache_seq_open(struct kv_cache_seq *seq, uint32_t position);
+
+/* The first position of the first block or of that of `position`, that is before
+ * `position` and not in its open page; `position` when there is none. After kv_cache_seq_open(). */
+uint32_t kv_cache_seq_missing(const struct kv_cache_seq *seq, uint32_t position);
+
+/* Notes that the keys and values of a position are in its open page. */
+void kv_cache_seq_note(struct kv_cache_seq *seq, uint32_t position);
+
+/* Of block i of the sequence, where it has one; the address stays valid for the life of `seq`. */
+const uint32_t *kv_cache_seq_open_pages(const struct kv_cache_seq *seq);

@@ -36,6 +36,7 @@ static inline size_t attend_span_last(const struct kernel_attend_args *args, siz
     return args->window && reach < args->key_limit ? reach : args->key_limit;
 }
 
+/* What a token sees of a span, inside the part that args tell. */
 static inline struct attend_span_keys attend_span_keys(const struct kernel_attend_args *args,
                                                        size_t span, size_t token)
 {
@@ -43,8 +44,12 @@ static inline struct attend_span_keys attend_span_keys(const struct kernel_atten
     const size_t span_end = span_begin + KERNEL_SPAN_TOKENS;
     const size_t first = attend_span_first(args, token);
     const size_t visible = attend_span_last(args, token);
-    const size_t begin = first > span_begin ? first : span_begin;
-    const size_t end = span_end < visible ? span_end : visible;
+    size_t begin = first > span_begin ? first : span_begin;
+    size_t end = span_end < visible ? span_end : visible;
+    if (args->key_end) { /* a part */
+        begin = args->key_begin > begin ? args->key_begin : begin;
+        end = args->key_end < end ? args->key_end : end;
+    }
     return (struct attend_span_keys){begin, end > begin ? end : begin};
 }
 

@@ -28,6 +28,7 @@ void kernel_table_init(struct kernel_table *table, unsigned features)
     dequantize_ref_fill(table);
     vector_ref_fill(table);
     attend_ref_fill(table);
+    attend_code_ref_fill(table);
     code_ref_fill(table);
     recurrent_ref_fill(table);
     speed_ref_fill(table);
@@ -39,6 +40,8 @@ void kernel_table_init(struct kernel_table *table, unsigned features)
     if (!(features & CPU_FEATURE_AVX512))
         return;
     kernel_x86_fill_avx512(table);
+    if (features & CPU_FEATURE_AVX512_VBMI)
+        kernel_x86_fill_avx512vbmi(table);
 #elif defined(__aarch64__)
     if (features & CPU_FEATURE_NEON)
         kernel_arm_fill_neon(table);
@@ -105,6 +108,90 @@ void kernel_table_attend(const struct kernel_table *table, enum kernel_kv kind,
         table->attend_merge(args, span, partial, state);
     }
     kernel_table_attend_finish(args, state);
+}
+
+/* ---------------------------------------------------------------- attention over codes */
+
+/* Where the own block of the tokens begins: what is before it is seen as codes, but for block 0. */
+static size_t own_block(const struct kernel_attend_args *args)
+{
+    return (args->key_count - 1) / KERNEL_PAGE_TOKENS * KERNEL_PAGE_TOKENS;
+}
+
+size_t kernel_table_coded_part_count(const struct kernel_attend_codes *codes)
+{
+    return (own_block(codes->args) + KERNEL_SPAN_TOKENS - 1) / KERNEL_SPAN_TOKENS + 2;
+}
+
+/* What part `part` looks at, and where. */
+struct coded_part {
+    struct kernel_attend_args args;
+    size_t span;
+    bool is_coded;
+};
+
+static struct coded_part coded_part(const struct kernel_attend_codes *codes, size_t part)
+{
+    const size_t own = own_block(codes->args);
+    struct coded_part p = {.args = *codes->args};
+    const bool is_own = part + 1 == kernel_table_coded_part_count(codes);
+    if (part > 0 && !is_own) {
+        p.is_coded = true;
+        p.span = part - 1;
+        p.args.key_begin = KERNEL_PAGE_TOKENS;
+        p.args.key_end = own > KERNEL_PAGE_TOKENS ? own : KERNEL_PAGE_TOKENS;
+        return p;
+    }
+    p.args.keys = codes->open_keys;
+    p.args.values = codes->open_values;
+    p.args.pages = codes->open_pages;
+    p.args.page_bytes = codes->open_page_bytes;
+    p.args.key_begin = is_own ? own : 0;
+    p.args.key_end = is_own || own > 0 ? p.args.key_begin + KERNEL_PAGE_TOKENS : 0;
+    p.span = p.args.key_begin / KERNEL_SPAN_TOKENS;
+    return p;
+}
+
+/* Block 0 is a part of its own only where it is not the tokens' own block. */
+static bool is_empty_part(const struct kernel_attend_codes *codes, size_t part)
+{
+    const size_t own = own_block(codes->args);
+    return part + 1 != kernel_table_coded_part_count(codes) &&
+           (part == 0 ? own == 0 : own <= KERNEL_PAGE_TOKENS);
+}
+
+void kernel_table_coded_part(const struct kernel_table *table,
+                             const struct kernel_attend_codes *codes, size_t part, float *partial)
+{
+    if (is_empty_part(codes, part))
+        return;
+    const struct coded_part p = coded_part(codes, part);
+    if (p.is_coded)
+        table->attend_code(&p.args, p.span, partial);
+    else
+        table->attend_span[KERNEL_KV_F16](&p.args, p.span, partial);
+}
+
+void kernel_table_coded_merge(const struct kernel_table *table,
+                              const struct kernel_attend_codes *codes, size_t part,
+                              const float *partial, float *state)
+{
+    if (is_empty_part(codes, part))
+        return;
+    const struct coded_part p = coded_part(codes, part);
+    table->attend_merge(&p.args, p.span, partial, state);
+}
+
+void kernel_table_attend_coded(const struct kernel_table *table,
+                               const struct kernel_attend_codes *codes, float *scratch)
+{
+    const size_t floats = kernel_table_partial_floats(codes->args);
+    float *partial = scratch + activation_plane(floats * sizeof(float)) / sizeof(float);
+    for (size_t part = 0; part < kernel_table_coded_part_count(codes); part++) {
+        kernel_table_coded_part(table, codes, part, partial);
+        kernel_table_coded_merge(table, codes, part, partial, scratch);
+    }
+    kernel_table_attend_finish(codes->args, scratch);
 }
 
 static void finish_head(const float *state, size_t value_dim, const float *sink, float *out)

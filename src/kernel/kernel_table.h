@@ -186,11 +186,31 @@ struct kernel_attend_args {
     size_t head_dim;
     size_t value_dim;
     size_t value_stride;
+    enum kv_code
+        key_code; /* of attend_code: what the chains are, and the tails of page 0, as keys */
+    enum kv_code value_code;
+    unsigned char *key_tails;
+    unsigned char *value_tails;
     size_t window; /* 0: none */
     size_t
         key_limit; /* at least key_count - 1 + token_count; 0: keys behind a token are not seen */
-    float scale;   /* multiplies q . k */
-    float softcap; /* a score s becomes softcap * tanh(s / softcap); 0: stays */
+    size_t key_begin; /* of a part: only positions [key_begin, key_end) are looked at; */
+    size_t key_end;   /* 0: all */
+    float scale;      /* multiplies q . k */
+    float softcap;    /* a score s becomes softcap * tanh(s / softcap); 0: stays */
+};
+
+/*
+ * Attention over codes (kernel_table_attend_coded()) needs more: `keys` and `values` are chains,
+ * tails lie beside them, and the blocks that are seen as f16 elsewhere. Queries, and what is kept,
+ * are rotated (code_rotate.h), and so is what comes out.
+ */
+struct kernel_attend_codes {
+    const struct kernel_attend_args *args; /* keys, values, pages: of the codes */
+    const void *open_keys;                 /* f16, page p at open_keys + p * open_page_bytes */
+    const void *open_values;
+    const uint32_t *open_pages; /* where block i lies, for those that are seen so */
+    size_t open_page_bytes;
 };
 
 /*
@@ -213,6 +233,20 @@ typedef void(kernel_attend_merge_fn)(const struct kernel_attend_args *args, size
                                      const float *partial, float *state);
 
 enum { KERNEL_PARTIAL_HEAD = 16 };
+
+/*
+ * The same over coded keys: args->key_code, value_code, tails. Products are of integers:
+ *   q       of each piece of a query, x * (127 / largest magnitude) to nearest even;
+ *           its scale is largest magnitude / 127 / KV_CODE_SCALE
+ *   score   the sum over pieces of mean_scale * (x . mean), in order of pieces; then, piece by
+ *           piece, fma(float(q . table values) * scale[token], scale of q, score); then * scale
+ *           and softcap as above
+ *   p       exp(s - m') as above; unseen ones are 0
+ *   bytes   of each piece of the values, p * scale[token] * (255 / largest) to nearest even
+ *   o       o * exp(m - m'), then fma(float(bytes . table values), largest / 4080, o), then
+ *           fma(mean, sum of p * mean_scale, o)
+ * Values that lie in the keys (the same address) are read from their chains.
+ */
 
 /* ---------------------------------------------------------------- recurrences */
 
@@ -335,6 +369,7 @@ struct kernel_table {
 
     kernel_attend_span_fn *attend_span[KERNEL_KV_COUNT];
     kernel_attend_merge_fn *attend_merge;
+    kernel_attend_span_fn *attend_code;
     kernel_code_encode_fn *code_encode;
     kernel_code_rotate_fn *code_rotate;
 
@@ -359,6 +394,22 @@ size_t kernel_table_attend_bytes(size_t token_count, size_t head_count, size_t v
  * args->out. `scratch` has kernel_table_attend_bytes(). */
 void kernel_table_attend(const struct kernel_table *table, enum kernel_kv kind,
                          const struct kernel_attend_args *args, float *scratch);
+
+/*
+ * Attention over codes in parts, in ascending order: block 0 as f16, the coded keys of each span,
+ * the tokens' own block as f16. All tokens of a call are in one block. Parts may be empty. For
+ * callers that compute parts apart; each into a partial of its own, then merged in order.
+ */
+size_t kernel_table_coded_part_count(const struct kernel_attend_codes *codes);
+void kernel_table_coded_part(const struct kernel_table *table,
+                             const struct kernel_attend_codes *codes, size_t part, float *partial);
+void kernel_table_coded_merge(const struct kernel_table *table,
+                              const struct kernel_attend_codes *codes, size_t part,
+                              const float *partial, float *state);
+
+/* All parts, merged, divided by the sum. `scratch` has kernel_table_attend_bytes(). */
+void kernel_table_attend_coded(const struct kernel_table *table,
+                               const struct kernel_attend_codes *codes, float *scratch);
 
 /* Bytes of a key or value of n numbers. */
 size_t kernel_table_kv_bytes(enum kernel_kv kind, size_t n);

@@ -36,7 +36,8 @@ enum {
     KV_CODE_WINDOWS = 64, /* entries of a table */
     KV_CODE_PIECE_MIN = 16,
     KV_CODE_PIECE_MAX = 512,
-    KV_CODE_SCALE = 16, /* scales are kept as so many times what they are: halves reach lower */
+    KV_CODE_DIM_MAX = 1024, /* numbers of a vector */
+    KV_CODE_SCALE = 16,     /* scales are kept as so many times what they are: halves reach lower */
     KV_CODE_SCALES_BYTES = 2 * KV_CODE_TOKENS,
     KV_CODE_MEAN_SCALE_BYTES = 4,
 };
@@ -53,7 +54,7 @@ extern const struct kv_code_format kv_code_formats[KV_CODE_COUNT];
 /* Whether vectors of n numbers can be coded. */
 static inline bool kv_code_fits(size_t n)
 {
-    return n % KV_CODE_PIECE_MIN == 0;
+    return n % KV_CODE_PIECE_MIN == 0 && n <= KV_CODE_DIM_MAX;
 }
 
 /* The length of the piece that begins at number `at` of n. None crosses number `cut` (0: none):

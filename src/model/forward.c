@@ -24,7 +24,8 @@ static size_t larger(size_t a, size_t b)
 
 uint32_t forward_spans_max(const struct forward_config *config)
 {
-    return config->positions_max / KERNEL_SPAN_TOKENS + 1;
+    /* The two more: what coded kinds see of a span as f16. */
+    return config->positions_max / KERNEL_SPAN_TOKENS + 3;
 }
 
 static void carve_attention(struct forward *f, struct carver *carver, const struct model_shape *s)
@@ -170,8 +171,10 @@ void forward_cut_tiles(struct forward *f)
     for (uint32_t i = 0; i < f->row_count; i++) {
         const struct forward_row *row = &f->rows[i];
         struct forward_tile *last = f->tile_count ? &f->tiles[f->tile_count - 1] : NULL;
+        /* A tile's tokens see the same blocks as codes. */
+        const bool begins = kv_kind_is_coded(f->kv->kind) && row->position % KV_PAGE_TOKENS == 0;
         if (last && last->row_count < TILE_ROWS_MAX && row[-1].pages == row->pages &&
-            row[-1].position + 1 == row->position)
+            row[-1].position + 1 == row->position && !begins)
             last->row_count++;
         else
             f->tiles[f->tile_count++] = (struct forward_tile){.row_first = i, .row_count = 1};

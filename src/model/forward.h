@@ -34,8 +34,10 @@ struct forward_row {
     uint32_t token_count;  /* of its sequence, this slice included: all that an encoder sees */
     uint32_t segment;      /* of a pair of texts: 0 or 1; only encoders tell them apart */
     const uint32_t *pages; /* of its sequence: token t lies in pages[t / KV_PAGE_TOKENS] */
-    float *state;          /* of its sequence: recurrent_shape.h; NULL without recurrent layers */
-    uint32_t draft;        /* 0, or: it may be taken back and leaves `state` as it is; 1 + its place
+    const uint32_t
+        *open_pages; /* the same of open pages, those that are needed; coded kinds only */
+    float *state;    /* of its sequence: recurrent_shape.h; NULL without recurrent layers */
+    uint32_t draft;  /* 0, or: it may be taken back and leaves `state` as it is; 1 + its place
                               among the drafts of the step. Behind the other rows of its sequence */
     bool wants_logits;
 };

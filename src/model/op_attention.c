@@ -3,10 +3,14 @@
  * there. Work is cut into (tile of rows, key head, some of its query heads); when that gives fewer
  * pieces than threads, as in decode of one sequence on many cores, the spans of each piece are
  * computed apart and merged in ascending order, which gives the same bits.
+ *
+ * Of coded kinds keys and values are rotated and stored as f16; a block that is full is coded at
+ * once, from what was stored, before any query looks at it (op_codes.c).
  */
 #include "base/check.h"
 #include "model/model.h"
 #include "model/op.h"
+#include "model/op_codes.h"
 #include "model/op_rows.h"
 #include "os/worker_pool.h"
 
@@ -53,8 +57,11 @@ static void store_rows(struct forward *f, uint32_t begin, uint32_t end, const vo
     const size_t value_bytes = kv_view_row_bytes(f->kv, s->value_dim);
     for (uint32_t i = begin; i < end; i++) {
         const struct forward_row *row = &f->rows[i];
+        const uint32_t block = row->position / KV_PAGE_TOKENS;
         unsigned char *page =
-            kv_view_page(f->kv, layer->kv_layer, row->pages[row->position / KV_PAGE_TOKENS]);
+            kv_kind_is_coded(f->kv->kind)
+                ? kv_view_open_page(f->kv, layer->kv_layer, row->open_pages[block])
+                : kv_view_page(f->kv, layer->kv_layer, row->pages[block]);
         const size_t at = row->position % KV_PAGE_TOKENS;
         for (uint32_t head = 0; head < heads; head++) {
             store(f, f->k + i * key_stride + (size_t)head * s->head_dim, s->head_dim,
@@ -70,7 +77,9 @@ void op_kv_store(struct forward *f, uint32_t layer)
 {
     const struct model_shape *s = &f->model->shape;
     const size_t values = (size_t)s->layers[layer].kv_head_count * (s->head_dim + s->value_dim);
+    op_codes_rotate_stored(f, layer);
     op_rows_run(f, values, store_rows, &layer);
+    op_codes_encode(f, layer);
 }
 
 /* ---------------------------------------------------------------- attend */
@@ -81,6 +90,7 @@ struct attend_job {
     const float *sinks; /* [head_count] or NULL */
     uint32_t group;     /* query heads of one key head */
     uint32_t parts;     /* pieces that a group is cut into */
+    bool is_coded;
     size_t piece_count;
     uint32_t span_count_max; /* spans of the longest row; used when spans are computed apart */
     atomic_size_t next_piece;
@@ -107,7 +117,7 @@ static struct kernel_attend_args attend_args(const struct attend_job *job, size_
     const size_t query_stride = forward_stride((size_t)layer->head_count * s->head_dim);
     const size_t out_stride = forward_stride((size_t)layer->head_count * s->value_dim);
     const unsigned char *page = kv_view_page(f->kv, layer->kv_layer, 0);
-    return (struct kernel_attend_args){
+    struct kernel_attend_args args = {
         .queries = f->q + tile->row_first * query_stride + head * s->head_dim,
         .keys = page + key_offset(f, kv_head),
         .values = page + value_offset(f, layer->kv_head_count, kv_head),
@@ -128,6 +138,30 @@ static struct kernel_attend_args attend_args(const struct attend_job *job, size_
         .scale = s->attention_scale,
         .softcap = s->attention_softcap,
     };
+    if (job->is_coded)
+        op_codes_point(f, layer, kv_head, &args);
+    return args;
+}
+
+/* What attention over codes needs beside them; index as in attend_args(). */
+static struct kernel_attend_codes attend_codes(const struct attend_job *job,
+                                               const struct kernel_attend_args *args, size_t index)
+{
+    const struct forward *f = job->f;
+    const struct layer_shape *layer = job->layer;
+    const size_t heads_index = index / job->parts;
+    const struct forward_tile *tile = &f->tiles[heads_index / layer->kv_head_count];
+    const uint32_t kv_head = (uint32_t)(heads_index % layer->kv_head_count);
+    if (!job->is_coded)
+        return (struct kernel_attend_codes){.args = args};
+    const unsigned char *page = kv_view_open_page(f->kv, layer->kv_layer, 0);
+    return (struct kernel_attend_codes){
+        .args = args,
+        .open_keys = page + key_offset(f, kv_head),
+        .open_values = page + value_offset(f, layer->kv_head_count, kv_head),
+        .open_pages = f->rows[tile->row_first].open_pages,
+        .open_page_bytes = f->kv->layers[layer->kv_layer].open_page_bytes,
+    };
 }
 
 /* Threads take one piece after another, the last first: it sees the most keys. */
@@ -142,7 +176,13 @@ static void attend_worker(unsigned index, unsigned count, void *context)
         if (taken >= job->piece_count)
             return;
         const struct kernel_attend_args args = attend_args(job, job->piece_count - 1 - taken);
-        kernel_table_attend(f->kernels, kernel_kind(f), &args, scratch);
+        if (job->is_coded) {
+            const struct kernel_attend_codes codes =
+                attend_codes(job, &args, job->piece_count - 1 - taken);
+            kernel_table_attend_coded(f->kernels, &codes, scratch);
+        } else {
+            kernel_table_attend(f->kernels, kernel_kind(f), &args, scratch);
+        }
     }
 }
 
@@ -155,7 +195,11 @@ static void attend_spans_worker(unsigned index, unsigned count, void *context)
     for (size_t i = index; i < job->piece_count * spans_max; i += count) {
         const struct kernel_attend_args args = attend_args(job, i / spans_max);
         const size_t stride = forward_stride(kernel_table_partial_floats(&args));
-        if (i % spans_max < kernel_table_span_count(&args))
+        const struct kernel_attend_codes codes = attend_codes(job, &args, i / spans_max);
+        if (job->is_coded && i % spans_max < kernel_table_coded_part_count(&codes))
+            kernel_table_coded_part(f->kernels, &codes, i % spans_max,
+                                    f->span_partials + i * stride);
+        else if (!job->is_coded && i % spans_max < kernel_table_span_count(&args))
             f->kernels->attend_span[kernel_kind(f)](&args, i % spans_max,
                                                     f->span_partials + i * stride);
     }
@@ -166,7 +210,10 @@ static void attend_spans_worker(unsigned index, unsigned count, void *context)
         const float *partials = f->span_partials + i * spans_max * stride;
         float *state = f->attend_scratch + index * forward_stride(f->attend_floats);
         size_t span = kernel_table_span_first(&args);
-        for (; span < kernel_table_span_count(&args); span++)
+        const struct kernel_attend_codes codes = attend_codes(job, &args, i);
+        for (size_t part = 0; job->is_coded && part < kernel_table_coded_part_count(&codes); part++)
+            kernel_table_coded_merge(f->kernels, &codes, part, partials + part * stride, state);
+        for (; !job->is_coded && span < kernel_table_span_count(&args); span++)
             f->kernels->attend_merge(&args, span, partials + span * stride, state);
         kernel_table_attend_finish(&args, state);
     }
@@ -202,12 +249,15 @@ void op_attend(struct forward *f, uint32_t layer)
         .sinks = f->model->layers[layer].sinks,
         .group = group,
         .parts = parts,
+        .is_coded = kv_kind_is_coded(f->kv->kind),
         .piece_count = (size_t)f->tile_count * shape->kv_head_count * parts,
     };
     uint32_t longest = 0;
     bool tiles_are_shared = false;
     const size_t keys = count_keys(f, shape->window, &longest, &tiles_are_shared);
     job.span_count_max = (longest + KERNEL_SPAN_TOKENS - 1) / KERNEL_SPAN_TOKENS;
+    job.span_count_max += job.is_coded ? 2 : 0;
+    op_codes_rotate_queries(f, layer);
     DCHECK(job.span_count_max <= forward_spans_max(&f->config));
     if (keys * shape->head_count * s->head_dim < OP_ROWS_VALUES_MIN)
         attend_worker(0, 1, &job);
@@ -216,4 +266,5 @@ void op_attend(struct forward *f, uint32_t layer)
         worker_pool_run(f->workers, attend_spans_worker, &job);
     else
         worker_pool_run(f->workers, attend_worker, &job);
+    op_codes_rotate_back(f, layer);
 }

@@ -21,11 +21,12 @@ const struct cpu_level cpu_levels[CPU_LEVEL_COUNT] = {
     {"neon", CPU_FEATURE_NEON},
 };
 #else
-#    define LEVEL_NAMES "baseline, avx2 or avx512"
+#    define LEVEL_NAMES "baseline, avx2, avx512 or avx512vbmi"
 const struct cpu_level cpu_levels[CPU_LEVEL_COUNT] = {
     {"baseline", 0},
     {"avx2", CPU_FEATURE_AVX2},
     {"avx512", CPU_FEATURE_AVX2 | CPU_FEATURE_AVX512},
+    {"avx512vbmi", CPU_FEATURE_AVX2 | CPU_FEATURE_AVX512 | CPU_FEATURE_AVX512_VBMI},
 };
 #endif
 
@@ -39,6 +40,7 @@ enum {
     LEAF7_EBX_AVX2 = 1 << 5,
     LEAF7_EBX_AVX512 = 1 << 16 | 1 << 17 | 1 << 30, /* F, DQ, BW */
     LEAF7_ECX_AVX512 = 1 << 11,                     /* VNNI */
+    LEAF7_ECX_VBMI = 1 << 1,
     XCR0_AVX = 1 << 1 | 1 << 2,
     XCR0_AVX512 = 1 << 5 | 1 << 6 | 1 << 7,
 };
@@ -72,7 +74,8 @@ unsigned cpu_features(void)
     if (!has_all(xcr0, XCR0_AVX512) || !has_all(b, LEAF7_EBX_AVX512 | LEAF7_EBX_VL) ||
         !has_all(c, LEAF7_ECX_AVX512))
         return CPU_FEATURE_AVX2;
-    return CPU_FEATURE_AVX2 | CPU_FEATURE_AVX512;
+    return CPU_FEATURE_AVX2 | CPU_FEATURE_AVX512 |
+           (has_all(c, LEAF7_ECX_VBMI) ? CPU_FEATURE_AVX512_VBMI : 0);
 }
 
 static bool read_brand(char *out)

@@ -2,8 +2,8 @@
  * cpu - what this machine's processor can do, and how many of its cores are ours.
  *
  * A level is a set of features that kernels are written for; each level contains the ones before
- * it. `--cpu-mask` names one ("baseline", "avx2", "avx512"; on ARM "baseline", "neon") and can only
- * take features away.
+ * it. `--cpu-mask` names one ("baseline", "avx2", "avx512", "avx512vbmi"; on ARM "baseline",
+ * "neon") and can only take features away.
  *
  * Nothing is cached here: callers ask once and keep the answer. Threads: any.
  */
@@ -14,16 +14,17 @@
 
 /* Bits. The kernels of a level may use everything its bit names. */
 enum cpu_feature {
-    CPU_FEATURE_AVX2 = 1 << 0,   /* AVX2, FMA, F16C */
-    CPU_FEATURE_AVX512 = 1 << 1, /* F, BW, VL, DQ, VNNI; implies AVX2 */
-    CPU_FEATURE_NEON = 1 << 2,   /* of 64-bit ARM, with the dot product of bytes */
+    CPU_FEATURE_AVX2 = 1 << 0,        /* AVX2, FMA, F16C */
+    CPU_FEATURE_AVX512 = 1 << 1,      /* F, BW, VL, DQ, VNNI; implies AVX2 */
+    CPU_FEATURE_AVX512_VBMI = 1 << 3, /* implies AVX-512 */
+    CPU_FEATURE_NEON = 1 << 2,        /* of 64-bit ARM, with the dot product of bytes */
 };
 
 enum { CPU_BRAND_MAX = 64 };
 #ifdef __aarch64__
 enum { CPU_LEVEL_COUNT = 2 };
 #else
-enum { CPU_LEVEL_COUNT = 3 };
+enum { CPU_LEVEL_COUNT = 4 };
 #endif
 
 struct cpu_level {

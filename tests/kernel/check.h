@@ -97,10 +97,12 @@ void check_dequantize(struct check *c);
 void check_vector(struct check *c);
 void check_attend(struct check *c);
 void check_code(struct check *c);
+void check_attend_code(struct check *c);
 void check_recurrent(struct check *c);
 
 void check_matmul_bench(struct check *c);
 void check_vector_bench(struct check *c);
 void check_attend_bench(struct check *c);
 void check_code_bench(struct check *c);
+void check_attend_code_bench(struct check *c);
 void check_recurrent_bench(struct check *c);

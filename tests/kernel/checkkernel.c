@@ -28,6 +28,7 @@ static const struct {
     {"attend", check_attend, check_attend_bench},
     {"matmul", check_matmul, check_matmul_bench},
     {"code", check_code, check_code_bench},
+    {"attend_code", check_attend_code, check_attend_code_bench},
     {"recurrent", check_recurrent, check_recurrent_bench},
 };
 

@@ -357,7 +357,7 @@ static void attend_merge(const struct kernel_attend_args *args, size_t span, con
         const struct attend_span_keys seen = attend_span_keys(args, span, t);
         for (size_t h = 0; h < args->head_count && seen.begin < seen.end; h++) {
             const size_t at = (t * args->head_count + h) * floats;
-            if (span == attend_span_first(args, t) / KERNEL_SPAN_TOKENS)
+            if (seen.begin == attend_span_first(args, t))
                 memcpy(&state[at], &partial[at], floats * sizeof(float));
             else
                 merge_one(args->value_dim, &partial[at], &state[at]);

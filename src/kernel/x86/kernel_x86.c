@@ -4,6 +4,7 @@
 void kernel_x86_fill_avx2(struct kernel_table *table)
 {
     attend_avx2_fill(table);
+    attend_code_avx2_fill(table);
     code_avx2_fill(table);
     matmul_plain_avx2_fill(table);
     matmul_unpacked_fill_avx2(table);
@@ -13,6 +14,11 @@ void kernel_x86_fill_avx2(struct kernel_table *table)
     recurrent_avx2_fill(table);
     speed_avx2_fill(table);
     vector_ops_avx2_fill(table);
+}
+
+void kernel_x86_fill_avx512vbmi(struct kernel_table *table)
+{
+    attend_code_avx512vbmi_fill(table);
 }
 
 void kernel_x86_fill_avx512(struct kernel_table *table)

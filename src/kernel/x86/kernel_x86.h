@@ -13,12 +13,14 @@
 
 void kernel_x86_fill_avx2(struct kernel_table *table);
 void kernel_x86_fill_avx512(struct kernel_table *table);
+void kernel_x86_fill_avx512vbmi(struct kernel_table *table);
 
 /* Every quantized type, by its unpack function; the files below override some. */
 void matmul_unpacked_fill_avx2(struct kernel_table *table);
 void matmul_unpacked_fill_avx512(struct kernel_table *table);
 
 void attend_avx2_fill(struct kernel_table *table);
+void attend_code_avx2_fill(struct kernel_table *table);
 void code_avx2_fill(struct kernel_table *table);
 void matmul_plain_avx2_fill(struct kernel_table *table);
 void matmul_rows32_avx2_fill(struct kernel_table *table);
@@ -37,6 +39,8 @@ void matmul_rows256_avx512_fill(struct kernel_table *table);
 void recurrent_avx512_fill(struct kernel_table *table);
 void speed_avx512_fill(struct kernel_table *table);
 void vector_ops_avx512_fill(struct kernel_table *table);
+
+void attend_code_avx512vbmi_fill(struct kernel_table *table);
 
 /* By enum dtype; NULL: not quantized. */
 extern unpack_fn *const unpack_avx2[KERNEL_DTYPES];

@@ -134,7 +134,13 @@ static void a_smaller_kind_of_kv_is_named_where_it_helps(void **state)
     assert_int_equal(memory_plan_make(opened.model, &infer, 100000, memory, &plan, &fault),
                      E_LIMIT);
     assert_non_null(strstr(fault.text, " MiB are free; it fits with --kv q8, or ask for at most "));
-    infer.kv_kind = KV_KIND_Q8; /* and it does */
+    const uint64_t less = whole.fixed_bytes + whole.context_bytes * 2 / 5;
+    assert_int_equal(memory_plan_make(opened.model, &infer, 100000, less, &plan, &fault), E_LIMIT);
+    assert_non_null(strstr(fault.text, " MiB are free; it fits with --kv t4, or ask for at most "));
+    infer.kv_kind = KV_KIND_T4; /* and it does */
+    assert_ok(memory_plan_make(opened.model, &infer, 100000, less, &plan, err));
+    assert_true(plan.token_bytes * 100 <= whole.token_bytes * 40);
+    infer.kv_kind = KV_KIND_Q8;
     assert_ok(memory_plan_make(opened.model, &infer, 100000, memory, &plan, err));
     assert_true(plan.token_bytes * 16 <= whole.token_bytes * 9);
     assert_int_equal(memory_plan_make(opened.model, &infer, 900000, memory, &plan, &fault),

@@ -35,8 +35,8 @@ static void stage_open(struct stage *s)
     *s = (struct stage){.loaded = loaded_model_from_bytes(tiny_hybrid_bytes(&with_draft))};
     const struct model_shape *shape = &s->loaded.model->shape;
     const struct kv_cache_layer layers[] = {
-        {shape->layers[1].kv_head_count, shape->head_dim, shape->value_dim},
-        {shape->layers[2].kv_head_count, shape->head_dim, shape->value_dim}};
+        {shape->layers[1].kv_head_count, shape->head_dim, shape->value_dim, 0},
+        {shape->layers[2].kv_head_count, shape->head_dim, shape->value_dim, 0}};
     const struct kv_cache_config cache = {
         .layers = layers, .layer_count = 2, .kind = KV_KIND_F32, .token_capacity = 64};
     const struct forward_config config = {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Layers need not be alike; the last keeps values in its keys. */
-static const struct kv_cache_layer layers[] = {{2, 4, 4}, {1, 6, 2}, {1, 8, 0}};
+static const struct kv_cache_layer layers[] = {{2, 4, 4, 0}, {1, 6, 2, 0}, {1, 8, 0, 0}};
 
 static const struct kv_cache_config small = {
     .layers = layers, .layer_count = ARRAY_LEN(layers), .kind = KV_KIND_F32, .token_capacity = 640};
@@ -137,7 +137,7 @@ static void bad_requests_are_refused_with_a_sentence(void **state)
     assert_int_equal(kv_cache_new(&config, &cache, &error), E_INVALID);
     config.token_capacity = KV_CACHE_TOKENS_MAX + 1;
     assert_int_equal(kv_cache_new(&config, &cache, &error), E_INVALID);
-    const struct kv_cache_layer huge = {UINT32_MAX, UINT32_MAX, UINT32_MAX};
+    const struct kv_cache_layer huge = {UINT32_MAX, UINT32_MAX, UINT32_MAX, 0};
     config = (struct kv_cache_config){.layers = &huge,
                                       .layer_count = 1,
                                       .kind = KV_KIND_F32,
