@@ -219,32 +219,44 @@ static void make_tools(struct tools *tools)
     }
 }
 
+/* Arguments as one JSON object, or each between tags. */
 static struct token_mask *new_tool_mask(const struct token_mask_vocab *vocab,
-                                        const struct tools *tools)
+                                        const struct tools *tools, bool has_tags)
 {
-    const struct token_mask_syntax syntax = {.open = STR("<tool_call>\n"),
-                                             .name_prefix = STR("{\"name\": \""),
-                                             .name_suffix = STR("\", \"arguments\": "),
-                                             .close = STR("}\n</tool_call>")};
+    const struct token_mask_syntax json = {.open = STR("<tool_call>\n"),
+                                           .name_prefix = STR("{\"name\": \""),
+                                           .name_suffix = STR("\", \"arguments\": "),
+                                           .close = STR("}\n</tool_call>")};
+    const struct token_mask_syntax tags = {.open = STR("<tool_call>\n"),
+                                           .name_prefix = STR("<function="),
+                                           .name_suffix = STR(">\n"),
+                                           .close = STR("</function>\n</tool_call>"),
+                                           .has_plain_names = true,
+                                           .arguments = TOKEN_MASK_TAGS,
+                                           .key_open = STR("<parameter="),
+                                           .key_close = STR(">\n"),
+                                           .value_close = STR("\n</parameter>\n")};
     const struct token_mask_options options = {.mode = TOKEN_MASK_REQUIRED};
     struct token_mask *mask = NULL;
     struct error err = {0};
-    check(token_mask_new_tools(vocab, &syntax, tools->rows, tools->count, &options, &mask, &err),
+    check(token_mask_new_tools(vocab, has_tags ? &tags : &json, tools->rows, tools->count, &options,
+                               &mask, &err),
           &err);
     return mask;
 }
 
-static void bench_compile(const struct token_mask_vocab *vocab, const struct tools *tools)
+static void bench_compile(const struct token_mask_vocab *vocab, const struct tools *tools,
+                          bool has_tags)
 {
     double best = 1e9;
     for (int i = 0; i < 7; i++) {
         const double start = cpu_seconds();
-        token_mask_free(new_tool_mask(vocab, tools));
+        token_mask_free(new_tool_mask(vocab, tools, has_tags));
         const double took = cpu_seconds() - start;
         best = took < best ? took : best;
     }
-    printf("compile %zu tools, %zu KB of schemas: %.1f ms (at most 50 are allowed)\n", tools->count,
-           tools->size / 1024, best * 1e3);
+    printf("compile %zu tools, %zu KB of schemas%s: %.1f ms (at most 50 are allowed)\n",
+           tools->count, tools->size / 1024, has_tags ? ", between tags" : "", best * 1e3);
 }
 
 /* ---------------------------------------------------------------- steps */
@@ -339,8 +351,10 @@ int main(void)
     printf("vocabulary of %d tokens: tables made in %.0f ms\n", VOCAB_SIZE + 1,
            (cpu_seconds() - start) * 1e3);
     make_tools(tools);
-    bench_compile(vocab, tools);
-    bench_steps("tools", new_tool_mask(vocab, tools));
+    bench_compile(vocab, tools, false);
+    bench_compile(vocab, tools, true);
+    bench_steps("tools", new_tool_mask(vocab, tools, false));
+    bench_steps("tools between tags", new_tool_mask(vocab, tools, true));
     bench_steps("any JSON", schema_mask(vocab, "true"));
     bench_steps("string", schema_mask(vocab, "{\"type\":\"string\"}"));
     bench_steps("pattern of words",
