@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "chat/chat_request.h"
+#include "engine/fill_middle.h"
 #include "engine/session.h"
 
 #include <jansson.h>
@@ -21,6 +22,7 @@
 enum {
     API_MESSAGES_MAX = 10000,
     API_TOOLS_MAX = 1024,
+    API_CHOICES_MAX = 16,     /* answers to one request */
     API_TOKENS_MAX = 1 << 24, /* of one answer */
     API_MODEL_NAME_MAX = 256,
 };
@@ -28,21 +30,24 @@ enum {
 enum api_tool_choice { API_TOOLS_AUTO, API_TOOLS_REQUIRED, API_TOOLS_NONE };
 
 struct api_request {
-    struct chat_request chat; /* unless is_raw */
-    struct strbuf raw;        /* the text to go on with */
-    struct strbuf model;      /* as the client named it; empty: the default */
-    json_t *tool_names;       /* Responses: what functions stand for, {joined name: {"name",
+    struct chat_request chat;  /* unless is_raw */
+    struct strbuf raw;         /* the text to go on with */
+    struct fill_middle middle; /* in place of `raw` if fills_middle; in the chat's arena */
+    struct strbuf model;       /* as the client named it; empty: the default */
+    json_t *tool_names;        /* Responses: what functions stand for, {joined name: {"name",
                                   "namespace", "custom"}}; NULL: for themselves; owned */
-    json_t *schema;           /* the answer is one value of it; NULL: free; owned */
+    json_t *schema;            /* the answer is one value of it; NULL: free; owned */
     struct sampler_options sampler;
     const struct sampler_bias *biases; /* [bias_count] in the chat's arena */
     size_t bias_count;
     struct stop_texts stops;
     enum api_tool_choice tool_choice;
     struct str tool_name;     /* only this tool may be called; empty: any; in the chat's arena */
+    uint32_t choice_count;    /* answers wanted; 0: one */
     uint32_t top_count;       /* most likely tokens told with each, if wants_tokens */
     uint32_t token_count_max; /* 0: as many as there is room for */
     bool is_raw;
+    bool fills_middle;
     bool has_seed;      /* else the server draws one */
     bool one_call_only; /* parallel_tool_calls: false */
     bool streams;

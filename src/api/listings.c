@@ -243,6 +243,20 @@ json_t *listings_props(const struct api_context *context, const json_t *body,
                      "chat_template", reply_text(source), "build_info", "holt " HOLT_VERSION);
 }
 
+/* One row for each answer that can be made at a time. */
+json_t *listings_slots(const struct api_context *context, const json_t *body,
+                       struct api_failure *out_failure)
+{
+    (void)body;
+    (void)out_failure;
+    json_t *rows = json_array();
+    for (uint32_t i = 0; i < SCHEDULER_ACTIVE_DEFAULT || i < context->facts->active_count; i++)
+        json_array_append_new(rows, json_pack("{s:I, s:I, s:b}", "id", (json_int_t)i, "n_ctx",
+                                              (json_int_t)context->model->context_tokens,
+                                              "is_processing", i < context->facts->active_count));
+    return rows;
+}
+
 void listings_metrics(const struct api_context *context, struct strbuf *out)
 {
     const struct scheduler_facts *f = context->facts;

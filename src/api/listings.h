@@ -9,5 +9,5 @@
 #include "api/route.h"
 
 route_answer_fn listings_v1_models, listings_tags, listings_running, listings_show,
-    listings_version, listings_health, listings_props;
+    listings_version, listings_health, listings_props, listings_slots;
 route_print_fn listings_greeting, listings_metrics;

@@ -1,6 +1,7 @@
 #include "api/ollama_read.h"
 
 #include "api/field.h"
+#include "api/llama_read.h"
 #include "text/json.h"
 
 static enum status read_options(const json_t *options, struct api_request *out, struct error *err)
@@ -154,9 +155,11 @@ enum status ollama_read_generate(const json_t *body, struct api_request *out, st
     TRY(field_str(body, "system", &system, err));
     TRY(field_str(body, "suffix", &suffix, err));
     TRY(field_bool(body, "raw", &out->is_raw, err));
-    if (suffix.len > 0)
-        return error_set(err, E_UNSUPPORTED, "suffix: this model does not fill in the middle");
     out->only_loads = prompt.len == 0;
+    if (suffix.len > 0) {
+        llama_read_set_middle(out, prompt, suffix);
+        return OK;
+    }
     if (out->is_raw) {
         strbuf_add_str(&out->raw, prompt);
         return OK;

@@ -237,3 +237,8 @@ const struct reply_format reply_ollama_generate = {
     .loaded = generate_loaded,
     .whole = generate_whole,
 };
+
+const struct reply_format reply_ollama_lines = {
+    .protocol = API_OLLAMA,
+    .stream_type = "application/x-ndjson",
+};

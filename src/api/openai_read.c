@@ -1,6 +1,7 @@
 #include "api/openai_read.h"
 
 #include "api/field.h"
+#include "api/llama_read.h"
 #include "text/json.h"
 
 /* ---------------------------------------------------------------- messages */
@@ -218,11 +219,8 @@ static enum status read_common(const json_t *body, struct api_request *out, stru
     TRY(field_int(body, "max_tokens", 1, API_TOKENS_MAX, &tokens, err));
     TRY(field_int(body, "max_completion_tokens", 1, API_TOKENS_MAX, &tokens, err));
     out->token_count_max = (uint32_t)tokens;
-    TRY(field_int(body, "n", 1, 128, &choices, err));
-    if (choices != 1)
-        return error_set(err, E_UNSUPPORTED,
-                         "n is %d: ask once for each answer (what is shared is not computed again)",
-                         (int)choices);
+    TRY(field_int(body, "n", 1, API_CHOICES_MAX, &choices, err));
+    out->choice_count = (uint32_t)choices;
     TRY(field_bool(body, "stream", &out->streams, err));
     TRY(field_bool(body, "ignore_eos", &out->ignores_end, err));
     TRY(field_bool(json_object_get(body, "stream_options"), "include_usage", &out->wants_usage,
@@ -273,9 +271,9 @@ enum status openai_read_completion(const json_t *body, struct api_request *out, 
     TRY(field_bool(body, "echo", &echoes, err));
     TRY(field_int(body, "best_of", 1, 128, &best_of, err));
     TRY(field_int(body, "logprobs", 0, TOKEN_RANKING_TOP_MAX, &top, err));
-    if (echoes || best_of != 1)
+    if (echoes || (best_of != 1 && best_of != out->choice_count))
         return error_set(err, E_UNSUPPORTED, "%s is not supported here",
-                         echoes ? "echo" : "best_of above 1");
+                         echoes ? "echo" : "best_of above n");
     out->wants_tokens = top >= 0;
     out->top_count = top > 0 ? (uint32_t)top : 0;
     const json_t *prompt = json_object_get(body, "prompt");
@@ -283,8 +281,9 @@ enum status openai_read_completion(const json_t *body, struct api_request *out, 
         prompt = json_array_get(prompt, 0);
     if (!json_is_string(prompt))
         return error_set(err, E_INVALID, "prompt is not one text");
-    if (json_string_length(json_object_get(body, "suffix")) > 0)
-        return error_set(err, E_UNSUPPORTED, "suffix: this model does not fill in the middle");
+    const struct str suffix = json_str(json_object_get(body, "suffix"));
+    if (suffix.len > 0)
+        llama_read_set_middle(out, json_str(prompt), suffix);
     strbuf_add_str(&out->raw, json_str(prompt));
     out->is_raw = true;
     return OK;

@@ -24,9 +24,9 @@ static const char *finish_reason(enum reply_end why)
 static json_t *usage(const struct reply *reply)
 {
     const struct session_result *r = &reply->result;
+    const json_int_t made = (json_int_t)r->generated_tokens + reply->others_count;
     return json_pack("{s:I, s:I, s:I, s:{s:I}}", "prompt_tokens", (json_int_t)r->prompt_tokens,
-                     "completion_tokens", (json_int_t)r->generated_tokens, "total_tokens",
-                     (json_int_t)r->prompt_tokens + (json_int_t)r->generated_tokens,
+                     "completion_tokens", made, "total_tokens", (json_int_t)r->prompt_tokens + made,
                      "prompt_tokens_details", "cached_tokens", (json_int_t)r->cached_tokens);
 }
 
@@ -54,8 +54,8 @@ static json_t *chat_logprobs(struct reply *reply)
 static void chunk(struct reply *reply, json_t *delta, const char *finish)
 {
     json_t *object = envelope(reply, "chatcmpl-", "chat.completion.chunk");
-    json_t *choice =
-        json_pack("{s:i, s:o, s:s?}", "index", 0, "delta", delta, "finish_reason", finish);
+    json_t *choice = json_pack("{s:i, s:o, s:s?}", "index", (int)reply->index, "delta", delta,
+                               "finish_reason", finish);
     json_t *logprobs = chat_logprobs(reply);
     if (logprobs)
         json_object_set_new(choice, "logprobs", logprobs);
@@ -97,6 +97,10 @@ static void chat_call_arguments(struct reply *reply, struct str piece)
 
 static void add_done(struct reply *reply, json_t *last)
 {
+    if (reply->others_follow) {
+        json_decref(last);
+        return;
+    }
     if (reply->wants_usage) {
         json_object_set_new(last, "choices", json_array());
         json_object_set_new(last, "usage", usage(reply));
@@ -152,9 +156,9 @@ static json_t *chat_whole(struct reply *reply, enum reply_end why)
     json_t *object = envelope(reply, "chatcmpl-", "chat.completion");
     json_t *logprobs = chat_logprobs(reply);
     json_object_set_new(object, "choices",
-                        json_pack("[{s:i, s:o, s:o, s:s}]", "index", 0, "message", message,
-                                  "logprobs", logprobs ? logprobs : json_null(), "finish_reason",
-                                  finish_reason(why)));
+                        json_pack("[{s:i, s:o, s:o, s:s}]", "index", (int)reply->index, "message",
+                                  message, "logprobs", logprobs ? logprobs : json_null(),
+                                  "finish_reason", finish_reason(why)));
     json_object_set_new(object, "usage", usage(reply));
     return object;
 }
@@ -180,8 +184,9 @@ static json_t *choice(struct reply *reply, struct str text, const char *finish)
     json_t *starts = NULL;
     json_t *entries = token_log_take(&reply->tokens, reply->text.len, &starts);
     json_t *logprobs = token_log_columns(entries, starts);
-    return json_pack("[{s:i, s:o, s:o, s:s?}]", "index", 0, "text", reply_text(text), "logprobs",
-                     logprobs ? logprobs : json_null(), "finish_reason", finish);
+    return json_pack("[{s:i, s:o, s:o, s:s?}]", "index", (int)reply->index, "text",
+                     reply_text(text), "logprobs", logprobs ? logprobs : json_null(),
+                     "finish_reason", finish);
 }
 
 static void completion_chunk(struct reply *reply, struct str text, const char *finish)

@@ -159,14 +159,22 @@ static enum reply_end why(const struct reply *reply)
     return json_array_size(reply->calls) > 0 ? REPLY_END_CALLS : REPLY_END_STOP;
 }
 
-void reply_end(struct reply *reply, const struct session_result *result)
+json_t *reply_end_whole(struct reply *reply, const struct session_result *result)
 {
     reply_begin(reply, result);
     reply->result = *result;
-    if (reply->streams)
-        reply->format->end(reply, why(reply));
-    else
-        reply_add_json(reply, reply->format->whole(reply, why(reply)));
+    return reply->format->whole(reply, why(reply));
+}
+
+void reply_end(struct reply *reply, const struct session_result *result)
+{
+    if (!reply->streams) {
+        reply_add_json(reply, reply_end_whole(reply, result));
+        return;
+    }
+    reply_begin(reply, result);
+    reply->result = *result;
+    reply->format->end(reply, why(reply));
 }
 
 void reply_loaded(struct reply *reply, bool unloads)

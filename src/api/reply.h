@@ -63,6 +63,9 @@ struct reply_format {
 
 struct reply {
     const struct reply_format *format;
+    unsigned index;        /* of several answers to one request */
+    bool others_follow;    /* this is not the last of them to end */
+    uint32_t others_count; /* tokens of those that ended before */
     bool streams;
     bool wants_usage;
     bool wants_tokens;       /* their probabilities are part of the answer */
@@ -98,6 +101,9 @@ void reply_begin(struct reply *reply, const struct session_result *prompt);
 bool reply_event(struct reply *reply, const struct chat_event *event);
 void reply_ping(struct reply *reply);
 void reply_end(struct reply *reply, const struct session_result *result);
+/* Instead of reply_end() for a whole answer of several: the object, a new reference; its "choices"
+ * has this one alone. */
+json_t *reply_end_whole(struct reply *reply, const struct session_result *result);
 /* Instead of all of these, where the request only loads the model. */
 void reply_loaded(struct reply *reply, bool unloads);
 void reply_fail(struct reply *reply, const struct api_failure *failure);
@@ -116,7 +122,9 @@ static inline json_t *reply_text(struct str text)
 /* The rows. */
 extern const struct reply_format reply_openai_chat;
 extern const struct reply_format reply_openai_completion;
+extern const struct reply_format reply_llama_completion;
 extern const struct reply_format reply_responses;
 extern const struct reply_format reply_anthropic;
 extern const struct reply_format reply_ollama_chat;
 extern const struct reply_format reply_ollama_generate;
+extern const struct reply_format reply_ollama_lines; /* of what is no answer of a model */

@@ -76,6 +76,8 @@ struct route {
     const struct reply_format *format;
     route_answer_fn *answer;
     enum route_about about; /* of `answer` */
+    const char *admin;      /* changes models: what the front is asked to do (server/admin.h) */
+    bool says_success;      /* its end is a line, and its progress may be streamed */
     route_answer_fn *work;
     route_print_fn *print; /* plain text */
 };

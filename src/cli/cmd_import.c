@@ -1,14 +1,7 @@
 /* holt import - take a model file into holt's own folder. */
-#include "base/mem.h"
-#include "base/strbuf.h"
-#include "catalog/catalog.h"
 #include "cli/command_list.h"
-#include "cli/model_name.h"
+#include "cli/model_admin.h"
 #include "cli/state.h"
-#include "os/file.h"
-#include "os/file_take.h"
-#include "os/path.h"
-#include "text/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,42 +18,19 @@ static const struct option_spec options[] = {
     OPTION_END,
 };
 
-/* A name is one file in one folder. */
-static enum status check_name(struct str name, struct error *err)
-{
-    if (name.len == 0 || name.len > MODEL_NAME_LEN_MAX || name.ptr[0] == '.' ||
-        !utf8_is_valid(name))
-        return error_set(err, E_INVALID, "a model's name has 1 to %d bytes and begins with no dot",
-                         MODEL_NAME_LEN_MAX);
-    for (size_t i = 0; i < name.len; i++)
-        if (name.ptr[i] == '/' || name.ptr[i] == ':' || (unsigned char)name.ptr[i] < 0x20)
-            return error_set(err, E_INVALID, "a model's name has no \"/\" and no \":\"");
-    if (str_equal_c(name, MODEL_NAME_BUILTIN))
-        return error_set(err, E_INVALID, "\"builtin\" is the model inside the program");
-    return OK;
-}
-
 static enum status import(const struct command_call *call, struct error *err)
 {
     const struct import_args *args = call->options;
     const char *path = call->operands[0];
     CLEANUP(state_done) struct state state = {0};
-    CLEANUP(strbuf_done) struct strbuf file = {0};
     const char *slash = strrchr(path, '/');
     struct str name = str_from_c(args->name ? args->name : slash ? slash + 1 : path);
     bool is_link = false;
     if (str_ends_with(name, STR(".gguf")))
         name = str_slice(name, 0, name.len - strlen(".gguf"));
-    TRY(check_name(name, err));
+    TRY(model_admin_check_name(name, err));
     TRY(state_init(call->common, &state, err));
-    TRY(file_make_folder(state.models, err));
-    strbuf_addf(&file, "%.*s.gguf", STR_ARG(name));
-    CLEANUP(mem_freep) char *to = path_join(state.models, strbuf_c(&file));
-    if (path_kind(to) != PATH_MISSING)
-        return error_set(err, E_INVALID,
-                         "there is a model %.*s already: holt rm it, or give --name",
-                         STR_ARG(name));
-    TRY(file_take(path, "GGUF", to, &is_link, err));
+    TRY(model_admin_take(&state, path, name, &is_link, err));
     printf("%.*s is at hand (%s): holt run -m %.*s\n", STR_ARG(name),
            is_link ? "linked, no copy" : "copied", STR_ARG(name));
     return OK;

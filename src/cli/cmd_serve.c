@@ -11,14 +11,18 @@
 #include "cli/model_command.h"
 #include "cli/model_name.h"
 #include "cli/progress.h"
+#include "cli/pull_source.h"
+#include "cli/serve_jobs.h"
 #include "cli/serve_role.h"
 #include "cli/speculation_options.h"
 #include "cli/state.h"
 #include "engine/scheduler.h"
+#include "os/file.h"
 #include "os/listener.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { PORT_DEFAULT = 11434, CONTEXT_MAX = 1 << 24, THREADS_MAX = 256 };
@@ -31,6 +35,9 @@ struct serve_args {
     const char *cpu_mask;
     const char *pooling;
     const char *keep_alive;
+    const char *hub;
+    const char *registry;
+    bool allows_pull;
     const char *prompt_store;
     bool is_verbose;
     int64_t port;
@@ -40,8 +47,11 @@ struct serve_args {
     struct speculation_options speculation;
 };
 
-static const struct serve_args defaults = {
-    .host = "127.0.0.1", .port = PORT_DEFAULT, .keep_alive = "5m"};
+static const struct serve_args defaults = {.host = "127.0.0.1",
+                                           .port = PORT_DEFAULT,
+                                           .keep_alive = "5m",
+                                           .hub = PULL_SOURCE_HUB,
+                                           .registry = PULL_SOURCE_REGISTRY};
 
 static const struct option_spec options[] = {
     OPTION_PATH(struct serve_args, model, 'm', "model", "MODEL", OPTION_VALUE_MODEL,
@@ -64,6 +74,11 @@ static const struct option_spec options[] = {
                   "how long a model stays that was loaded on demand (default 5m; -1: for ever)"),
     OPTION_STRING(struct serve_args, pooling, 0, "pooling", "KIND",
                   "serve embeddings of a model that was not made for it: mean, cls or last"),
+    OPTION_FLAG(struct serve_args, allows_pull, 0, "allow-pull",
+                "your programs may pull models through the server"),
+    OPTION_STRING(struct serve_args, hub, 0, "hub", "ADDRESS", "with it, a mirror of Hugging Face"),
+    OPTION_STRING(struct serve_args, registry, 0, "registry", "ADDRESS",
+                  "with it, a mirror of Ollama's registry"),
     OPTION_STRING(struct serve_args, cpu_mask, 0, "cpu-mask", "LEVEL",
                   "use kernels of baseline, avx2 or avx512 at most"),
     SPECULATION_OPTIONS_ROWS(struct serve_args, speculation),
@@ -77,12 +92,20 @@ struct work {
     struct progress progress;
     struct front_message ready;
     struct strbuf model_name;
+    struct serve_jobs *jobs;
+    bool allows_pull;
+    struct front front;
     const char *key_file;
 };
 
 static void on_message(void *context, const struct front_message *message)
 {
     struct work *work = context;
+    if (message->kind == FRONT_JOB) {
+        CLEANUP(mem_freep) char *line = serve_jobs_take(work->jobs, &work->front, message);
+        if (line)
+            fprintf(stderr, "%s\n", line);
+    }
     if (message->kind != FRONT_READY)
         return;
     work->ready = *message;
@@ -91,7 +114,9 @@ static void on_message(void *context, const struct front_message *message)
 
 static void on_tick(void *context)
 {
-    progress_tick(&((struct work *)context)->progress);
+    struct work *work = context;
+    progress_tick(&work->progress);
+    serve_jobs_tick(work->jobs, &work->front);
 }
 
 static void on_core_says(void *context, struct str text)
@@ -144,9 +169,10 @@ static void print_ready(const struct work *work, const struct serve_role_config 
     char base[128];
     snprintf(base, sizeof(base), is_v6 ? "http://[%s]:%u" : "http://%s:%u", role->address, port);
     printf("holt serves %s at %s\n", role->model_name, base);
-    printf("%s %" PRIu64 " tokens; nothing leaves this machine, Ctrl-C ends\n\n",
+    printf("%s %" PRIu64 " tokens; nothing leaves this machine%s, Ctrl-C ends\n\n",
            work->ready.numbers[FRONT_READY_EMBEDS] ? "embeddings of texts up to" : "context",
-           work->ready.numbers[FRONT_READY_CONTEXT]);
+           work->ready.numbers[FRONT_READY_CONTEXT],
+           work->allows_pull ? " but the names of models that your programs pull" : "");
     if (work->ready.numbers[FRONT_READY_EMBEDS]) {
         print_embedding_lines(role, base);
         return;
@@ -165,20 +191,20 @@ static int serve(struct work *work, const struct serve_role_config *role, uint16
         .tick = on_tick,
         .core_says = on_core_says,
     };
-    struct front front = {0};
+    struct front *front = &work->front;
     struct front_message finished = {0};
     struct error err = {0};
-    enum status status = front_start(&front, &config, &err);
+    enum status status = front_start(front, &config, &err);
     close(role->listen_fd); /* the core has its own */
     if (status == OK)
-        status = front_wait_ready(&front, &view, &err);
+        status = front_wait_ready(front, &view, &err);
     progress_clear(&work->progress);
     if (status == OK) {
         print_ready(work, role, port);
-        status = front_ask(&front, (struct str){0}, STR("serve"), &view, &finished, &err);
+        status = front_ask(front, (struct str){0}, STR("serve"), &view, &finished, &err);
     }
     const int code = status == OK || status == E_CANCELLED ? EXIT_OK : command_fail(&err);
-    front_stop(&front);
+    front_stop(front);
     return code;
 }
 
@@ -198,6 +224,29 @@ static enum status check_reach(const struct serve_args *args, bool is_loopback, 
     return OK;
 }
 
+/* With a folder for models if one can be made: what is not there when the server locks itself
+ * cannot be read later, and clients may pull. */
+static enum status find_state(const struct command_common *common, struct state *out,
+                              struct error *err)
+{
+    struct error ignored = {0};
+    if (state_init(common, out, &ignored) == OK) {
+        (void)!file_make_folder(out->models, &ignored);
+        return OK;
+    }
+    return state_find_paths(common, out, err);
+}
+
+static enum status read_options(const struct serve_args *args, struct serve_role_config *role,
+                                struct error *err)
+{
+    TRY(check_reach(args, role->is_loopback, err));
+    TRY(kv_kind_find(args->kv, &role->kv, err));
+    TRY(agent_setup_cpu(args->cpu_mask, &role->cpu_features_off, err));
+    TRY(embed_setup_pooling(args->pooling, &role->pooling, err));
+    return route_parse_duration(str_from_c(args->keep_alive), &role->keep_seconds, err);
+}
+
 /* Where a folder cannot be made prompts are not stored; that is no reason not to serve, unless they
  * were asked for. */
 static enum status open_prompts(const struct serve_args *args, const struct config *config,
@@ -213,6 +262,17 @@ static enum status open_prompts(const struct serve_args *args, const struct conf
         return error_set(err, status, "%s", reason.text);
     command_warn("prompts are not stored: %s", reason.text);
     return OK;
+}
+
+/* Where clients' pulls come from. */
+static void set_source(const struct serve_args *args, struct pull_source_config *out)
+{
+    const char *token = getenv("HF_TOKEN");
+    *out = (struct pull_source_config){
+        .hub = args->hub,
+        .registry = args->registry,
+        .token = token && token[0] ? token : NULL,
+    };
 }
 
 static int run(const struct command_call *call)
@@ -235,21 +295,13 @@ static int run(const struct command_call *call)
         .embeds = args->pooling != NULL,
         .is_verbose = args->is_verbose,
     };
-    enum status status = check_reach(args, role.is_loopback, &err);
+    enum status status = read_options(args, &role, &err);
     if (status == OK)
         status = key_file_read(args->key_file, &key, &err);
     if (status == OK)
-        status = kv_kind_find(args->kv, &role.kv, &err);
-    if (status == OK)
-        status = agent_setup_cpu(args->cpu_mask, &role.cpu_features_off, &err);
-    if (status == OK)
-        status = embed_setup_pooling(args->pooling, &role.pooling, &err);
-    if (status == OK)
-        status = route_parse_duration(str_from_c(args->keep_alive), &role.keep_seconds, &err);
-    if (status == OK)
         status = agent_setup_config(call->common, &config, &err);
     if (status == OK)
-        status = state_find_paths(call->common, &state, &err);
+        status = find_state(call->common, &state, &err);
     if (status == OK)
         status = open_prompts(args, &config, &state, &role.prompts, &err);
     if (status == OK)
@@ -274,7 +326,16 @@ static int run(const struct command_call *call)
     progress_init(&work.progress, STDERR_FILENO,
                   style_for(STDERR_FILENO, NULL, call->common->no_color));
     progress_set(&work.progress, "loading %.60s", name);
+    struct serve_jobs_config jobs = {.state = &state,
+                                     .model_folders = config.model_folders,
+                                     .own_port = port,
+                                     .has_key = key.len > 0,
+                                     .allows_pull = args->allows_pull};
+    set_source(args, &jobs.source);
+    work.jobs = serve_jobs_new(&jobs);
+    work.allows_pull = args->allows_pull;
     const int code = serve(&work, &role, port);
+    serve_jobs_free(work.jobs);
     progress_clear(&work.progress);
     prompt_store_done(&role.prompts);
     strbuf_done(&work.model_name);

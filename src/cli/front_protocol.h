@@ -26,6 +26,8 @@ enum front_kind {
     FRONT_STOP,    /* numbers: turn */
     FRONT_NEW,     /* forget the conversation; the next ASK begins a new session */
     FRONT_LIST,    /* send the sessions: SESSION..., LISTED */
+    FRONT_NEWS,    /* of a JOB; text: a line of JSON, or with flag, the last one, an error or "";
+                      numbers: id, enum status */
 
     /* core to front */
     FRONT_READY,     /* name: the model; text: session id or ""; numbers: enum front_ready */
@@ -38,8 +40,10 @@ enum front_kind {
     FRONT_NOTICE,    /* text: a sentence for the person */
     FRONT_SESSION,   /* name: id; text: title; detail: workspace; numbers: updated_ms, entries */
     FRONT_LISTED,    /* after the last SESSION, and after READY and HISTORY */
-    FRONT_FINISHED,  /* text: error or ""; name: session id; numbers: enum front_finished */
-    FRONT_FAILED,    /* text: why the core cannot work; always last */
+    FRONT_JOB,      /* name: what; text: the request's body as JSON; numbers: id, the client's port;
+                        see serve_jobs.h */
+    FRONT_FINISHED, /* text: error or ""; name: session id; numbers: enum front_finished */
+    FRONT_FAILED,   /* text: why the core cannot work; always last */
 };
 
 /* Numbers of READY. */

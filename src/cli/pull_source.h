@@ -35,9 +35,12 @@ struct pull_plan {
     char *model; /* what -m takes afterwards */
 };
 
+#define PULL_SOURCE_HUB      "https://huggingface.co"
+#define PULL_SOURCE_REGISTRY "https://registry.ollama.ai"
+
 struct pull_source_config {
-    const char *hub;      /* "https://huggingface.co" */
-    const char *registry; /* "https://registry.ollama.ai" */
+    const char *hub;      /* PULL_SOURCE_HUB or a mirror */
+    const char *registry; /* PULL_SOURCE_REGISTRY or a mirror */
     const char *token;    /* for the hub; NULL: none */
     bool allows_http;
 };

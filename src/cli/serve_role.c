@@ -9,7 +9,9 @@
 #include "engine/session_pool.h"
 #include "os/channel.h"
 #include "os/interrupt.h"
+#include "os/lock.h"
 #include "server/http_server.h"
+#include "text/json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,6 +35,32 @@ static enum status lock(const struct serve_role_config *config, struct error *er
         model_lock_enter_serving(config->model_path, config->draft_path, &serving, err);
     for (size_t i = 0; i < count; i++)
         mem_free(folders[i]);
+    return status;
+}
+
+/* The front has one channel for all threads. */
+struct admin_line {
+    struct lock lock;
+    struct channel *front;
+};
+
+/* An admin_send_fn. */
+static enum status send_job(void *context, const struct admin_request *request, struct error *err)
+{
+    struct admin_line *line = context;
+    CLEANUP(strbuf_done) struct strbuf body = {0};
+    if (request->body)
+        json_write_python(request->body, &body);
+    const struct front_message message = {
+        .kind = FRONT_JOB,
+        .name = str_from_c(request->work),
+        .text = strbuf_view(&body),
+        .number_count = 2,
+        .numbers = {request->id, request->peer_port},
+    };
+    lock_take(&line->lock);
+    const enum status status = front_protocol_send(line->front, &message, err);
+    lock_give(&line->lock);
     return status;
 }
 
@@ -61,7 +89,7 @@ static void print_report(const struct cache_report *report)
     fprintf(stderr, "%s\n", strbuf_c(&line));
 }
 
-static enum status start(const struct serve_role_config *config,
+static enum status start(const struct serve_role_config *config, struct admin_line *line,
                          struct http_server_config *config_out, struct http_server **out,
                          struct error *err)
 {
@@ -73,6 +101,8 @@ static enum status start(const struct serve_role_config *config,
                 .address = str_from_c(config->address),
                 .any_host = !config->is_loopback,
             },
+        .admin_send = send_job,
+        .admin_context = line,
         .models = {.scheduler = {.active_max = config->active_max,
                                  .cache = config->is_verbose ? print_report : NULL},
                    .keep_seconds = config->keep_seconds},
@@ -92,9 +122,11 @@ void serve_role_run(const void *context, struct channel *front, struct channel *
     struct error err = {0};
     struct strbuf body = {0};
     struct front_message message;
+    struct admin_line line = {.front = front};
     channel_close(calls);
     interrupt_ignore();
-    if (start(config, &served, &server, &err) != OK)
+    lock_init(&line.lock);
+    if (start(config, &line, &served, &server, &err) != OK)
         fail(front, &err);
     const struct front_message ready = {
         .kind = FRONT_READY,
@@ -106,7 +138,9 @@ void serve_role_run(const void *context, struct channel *front, struct channel *
     (void)!front_protocol_send(front, &ready, NULL);
     (void)!front_protocol_send(front, &(struct front_message){.kind = FRONT_LISTED}, NULL);
     while (front_protocol_receive(front, &body, &message, NULL) == OK && message.kind != FRONT_STOP)
-        continue;
+        if (message.kind == FRONT_NEWS)
+            admin_tell(http_server_admin(server), message.numbers[0], message.flag,
+                       (enum status)message.numbers[1], message.text);
     http_server_stop(server);
     (void)!front_protocol_send(front, &(struct front_message){.kind = FRONT_FINISHED}, NULL);
     _exit(0);

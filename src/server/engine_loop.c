@@ -45,25 +45,40 @@ static void note_written(struct exchange *exchange)
     exchange_wake(exchange);
 }
 
+/* What an answer beside the first one wrote goes the same way. Under the lock. */
+static void pass_on(struct exchange_choice *choice)
+{
+    struct exchange *exchange = choice->exchange;
+    if (choice->reply == &exchange->reply)
+        return;
+    strbuf_add_str(&exchange->reply.out, strbuf_view(&choice->reply->out));
+    strbuf_clear(&choice->reply->out);
+}
+
 static void on_began(void *context, const struct session_result *result)
 {
-    struct exchange *exchange = context;
+    struct exchange_choice *choice = context;
+    struct exchange *exchange = choice->exchange;
     lock_take(&exchange->lock);
-    exchange->reply.load_seconds = clock_seconds() - exchange->begun_seconds;
-    if (exchange->reply.streams)
+    choice->reply->load_seconds = clock_seconds() - exchange->begun_seconds;
+    if (choice->reply->streams)
         exchange->http_status = 200;
-    reply_begin(&exchange->reply, result);
-    if (exchange->reply.streams)
+    reply_begin(choice->reply, result);
+    pass_on(choice);
+    if (choice->reply->streams)
         note_written(exchange);
     lock_give(&exchange->lock);
 }
 
 static bool on_event(void *context, const struct chat_event *event)
 {
-    struct exchange *exchange = context;
+    struct exchange_choice *choice = context;
+    struct exchange *exchange = choice->exchange;
     lock_take(&exchange->lock);
     const size_t before = exchange->reply.out.len;
-    bool goes_on = !exchange->is_gone && reply_event(&exchange->reply, event);
+    bool goes_on = !exchange->is_gone && reply_event(choice->reply, event);
+    pass_on(choice);
+    exchange->has_answered = true;
     if (exchange->reply.out.len > EXCHANGE_HELD_BYTES_MAX)
         goes_on = false;
     if (exchange->reply.out.len > before)
@@ -76,7 +91,7 @@ static bool on_progress(void *context, uint32_t done, uint32_t total)
 {
     (void)done;
     (void)total;
-    struct exchange *exchange = context;
+    struct exchange *exchange = ((struct exchange_choice *)context)->exchange;
     lock_take(&exchange->lock);
     if (exchange->reply.streams && clock_seconds() - exchange->written_seconds > PING_SECONDS) {
         reply_ping(&exchange->reply);
@@ -100,6 +115,9 @@ static void finish_failed(struct exchange *exchange, const struct api_failure *f
 static enum status make_prompt(struct engine *engine, struct api_request *request,
                                struct chat_spans *out, struct error *err)
 {
+    if (request->fills_middle)
+        return fill_middle_render(engine_gguf(engine), engine_tokenizer(engine), &request->middle,
+                                  out, err);
     if (!request->is_raw)
         return engine_render(engine, &request->chat, out, err);
     chat_spans_add(out, strbuf_view(&request->raw), SEGMENT_USER);
@@ -118,23 +136,72 @@ static struct api_failure context_failure(struct exchange *exchange, const struc
     return api_failure_of_context(tokens.count, engine_get_info(engine)->context_tokens);
 }
 
+/* Adds what `part` has as "choices" to the answer of all. Under the lock. */
+static void add_whole(struct exchange *exchange, unsigned index, json_t *part)
+{
+    if (!exchange->whole) {
+        exchange->whole = json_object();
+        json_object_set_new(exchange->whole, "choices", json_array());
+        for (unsigned i = 0; i < exchange->choice_count; i++)
+            json_array_append_new(json_object_get(exchange->whole, "choices"), json_null());
+    }
+    json_t *choices = json_incref(json_object_get(exchange->whole, "choices"));
+    json_array_set(choices, index, json_array_get(json_object_get(part, "choices"), 0));
+    json_object_set_new(part, "choices", choices);
+    json_decref(exchange->whole);
+    exchange->whole = part;
+}
+
+/* One answer is over. Under the lock. */
+static void finish_choice(struct exchange_choice *choice, const struct session_result *result)
+{
+    struct exchange *exchange = choice->exchange;
+    struct reply *reply = choice->reply;
+    const bool is_last = ++exchange->over_count == exchange->choice_count;
+    uint32_t others = 0;
+    if (exchange->http_status == 0)
+        exchange->http_status = 200;
+    for (unsigned i = 0; i < exchange->choice_count; i++)
+        if (exchange->choices[i].reply != reply)
+            others += exchange->choices[i].reply->result.generated_tokens;
+    reply->others_follow = !is_last;
+    reply->others_count = others;
+    if (exchange->choice_count == 1 || reply->streams)
+        reply_end(reply, result);
+    else
+        add_whole(exchange, reply->index, reply_end_whole(reply, result));
+    pass_on(choice);
+    if (is_last && exchange->whole)
+        reply_add_json(&exchange->reply, json_incref(exchange->whole));
+    exchange->is_finished = is_last;
+    exchange_wake(exchange);
+}
+
+static void cancel_all(struct exchange *exchange)
+{
+    for (unsigned i = 0; i < exchange->choice_count; i++)
+        if (exchange->choices[i].task)
+            scheduler_cancel(exchange->choices[i].task);
+}
+
 static void on_finished(void *context, const struct session_result *result, enum status status,
                         const struct error *err)
 {
-    struct exchange *exchange = context;
+    struct exchange_choice *choice = context;
+    struct exchange *exchange = choice->exchange;
     lock_take(&exchange->lock);
-    exchange->task = NULL;
-    if (status == OK) {
-        if (exchange->http_status == 0)
-            exchange->http_status = 200;
-        reply_end(&exchange->reply, result);
-        exchange->is_finished = true;
-        exchange_wake(exchange);
+    choice->task = NULL;
+    exchange->has_answered = true;
+    if (exchange->is_finished) {
+        /* another answer failed before */
+    } else if (status == OK) {
+        finish_choice(choice, result);
     } else {
         const bool is_too_long = status == E_LIMIT && result->prompt_tokens == 0;
         const struct api_failure failure =
             is_too_long ? context_failure(exchange, err) : api_failure_of(status, err);
         finish_failed(exchange, &failure);
+        cancel_all(exchange);
     }
     lock_give(&exchange->lock);
 }
@@ -175,8 +242,10 @@ static enum status make_mask(struct engine *engine, const struct api_request *re
     return tool_mask_make(engine, &options, out, err);
 }
 
+/* The next answer of an exchange. */
 static enum status begin(struct engine_loop *loop, struct exchange *exchange, struct error *err)
 {
+    struct exchange_choice *choice = &exchange->choices[exchange->begun_count++];
     struct api_request *request = &exchange->request;
     CLEANUP(chat_spans_done) struct chat_spans prompt = {0};
     CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
@@ -206,12 +275,13 @@ static enum status begin(struct engine_loop *loop, struct exchange *exchange, st
                 .event = on_event,
                 .progress = on_progress,
                 .finished = on_finished,
-                .context = exchange,
+                .context = choice,
             },
     };
     if (!request->has_seed)
         random_bytes(&wanted.sampler.seed, sizeof(wanted.sampler.seed));
-    TRY(scheduler_add(loop->scheduler, &wanted, &exchange->task, err));
+    wanted.sampler.seed += choice->reply->index;
+    TRY(scheduler_add(loop->scheduler, &wanted, &choice->task, err));
     mask = NULL; /* the task's */
     return OK;
 }
@@ -252,12 +322,33 @@ static void take_up(struct engine_loop *loop, struct exchange *exchange)
 
 /* ---------------------------------------------------------------- the loop */
 
+/* No task of it is left, and none will come. */
 static bool is_finished(struct exchange *exchange)
 {
     lock_take(&exchange->lock);
-    const bool finished = exchange->is_finished;
+    bool finished = exchange->is_finished;
     lock_give(&exchange->lock);
+    for (unsigned i = 0; i < exchange->choice_count; i++)
+        finished &= !exchange->choices[i].task;
     return finished;
+}
+
+/* Answers beside the first one begin when it has read the prompt: they share what it computed. */
+static void begin_others(struct exchange *exchange, struct engine_loop *loop)
+{
+    struct error err = {0};
+    enum status status = OK;
+    while (status == OK && exchange->has_answered && !exchange->is_finished &&
+           exchange->begun_count < exchange->choice_count)
+        status = begin(loop, exchange, &err);
+    if (status == OK)
+        return;
+    const struct api_failure failure = api_failure_of(status, &err);
+    lock_take(&exchange->lock);
+    if (!exchange->is_finished)
+        finish_failed(exchange, &failure);
+    cancel_all(exchange);
+    lock_give(&exchange->lock);
 }
 
 static void drop_finished(struct engine_loop *loop)
@@ -286,8 +377,8 @@ static void watch(struct engine_loop *loop)
         lock_take(&exchange->lock);
         if (!exchange->is_gone && exchange->fd >= 0 && hang_up_seen(exchange->fd))
             exchange->is_gone = true;
-        if (exchange->is_gone && exchange->task) {
-            scheduler_cancel(exchange->task);
+        if (exchange->is_gone) {
+            cancel_all(exchange);
             exchange_wake(exchange);
         }
         lock_give(&exchange->lock);
@@ -335,6 +426,8 @@ static void run(void *context)
         turn_take(loop->turn);
         is_idle = !scheduler_step(loop->scheduler);
         turn_give(loop->turn);
+        for (struct exchange *exchange = loop->working; exchange; exchange = exchange->next)
+            begin_others(exchange, loop);
         drop_finished(loop);
         if (is_idle)
             scheduler_keep(loop->scheduler, is_unasked, loop);

@@ -30,11 +30,54 @@ void exchange_unref(struct exchange *exchange)
     lock_give(&exchange->lock);
     if (!is_last)
         return;
+    for (unsigned i = 0; i < exchange->choice_count; i++) {
+        if (exchange->choices[i].reply == &exchange->reply)
+            continue;
+        reply_done(exchange->choices[i].reply);
+        mem_free(exchange->choices[i].reply);
+    }
+    mem_free(exchange->choices);
+    json_decref(exchange->whole);
     api_request_done(&exchange->request);
     reply_done(&exchange->reply);
     json_decref(exchange->body);
     lock_done(&exchange->lock);
     mem_free(exchange);
+}
+
+static struct reply *copy_reply(const struct reply *first, unsigned index, const uint8_t random[16],
+                                int64_t now_us)
+{
+    struct reply *reply = mem_zalloc(sizeof(*reply));
+    struct stop_texts stops = {0};
+    for (size_t i = 0; i < first->stops.count; i++)
+        (void)!stop_texts_add(&stops, strbuf_view(&first->stops.texts[i]));
+    reply_init(reply, first->format, strbuf_view(&first->model), &stops, random, now_us);
+    reply->streams = first->streams;
+    reply->wants_usage = first->wants_usage;
+    reply->wants_tokens = first->wants_tokens;
+    reply->tool_names = json_incref(first->tool_names);
+    reply->index = index;
+    return reply;
+}
+
+void exchange_make_choices(struct exchange *exchange, unsigned count, const uint8_t random[16],
+                           int64_t now_us)
+{
+    exchange->choices = mem_zalloc(count * sizeof(*exchange->choices));
+    exchange->choice_count = count;
+    for (unsigned i = 0; i < count; i++)
+        exchange->choices[i] = (struct exchange_choice){
+            .exchange = exchange,
+            .reply = i == 0 ? &exchange->reply : copy_reply(&exchange->reply, i, random, now_us),
+        };
+}
+
+void exchange_name_model(struct exchange *exchange, struct str name)
+{
+    for (unsigned i = 0; i < exchange->choice_count; i++)
+        if (exchange->choices[i].reply->model.len == 0)
+            strbuf_add_str(&exchange->choices[i].reply->model, name);
 }
 
 void exchange_wake(struct exchange *exchange)

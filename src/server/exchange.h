@@ -19,6 +19,14 @@
 struct engine;
 struct scheduler_task;
 
+/* One of the answers to a request; most ask for one. The engine's thread only, but for the reply.
+ */
+struct exchange_choice {
+    struct exchange *exchange;
+    struct reply *reply; /* that of the exchange, or one of its own; under the lock */
+    struct scheduler_task *task;
+};
+
 enum { EXCHANGE_HELD_BYTES_MAX = 8 << 20 }; /* a client that reads no more loses its answer */
 
 struct exchange {
@@ -40,11 +48,23 @@ struct exchange {
 
     /* The engine's thread only. */
     struct engine *engine;
-    struct scheduler_task *task;
+    struct exchange_choice *choices; /* [choice_count] */
+    unsigned choice_count;
+    unsigned begun_count;
+    unsigned over_count;
+    bool has_answered; /* the first one has read the prompt, for all */
+    json_t *whole;     /* the answers that are over, in one */
     struct exchange *next;
     double begun_seconds;   /* clock_seconds() */
     double written_seconds; /* when it last wrote */
 };
+
+/* Prepares `count` answers, once the reply is: each has its index, stop texts and name. */
+void exchange_make_choices(struct exchange *exchange, unsigned count, const uint8_t random[16],
+                           int64_t now_us);
+
+/* What answers call the model when the client named none. */
+void exchange_name_model(struct exchange *exchange, struct str name);
 
 struct exchange *exchange_new(const struct route *route);
 struct exchange *exchange_ref(struct exchange *exchange);

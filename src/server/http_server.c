@@ -9,7 +9,9 @@
 #include "server/model_pool.h"
 #include "text/json.h"
 
+#include <arpa/inet.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +20,7 @@ enum { READ_BYTES = 32 << 10, METHOD_NOT_ALLOWED = 405 };
 struct http_server {
     struct http_server_config config;
     struct model_pool *models;
+    struct admin *admin;
     struct arrival_watch *arrivals;
     struct MHD_Daemon *daemon;
     double started_seconds;
@@ -223,6 +226,8 @@ static enum status begin_reply(struct exchange *exchange, const json_t *body, st
     exchange->reply.wants_usage = asked->wants_usage;
     exchange->reply.wants_tokens = asked->wants_tokens;
     exchange->reply.tool_names = json_incref(asked->tool_names);
+    exchange_make_choices(exchange, asked->choice_count ? asked->choice_count : 1, random,
+                          exchange->reply.created_us);
     return OK;
 }
 
@@ -255,6 +260,31 @@ static bool submit(struct request *request, struct MHD_Connection *connection, j
     const bool is_kept = route->protocol == API_OLLAMA && keeps && !json_is_null(keeps);
     return model_pool_submit(request->server->models, name, is_kept ? &keep_seconds : NULL,
                              exchange, out_failure);
+}
+
+/* The client's port, 0 when it is not known. */
+static uint16_t peer_port(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info ? info->client_addr : NULL;
+    if (address && address->sa_family == AF_INET)
+        return ntohs(((const struct sockaddr_in *)(const void *)address)->sin_port);
+    if (address && address->sa_family == AF_INET6)
+        return ntohs(((const struct sockaddr_in6 *)(const void *)address)->sin6_port);
+    return 0;
+}
+
+static bool submit_admin(struct request *request, struct MHD_Connection *connection, json_t *body,
+                         struct api_failure *out_failure)
+{
+    struct exchange *exchange = exchange_new(request->route);
+    request->exchange = exchange;
+    exchange->body = json_incref(body);
+    exchange->connection = connection;
+    exchange->wake = wake;
+    exchange->reply.format = request->route->format;
+    return admin_submit(request->server->admin, exchange, peer_port(connection), out_failure);
 }
 
 /* What needs no model, or one that is loaded; *out_waits: it is not. */
@@ -301,7 +331,7 @@ static enum MHD_Result answer(struct request *request, struct MHD_Connection *co
     arrival_whole(arrival_of(connection));
     if (request->body.overflowed)
         return send_too_large(connection, route->protocol);
-    if (str_equal_c(str_from_c(route->method), "POST")) {
+    if (!str_equal_c(str_from_c(route->method), "GET")) {
         const struct json_limits limits = {.size_max = HTTP_SERVER_BODY_MAX};
         const enum status status = json_parse(strbuf_view(&request->body), &limits, &body, &err);
         if (status != OK) {
@@ -309,6 +339,10 @@ static enum MHD_Result answer(struct request *request, struct MHD_Connection *co
             return send_failure(connection, &failure, route->protocol);
         }
     }
+    if (route->admin)
+        return submit_admin(request, connection, body, &failure)
+                   ? send_reply(connection, request->exchange)
+                   : send_failure(connection, &failure, route->protocol);
     if (!route->read && !route->work) {
         bool waits = false;
         const enum MHD_Result result = answer_at_once(request, connection, body, &waits);
@@ -421,6 +455,7 @@ enum status http_server_start(const struct http_server_config *config, struct ht
     struct http_server *server = mem_zalloc(sizeof(*server));
     server->config = *config;
     server->started_seconds = clock_seconds();
+    server->admin = admin_new(config->admin_send, config->admin_context);
     enum status status = model_pool_start(&config->models, &server->models, err);
     if (status == OK)
         status = arrival_watch_start(config->request_seconds > 0 ? config->request_seconds
@@ -436,14 +471,21 @@ enum status http_server_start(const struct http_server_config *config, struct ht
     return OK;
 }
 
+struct admin *http_server_admin(struct http_server *server)
+{
+    return server->admin;
+}
+
 void http_server_stop(struct http_server *server)
 {
     if (!server)
         return;
+    admin_end(server->admin);
     model_pool_stop(server->models); /* every exchange is finished, its connection awake */
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
     arrival_watch_stop(server->arrivals);
     model_pool_free(server->models);
+    admin_free(server->admin);
     mem_free(server);
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "server/admin.h"
 #include "server/guard.h"
 #include "server/model_pool.h"
 
@@ -25,12 +26,17 @@ struct http_server_config {
     int listen_fd; /* taken over */
     struct model_pool_config models;
     struct guard guard;
+    admin_send_fn *admin_send; /* NULL: models cannot be changed */
+    void *admin_context;
     double request_seconds; /* 0: HTTP_SERVER_REQUEST_SECONDS */
 };
 
 /* Borrows what the configuration points to. E_IO when the library refuses. */
 MUST_USE enum status http_server_start(const struct http_server_config *config,
                                        struct http_server **out, struct error *err);
+
+/* For admin_tell(). */
+struct admin *http_server_admin(struct http_server *server);
 
 /* Ends every connection. NULL is allowed. */
 void http_server_stop(struct http_server *server);

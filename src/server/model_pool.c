@@ -138,8 +138,8 @@ static bool hand_over(struct slot *slot, struct exchange *exchange, struct api_f
     const struct route *route = exchange->route;
     struct error err = {0};
     enum status status = OK;
-    if (route->read && exchange->reply.model.len == 0) /* the engine has not begun */
-        strbuf_add_str(&exchange->reply.model, slot->model.name);
+    if (route->read) /* the engine has not begun */
+        exchange_name_model(exchange, slot->model.name);
     if (only_loads(slot, exchange))
         return true;
     if (route->read && !slot->loop) {

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Pulls models from a server that drops, delays, lies and leads astray: pull.py PROGRAM. Prints "N passed, N failed"."""
 import hashlib
+import http.client
 import http.server
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -225,6 +228,89 @@ def nobody_is_led_astray():
     refuses(whole, "nothing at", name="acme/Heron:Q8_0")
 
 
+class Serving:
+    """`holt serve` in a home, pulling from a server of ours."""
+
+    def __init__(self, home, origin, *options):
+        base = f"http://127.0.0.1:{origin.server_port}"
+        self.process = subprocess.Popen([PROGRAM, "serve", "--port", "0", "--threads", "1", "--state", home.path, "--hub", base, "--registry", base, *options],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.port = int(re.search(r"127\.0\.0\.1:(\d+)", self.process.stdout.readline()).group(1))
+
+    def ask(self, method, path, body, **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request(method, path, json.dumps(body), headers)
+        response = connection.getresponse()
+        text = response.read().decode()
+        connection.close()
+        return response.status, text
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(20) == 0
+
+
+def clients_of_a_server_pull_copy_and_delete():
+    home, origin = Home(), start(dropping)
+    serving = Serving(home, origin)
+    try:
+        status, text = serving.ask("POST", "/api/pull", {"model": "acme/Otter:Q8_0"})
+        assert status == 403 and "--allow-pull" in text and not origin.asked, text
+    finally:
+        serving.stop()
+    serving = Serving(home, origin, "--allow-pull")
+    try:
+        status, text = serving.ask("POST", "/api/pull", {"model": "acme/Otter:Q8_0"})
+        lines = [json.loads(line) for line in text.splitlines()]
+        assert status == 200 and lines[-1] == {"status": "success"} and home.holds(), text
+        assert len(lines) > 1 and lines[-2]["total"] == len(MODEL) and lines[0]["status"].startswith("pulling"), lines
+        assert serving.ask("POST", "/api/pull", {"name": "acme/Otter:Q8_0", "stream": False}) == (200, '{"status":"success"}\n')
+        body = {"model": "Otter-Q8_0", "prompt": "hello", "stream": False, "options": {"num_predict": 3}}
+        assert json.loads(serving.ask("POST", "/api/generate", body)[1])["done"] is True
+        assert serving.ask("POST", "/api/copy", {"source": "Otter-Q8_0", "destination": "heron:latest"}) == (200, "")
+        assert home.files() == ["Otter-Q8_0.gguf", "heron.gguf"] and home.holds("heron.gguf")
+        assert json.loads(serving.ask("POST", "/api/generate", {**body, "model": "heron"})[1])["done"] is True
+        assert serving.ask("DELETE", "/api/delete", {"model": "heron"}) == (200, "") and home.files() == ["Otter-Q8_0.gguf"]
+        assert serving.ask("DELETE", "/api/delete", {"model": "heron"})[0] == 404
+        assert serving.ask("DELETE", "/api/delete", {"model": "builtin"})[0] == 404
+        for name in ("../heron", "a/b", "builtin", ".x", ""):
+            assert serving.ask("POST", "/api/copy", {"source": "Otter-Q8_0", "destination": name})[0] == 400, name
+        assert home.files() == ["Otter-Q8_0.gguf"]
+        status, text = serving.ask("POST", "/api/pull", {"model": "acme/Heron:Q8_0"})
+        assert status == 404 and "nothing at" in json.loads(text)["error"], (status, text)
+        assert serving.ask("POST", "/api/pull", [])[0] == 400 and serving.ask("GET", "/api/pull", {})[0] == 405
+        assert serving.ask("POST", "/api/pull", {"model": "acme/Otter:Q8_0"}, Origin="https://evil.example")[0] == 403
+    finally:
+        serving.stop()
+    shutil.rmtree(home.path)
+
+
+def only_the_same_user_changes_models():
+    if os.getuid() != 0:
+        return  # another user cannot be tried
+    home, origin = Home(), start(whole)
+    serving = Serving(home, origin, "--allow-pull")
+    script = ("import os, sys, http.client, encodings.idna; os.setgid(65534); os.setuid(65534)\n"
+              "c = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1])); c.request('POST', '/api/pull', '{\"model\": \"acme/Otter:Q8_0\"}')\n"
+              "r = c.getresponse(); print(r.status, r.read().decode())")
+    try:
+        said = subprocess.run([sys.executable, "-c", script, str(serving.port)], capture_output=True, text=True, timeout=60).stdout
+        assert said.startswith("403") and "user" in said and home.files() == [] and not origin.asked, said
+    finally:
+        serving.stop()
+    key = os.path.join(home.path, "key")
+    with open(key, "w") as file:
+        file.write("a-key-of-some-length")
+    serving = Serving(home, origin, "--allow-pull", "--key-file", key)
+    try:
+        assert serving.ask("POST", "/api/pull", {"model": "acme/Otter:Q8_0"})[0] == 401
+        assert serving.ask("POST", "/api/pull", {"model": "acme/Otter:Q8_0"}, Authorization="Bearer a-key-of-some-length")[0] == 200
+        assert home.holds()
+    finally:
+        serving.stop()
+    shutil.rmtree(home.path)
+
+
 def an_address_is_checked_where_a_digest_is_given():
     home, server = Home(), start(whole)
     address = f"http://127.0.0.1:{server.server_port}/files/direct.gguf"
@@ -245,7 +331,7 @@ def ollamas_library_has_its_names():
     shutil.rmtree(home.path)
 
 
-TESTS = [a_whole_file_comes, what_breaks_is_gone_on_with, a_server_without_ranges_is_taken_at_its_word,
+TESTS = [a_whole_file_comes, clients_of_a_server_pull_copy_and_delete, only_the_same_user_changes_models, what_breaks_is_gone_on_with, a_server_without_ranges_is_taken_at_its_word,
          a_second_pull_goes_on_with_the_first, what_is_wrong_never_appears, nobody_is_led_astray,
          an_address_is_checked_where_a_digest_is_given, ollamas_library_has_its_names]
 

@@ -225,6 +225,34 @@ def a_stop_text_ends_the_answer(server):
     assert message["stop_reason"] == "stop_sequence" and message["stop_sequence"] == stop, message
 
 
+def several_answers_share_a_prompt(server):
+    url = "/v1/completions"
+    body = {"prompt": "once upon a time", "temperature": 2, "seed": 5, "max_tokens": 12, "ignore_eos": True}
+    alone = [server.json(url, {**body, "seed": 5 + i}) for i in range(4)]
+    texts = [a["choices"][0]["text"] for a in alone]
+    assert len(set(texts)) == 4, texts
+    before = server.metric("prompt_tokens_total")
+    other = server.json(url, {**body, "n": 4, "prompt": "there was an otter who lived in a river far away"})
+    wait_until(lambda: server.metric("requests_active") == 0)
+    computed = server.metric("prompt_tokens_total") - before
+    assert computed < 2 * other["usage"]["prompt_tokens"], (computed, other["usage"])
+    many = server.json(url, {**body, "n": 4})
+    assert [(c["index"], c["text"]) for c in many["choices"]] == list(enumerate(texts)), (many, texts)
+    assert many["usage"]["completion_tokens"] == sum(a["usage"]["completion_tokens"] for a in alone)
+    parts = events(server.ask("POST", url, json.dumps({**body, "n": 4, "stream": True, "stream_options": {"include_usage": True}}))[1])
+    said = [""] * 4
+    for p in parts[:-1]:
+        for c in p["choices"]:
+            said[c["index"]] += c["text"]
+    assert said == texts and parts[-1] == "[DONE]" and parts.count("[DONE]") == 1
+    assert parts[-2]["usage"]["completion_tokens"] == many["usage"]["completion_tokens"]
+    assert sum(c["finish_reason"] is not None for p in parts[:-1] for c in p["choices"]) == 4
+    chats = server.json("/v1/chat/completions", chat("hello", n=2))["choices"]
+    assert chats[0]["message"] == chats[1]["message"] and chats[1]["index"] == 1, chats
+    long = server.json("/v1/chat/completions", chat("word " * 6000, n=3), 400)["error"]
+    assert long["code"] == "context_length_exceeded", long
+
+
 def probabilities_are_told(server):
     body = chat("hello", logprobs=True, top_logprobs=3)
     whole = server.json("/v1/chat/completions", body)["choices"][0]
@@ -245,6 +273,22 @@ def probabilities_are_told(server):
     first = server.json("/tokenize", {"content": rows[0]["token"]})["tokens"][0]
     banned = server.json("/v1/chat/completions", {**body, "logit_bias": {str(first): -100}})["choices"][0]["logprobs"]["content"]
     assert banned[0]["token"] == rows[0]["top_logprobs"][1]["token"], (banned[0], rows[0])
+
+
+def llamas_own_addresses_answer(server):
+    body = {"prompt": "hello", "temperature": 0, "n_predict": 5}
+    want = server.json("/v1/completions", {"prompt": "hello", "temperature": 0, "max_tokens": 5})["choices"][0]["text"]
+    whole = server.json("/completion", body)
+    assert whole["content"] == want and whole["stop"] is True and whole["stop_type"] == "limit" and whole["tokens_predicted"] == 5, whole
+    parts = events(server.ask("POST", "/completion", {**body, "stream": True})[1])
+    assert "".join(p["content"] for p in parts) == want and [p["stop"] for p in parts] == [False] * (len(parts) - 1) + [True]
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 3, "maximum": 5}}, "required": ["n"]}
+    assert 3 <= json.loads(server.json("/completion", {**body, "n_predict": 60, "json_schema": schema})["content"])["n"] <= 5
+    assert "mirostat" in server.json("/completion", {**body, "mirostat": 2}, 400)["error"]["message"]
+    refused = server.json("/infill", {"input_prefix": "int a", "input_suffix": "}", "n_predict": 4}, 400)["error"]["message"]
+    assert "fill in the middle" in refused, refused
+    slots = server.json("/slots")
+    assert len(slots) == 8 and slots[0]["n_ctx"] == 4096 and not any(s["is_processing"] for s in slots), slots
 
 
 def what_is_wrong_is_told_in_the_protocols_form(server):
@@ -386,7 +430,7 @@ def several_models_take_turns(_):
 
 TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, the_three_protocols_say_the_same,
          a_call_is_valid_in_every_protocol, responses_tell_every_item, a_schema_holds_the_answer, eight_at_once_are_those_of_each_alone,
-         a_conversation_pays_for_what_is_new, probabilities_are_told, counts_are_exact, a_stop_text_ends_the_answer,
+         a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, llamas_own_addresses_answer, counts_are_exact, a_stop_text_ends_the_answer,
          what_is_wrong_is_told_in_the_protocols_form, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
          a_key_is_wanted_where_one_was_set, a_taken_port_is_explained, several_models_take_turns, embeddings_are_those_of_the_command]
 PROGRAM = sys.argv[1]

@@ -5,6 +5,7 @@
  * The first byte picks the reader and how the answer is given; the rest is the body.
  */
 #include "api/anthropic_read.h"
+#include "api/llama_read.h"
 #include "api/ollama_read.h"
 #include "api/openai_read.h"
 #include "api/reply.h"
@@ -20,9 +21,14 @@ static const struct {
     enum status (*read)(const json_t *body, struct api_request *out, struct error *err);
     const struct reply_format *format;
 } readers[] = {
-    {openai_read_chat, &reply_openai_chat}, {openai_read_completion, &reply_openai_completion},
-    {responses_read, &reply_responses},     {anthropic_read_messages, &reply_anthropic},
-    {ollama_read_chat, &reply_ollama_chat}, {ollama_read_generate, &reply_ollama_generate},
+    {openai_read_chat, &reply_openai_chat},
+    {openai_read_completion, &reply_openai_completion},
+    {responses_read, &reply_responses},
+    {anthropic_read_messages, &reply_anthropic},
+    {ollama_read_chat, &reply_ollama_chat},
+    {ollama_read_generate, &reply_ollama_generate},
+    {llama_read_completion, &reply_llama_completion},
+    {llama_read_infill, &reply_llama_completion},
 };
 
 /* An answer with everything in it; its text is what the request's first message said. */

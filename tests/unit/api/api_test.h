@@ -54,6 +54,12 @@ static inline void api_test_show(const struct api_request *request, struct strbu
                 request->sampler.top_k, request->has_seed ? (int)request->sampler.seed : -1,
                 request->stops.count, request->streams, request->wants_usage, (int)chat->thinking,
                 request->only_loads, request->is_raw);
+    if (request->fills_middle)
+        strbuf_addf(out, " middle %.*s|%.*s", STR_ARG(request->middle.before),
+                    STR_ARG(request->middle.after));
+    for (size_t i = 0; i < request->middle.file_count; i++)
+        strbuf_addf(out, " file %.*s: %.*s", STR_ARG(request->middle.files[i].name),
+                    STR_ARG(request->middle.files[i].text));
     if (request->wants_tokens)
         strbuf_addf(out, " logprobs %u", request->top_count);
     for (size_t i = 0; i < request->bias_count; i++)

@@ -38,8 +38,8 @@ static const struct api_test_row generate_rows[] = {
      NULL},
     {"raw", "{\"model\": \"m\", \"prompt\": \"hi\", \"raw\": true}", "raw 1", NULL},
     {"no prompt only loads", "{\"model\": \"m\"}", "load 1", NULL},
-    {"a gap to fill", "{\"model\": \"m\", \"prompt\": \"a\", \"suffix\": \"b\"}", NULL,
-     "fill in the middle"},
+    {"a gap to fill", "{\"model\": \"m\", \"prompt\": \"a\", \"suffix\": \"b\"}",
+     "raw 1 middle a|b", NULL},
 };
 
 static void chats_are_read(void **state)

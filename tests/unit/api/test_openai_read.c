@@ -102,7 +102,7 @@ static const struct api_test_row rows[] = {
     {"no token", "{" HI ", \"max_tokens\": 0}", NULL, "max_tokens"},
     {"a stop that is none", "{" HI ", \"stop\": [1]}", NULL, "stop text"},
     {"an empty stop", "{" HI ", \"stop\": \"\"}", NULL, "stop"},
-    {"several answers", "{" HI ", \"n\": 2}", NULL, "n is 2"},
+    {"too many answers", "{" HI ", \"n\": 17}", NULL, "n is not a whole number from 1 to 16"},
     {"a format that is none", "{" HI ", \"response_format\": {\"type\": \"xml\"}}", NULL,
      "response_format"},
 };
@@ -111,10 +111,11 @@ static const struct api_test_row completion_rows[] = {
     {"a text", "{\"prompt\": \"once\", \"max_tokens\": 3}", "once\nmodel  tokens 3", NULL},
     {"a list of one", "{\"prompt\": [\"once\"]}", "raw 1", NULL},
     {"probabilities", "{\"prompt\": \"a\", \"logprobs\": 2}", "logprobs 2", NULL},
+    {"the best of those that come", "{\"prompt\": \"a\", \"best_of\": 2, \"n\": 2}", "raw 1", NULL},
     {"an echo", "{\"prompt\": \"a\", \"echo\": true}", NULL, "echo is not supported"},
     {"the best of two", "{\"prompt\": \"a\", \"best_of\": 2}", NULL, "best_of"},
     {"tokens", "{\"prompt\": [1, 2]}", NULL, "prompt is not one text"},
-    {"a gap to fill", "{\"prompt\": \"a\", \"suffix\": \"b\"}", NULL, "fill in the middle"},
+    {"a gap to fill", "{\"prompt\": \"a\", \"suffix\": \"b\"}", "raw 1 middle a|b", NULL},
 };
 
 static void chat_requests_are_read(void **state)

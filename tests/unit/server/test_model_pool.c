@@ -109,6 +109,7 @@ static struct exchange *ask(struct model_pool *pool, const char *model, unsigned
     assert_ok(route->read(body, &exchange->request, err));
     reply_init(&exchange->reply, route->format, str_from_c(model), &exchange->request.stops, random,
                0);
+    exchange_make_choices(exchange, 1, random, 0);
     if (!model_pool_submit(pool, str_from_c(model), NULL, exchange, &failure))
         exchange_finish(exchange, NULL, &failure);
     json_decref(body);

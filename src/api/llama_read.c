@@ -1,0 +1,128 @@
+#include "api/llama_read.h"
+
+#include "api/field.h"
+#include "text/json.h"
+
+/* What would change the answer and is not done here, unless it says what is the case anyway. */
+static enum status check_unknown(const json_t *body, struct error *err)
+{
+    static const char *const zero[] = {"mirostat", "dynatemp_range",  "xtc_probability",
+                                       "n_probs",  "dry_multiplier",  "n_keep",
+                                       "n_indent", "t_max_predict_ms"};
+    for (size_t i = 0; i < ARRAY_LEN(zero); i++) {
+        const json_t *value = json_object_get(body, zero[i]);
+        if (json_is_number(value) && json_number_value(value) != 0)
+            return error_set(err, E_UNSUPPORTED, "%s is not supported here", zero[i]);
+    }
+    if (json_string_length(json_object_get(body, "grammar")) > 0)
+        return error_set(err, E_UNSUPPORTED, "grammar is not supported here; json_schema is");
+    return OK;
+}
+
+static enum status read_settings(const json_t *body, struct api_request *out, struct error *err)
+{
+    struct sampler_options *sampler = &out->sampler;
+    struct str model = {0};
+    int64_t top_k = 40;
+    int64_t last = 64;
+    int64_t tokens = -1;
+    if (!json_is_object(body))
+        return error_set(err, E_INVALID, "the body is not a JSON object");
+    TRY(check_unknown(body, err));
+    TRY(field_str(body, "model", &model, err));
+    if (model.len > API_MODEL_NAME_MAX)
+        return error_set(err, E_LIMIT, "the model's name is longer than %d bytes",
+                         API_MODEL_NAME_MAX);
+    strbuf_add_str(&out->model, model);
+    sampler->temperature = 0.8f;
+    sampler->top_p = 0.95f;
+    sampler->min_p = 0.05f;
+    TRY(field_float(body, "temperature", 0, 100, &sampler->temperature, err));
+    TRY(field_float(body, "top_p", 0, 1, &sampler->top_p, err));
+    TRY(field_float(body, "min_p", 0, 1, &sampler->min_p, err));
+    TRY(field_float(body, "repeat_penalty", 0, 100, &sampler->repeat_penalty, err));
+    TRY(field_int(body, "top_k", 0, INT32_MAX, &top_k, err));
+    TRY(field_int(body, "repeat_last_n", -1, SAMPLER_REPEAT_LAST_MAX, &last, err));
+    TRY(field_int(body, "n_predict", -2, API_TOKENS_MAX, &tokens, err));
+    TRY(field_bool(body, "stream", &out->streams, err));
+    TRY(field_bool(body, "ignore_eos", &out->ignores_end, err));
+    TRY(api_request_read_penalties(out, body, err));
+    TRY(api_request_read_biases(out, body, err));
+    sampler->top_k = (uint32_t)top_k;
+    sampler->repeat_last_count = last < 0 ? SAMPLER_REPEAT_LAST_MAX : (uint32_t)last;
+    out->token_count_max = tokens > 0 ? (uint32_t)tokens : 0;
+    out->is_raw = true;
+    TRY(api_request_read_seed(out, body, err));
+    return api_request_add_stops(out, json_object_get(body, "stop"), err);
+}
+
+enum status llama_read_completion(const json_t *body, struct api_request *out, struct error *err)
+{
+    TRY(read_settings(body, out, err));
+    const json_t *prompt = json_object_get(body, "prompt");
+    const json_t *schema = json_object_get(body, "json_schema");
+    if (json_is_array(prompt) && json_array_size(prompt) == 1)
+        prompt = json_array_get(prompt, 0);
+    if (!json_is_string(prompt))
+        return error_set(err, E_INVALID, "prompt is not one text");
+    if (schema && !json_is_null(schema) && !json_is_object(schema))
+        return error_set(err, E_INVALID, "json_schema is not an object");
+    if (json_is_object(schema) && json_object_size(schema) > 0)
+        out->schema = json_deep_copy(schema);
+    strbuf_add_str(&out->raw, json_str(prompt));
+    return OK;
+}
+
+static enum status read_files(const json_t *body, struct api_request *out, struct error *err)
+{
+    const json_t *list = NULL;
+    size_t index = 0;
+    json_t *item = NULL;
+    TRY(field_array(body, "input_extra", FILL_MIDDLE_FILES_MAX, &list, err));
+    const size_t count = json_array_size(list);
+    if (count == 0)
+        return OK;
+    struct arena *arena = &out->chat.arena;
+    struct fill_middle_file *files = arena_alloc_array(arena, count, sizeof(*files));
+    json_array_foreach(list, index, item)
+    {
+        struct str name = {0};
+        struct str text = {0};
+        TRY(field_str(item, "filename", &name, err));
+        if (!json_member_str(item, "text", &text))
+            return error_set(err, E_INVALID, "input_extra[%zu] has no text", index);
+        files[index] = (struct fill_middle_file){.name = arena_copy_str(arena, name),
+                                                 .text = arena_copy_str(arena, text)};
+    }
+    out->middle.files = files;
+    out->middle.file_count = count;
+    return OK;
+}
+
+void llama_read_set_middle(struct api_request *request, struct str before, struct str after)
+{
+    struct arena *arena = &request->chat.arena;
+    request->is_raw = true;
+    request->fills_middle = true;
+    request->middle.before = arena_copy_str(arena, before);
+    request->middle.after = arena_copy_str(arena, after);
+}
+
+/* `prompt` is what stands before the cursor in its own line. */
+enum status llama_read_infill(const json_t *body, struct api_request *out, struct error *err)
+{
+    CLEANUP(strbuf_done) struct strbuf before = {0};
+    struct str prefix = {0};
+    struct str prompt = {0};
+    struct str after = {0};
+    TRY(read_settings(body, out, err));
+    TRY(field_str(body, "input_prefix", &prefix, err));
+    TRY(field_str(body, "prompt", &prompt, err));
+    TRY(field_str(body, "input_suffix", &after, err));
+    if (!json_object_get(body, "input_prefix") && !json_object_get(body, "input_suffix"))
+        return error_set(err, E_INVALID, "input_prefix and input_suffix are missing");
+    strbuf_add_str(&before, prefix);
+    strbuf_add_str(&before, prompt);
+    llama_read_set_middle(out, strbuf_view(&before), after);
+    return read_files(body, out, err);
+}

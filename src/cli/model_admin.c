@@ -1,0 +1,66 @@
+#include "cli/model_admin.h"
+
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "cli/model_catalog.h"
+#include "cli/model_name.h"
+#include "cli/state.h"
+#include "os/file.h"
+#include "os/file_take.h"
+#include "os/path.h"
+#include "text/utf8.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+enum status model_admin_check_name(struct str name, struct error *err)
+{
+    if (name.len == 0 || name.len > MODEL_NAME_LEN_MAX || name.ptr[0] == '.' ||
+        !utf8_is_valid(name))
+        return error_set(err, E_INVALID, "a model's name has 1 to %d bytes and begins with no dot",
+                         MODEL_NAME_LEN_MAX);
+    for (size_t i = 0; i < name.len; i++)
+        if (name.ptr[i] == '/' || name.ptr[i] == ':' || (unsigned char)name.ptr[i] < 0x20)
+            return error_set(err, E_INVALID, "a model's name has no \"/\" and no \":\"");
+    if (str_equal_c(name, MODEL_NAME_BUILTIN))
+        return error_set(err, E_INVALID, "\"builtin\" is the model inside the program");
+    return OK;
+}
+
+enum status model_admin_take(const struct state *state, const char *path, struct str name,
+                             bool *out_is_link, struct error *err)
+{
+    CLEANUP(strbuf_done) struct strbuf file = {0};
+    TRY(model_admin_check_name(name, err));
+    TRY(file_make_folder(state->models, err));
+    strbuf_addf(&file, "%.*s.gguf", STR_ARG(name));
+    CLEANUP(mem_freep) char *to = path_join(state->models, strbuf_c(&file));
+    if (path_kind(to) != PATH_MISSING)
+        return error_set(err, E_INVALID,
+                         "there is a model %.*s already: holt rm it, or give another name",
+                         STR_ARG(name));
+    return file_take(path, "GGUF", to, out_is_link, err);
+}
+
+enum status model_admin_remove(const struct state *state, const char *folders, struct str name,
+                               char **out_name, struct error *err)
+{
+    CLEANUP(catalog_done) struct catalog catalog = {0};
+    const struct catalog_entry *entry = NULL;
+    model_catalog_read(state, folders, &catalog);
+    TRY(catalog_find(&catalog, name, &entry, err));
+    if (entry->store != CATALOG_OWN)
+        return error_set(err, E_DENIED,
+                         "%s belongs to %s and is only used from there (%.300s); remove it with "
+                         "what put it there",
+                         entry->name, catalog_store_name(entry->store), entry->path);
+    if (strstr(entry->path, "-00001-of-"))
+        return error_set(err, E_UNSUPPORTED, "%s has several files: remove them by hand (%.300s)",
+                         entry->name, entry->path);
+    if (unlink(entry->path) != 0)
+        return error_set(err, E_IO, "%.300s: %s", entry->path, strerror(errno));
+    if (out_name)
+        *out_name = mem_copy_str(entry->name);
+    return OK;
+}

@@ -1,0 +1,301 @@
+#include "cli/serve_jobs.h"
+
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "cli/front.h"
+#include "cli/model_admin.h"
+#include "cli/model_catalog.h"
+#include "cli/pull_run.h"
+#include "cli/state.h"
+#include "os/process.h"
+#include "os/readable.h"
+#include "os/same_user.h"
+#include "text/json.h"
+#include "text/utf8.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PULLS_MAX = 4, NAME_BYTES_MAX = 256, FILE_NAME_BYTES_MAX = 256 };
+
+/* From a child, whole: smaller than what a pipe takes at once. */
+struct news {
+    bool is_last;
+    enum status status;
+    uint64_t done;
+    uint64_t total;
+    char file[FILE_NAME_BYTES_MAX];
+    char text[ERROR_TEXT_MAX];
+};
+
+static_assert(sizeof(struct news) <= 4096, "a pipe writes it in one piece");
+
+struct pull {
+    uint64_t id; /* 0: free */
+    pid_t pid;
+    int fd;
+};
+
+struct serve_jobs {
+    struct serve_jobs_config config;
+    struct pull pulls[PULLS_MAX];
+};
+
+struct serve_jobs *serve_jobs_new(const struct serve_jobs_config *config)
+{
+    struct serve_jobs *jobs = mem_zalloc(sizeof(*jobs));
+    jobs->config = *config;
+    return jobs;
+}
+
+static void end_pull(struct pull *pull)
+{
+    process_kill(pull->pid);
+    close(pull->fd);
+    *pull = (struct pull){0};
+}
+
+void serve_jobs_free(struct serve_jobs *jobs)
+{
+    if (!jobs)
+        return;
+    for (size_t i = 0; i < PULLS_MAX; i++)
+        if (jobs->pulls[i].id)
+            end_pull(&jobs->pulls[i]);
+    mem_free(jobs);
+}
+
+static void tell(struct front *front, uint64_t id, bool is_last, enum status status,
+                 struct str text)
+{
+    const struct front_message message = {
+        .kind = FRONT_NEWS,
+        .text = text,
+        .flag = is_last,
+        .number_count = 2,
+        .numbers = {id, (uint64_t)status},
+    };
+    (void)!front_protocol_send(&front->core, &message, NULL);
+}
+
+/* ---------------------------------------------------------------- the child that pulls */
+
+static void say(int fd, const struct news *news)
+{
+    while (write(fd, news, sizeof(*news)) < 0 && errno == EINTR)
+        continue;
+}
+
+static bool on_progress(void *context, const struct pull_file *file, uint64_t done, uint64_t total)
+{
+    const int *fd = context;
+    struct news news = {.done = done, .total = total};
+    snprintf(news.file, sizeof(news.file), "%s", file->name);
+    say(*fd, &news);
+    return true;
+}
+
+static void on_note(void *context, const char *text)
+{
+    (void)context;
+    (void)text;
+}
+
+NO_RETURN static void be_child(const struct serve_jobs *jobs, const char *name, int fd)
+{
+    struct error err = {0};
+    struct news last = {.is_last = true};
+    char *model = NULL;
+    const struct pull_run_config config = {
+        .name = name,
+        .source = jobs->config.source,
+        .state = jobs->config.state,
+        .progress = on_progress,
+        .note = on_note,
+        .context = &fd,
+    };
+    process_silence(false);
+    signal(SIGINT, SIG_IGN); /* the front decides */
+    last.status = pull_run(&config, &model, &err);
+    memcpy(last.text, err.text, sizeof(last.text));
+    say(fd, &last);
+    _exit(0);
+}
+
+static enum status start_pull(struct serve_jobs *jobs, uint64_t id, const char *name,
+                              struct error *err)
+{
+    const pid_t parent = getpid();
+    struct pull *pull = jobs->pulls;
+    int ends[2];
+    while (pull < jobs->pulls + PULLS_MAX && pull->id)
+        pull++;
+    if (pull == jobs->pulls + PULLS_MAX)
+        return error_set(err, E_BUSY, "%d models are being pulled already", PULLS_MAX);
+    TRY(process_pipe(ends, err));
+    if (process_fork(&pull->pid, err) != OK) {
+        close(ends[0]);
+        close(ends[1]);
+        return E_IO;
+    }
+    if (pull->pid == 0) {
+        process_die_with(parent, SIGKILL);
+        close(ends[0]);
+        be_child(jobs, name, ends[1]);
+    }
+    close(ends[1]);
+    pull->id = id;
+    pull->fd = ends[0];
+    return OK;
+}
+
+/* As Ollama tells it: a line for each piece of news. */
+static void tell_progress(struct front *front, const struct pull *pull, const struct news *news)
+{
+    CLEANUP(strbuf_done) struct strbuf file = {0};
+    utf8_add_clean(&file, str_from_c(news->file));
+    json_t *line = json_pack("{s:s+, s:s, s:I, s:I}", "status", "pulling ", strbuf_c(&file),
+                             "digest", strbuf_c(&file), "total", (json_int_t)news->total,
+                             "completed", (json_int_t)news->done);
+    CLEANUP(strbuf_done) struct strbuf text = {0};
+    json_write_python(line, &text);
+    tell(front, pull->id, false, OK, strbuf_view(&text));
+    json_decref(line);
+}
+
+/* False: the pull is over. */
+static bool pass_on(struct front *front, struct pull *pull)
+{
+    struct news news;
+    size_t have = 0;
+    while (have < sizeof(news)) {
+        const ssize_t got = read(pull->fd, (char *)&news + have, sizeof(news) - have);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        have += (size_t)got;
+    }
+    if (have < sizeof(news)) {
+        tell(front, pull->id, true, E_IO, STR("the fetching process ended without a word"));
+        return false;
+    }
+    news.file[sizeof(news.file) - 1] = news.text[sizeof(news.text) - 1] = '\0';
+    if (news.is_last)
+        tell(front, pull->id, true, news.status, str_from_c(news.text));
+    else
+        tell_progress(front, pull, &news);
+    return !news.is_last;
+}
+
+void serve_jobs_tick(struct serve_jobs *jobs, struct front *front)
+{
+    for (size_t i = 0; i < PULLS_MAX; i++) {
+        struct pull *pull = &jobs->pulls[i];
+        while (pull->id && readable_wait(&pull->fd, 1, 0) != 0)
+            if (!pass_on(front, pull))
+                end_pull(pull);
+    }
+}
+
+/* ---------------------------------------------------------------- asked for */
+
+static enum status read_name(const json_t *body, const char *key, const char *other,
+                             struct str *out, struct error *err)
+{
+    const struct str latest = STR(":latest");
+    if (!json_member_str(body, key, out) && (!other || !json_member_str(body, other, out)))
+        return error_set(err, E_INVALID, "%s is missing", key);
+    if (str_ends_with(*out, latest))
+        *out = str_slice(*out, 0, out->len - latest.len);
+    if (out->len == 0 || out->len > NAME_BYTES_MAX || memchr(out->ptr, '\0', out->len))
+        return error_set(err, E_INVALID, "%s has 1 to %d bytes", key, NAME_BYTES_MAX);
+    return OK;
+}
+
+static enum status copy_model(const struct serve_jobs *jobs, const json_t *body, struct error *err)
+{
+    CLEANUP(catalog_done) struct catalog catalog = {0};
+    const struct catalog_entry *entry = NULL;
+    struct str from = {0};
+    struct str to = {0};
+    bool is_link = false;
+    TRY(read_name(body, "source", NULL, &from, err));
+    TRY(read_name(body, "destination", NULL, &to, err));
+    model_catalog_read(jobs->config.state, jobs->config.model_folders, &catalog);
+    TRY(catalog_find(&catalog, from, &entry, err));
+    return model_admin_take(jobs->config.state, entry->path, to, &is_link, err);
+}
+
+static enum status check_client(const struct serve_jobs *jobs, const struct front_message *message,
+                                struct error *err)
+{
+    const uint64_t peer_port = message->numbers[1];
+    if (jobs->config.has_key)
+        return OK; /* nobody is served without it */
+    if (peer_port > 0 && peer_port <= UINT16_MAX &&
+        same_user_at(jobs->config.own_port, (uint16_t)peer_port))
+        return OK;
+    return error_set(err, E_DENIED,
+                     "only programs of the user who runs this server may change its models");
+}
+
+static void stop(struct serve_jobs *jobs, uint64_t id)
+{
+    for (size_t i = 0; i < PULLS_MAX; i++)
+        if (id && jobs->pulls[i].id == id)
+            end_pull(&jobs->pulls[i]);
+}
+
+/* What is asked for; *out_goes_on: its end will be told later. */
+static enum status work(struct serve_jobs *jobs, const struct front_message *message,
+                        struct strbuf *line, bool *out_goes_on, struct error *err)
+{
+    CLEANUP(json_decrefp) json_t *body = NULL;
+    CLEANUP(strbuf_done) struct strbuf name = {0};
+    struct str text = {0};
+    TRY(check_client(jobs, message, err));
+    TRY(json_parse(message->text, NULL, &body, err));
+    if (str_equal_c(message->name, "copy")) {
+        strbuf_add_c(line, "a client copied a model");
+        return copy_model(jobs, body, err);
+    }
+    TRY(read_name(body, "model", "name", &text, err));
+    strbuf_add_str(&name, text);
+    if (str_equal_c(message->name, "pull") && !jobs->config.allows_pull)
+        return error_set(err, E_DENIED,
+                         "nothing is fetched for clients here: use `holt pull %s`, or start holt "
+                         "serve with --allow-pull",
+                         strbuf_c(&name));
+    if (str_equal_c(message->name, "pull")) {
+        strbuf_addf(line, "a client pulls %s", strbuf_c(&name));
+        *out_goes_on = true;
+        return start_pull(jobs, message->numbers[0], strbuf_c(&name), err);
+    }
+    if (!str_equal_c(message->name, "delete"))
+        return error_set(err, E_UNSUPPORTED, "there is no such work");
+    strbuf_addf(line, "a client removed %s", strbuf_c(&name));
+    return model_admin_remove(jobs->config.state, jobs->config.model_folders, text, NULL, err);
+}
+
+char *serve_jobs_take(struct serve_jobs *jobs, struct front *front,
+                      const struct front_message *message)
+{
+    CLEANUP(strbuf_done) struct strbuf line = {0};
+    const uint64_t id = message->numbers[0];
+    struct error err = {0};
+    bool goes_on = false;
+    if (str_equal_c(message->name, "stop")) {
+        stop(jobs, id);
+        tell(front, id, true, E_CANCELLED, STR("the client is gone"));
+        return NULL;
+    }
+    const enum status status = work(jobs, message, &line, &goes_on, &err);
+    if (status != OK || !goes_on)
+        tell(front, id, true, status, str_from_c(err.text));
+    return status == OK ? strbuf_take(&line) : NULL;
+}

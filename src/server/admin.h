@@ -1,0 +1,50 @@
+/*
+ * admin - requests that change what models there are: pull, copy, delete. The process that serves
+ * can write nothing and connect to nothing; it asks the front, which does it, and passes on what
+ * the front tells.
+ *
+ * A request is for the front's user alone: the front looks up who is at the other end of the
+ * connection, unless the request carried the server's key.
+ *
+ * Threads: every function from any. Used by: http_server.c, cli/serve_role.c.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct admin;
+struct api_failure;
+struct exchange;
+
+/* One request for the front. */
+struct admin_request {
+    uint64_t id;
+    const char *work; /* "pull", "copy", "delete"; "stop": the client of `id` is gone */
+    const json_t *body;
+    uint16_t peer_port;
+};
+
+/* Sends it to the front; from any thread. */
+typedef enum status(admin_send_fn)(void *context, const struct admin_request *request,
+                                   struct error *err);
+
+/* `send` NULL: there is no front, and every request is refused. */
+struct admin *admin_new(admin_send_fn *send, void *context);
+void admin_free(struct admin *admin); /* NULL is allowed; admin_end() was called */
+
+/* Ends every request. */
+void admin_end(struct admin *admin);
+
+/* Takes a reference of its own. False with *out_failure set. */
+bool admin_submit(struct admin *admin, struct exchange *exchange, uint16_t peer_port,
+                  struct api_failure *out_failure);
+
+/* The front tells how it goes: a line of JSON for who waits, or, with `is_last`, that it is done,
+ * or why not (`status`, `text` a sentence). */
+void admin_tell(struct admin *admin, uint64_t id, bool is_last, enum status status,
+                struct str text);
