@@ -35,7 +35,7 @@ void generation_init(struct generation *g, const struct generation_config *confi
     detokenizer_init(&g->detokenizer, engine->tokenizer, DETOKENIZER_SHOW_SPECIAL);
     const struct output_parser_config plain = {0};
     const struct output_parser_config parser = {
-        .format = engine->tool_format,
+        .format = g->limits.makes_no_calls ? NULL : engine->tool_format,
         .tools = g->limits.tools,
         .reasoning = engine->reasoning,
         .starts_in_reasoning = g->limits.starts_in_reasoning,

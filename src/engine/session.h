@@ -50,6 +50,7 @@ struct session_limits {
     uint32_t token_count_max; /* tokens to make at most; 0: as many as there is room for */
     bool starts_in_reasoning; /* the generation prompt ended inside an open reasoning block */
     bool ignores_end;         /* benchmarks: end-of-generation tokens do not end it */
+    bool makes_no_calls;      /* what looks like a call is text: no tools were offered */
     bool is_plain;            /* neither reasoning nor calls are looked for: all is text */
     const int32_t *replayed;  /* benchmarks: [token_count_max] are taken, whatever is sampled;
                                  borrowed; may be NULL */

@@ -262,6 +262,7 @@ static enum status begin(struct engine_loop *loop, struct exchange *exchange, st
                 .starts_in_reasoning =
                     !request->is_raw && engine_prompt_opens_reasoning(loop->engine, &prompt),
                 .ignores_end = request->ignores_end,
+                .makes_no_calls = json_array_size(request->chat.tools) == 0,
                 .is_plain = request->is_raw,
                 .biases = request->biases,
                 .bias_count = request->bias_count,

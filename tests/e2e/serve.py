@@ -153,6 +153,13 @@ def a_call_is_valid_in_every_protocol(server):
     assert random["choices"][0]["message"]["tool_calls"], random
 
 
+def without_tools_there_are_no_calls(server):
+    choice = server.json("/v1/chat/completions", chat("what is 7 plus 5?"))["choices"][0]
+    assert "tool_calls" not in choice["message"] and choice["finish_reason"] != "tool_calls" and choice["message"]["content"], choice
+    said = server.json("/v1/messages", chat("what is 7 plus 5?"))
+    assert [block["type"] for block in said["content"]] == ["text"] and said["stop_reason"] != "tool_use", said
+
+
 def responses_tell_every_item(server):
     body = {"model": "builtin", "input": "hello", "temperature": 0}
     whole = server.json("/v1/responses", body)
@@ -429,7 +436,7 @@ def several_models_take_turns(_):
 
 
 TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, the_three_protocols_say_the_same,
-         a_call_is_valid_in_every_protocol, responses_tell_every_item, a_schema_holds_the_answer, eight_at_once_are_those_of_each_alone,
+         a_call_is_valid_in_every_protocol, without_tools_there_are_no_calls, responses_tell_every_item, a_schema_holds_the_answer, eight_at_once_are_those_of_each_alone,
          a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, llamas_own_addresses_answer, counts_are_exact, a_stop_text_ends_the_answer,
          what_is_wrong_is_told_in_the_protocols_form, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
          a_key_is_wanted_where_one_was_set, a_taken_port_is_explained, several_models_take_turns, embeddings_are_those_of_the_command]
