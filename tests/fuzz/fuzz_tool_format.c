@@ -71,6 +71,7 @@ static bool on_event(void *context, const struct chat_event *event)
         log->has_begun = false;
         strbuf_add_str(&log->lines, event->reason);
         break;
+    case CHAT_EVENT_TOKEN: CHECK(false); break; /* a reader makes none */
     case CHAT_EVENT_FINISHED: log->is_finished = true; break;
     }
     strbuf_add_str(&log->lines, event->text);

@@ -107,6 +107,7 @@ static bool on_event(void *context, const struct chat_event *event)
         break;
     case CHAT_EVENT_TOOL_CALL: log_call(log, event); break;
     case CHAT_EVENT_BAD_CALL: log_bad_call(log, event); break;
+    case CHAT_EVENT_TOKEN: fail_msg("a reader makes no tokens"); break;
     case CHAT_EVENT_FINISHED: strbuf_add_c(&log->lines, "finished"); break;
     }
     return true;
