@@ -445,16 +445,20 @@ static void note_loaded(const struct slot *slot, int64_t now_us, struct model_li
     row->waiting_count = facts.waiting_count;
 }
 
-static void make_list(struct model_pool *pool, int64_t now_us, struct model_list *out)
+/* E_BUSY when the models are gone already. */
+static enum status make_list(struct model_pool *pool, int64_t now_us, struct model_list *out,
+                             struct error *err)
 {
     pool->config.provider.list(pool->config.provider.context, out);
     lock_take(&pool->lock);
+    const enum status status = check_admission(pool, NULL, err);
     for (const struct slot *slot = pool->slots; slot; slot = slot->next) {
         struct model_list_row *row = model_list_find(out, str_from_c(slot->name));
         if (row && slot->state == SLOT_READY)
             note_loaded(slot, now_us, row);
     }
     lock_give(&pool->lock);
+    return status;
 }
 
 static json_t *answer_about(struct model_pool *pool, const struct route *route, struct str name,
@@ -487,15 +491,20 @@ json_t *model_pool_answer(struct model_pool *pool, const struct route *route, st
                           struct api_context *context, const json_t *body, bool *out_waits,
                           struct api_failure *out_failure)
 {
+    struct error err = {0};
+    json_t *value = NULL;
     *out_waits = false;
     if (route->about == ROUTE_ABOUT_SERVER)
         return route->answer(context, body, out_failure);
     if (route->about != ROUTE_ABOUT_LIST)
         return answer_about(pool, route, name, context, body, out_waits, out_failure);
     struct model_list list = {0};
-    make_list(pool, context->now_us, &list);
+    const enum status status = make_list(pool, context->now_us, &list, &err);
     context->models = &list;
-    json_t *value = route->answer(context, body, out_failure);
+    if (status == OK)
+        value = route->answer(context, body, out_failure);
+    else
+        *out_failure = api_failure_of(status, &err);
     model_list_done(&list);
     context->models = NULL;
     return value;
