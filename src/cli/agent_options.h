@@ -38,7 +38,7 @@ struct agent_options {
         OPTION_STRING(type, member.kv, 0, "kv", "KIND",                                        \
                       "how keys and values are kept: " KV_KIND_NAMES " (default f16)"),        \
         OPTION_STRING(type, member.cpu_mask, 0, "cpu-mask", "LEVEL",                           \
-                      "use kernels of baseline, avx2 or avx512 at most"),                      \
+                      "use kernels of baseline, avx2, avx512 or avx512vbmi at most"),          \
         SPECULATION_OPTIONS_ROWS(type, member.speculation)
 
 #define AGENT_OPTIONS_WORK_ROWS(type, member)                                         \

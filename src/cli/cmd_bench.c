@@ -52,7 +52,7 @@ static const struct option_spec options[] = {
     OPTION_STRING(struct bench_args, kv, 0, "kv", "KIND",
                   "how keys and values are kept: " KV_KIND_NAMES " (default f16)"),
     OPTION_STRING(struct bench_args, cpu_mask, 0, "cpu-mask", "LEVEL",
-                  "use kernels of baseline, avx2 or avx512 at most"),
+                  "use kernels of baseline, avx2, avx512 or avx512vbmi at most"),
     OPTION_STRING(struct bench_args, batch, 0, "batch", "LIST",
                   "also decode so many sequences together, like 1,2,4,8"),
     OPTION_FLAG(struct bench_args, is_json, 0, "json", "print JSON"),

@@ -339,7 +339,7 @@ static void show_plan(const struct launch *launch)
         strbuf_addf(&out, "# %s stays as it is\n", launch->path);
     } else if (launch->path) {
         strbuf_addf(&out, "# %s gets:\n", launch->path);
-        launch->client->add_settings(&launch->target, &out);
+        launch_client_settings(launch->client, &launch->target, &out);
     }
     add_command(launch, &out);
     fwrite(out.ptr, 1, out.len, stdout);
@@ -348,7 +348,7 @@ static void show_plan(const struct launch *launch)
 static void show_settings(const struct launch *launch)
 {
     CLEANUP(strbuf_done) struct strbuf out = {0};
-    launch->client->add_settings(&launch->target, &out);
+    launch_client_settings(launch->client, &launch->target, &out);
     fwrite(out.ptr, 1, out.len, stdout);
 }
 

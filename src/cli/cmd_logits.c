@@ -46,7 +46,7 @@ static const struct option_spec options[] = {
     OPTION_STRING(struct logits_args, kv, 0, "kv", "KIND",
                   "how keys and values are kept: " KV_KIND_NAMES " (default f16)"),
     OPTION_STRING(struct logits_args, cpu_mask, 0, "cpu-mask", "LEVEL",
-                  "use kernels of baseline, avx2 or avx512 at most"),
+                  "use kernels of baseline, avx2, avx512 or avx512vbmi at most"),
     OPTION_END,
 };
 

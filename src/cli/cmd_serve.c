@@ -80,7 +80,7 @@ static const struct option_spec options[] = {
     OPTION_STRING(struct serve_args, registry, 0, "registry", "ADDRESS",
                   "with it, a mirror of Ollama's registry"),
     OPTION_STRING(struct serve_args, cpu_mask, 0, "cpu-mask", "LEVEL",
-                  "use kernels of baseline, avx2 or avx512 at most"),
+                  "use kernels of baseline, avx2, avx512 or avx512vbmi at most"),
     SPECULATION_OPTIONS_ROWS(struct serve_args, speculation),
     PROMPT_STORE_OPTION_ROW(struct serve_args, prompt_store),
     OPTION_FLAG(struct serve_args, is_verbose, 'v', "verbose",

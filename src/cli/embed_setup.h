@@ -33,7 +33,7 @@ struct embed_setup_args {
         OPTION_STRING(type, common.kv, 0, "kv", "KIND",                                          \
                       "how keys and values are kept: " KV_KIND_NAMES " (default f16)"),          \
         OPTION_STRING(type, common.cpu_mask, 0, "cpu-mask", "LEVEL",                             \
-                      "use kernels of baseline, avx2 or avx512 at most"),                        \
+                      "use kernels of baseline, avx2, avx512 or avx512vbmi at most"),            \
         OPTION_FLAG(type, common.is_json, 0, "json", "print JSON")
 
 /* What embed_open() needs; the path is set later. E_INVALID: an option's value is wrong. */

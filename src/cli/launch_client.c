@@ -111,13 +111,6 @@ static void model_argument(const struct launch_target *target, struct launch_cli
     add(out, "%s", target->model);
 }
 
-static void claude_settings(const struct launch_target *target, struct strbuf *out)
-{
-    CLEANUP(launch_client_texts_done) struct launch_client_texts variables = {0};
-    claude_variables(target, &variables);
-    add_exports(&variables, out);
-}
-
 static const struct launch_client claude = {
     .name = "claude",
     .title = "Claude Code",
@@ -126,7 +119,6 @@ static const struct launch_client claude = {
     .context_least = 49152,
     .add_variables = claude_variables,
     .add_arguments = model_argument,
-    .add_settings = claude_settings,
 };
 
 /* ---------------------------------------------------------------- Codex */
@@ -323,13 +315,6 @@ static void copilot_variables(const struct launch_target *target, struct launch_
     add(out, "COPILOT_PROVIDER_MAX_OUTPUT_TOKENS=%" PRIu64, target->output_tokens);
 }
 
-static void copilot_settings(const struct launch_target *target, struct strbuf *out)
-{
-    CLEANUP(launch_client_texts_done) struct launch_client_texts variables = {0};
-    copilot_variables(target, &variables);
-    add_exports(&variables, out);
-}
-
 static const struct launch_client copilot = {
     .name = "copilot",
     .title = "GitHub Copilot CLI",
@@ -337,10 +322,21 @@ static const struct launch_client copilot = {
     .install = "npm install -g @github/copilot",
     .context_least = 32768,
     .add_variables = copilot_variables,
-    .add_settings = copilot_settings,
 };
 
 /* ---------------------------------------------------------------- all */
+
+void launch_client_settings(const struct launch_client *client, const struct launch_target *target,
+                            struct strbuf *out)
+{
+    CLEANUP(launch_client_texts_done) struct launch_client_texts variables = {0};
+    if (client->add_settings) {
+        client->add_settings(target, out);
+        return;
+    }
+    client->add_variables(target, &variables);
+    add_exports(&variables, out);
+}
 
 const struct launch_client *const launch_clients[] = {&claude, &codex,   &opencode, &openclaw,
                                                       &hermes, &copilot, NULL};

@@ -58,13 +58,17 @@ struct launch_client {
     enum status (*edit)(const struct launch_target *target, struct str before, struct strbuf *out,
                         struct error *err);
 
-    /* What a user would write to have it for good. */
+    /* What a user would write to have it for good; NULL: its variables, exported. */
     void (*add_settings)(const struct launch_target *target, struct strbuf *out);
 };
 
 extern const struct launch_client *const launch_clients[]; /* ends with NULL */
 
 const struct launch_client *launch_client_find(const char *name); /* NULL: none */
+
+/* What a user would write to have it for good. */
+void launch_client_settings(const struct launch_client *client, const struct launch_target *target,
+                            struct strbuf *out);
 
 /* Where its settings are, which the caller frees; NULL when it has no such file or there is no
  * home. */

@@ -102,9 +102,12 @@ enum status server_find(uint16_t port, const char *key, struct server_find_answe
     if (status == E_DENIED)
         return error_set(err, E_DENIED, "%s wants a key: give it with --key-file", out->base);
     if (status == E_IO)
-        return error_set(err, E_NOT_FOUND, "nothing serves at %s", out->base);
+        return error_set(err, E_NOT_FOUND,
+                         "nothing serves at %s: start it with holt serve, or give --port",
+                         out->base);
     if (status != OK || !json_is_string(json_object_get(version, "holt")))
-        return error_set(err, E_UNSUPPORTED, "what listens at %s is no holt", out->base);
+        return error_set(err, E_UNSUPPORTED, "what listens at %s is no holt: give another --port",
+                         out->base);
     TRY(ask_json(out->base, "/api/ps", key, &running, err));
     return server_find_read(running, out, err);
 }
