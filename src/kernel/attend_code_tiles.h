@@ -62,19 +62,10 @@ TEMPLATE void attend(const struct kernel_attend_args *args, size_t span, float *
                      unsigned key_bits, unsigned value_bits)
 {
     const struct tables tables = load_tables(args);
-    size_t row = 0;
-    size_t row_end = 0;
-    for (size_t t = 0; t < args->token_count; t++) {
-        const struct attend_span_keys seen = attend_span_keys(args, span, t);
-        if (seen.begin == seen.end)
-            continue;
-        if (row_end == 0)
-            row = t * args->head_count;
-        row_end = (t + 1) * args->head_count;
-    }
-    for (; row < row_end; row += ROWS)
-        attend_tile(args, span, row, row_end - row < ROWS ? row_end - row : ROWS, partial, key_bits,
-                    value_bits, &tables);
+    const struct attend_span_rows rows = attend_span_rows(args, span);
+    for (size_t row = rows.begin; row < rows.end; row += ROWS)
+        attend_tile(args, span, row, rows.end - row < ROWS ? rows.end - row : ROWS, partial,
+                    key_bits, value_bits, &tables);
 }
 
 static void attend_code(const struct kernel_attend_args *args, size_t span, float *partial)

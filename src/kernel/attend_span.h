@@ -53,6 +53,28 @@ static inline struct attend_span_keys attend_span_keys(const struct kernel_atten
     return (struct attend_span_keys){begin, end > begin ? end : begin};
 }
 
+/* Rows [begin, end) of [token][head]: from the first token that sees keys of the span to the last;
+ * those between see some, too. */
+struct attend_span_rows {
+    size_t begin;
+    size_t end;
+};
+
+static inline struct attend_span_rows attend_span_rows(const struct kernel_attend_args *args,
+                                                       size_t span)
+{
+    struct attend_span_rows rows = {0};
+    for (size_t t = 0; t < args->token_count; t++) {
+        const struct attend_span_keys seen = attend_span_keys(args, span, t);
+        if (seen.begin == seen.end)
+            continue;
+        if (rows.end == 0)
+            rows.begin = t * args->head_count;
+        rows.end = (t + 1) * args->head_count;
+    }
+    return rows;
+}
+
 /* Offset in bytes from args->keys (values) of the page that holds position `key`. */
 static inline size_t attend_span_page(const struct kernel_attend_args *args, size_t key)
 {

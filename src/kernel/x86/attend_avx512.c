@@ -290,18 +290,9 @@ TEMPLATE void attend_tile(const struct kernel_attend_args *args, load_fn *load, 
 TEMPLATE void attend(const struct kernel_attend_args *args, load_fn *load, enum kernel_kv kind,
                      size_t span, float *partial)
 {
-    size_t row = 0;
-    size_t row_end = 0;
-    for (size_t t = 0; t < args->token_count; t++) {
-        const struct attend_span_keys seen = attend_span_keys(args, span, t);
-        if (seen.begin == seen.end)
-            continue;
-        if (row_end == 0)
-            row = t * args->head_count;
-        row_end = (t + 1) * args->head_count;
-    }
-    for (; row < row_end; row += ROWS)
-        attend_tile(args, load, kind, span, row, row_end - row < ROWS ? row_end - row : ROWS,
+    const struct attend_span_rows rows = attend_span_rows(args, span);
+    for (size_t row = rows.begin; row < rows.end; row += ROWS)
+        attend_tile(args, load, kind, span, row, rows.end - row < ROWS ? rows.end - row : ROWS,
                     partial);
 }
 
