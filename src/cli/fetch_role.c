@@ -1,16 +1,16 @@
 #include "cli/fetch_role.h"
 
+#include "os/pipe_record.h"
 #include "os/process.h"
 #include "sandbox/fetch_lock.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* From the child, whole: smaller than what a pipe takes at once. */
+/* From the child (pipe_record.h). */
 struct news {
     bool is_last;
     enum status status;
@@ -19,13 +19,7 @@ struct news {
     char text[ERROR_TEXT_MAX];
 };
 
-static_assert(sizeof(struct news) <= 4096, "a pipe writes it in one piece");
-
-static void tell(int fd, const struct news *news)
-{
-    while (write(fd, news, sizeof(*news)) < 0 && errno == EINTR)
-        continue;
-}
+static_assert(sizeof(struct news) <= PIPE_RECORD_BYTES_MAX, "a pipe writes it in one piece");
 
 static bool on_progress(void *context, uint64_t done, uint64_t total)
 {
@@ -34,7 +28,8 @@ static bool on_progress(void *context, uint64_t done, uint64_t total)
     if (done == told)
         return true;
     told = done;
-    tell(*fd, &(struct news){.done = done, .total = total});
+    const struct news news = {.done = done, .total = total};
+    pipe_record_send(*fd, &news, sizeof(news));
     return true;
 }
 
@@ -52,22 +47,15 @@ static _Noreturn void child(const struct fetch_request *request, int fd)
     if (last.status == OK)
         last.status = fetch_run(&own, &last.done, &err);
     memcpy(last.text, err.text, sizeof(last.text));
-    tell(fd, &last);
+    pipe_record_send(fd, &last, sizeof(last));
     _exit(0);
 }
 
 /* The next news; false: the child is gone without a last word. */
 static bool receive(int fd, struct news *out)
 {
-    size_t have = 0;
-    while (have < sizeof(*out)) {
-        const ssize_t got = read(fd, (char *)out + have, sizeof(*out) - have);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        have += (size_t)got;
-    }
+    if (!pipe_record_receive(fd, out, sizeof(*out)))
+        return false;
     out->text[sizeof(out->text) - 1] = '\0';
     return true;
 }

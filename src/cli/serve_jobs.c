@@ -7,6 +7,7 @@
 #include "cli/model_catalog.h"
 #include "cli/pull_run.h"
 #include "cli/state.h"
+#include "os/pipe_record.h"
 #include "os/process.h"
 #include "os/readable.h"
 #include "os/same_user.h"
@@ -14,7 +15,6 @@
 #include "text/utf8.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +22,7 @@
 
 enum { PULLS_MAX = 4, NAME_BYTES_MAX = 256, FILE_NAME_BYTES_MAX = 256 };
 
-/* From a child, whole: smaller than what a pipe takes at once. */
+/* From a child (pipe_record.h). */
 struct news {
     bool is_last;
     enum status status;
@@ -32,7 +32,7 @@ struct news {
     char text[ERROR_TEXT_MAX];
 };
 
-static_assert(sizeof(struct news) <= 4096, "a pipe writes it in one piece");
+static_assert(sizeof(struct news) <= PIPE_RECORD_BYTES_MAX, "a pipe writes it in one piece");
 
 struct pull {
     uint64_t id; /* 0: free */
@@ -84,18 +84,12 @@ static void tell(struct front *front, uint64_t id, bool is_last, enum status sta
 
 /* ---------------------------------------------------------------- the child that pulls */
 
-static void say(int fd, const struct news *news)
-{
-    while (write(fd, news, sizeof(*news)) < 0 && errno == EINTR)
-        continue;
-}
-
 static bool on_progress(void *context, const struct pull_file *file, uint64_t done, uint64_t total)
 {
     const int *fd = context;
     struct news news = {.done = done, .total = total};
     snprintf(news.file, sizeof(news.file), "%s", file->name);
-    say(*fd, &news);
+    pipe_record_send(*fd, &news, sizeof(news));
     return true;
 }
 
@@ -122,7 +116,7 @@ NO_RETURN static void be_child(const struct serve_jobs *jobs, const char *name, 
     signal(SIGINT, SIG_IGN); /* the front decides */
     last.status = pull_run(&config, &model, &err);
     memcpy(last.text, err.text, sizeof(last.text));
-    say(fd, &last);
+    pipe_record_send(fd, &last, sizeof(last));
     _exit(0);
 }
 
@@ -171,16 +165,7 @@ static void tell_progress(struct front *front, const struct pull *pull, const st
 static bool pass_on(struct front *front, struct pull *pull)
 {
     struct news news;
-    size_t have = 0;
-    while (have < sizeof(news)) {
-        const ssize_t got = read(pull->fd, (char *)&news + have, sizeof(news) - have);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        have += (size_t)got;
-    }
-    if (have < sizeof(news)) {
+    if (!pipe_record_receive(pull->fd, &news, sizeof(news))) {
         tell(front, pull->id, true, E_IO, STR("the fetching process ended without a word"));
         return false;
     }
