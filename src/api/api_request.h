@@ -45,6 +45,7 @@ struct api_request {
     struct str tool_name;     /* only this tool may be called; empty: any; in the chat's arena */
     uint32_t choice_count;    /* answers wanted; 0: one */
     uint32_t top_count;       /* most likely tokens told with each, if wants_tokens */
+    uint32_t context_tokens;  /* of context that the client counts on; 0: it says nothing */
     uint32_t token_count_max; /* 0: as many as there is room for */
     bool is_raw;
     bool fills_middle;

@@ -10,6 +10,7 @@ static enum status read_options(const json_t *options, struct api_request *out, 
     int64_t top_k = 40;
     int64_t last = 64;
     int64_t tokens = -1;
+    int64_t context = 0;
     sampler->temperature = 0.8f;
     sampler->top_p = 0.9f;
     TRY(field_float(options, "temperature", 0, 100, &sampler->temperature, err));
@@ -19,6 +20,8 @@ static enum status read_options(const json_t *options, struct api_request *out, 
     TRY(field_int(options, "top_k", 0, INT32_MAX, &top_k, err));
     TRY(field_int(options, "repeat_last_n", -1, SAMPLER_REPEAT_LAST_MAX, &last, err));
     TRY(field_int(options, "num_predict", -2, API_TOKENS_MAX, &tokens, err));
+    TRY(field_int(options, "num_ctx", 0, INT32_MAX, &context, err));
+    out->context_tokens = (uint32_t)context;
     TRY(api_request_read_penalties(out, options, err));
     sampler->top_k = (uint32_t)top_k;
     sampler->repeat_last_count = last < 0 ? SAMPLER_REPEAT_LAST_MAX : (uint32_t)last;

@@ -264,6 +264,17 @@ enum status route_keep_alive(const json_t *body, double *out, struct error *err)
     return route_parse_duration(json_str(field), out, err);
 }
 
+struct api_failure route_no_context(const struct api_model *model, uint32_t wanted_tokens)
+{
+    char text[240];
+    snprintf(
+        text, sizeof(text),
+        "num_ctx is %u and \"%.*s\" is served with a context of %u tokens: ask for no more, or "
+        "start holt serve with --context %u",
+        wanted_tokens, STR_ARG(field_shown(model->name)), model->context_tokens, wanted_tokens);
+    return api_failure_make(400, text);
+}
+
 struct api_failure route_no_chat(const struct api_model *model)
 {
     char text[200];

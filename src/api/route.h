@@ -97,5 +97,7 @@ MUST_USE enum status route_keep_alive(const json_t *body, double *out, struct er
 MUST_USE enum status route_parse_duration(struct str text, double *out, struct error *err);
 
 /* Why this model takes no conversation, or makes no embeddings. */
+/* The client counts on more context than this model is served with. */
+struct api_failure route_no_context(const struct api_model *model, uint32_t wanted_tokens);
 struct api_failure route_no_chat(const struct api_model *model);
 struct api_failure route_no_embeddings(const struct api_model *model);

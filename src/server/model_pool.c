@@ -140,6 +140,10 @@ static bool hand_over(struct slot *slot, struct exchange *exchange, struct api_f
     enum status status = OK;
     if (route->read) /* the engine has not begun */
         exchange_name_model(exchange, slot->model.name);
+    if (route->read && exchange->request.context_tokens > slot->model.context_tokens) {
+        *out_failure = route_no_context(&slot->model, exchange->request.context_tokens);
+        return false;
+    }
     if (only_loads(slot, exchange))
         return true;
     if (route->read && !slot->loop) {

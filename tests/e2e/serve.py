@@ -314,6 +314,10 @@ def what_is_wrong_is_told_in_the_protocols_form(server):
     assert long["code"] == "context_length_exceeded" and "4096" in long["message"] and re.search(r"\d{4,}", long["message"]), long
     claude = server.json("/v1/messages", chat("word " * 6000), 400)["error"]
     assert "prompt is too long" in claude["message"], claude
+    ollama = {"model": "builtin", "messages": [{"role": "user", "content": "hello"}], "stream": False}
+    assert server.json("/api/chat", {**ollama, "options": {"num_ctx": 4096}})["done"] is True
+    wide = server.json("/api/chat", {**ollama, "options": {"num_ctx": 8192}}, 400)["error"]
+    assert "8192" in wide and "4096" in wide and "--context" in wide, wide
     assert server.ask("GET", "/v1/models", headers={"Host": "evil.example"})[0] == 403
     assert server.ask("GET", "/v1/models", headers={"Origin": "https://evil.example"})[0] == 403
 

@@ -60,6 +60,8 @@ static inline void api_test_show(const struct api_request *request, struct strbu
     for (size_t i = 0; i < request->middle.file_count; i++)
         strbuf_addf(out, " file %.*s: %.*s", STR_ARG(request->middle.files[i].name),
                     STR_ARG(request->middle.files[i].text));
+    if (request->context_tokens > 0)
+        strbuf_addf(out, " context %u", request->context_tokens);
     if (request->wants_tokens)
         strbuf_addf(out, " logprobs %u", request->top_count);
     for (size_t i = 0; i < request->bias_count; i++)

@@ -20,6 +20,8 @@ static const struct api_test_row chat_rows[] = {
      "{" HI ", \"stream\": false, \"options\": {\"temperature\": 0, \"top_k\": 1, \"seed\": 4, "
      "\"num_predict\": 12, \"stop\": [\"x\"], \"num_gpu\": 7}}",
      "tokens 12 choice auto one 0 temperature 0 top_k 1 seed 4 stops 1 stream 0", NULL},
+    {"a context", "{" HI ", \"options\": {\"num_ctx\": 8192}}", "context 8192", NULL},
+    {"half a token of context", "{" HI ", \"options\": {\"num_ctx\": 0.5}}", NULL, "num_ctx"},
     {"any JSON", "{" HI ", \"format\": \"json\"}", "{\"type\": \"object\"}", NULL},
     {"a schema", "{" HI ", \"format\": {\"type\": \"array\"}}", "{\"type\": \"array\"}", NULL},
     {"no thinking", "{" HI ", \"think\": false}", "thinking 2", NULL},
