@@ -32,7 +32,7 @@ static void every_program_hears_of_address_model_and_context(void **state)
             strbuf_addf(&all, "%s\n", texts.of[t]);
         if (client->edit)
             assert_ok(client->edit(&target, (struct str){0}, &all, err));
-        client->add_settings(&target, &settings);
+        launch_client_settings(client, &target, &settings);
         assert_non_null(strstr(strbuf_c(&all), target.base));
         assert_non_null(strstr(strbuf_c(&all), "den "));
         if (strcmp(client->name, "copilot") != 0)
