@@ -3,17 +3,17 @@
  * are worked on together, which blocks they see, and for which bits code is made.
  *
  * Up to ROWS rows share what is looked up while it is in registers. Where there are more, as in a
- * prompt, a block is looked up once for up to SHARED_ROWS of them: into chains of ATTEND_CODE_LOOKED_UP bits,
- * table values in the order in which the instruction set looks them up.
+ * prompt, a block is looked up once for up to SHARED_ROWS of them, into chains of
+ * ATTEND_CODE_LOOKED_UP bits: table values in the order in which the instruction set looks them up.
  *
  * A file of an instruction set defines, before it includes this:
  *
- *   ROWS            rows whose products are found together, at most 4
+ *   ROWS            rows whose products are found together
  *   struct tables   what codes are looked up in
  *   load_tables()   of the kinds of `args`
  *   quantize()      one query
  *   look_up_keys(), look_up_values()
- *                   `count` chains (a multiple of 8) of `bits` to chains of ATTEND_CODE_LOOKED_UP bits
+ *                   `count` chains (a multiple of 8) of `bits`, to chains of table values
  *   attend_block()  one block for `count` rows; `count` and the bits are constants
  *
  * and gets attend_code(), a kernel_attend_fn.
@@ -34,6 +34,7 @@ TEMPLATE void attend_rows(const struct kernel_attend_args *args, const struct at
                           size_t count, size_t key, struct attend_code_block block,
                           unsigned key_bits, unsigned value_bits, const struct tables *tables)
 {
+    _Static_assert(ROWS == 4, "a case below for each number of rows");
     for (; count >= 4; count -= 4, rows += 4)
         attend_block(args, rows, 4, key, block, key_bits, value_bits, tables);
     if (count == 3)
