@@ -49,8 +49,8 @@ struct row {
 #define FINGERPRINT    "\"system_fingerprint\":\"holt-" HOLT_VERSION "\","
 #define CHUNK(delta, finish)                                                                \
     "data: {\"id\":\"chatcmpl-" ID "\",\"object\":\"chat.completion.chunk\",\"created\":7," \
-    "\"model\":\"m\",\"system_fingerprint\":\"holt-" HOLT_VERSION                           \
-    "\",\"choices\":[{\"index\":0,\"delta\":" delta ",\"finish_reason\":" finish "}]}\n\n"
+    "\"model\":\"m\"," FINGERPRINT "\"choices\":[{\"index\":0,\"delta\":" delta             \
+    ",\"finish_reason\":" finish "}]}\n\n"
 #define USAGE                                                           \
     "{\"prompt_tokens\":9,\"completion_tokens\":4,\"total_tokens\":13," \
     "\"prompt_tokens_details\":{\"cached_tokens\":2}}"
@@ -64,13 +64,13 @@ struct row {
 static const struct row rows[] = {
     {"openai stream", &reply_openai_chat, true, true, NULL, EVENTS(thinking_and_text),
      SESSION_END_STOP,
-     CHUNK("{\"role\":\"assistant\",\"content\":\"\"}",
-           "null") CHUNK("{\"reasoning_content\":\"hm\"}", "null")
-         CHUNK("{\"content\":\"a\\\"b\"}", "null") CHUNK("{\"content\":\"c\"}", "null")
-             CHUNK("{}", "\"stop\"") "data: {\"id\":\"chatcmpl-" ID
-                                     "\",\"object\":\"chat.completion.chunk\",\"created\":7,"
-                                     "\"model\":\"m\",\"system_fingerprint\":\"holt-" HOLT_VERSION
-                                     "\",\"choices\":[],\"usage\":" USAGE "}\n\ndata: [DONE]\n\n"},
+     CHUNK("{\"role\":\"assistant\",\"content\":\"\"}", "null")
+         CHUNK("{\"reasoning_content\":\"hm\"}", "null") CHUNK("{\"content\":\"a\\\"b\"}", "null")
+             CHUNK("{\"content\":\"c\"}", "null")
+                 CHUNK("{}", "\"stop\"") "data: {\"id\":\"chatcmpl-" ID
+                                         "\",\"object\":\"chat.completion.chunk\",\"created\":7,"
+                                         "\"model\":\"m\"," FINGERPRINT
+                                         "\"choices\":[],\"usage\":" USAGE "}\n\ndata: [DONE]\n\n"},
     {"openai stream of a call", &reply_openai_chat, true, false, NULL, EVENTS(text_and_call),
      SESSION_END_STOP,
      CHUNK("{\"role\":\"assistant\",\"content\":\"\"}", "null") CHUNK("{\"content\":\"ok\"}",
@@ -85,16 +85,14 @@ static const struct row rows[] = {
     {"openai whole", &reply_openai_chat, false, false, NULL, EVENTS(thinking_and_text),
      SESSION_END_LENGTH,
      "{\"id\":\"chatcmpl-" ID
-     "\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\",\"system_fingerprint\":\"holt-" HOLT_VERSION
-     "\","
+     "\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\"," FINGERPRINT
      "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"a\\\"bc\","
      "\"reasoning_content\":\"hm\"},\"logprobs\":null,\"finish_reason\":\"length\"}],"
      "\"usage\":" USAGE "}"},
     {"openai whole with a call", &reply_openai_chat, false, false, NULL, EVENTS(text_and_call),
      SESSION_END_STOP,
      "{\"id\":\"chatcmpl-" ID
-     "\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\",\"system_fingerprint\":\"holt-" HOLT_VERSION
-     "\","
+     "\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\"," FINGERPRINT
      "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"ok\","
      "\"tool_calls\":"
      "[{\"id\":\"" CALL_ID "\",\"type\":\"function\",\"function\":{\"name\":\"look\",\"arguments\":"
@@ -103,8 +101,7 @@ static const struct row rows[] = {
     {"openai text, stopped", &reply_openai_completion, false, false, "STOP", EVENTS(text_only),
      SESSION_END_CANCELLED,
      "{\"id\":\"cmpl-" ID
-     "\",\"object\":\"text_completion\",\"created\":7,\"model\":\"m\",\"system_fingerprint\":\"holt-" HOLT_VERSION
-     "\",\"choices\":"
+     "\",\"object\":\"text_completion\",\"created\":7,\"model\":\"m\"," FINGERPRINT "\"choices\":"
      "[{\"index\":0,\"text\":\"before \",\"logprobs\":null,\"finish_reason\":\"stop\"}],"
      "\"usage\":" USAGE "}"},
     {"anthropic stream", &reply_anthropic, true, false, NULL, EVENTS(text_and_call),
