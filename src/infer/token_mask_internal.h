@@ -179,7 +179,10 @@ struct token_mask_internal_form {
     const struct token_mask_syntax *syntax;
     struct grammar_limits limits;
     uint32_t call_count_max;
-    uint32_t id; /* the rule of an id */
+    uint32_t id;      /* the rule of an id */
+    uint32_t trials;  /* schemas tried for a lenient caller so far */
+    bool *is_bare;    /* [tool] lenient: of its arguments no more than types is enforced */
+    uint32_t *origin; /* [program->tool_count] which of the given tools each is */
     struct error *err;
 };
 

@@ -36,6 +36,8 @@ struct engine_loop {
     struct scheduler_facts facts;
     struct exchange *working; /* list of those handed to the scheduler */
     double watched_seconds;
+    void (*warn)(struct str lines); /* see scheduler_config */
+    struct strbuf warned;           /* what was said last */
 };
 
 /* ---------------------------------------------------------------- what the scheduler tells */
@@ -209,14 +211,14 @@ static enum tool_choice choice_of(enum api_tool_choice choice)
     return TOOL_CHOICE_AUTO;
 }
 
-/* Calls are valid by construction, whatever the choice; an answer may be held to a schema. */
+/* Calls are valid by construction, whatever the choice; an answer may be held to a schema. What
+ * cannot be enforced is left open, and said in `warnings`. */
 static enum status make_mask(struct engine *engine, const struct api_request *request,
-                             struct token_mask **out, struct error *err)
+                             struct strbuf *warnings, struct token_mask **out, struct error *err)
 {
     *out = NULL;
-    CLEANUP(strbuf_done) struct strbuf warnings = {0};
     if (request->schema) {
-        const struct grammar_limits limits = {.warnings = &warnings};
+        const struct grammar_limits limits = {.warnings = warnings};
         const struct token_mask_vocab *vocab = NULL;
         TRY(engine_mask_vocab(engine, &vocab, err));
         return token_mask_new_schema(vocab, request->schema, &limits, out, err);
@@ -233,9 +235,21 @@ static enum status make_mask(struct engine *engine, const struct api_request *re
         .choice = choice_of(request->tool_choice),
         .name = request->tool_name,
         .call_count_max = request->one_call_only ? 1 : 0,
-        .is_lenient = true, /* clients' tools: better held loosely than refused */
+        .warnings = warnings, /* clients' tools: better held loosely than refused */
     };
     return tool_mask_make(engine, &options, out, err);
+}
+
+/* Says what is not enforced, unless it is what was said last: a conversation has the same tools in
+ * every request. */
+static void warn(struct engine_loop *loop, const struct strbuf *warnings)
+{
+    if (!loop->warn || !warnings->len ||
+        str_equal(strbuf_view(&loop->warned), strbuf_view(warnings)))
+        return;
+    strbuf_clear(&loop->warned);
+    strbuf_add_str(&loop->warned, strbuf_view(warnings));
+    loop->warn(strbuf_view(warnings));
 }
 
 /* The next answer of an exchange. */
@@ -245,9 +259,11 @@ static enum status begin(struct engine_loop *loop, struct exchange *exchange, st
     struct api_request *request = &exchange->request;
     CLEANUP(chat_spans_done) struct chat_spans prompt = {0};
     CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
+    CLEANUP(strbuf_done) struct strbuf warnings = {0};
     request->chat.local_seconds = clock_local_seconds();
     TRY(prompt_make(loop->engine, request, &prompt, err));
-    TRY(make_mask(loop->engine, request, &mask, err));
+    TRY(make_mask(loop->engine, request, &warnings, &mask, err));
+    warn(loop, &warnings);
     struct scheduler_request wanted = {
         .prompt = &prompt,
         .mask = mask,
@@ -462,6 +478,7 @@ enum status engine_loop_start(struct engine *engine, const struct scheduler_conf
     struct engine_loop *loop = mem_zalloc(sizeof(*loop));
     loop->engine = engine;
     loop->turn = turn;
+    loop->warn = config->warn;
     lock_init(&loop->lock);
     lock_signal_init(&loop->signal);
     enum status status = scheduler_new(engine, config, &loop->scheduler, err);
@@ -488,6 +505,7 @@ void engine_loop_stop(struct engine_loop *loop)
     thread_join(&loop->thread);
     lock_signal_done(&loop->signal);
     lock_done(&loop->lock);
+    strbuf_done(&loop->warned);
     mem_free(loop);
 }
 
