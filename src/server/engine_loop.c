@@ -230,6 +230,11 @@ static enum status make_mask(struct engine *engine, const struct api_request *re
         TRY(engine_mask_vocab(engine, &vocab, err));
         return token_mask_new_schema(vocab, request->schema, &limits, out, err);
     }
+    if (request->grammar.len > 0) {
+        const struct token_mask_vocab *vocab = NULL;
+        TRY(engine_mask_vocab(engine, &vocab, err));
+        return token_mask_new_grammar(vocab, request->grammar, out, err);
+    }
     if (json_array_size(request->chat.tools) == 0)
         return OK;
     const struct tool_mask_options options = {
