@@ -8,6 +8,7 @@
 #include "engine/tool_mask.h"
 
 #include "base/attr.h"
+#include "chat/chat_template.h"
 #include "chat/output_parser.h"
 #include "engine/tool_mask_syntax.h"
 #include "tests/format_vocab.h"
@@ -536,177 +537,19 @@ static void every_format_gives_valid_calls_whatever_the_logits(void **state)
     }
 }
 
-static enum status compile_one(const struct tool_format *format, const char *parameters,
-                               struct strbuf *warnings, struct error *err)
+/* A mask that demands a call of the tool `f` with these parameters. */
+static struct token_mask *demand(const struct vocab *vocab, const struct tool_format *format,
+                                 const json_t *parameters)
 {
-    CLEANUP(json_decrefp) json_t *schema = json_loads(parameters, 0, NULL);
     CLEANUP(strbuf_done) struct strbuf close = {0};
-    CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
-    const struct token_mask_tool row = {STR("f"), schema};
-    const struct token_mask_options options = {
-        .mode = TOKEN_MASK_REQUIRED, .call_count_max = 1, .limits = {.warnings = warnings}};
+    struct token_mask *mask = NULL;
+    const struct token_mask_tool row = {STR("f"), parameters};
+    const struct token_mask_options options = {.mode = TOKEN_MASK_REQUIRED, .call_count_max = 1};
     struct token_mask_syntax syntax;
-    assert_non_null(schema);
+    assert_non_null(parameters);
     tool_mask_syntax(format, &no_reasoning, &close, &syntax);
-    return token_mask_new_tools(vocabs[0].tables, &syntax, &row, 1, &options, &mask, err);
-}
-
-/* What a form cannot hold to: what a strict caller is told, and a lenient one. */
-static const struct {
-    const char *format;
-    const char *parameters;
-    const char *message; /* NULL: accepted */
-    const char *warning; /* of a lenient caller, who gets a mask all the same */
-} loose_rows[] = {
-    {"gemma4", "{\"properties\": {\"a\": {\"$ref\": \"#/x\"}}}", "leads nowhere",
-     "tool 'f': #/properties/a: the $ref at #/properties/a leads nowhere; it may be anything\n"},
-    {"gemma4", "{\"properties\": {\"a\": {\"$ref\": \"x.json\"}}}", "leads out of the schema",
-     "tool 'f': the $ref at #/properties/a leads out of the schema\n"},
-    {"gemma4",
-     "{\"$defs\": {\"L\": {\"$ref\": \"#/$defs/L\"}}, \"properties\": {\"a\": {\"$ref\": "
-     "\"#/$defs/L\"}}}",
-     "leads back to itself", "tool 'f': #/properties/a: the $ref at #/$defs/L leads back"},
-    {"gemma4",
-     "{\"properties\": {\"a\": {\"oneOf\": [{\"type\": \"string\"}, {\"type\": "
-     "\"string\", \"minLength\": 2}]}}}",
-     "\"oneOf\" at #/properties/a/oneOf may allow the same value",
-     "tool 'f': branches 0 and 1 of \"oneOf\" at #/properties/a/oneOf may allow"},
-    {"gemma4", "{\"properties\": {\"a\": {\"type\": \"object\", \"enum\": [{}]}}}",
-     "a list of objects or arrays",
-     "tool 'f': #/properties/a: a list of objects or arrays cannot be enforced in this form; "
-     "only its type is enforced\n"},
-    {"gemma4", "{\"properties\": {\"a\": false}}", "it allows no value",
-     "tool 'f': #/properties/a: a schema is false: it allows no value; it may be anything\n"},
-    {"gemma4",
-     "{\"properties\": {\"a\": {\"allOf\": [{\"pattern\": \"^a+$\"}, {\"type\": "
-     "\"string\", \"pattern\": \"^[ab]{3}$\"}]}}}",
-     NULL, NULL},
-    {"gemma4",
-     "{\"properties\": {\"a\": {\"allOf\": [{\"pattern\": \"^a+$\"}, {\"type\": "
-     "\"string\", \"pattern\": \"^b+$\"}]}}, \"required\": [\"a\"]}",
-     "no arguments satisfy its schema", "tool 'f': no arguments satisfy the schema\n"},
-    {"hermes",
-     "{\"properties\": {\"a\": {\"type\": \"integer\", \"minimum\": 5, \"maximum\": 3}}, "
-     "\"required\": [\"a\"]}",
-     "no arguments satisfy its schema",
-     "tool 'f': no arguments satisfy the schema\ntool 'f': #/properties/a: only its type is "
-     "enforced\n"},
-    {"hermes",
-     "{\"properties\": {\"a\": {\"type\": \"object\", \"patternProperties\": {\"^x\": "
-     "{}}}}, \"dependentRequired\": {\"a\": [\"b\"]}}",
-     "cannot be enforced",
-     "tool 'f': the schema keyword \"patternProperties\" at #/properties/a cannot be enforced\n"},
-    {"hermes",
-     "{\"properties\": {\"a\": {\"type\": \"integer\", \"minimum\": \"x\"}, \"b\": {\"type\": "
-     "\"boolean\"}}, \"required\": [\"b\"]}",
-     "minimum", "; only its type is enforced\n"},
-    {"qwen3_coder",
-     "{\"properties\": {\"a\": {\"type\": \"string\", \"enum\": [\"ab\"], "
-     "\"pattern\": \"^a\"}}}",
-     "a list of texts beside a pattern", "#/properties/a: a list of texts beside a pattern"},
-    {"qwen3_coder", "{\"properties\": {\"a\": {\"type\": \"string\", \"x\": 1}}}",
-     "\"x\" at #/properties/a", "tool 'f': the schema keyword \"x\" at #/properties/a"},
-    {"qwen3_coder",
-     "{\"properties\": {\"a\": {\"type\": \"string\", \"not\": {\"enum\": [\"b\"]}}}}",
-     "\"not\" cannot be enforced in this form",
-     "tool 'f': \"not\" at #/properties/a is not enforced in this form\n"},
-    {"qwen3_coder",
-     "{\"properties\": {\"a<b\": {\"type\": \"string\"}, \"c\": {\"type\": \"string\"}}}",
-     "the property \"a<b\" cannot be written",
-     "tool 'f': #/properties/a<b: the property \"a<b\" cannot be written in this form; it is left "
-     "out\n"},
-    {"qwen3_coder",
-     "{\"properties\": {\"a\": {}}, \"anyOf\": [{\"required\": [\"a\"]}, {\"required\": []}]}",
-     "\"anyOf\"", "tool 'f': \"anyOf\" at # is not enforced in this form\n"},
-    {"gemma4",
-     "{\"properties\": {\"a\": {\"type\": \"object\", \"properties\": {\"k\": {\"enum\": [\"x\", "
-     "\"y\"]}}, \"if\": {\"properties\": {\"k\": {\"const\": \"x\"}}}, \"then\": {\"required\": "
-     "[\"k\"]}}}}",
-     "\"if\" cannot be enforced in this form",
-     "tool 'f': \"if\" at #/properties/a is not enforced in this form\n"},
-    {"minimax",
-     "{\"properties\": {\"a\": {\"type\": \"string\"}}, \"if\": "
-     "{\"properties\": {\"a\": {\"const\": "
-     "\"x\"}}}, \"else\": {\"required\": [\"a\"]}}",
-     "beside the properties cannot be enforced in this form",
-     "tool 'f': \"if\" at # is not enforced in this form\n"},
-    {"qwen3_coder",
-     "{\"$ref\": \"#/$defs/A\", \"$defs\": {\"A\": {\"properties\": {\"a\": "
-     "{\"type\": \"string\"}}}}}",
-     NULL, NULL},
-    {"lfm2",
-     "{\"properties\": {\"a\": {\"$ref\": \"#/properties/b\"}, \"b\": {\"type\": "
-     "\"boolean\"}}}",
-     NULL, NULL},
-};
-
-static void what_a_form_cannot_hold_to_is_named(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(loose_rows); i++) {
-        const struct tool_format *format = tool_format_find(str_from_c(loose_rows[i].format));
-        CLEANUP(strbuf_done) struct strbuf warnings = {0};
-        struct error err = {0};
-        test_case(loose_rows[i].parameters);
-        const enum status strict = compile_one(format, loose_rows[i].parameters, NULL, &err);
-        assert_int_equal(strict == OK, !loose_rows[i].message);
-        if (loose_rows[i].message && !strstr(err.text, loose_rows[i].message))
-            fail_msg("%s", err.text);
-        const enum status lenient = compile_one(format, loose_rows[i].parameters, &warnings, &err);
-        if (lenient != OK)
-            fail_msg("%s", err.text);
-        assert_int_equal(warnings.len > 0, loose_rows[i].warning != NULL);
-        if (loose_rows[i].warning && !strstr(strbuf_c(&warnings), loose_rows[i].warning))
-            fail_msg("%s", strbuf_c(&warnings));
-    }
-}
-
-static bool can_write(struct token_mask *mask, const char *text)
-{
-    struct token_list list = {0};
-    bool fits = true;
-    assert_ok(tokenizer_encode(vocabs[0].tokenizer, str_from_c(text), TOKENIZER_PARSE_SPECIAL,
-                               &list, err));
-    assert_ok(token_mask_start(mask, 1000, (struct str){0}, err));
-    for (size_t i = 0; i < list.count && fits; i++)
-        fits = token_mask_accept(mask, list.ids[i], NULL) == OK;
-    token_list_done(&list);
-    return fits && token_mask_is_complete(mask);
-}
-
-/* One argument that cannot be held to does not set the others free, one tool that cannot be written
- * does not take the others away. */
-static void a_lenient_caller_loses_only_what_cannot_be_held_to(void **state)
-{
-    (void)state;
-    CLEANUP(json_decrefp)
-    json_t *parameters = json_loads("{\"properties\": {\"a\": {\"type\": \"integer\", \"minimum\": "
-                                    "\"x\"}, \"b\": {\"type\": \"boolean\"}}, \"required\": "
-                                    "[\"a\", \"b\"], \"additionalProperties\": false}",
-                                    0, NULL);
-    CLEANUP(strbuf_done) struct strbuf close = {0};
-    CLEANUP(strbuf_done) struct strbuf warnings = {0};
-    CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
-    const struct token_mask_tool rows[] = {{STR("no\nname"), NULL}, {STR("f"), parameters}};
-    const struct token_mask_options options = {.mode = TOKEN_MASK_REQUIRED,
-                                               .limits = {.warnings = &warnings}};
-    struct token_mask_syntax syntax;
-    tool_mask_syntax(tool_format_find(STR("hermes")), &no_reasoning, &close, &syntax);
-    assert_ok(token_mask_new_tools(vocabs[0].tables, &syntax, rows, 2, &options, &mask, err));
-#define CALL(arguments) "<tool_call>\n{\"name\": \"f\", \"arguments\": " arguments "}\n</tool_call>"
-    assert_true(can_write(mask, CALL("{\"a\": -7, \"b\": true}")));
-    assert_false(can_write(mask, CALL("{\"a\": \"x\", \"b\": true}")));
-    assert_false(can_write(mask, CALL("{\"a\": -7, \"b\": 1}")));
-    assert_false(can_write(mask, CALL("{\"b\": true}")));
-#undef CALL
-    assert_non_null(strstr(strbuf_c(&warnings), "tool 'no?name': a tool's name must have"));
-    assert_non_null(strstr(strbuf_c(&warnings), "tool 'f': #/properties/a: "));
-    struct token_mask *none = NULL;
-    struct error err = {0};
-    assert_int_equal(
-        token_mask_new_tools(vocabs[0].tables, &syntax, rows, 1, &options, &none, &err),
-        E_UNSUPPORTED);
-    assert_non_null(strstr(err.text, "none of the tools can be called"));
+    assert_ok(token_mask_new_tools(vocab->tables, &syntax, &row, 1, &options, &mask, err));
+    return mask;
 }
 
 /* The shortest call of a tool `f` with these parameters. */
@@ -714,14 +557,7 @@ static void write_only_call(const struct tool_format *format, const char *parame
                             struct strbuf *out)
 {
     CLEANUP(json_decrefp) json_t *schema = json_loads(parameters, 0, NULL);
-    CLEANUP(strbuf_done) struct strbuf close = {0};
-    CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
-    const struct token_mask_tool row = {STR("f"), schema};
-    const struct token_mask_options options = {.mode = TOKEN_MASK_REQUIRED, .call_count_max = 1};
-    struct token_mask_syntax syntax;
-    assert_non_null(schema);
-    tool_mask_syntax(format, &no_reasoning, &close, &syntax);
-    assert_ok(token_mask_new_tools(vocabs[1].tables, &syntax, &row, 1, &options, &mask, err));
+    CLEANUP(token_mask_freep) struct token_mask *mask = demand(&vocabs[1], format, schema);
     struct run run = {.vocab = &vocabs[1], .format = format, .mask = mask};
     run.budget = token_mask_fewest_tokens(mask);
     assert_ok(token_mask_start(mask, run.budget, (struct str){0}, err));
@@ -782,6 +618,72 @@ static void elements_are_written_where_the_schema_lists_them(void **state)
         assert_true(from < value.len && to != SIZE_MAX);
         if (!str_equal(str_slice(value, from, to), strbuf_view(&want)))
             fail_msg("%s", strbuf_c(&text));
+    }
+}
+
+struct rewriting {
+    const struct chat_template *chat_template;
+    struct strbuf text;
+};
+
+/* A call that was read, as the template writes it. */
+static bool write_again(void *context, const struct chat_event *event)
+{
+    struct rewriting *again = context;
+    assert_int_not_equal(event->kind, CHAT_EVENT_BAD_CALL);
+    if (event->kind != CHAT_EVENT_TOOL_CALL)
+        return true;
+    CLEANUP(chat_request_done) struct chat_request request = {0};
+    CLEANUP(chat_spans_done) struct chat_spans spans = {0};
+    CLEANUP(json_decrefp) json_t *arguments = NULL;
+    assert_ok(json_parse(event->arguments, NULL, &arguments, err));
+    chat_request_add(&request, CHAT_ROLE_USER, STR("Go."));
+    struct chat_message *message = chat_request_add(&request, CHAT_ROLE_ASSISTANT, STR(""));
+    chat_request_add_call(&request, message, STR(""), event->tool_name, arguments);
+    assert_ok(chat_template_render(again->chat_template, &request, &spans, err));
+    strbuf_clear(&again->text);
+    strbuf_add_str(&again->text, strbuf_view(&spans.text));
+    return true;
+}
+
+/* Or the tokens of a call would not stay when the conversation goes on. */
+static void elements_are_written_as_a_template_writes_them(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 60 };
+    static const char parameters[] =
+        "{\"type\": \"object\", \"properties\": {\"path\": {\"type\": \"string\", \"maxLength\": "
+        "8}, \"on\": {\"type\": \"boolean\"}, \"rows\": {\"type\": \"array\", \"maxItems\": 3, "
+        "\"items\": {\"type\": \"object\", \"properties\": {\"n\": {\"type\": \"integer\"}, "
+        "\"names\": {\"type\": \"array\", \"maxItems\": 2, \"items\": {\"enum\": [\"a\", "
+        "\"bc\"]}}}, \"required\": [\"names\"]}}}, \"required\": [\"path\", \"rows\"]}";
+    CLEANUP(json_decrefp) json_t *schema = json_loads(parameters, 0, NULL);
+    CLEANUP(json_decrefp)
+    json_t *tools = json_pack("[{s:{s:s, s:O}}]", "function", "name", "f", "parameters", schema);
+    CLEANUP(chat_template_freep) struct chat_template *chat_template = NULL;
+    assert_ok(chat_template_new(test_read_file("tests/data/template/minimax_m3.jinja"), STR(""),
+                                STR("<|im_end|>"), &chat_template, err));
+    const struct tool_format *format = tool_format_detect(chat_template, NULL);
+    assert_string_equal(format->name, "minimax_m3");
+    for (int i = 0; i < ROUNDS; i++) {
+        const struct vocab *vocab = &vocabs[i % VOCAB_COUNT];
+        CLEANUP(token_mask_freep)
+        struct token_mask *mask = demand(vocab, format, schema);
+        struct run run = {.vocab = vocab, .format = format, .mask = mask};
+        struct rewriting again = {.chat_template = chat_template};
+        run.random = (uint64_t)i * 977u;
+        run.budget = token_mask_fewest_tokens(mask) + 400;
+        assert_ok(token_mask_start(mask, run.budget, (struct str){0}, err));
+        generate(&run, true);
+        const struct output_parser_config config = {.format = format, .tools = tools};
+        CLEANUP(output_parser_done) struct output_parser parser;
+        output_parser_init(&parser, &config);
+        output_parser_feed(&parser, strbuf_view(&run.text), write_again, &again);
+        output_parser_finish(&parser, write_again, &again);
+        if (str_find(strbuf_view(&again.text), strbuf_view(&run.text), 0) == SIZE_MAX)
+            fail_msg("%s\n--- written again\n%s", strbuf_c(&run.text), strbuf_c(&again.text));
+        strbuf_done(&again.text);
+        strbuf_done(&run.text);
     }
 }
 
@@ -949,9 +851,8 @@ int test_tool_mask(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format_gives_valid_calls_whatever_the_logits),
-        cmocka_unit_test(what_a_form_cannot_hold_to_is_named),
-        cmocka_unit_test(a_lenient_caller_loses_only_what_cannot_be_held_to),
         cmocka_unit_test(elements_are_written_where_the_schema_lists_them),
+        cmocka_unit_test(elements_are_written_as_a_template_writes_them),
         cmocka_unit_test(the_set_is_what_brute_force_finds),
         cmocka_unit_test(a_call_that_was_written_cannot_be_written_again),
         cmocka_unit_test(no_call_can_begin_where_none_may),
