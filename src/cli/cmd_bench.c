@@ -181,7 +181,6 @@ static enum status write_csv(const struct work *work, struct error *err)
     bench_csv_write(&work->rows, &place, &csv);
     if (str_ends_with(str_from_c(path), STR("/")) || path_can_write_folder(path)) {
         bench_csv_name(&place, &name);
-        TRY(file_make_folder(path, err));
         in_folder = path_join(path, strbuf_c(&name));
         path = in_folder;
     }
@@ -228,6 +227,24 @@ static int finish(const struct work *work)
     return EXIT_OK;
 }
 
+/* Said before anything is measured. */
+static enum status check_file(const char *option, const char *path, struct error *err)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    CLEANUP(strbuf_done) struct strbuf folder = {0};
+    if (!path)
+        return OK;
+    if (slash && slash[1] == '\0') /* a folder: it may still be missing */
+        return file_make_folder(path, err);
+    strbuf_add(&folder, path, slash ? (size_t)(slash - path) : 0);
+    if (folder.len == 0)
+        strbuf_add_c(&folder, slash ? "/" : ".");
+    if (!path_can_write_folder(strbuf_c(&folder)))
+        return error_set(err, E_NOT_FOUND, "--%s: nothing can be written to the folder %.200s",
+                         option, strbuf_c(&folder));
+    return OK;
+}
+
 /* A folder for the snapshot that is measured, and its file; none where there can be no state. */
 static char *make_folder(const struct command_call *call, char **out_file)
 {
@@ -254,6 +271,9 @@ static int run(const struct command_call *call)
     CLEANUP(mem_freep) char *file = NULL;
     if (bench_plan_read(work.args, &work.plan, &err) != OK)
         return command_usage(call->command, "%s", err.text);
+    if (check_file("csv", work.args->csv, &err) != OK ||
+        check_file("svg", work.args->svg, &err) != OK)
+        return command_fail(&err);
     if (model_command_find(call->common, work.args->model, &path, &err) != OK)
         return command_fail(&err);
     CLEANUP(mem_freep) char *folder = make_folder(call, &file);
