@@ -59,14 +59,27 @@ static enum status check_codes(const struct model *model, enum kv_kind kind, str
     return OK;
 }
 
-/* Open pages: two for each sequence, and those of one slice of a long prompt. Recurrent models
- * cannot compute a part again without a state from before it, so each sequence has its own. */
+static bool is_recurrent(const struct model *model)
+{
+    return recurrent_shape_floats(&model->shape.recurrent) > 0;
+}
+
+/* Open pages: two for each sequence, and one for a slice that ends one block and begins another.
+ * Recurrent models cannot compute a part again without a state from before it, so each sequence has
+ * its own, and those of one slice of a long prompt are kept too. */
 static uint32_t open_page_count(const struct model *model, const struct infer_config *c)
 {
-    const bool is_recurrent = recurrent_shape_floats(&model->shape.recurrent) > 0;
+    if (!is_recurrent(model))
+        return 2 * c->open_sequences + 1;
     const uint32_t sequences =
-        is_recurrent && c->state_count > c->open_sequences ? c->state_count : c->open_sequences;
+        c->state_count > c->open_sequences ? c->state_count : c->open_sequences;
     return 2 * sequences + c->batch_rows_max / KV_PAGE_TOKENS + 1;
+}
+
+/* Blocks that one slice can fill from their first token to their last. */
+static uint32_t passing_page_count(const struct model *model, const struct infer_config *c)
+{
+    return is_recurrent(model) ? 0 : c->batch_rows_max / KV_PAGE_TOKENS;
 }
 
 /* Replaces every 0 of `config` and checks it. */
@@ -126,6 +139,7 @@ static struct kv_cache_config cache_config(const struct model *model, const stru
         .kind = c->kv_kind,
         .token_capacity = c->token_capacity,
         .open_page_count = open_page_count(model, c),
+        .passing_page_count = passing_page_count(model, c),
         .keeps_tokens = computes_again(model, c),
     };
 }
@@ -731,6 +745,18 @@ static void run_slice(struct infer *infer, const struct infer_row *rows, const u
         fill_block(infer, rows + begin, end - begin);
 }
 
+/* Whether row i, at `position`, begins a block that rows [i, end) fill, for good and whatever else
+ * they are cut into: its rows as f16 are then needed only while a layer is computed. */
+static bool fills_kv_block(const struct infer_row *rows, size_t i, size_t end, uint32_t position)
+{
+    if (position % KV_PAGE_TOKENS != 0 || end - i < KV_PAGE_TOKENS)
+        return false;
+    for (size_t k = i; k < i + KV_PAGE_TOKENS; k++)
+        if (rows[k].seq != rows[i].seq || rows[k].is_draft)
+            return false;
+    return end - i == KV_PAGE_TOKENS || !rows[i + KV_PAGE_TOKENS].is_draft;
+}
+
 /* Sees to the open pages of rows [begin, end): the row that there are not enough for. */
 static size_t open_rows(struct infer *infer, const struct infer_row *rows, size_t begin, size_t end)
 {
@@ -741,8 +767,15 @@ static size_t open_rows(struct infer *infer, const struct infer_row *rows, size_
         rows[i].seq->pending = 0;
     for (size_t i = begin; i < end; i++) {
         struct infer_seq *seq = rows[i].seq;
-        const uint32_t next = kv_cache_seq_token_count(seq->pages) - seq->added;
-        if (!kv_cache_seq_open(seq->pages, next + seq->pending++)) {
+        const uint32_t position =
+            kv_cache_seq_token_count(seq->pages) - seq->added + seq->pending++;
+        if (fills_kv_block(rows, i, end, position) &&
+            kv_cache_seq_open_passing(seq->pages, position)) {
+            seq->pending += KV_PAGE_TOKENS - 1;
+            i += KV_PAGE_TOKENS - 1;
+            continue;
+        }
+        if (!kv_cache_seq_open(seq->pages, position)) {
             while (rows[i].is_draft && i > begin + 1) /* they are not parted */
                 i--;
             CHECK(i > begin);

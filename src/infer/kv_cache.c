@@ -36,6 +36,8 @@ struct kv_cache {
     struct open_page *open; /* [open_count] */
     uint32_t open_count;    /* 0: not of a coded kind */
     uint32_t *open_of;      /* [page_count] index in `open`, or NO_PAGE */
+    uint32_t passing_count; /* passing pages */
+    uint32_t passing_used;  /* by the slice */
     uint64_t slice;         /* counts them */
 };
 
@@ -67,6 +69,11 @@ static uint32_t open_count_of(const struct kv_cache_config *config)
                                                              : KV_CACHE_OPEN_PAGES_MIN;
 }
 
+static uint32_t passing_count_of(const struct kv_cache_config *config)
+{
+    return kv_kind_is_coded(config->kind) ? config->passing_page_count : 0;
+}
+
 /* Bytes of one page of codes of a layer, in whole cache lines. */
 static size_t coded_page_bytes(enum kv_kind kind, const struct kv_cache_layer *layer)
 {
@@ -91,6 +98,7 @@ static bool count_bytes(const struct kv_cache_config *config, struct kv_layer *l
                         size_t *out_bytes)
 {
     const enum kernel_kv kind = kv_kind_kernel(config->kind);
+    size_t passing_bytes = 0;
     *out_bytes = 0;
     for (uint32_t i = 0; i < config->layer_count; i++) {
         const struct kv_cache_layer *layer = &config->layers[i];
@@ -110,10 +118,14 @@ static bool count_bytes(const struct kv_cache_config *config, struct kv_layer *l
             __builtin_add_overflow(*out_bytes, layer_bytes, out_bytes) ||
             !count_open_bytes(config, &counted, out_bytes))
             return false;
+        if (counted.open_page_bytes > passing_bytes)
+            passing_bytes = counted.open_page_bytes;
         if (layers)
             layers[i] = counted;
     }
-    return *out_bytes < SIZE_MAX / 2;
+    return !__builtin_mul_overflow(passing_bytes, passing_count_of(config), &passing_bytes) &&
+           !__builtin_add_overflow(*out_bytes, passing_bytes, out_bytes) &&
+           *out_bytes < SIZE_MAX / 2;
 }
 
 size_t kv_cache_bytes(const struct kv_cache_config *config)
@@ -151,6 +163,18 @@ static enum status new_open_pages(struct kv_cache *cache, uint32_t count, struct
     return OK;
 }
 
+/* The passing pages are the end of the block of `bytes`. */
+static void set_passing_pages(struct kv_cache *cache, uint32_t count, size_t bytes)
+{
+    struct kv_view *view = &cache->view;
+    for (uint32_t i = 0; i < cache->layer_count; i++)
+        if (cache->layers[i].open_page_bytes > view->passing_page_bytes)
+            view->passing_page_bytes = cache->layers[i].open_page_bytes;
+    view->passing_offset = bytes - count * view->passing_page_bytes;
+    view->open_count = cache->open_count;
+    cache->passing_count = count;
+}
+
 enum status kv_cache_new(const struct kv_cache_config *config, struct kv_cache **out,
                          struct error *err)
 {
@@ -182,6 +206,7 @@ enum status kv_cache_new(const struct kv_cache_config *config, struct kv_cache *
     const uintptr_t address = (uintptr_t)cache->block;
     const size_t shift = (PAGE_ALIGNMENT - address % PAGE_ALIGNMENT) % PAGE_ALIGNMENT;
     TRY(new_open_pages(cache, open_count_of(config), err));
+    set_passing_pages(cache, passing_count_of(config), bytes);
     if (config->keeps_tokens)
         TRY(new_tokens(cache, err));
     view->bytes = (unsigned char *)cache->block + shift;
@@ -546,6 +571,7 @@ const uint32_t *kv_cache_seq_pages(const struct kv_cache_seq *seq)
 void kv_cache_open_begin(struct kv_cache *cache)
 {
     cache->slice++;
+    cache->passing_used = 0;
 }
 
 bool kv_cache_seq_open(struct kv_cache_seq *seq, uint32_t position)
@@ -561,6 +587,17 @@ bool kv_cache_seq_open(struct kv_cache_seq *seq, uint32_t position)
     return true;
 }
 
+bool kv_cache_seq_open_passing(struct kv_cache_seq *seq, uint32_t position)
+{
+    struct kv_cache *cache = seq->cache;
+    const uint32_t block = position / KV_PAGE_TOKENS;
+    if (block == 0 || cache->passing_used == cache->passing_count ||
+        cache->open_of[seq->table->pages[block]] != NO_PAGE || !kv_cache_seq_open(seq, 0))
+        return false;
+    seq->table->open_pages[block] = cache->open_count + cache->passing_used++;
+    return true;
+}
+
 /* Rows of block `block` that are there. */
 static uint32_t open_rows(const struct kv_cache_seq *seq, uint32_t block)
 {
@@ -573,6 +610,8 @@ uint32_t kv_cache_seq_missing(const struct kv_cache_seq *seq, uint32_t position)
     const uint32_t first = open_rows(seq, 0);
     if (first < KV_PAGE_TOKENS && first < position)
         return first;
+    if (position % KV_PAGE_TOKENS == 0) /* nothing of its block is before it */
+        return position;
     const uint32_t there = block * KV_PAGE_TOKENS + open_rows(seq, block);
     return there < position ? there : position;
 }
@@ -580,8 +619,10 @@ uint32_t kv_cache_seq_missing(const struct kv_cache_seq *seq, uint32_t position)
 void kv_cache_seq_note(struct kv_cache_seq *seq, uint32_t position)
 {
     struct kv_cache *cache = seq->cache;
-    struct open_page *open =
-        &cache->open[cache->open_of[seq->table->pages[position / KV_PAGE_TOKENS]]];
+    const uint32_t index = cache->open_of[seq->table->pages[position / KV_PAGE_TOKENS]];
+    if (index == NO_PAGE) /* a passing page */
+        return;
+    struct open_page *open = &cache->open[index];
     const uint32_t count = position % KV_PAGE_TOKENS + 1;
     open->row_count = count > open->row_count ? count : open->row_count;
 }

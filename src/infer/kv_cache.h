@@ -24,7 +24,7 @@ struct kv_cache_seq; /* opaque: one sequence's page table */
 
 enum {
     KV_CACHE_TOKENS_MAX = 1 << 26,
-    KV_CACHE_OPEN_PAGES_MIN = 4, /* one row of one sequence needs two; the rest is for speed */
+    KV_CACHE_OPEN_PAGES_MIN = 3, /* one row of one sequence needs two; the rest is for speed */
 };
 
 /* One layer that attends: numbers a page holds for each of its tokens. */
@@ -39,9 +39,10 @@ struct kv_cache_config {
     const struct kv_cache_layer *layers; /* [layer_count], may be none; borrowed for the call */
     uint32_t layer_count;
     enum kv_kind kind;
-    uint32_t token_capacity;  /* across all sequences; rounded up to whole pages */
-    uint32_t open_page_count; /* of coded kinds, see below; at least KV_CACHE_OPEN_PAGES_MIN */
-    bool keeps_tokens;        /* pages also hold the ids: kv_cache_seq_set_token() */
+    uint32_t token_capacity;     /* across all sequences; rounded up to whole pages */
+    uint32_t open_page_count;    /* of coded kinds, see below; at least KV_CACHE_OPEN_PAGES_MIN */
+    uint32_t passing_page_count; /* of coded kinds; memory of one layer each */
+    bool keeps_tokens;           /* pages also hold the ids: kv_cache_seq_set_token() */
 };
 
 /* Bytes kv_cache_new() would reserve; SIZE_MAX when they cannot be counted. Pure: lets a caller
@@ -149,6 +150,11 @@ void kv_cache_open_begin(struct kv_cache *cache);
 /* Sees to open pages for the first block and for that of `position`. False when all are needed by
  * the slice. */
 bool kv_cache_seq_open(struct kv_cache_seq *seq, uint32_t position);
+
+/* The same for a block whose 64 tokens are all in the slice, and none of them a draft, where it
+ * need not be kept as f16 behind the slice. False as above, and when there are no passing pages
+ * left, or it is the first block, or open already: kv_cache_seq_open() may still do. */
+bool kv_cache_seq_open_passing(struct kv_cache_seq *seq, uint32_t position);
 
 /* The first position of the first block or of that of `position`, that is before
  * `position` and not in its open page; `position` when there is none. After kv_cache_seq_open(). */

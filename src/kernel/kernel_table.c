@@ -142,10 +142,9 @@ static struct coded_part coded_part(const struct kernel_attend_codes *codes, siz
         p.args.key_end = own > KERNEL_PAGE_TOKENS ? own : KERNEL_PAGE_TOKENS;
         return p;
     }
-    p.args.keys = codes->open_keys;
-    p.args.values = codes->open_values;
-    p.args.pages = codes->open_pages;
-    p.args.page_bytes = codes->open_page_bytes;
+    p.args.keys = is_own ? codes->own_keys : codes->first_keys;
+    p.args.values = is_own ? codes->own_values : codes->first_values;
+    p.args.page_bytes = 0; /* one page, whatever its number */
     p.args.key_begin = is_own ? own : 0;
     p.args.key_end = is_own || own > 0 ? p.args.key_begin + KERNEL_PAGE_TOKENS : 0;
     p.span = p.args.key_begin / KERNEL_SPAN_TOKENS;

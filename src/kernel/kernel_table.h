@@ -207,10 +207,10 @@ struct kernel_attend_args {
  */
 struct kernel_attend_codes {
     const struct kernel_attend_args *args; /* keys, values, pages: of the codes */
-    const void *open_keys;                 /* f16, page p at open_keys + p * open_page_bytes */
-    const void *open_values;
-    const uint32_t *open_pages; /* where block i lies, for those that are seen so */
-    size_t open_page_bytes;
+    const void *first_keys;                /* f16: block 0 */
+    const void *first_values;
+    const void *own_keys; /* f16: the tokens' own block, which may be block 0 */
+    const void *own_values;
 };
 
 /*

@@ -11,7 +11,9 @@
  * Of a coded kind a page holds the codes of a whole block (kernel/kv_code.h):
  *     chains of keys [kv_head], of values [kv_head], tails of keys [kv_head], of values [kv_head]
  * and some pages have an open page beside them, as above and of f16, rotated: those that are not
- * full, and each sequence's first, which is always seen so.
+ * full, and each sequence's first, which is always seen so. Pages that a slice fills from their
+ * first token to their last need theirs only while a layer is computed: all layers share those
+ * ("passing" ones).
  *
  * Threads: a view is constant during a step; rows of a page are written by one thread each.
  * Depends on: kernel/. Used by: model/op_attention.c, infer/, engine/, cli/.
@@ -37,6 +39,9 @@ struct kv_view {
     unsigned char *bytes;
     enum kv_kind kind;
     const struct kv_layer *layers; /* [kv layers] */
+    uint32_t open_count;           /* open pages from this number on are passing ones */
+    size_t passing_offset;         /* of the first of them in bytes */
+    size_t passing_page_bytes;
 };
 
 /* Bytes of a key or value of n numbers. */
@@ -56,6 +61,9 @@ static inline unsigned char *kv_view_open_page(const struct kv_view *view, uint3
                                                uint32_t open_page)
 {
     const struct kv_layer *layer = &view->layers[kv_layer];
+    if (open_page >= view->open_count)
+        return view->bytes + view->passing_offset +
+               (open_page - view->open_count) * view->passing_page_bytes;
     return view->bytes + layer->open_offset + open_page * layer->open_page_bytes;
 }
 

@@ -154,13 +154,19 @@ static struct kernel_attend_codes attend_codes(const struct attend_job *job,
     const uint32_t kv_head = (uint32_t)(heads_index % layer->kv_head_count);
     if (!job->is_coded)
         return (struct kernel_attend_codes){.args = args};
-    const unsigned char *page = kv_view_open_page(f->kv, layer->kv_layer, 0);
+    const struct forward_row *row = &f->rows[tile->row_first];
+    const uint32_t *open_pages = row->open_pages;
+    const uint32_t own_block = row->position / KV_PAGE_TOKENS;
+    const unsigned char *first = kv_view_open_page(f->kv, layer->kv_layer, open_pages[0]);
+    const unsigned char *own = kv_view_open_page(f->kv, layer->kv_layer, open_pages[own_block]);
+    const size_t keys = key_offset(f, kv_head);
+    const size_t values = value_offset(f, layer->kv_head_count, kv_head);
     return (struct kernel_attend_codes){
         .args = args,
-        .open_keys = page + key_offset(f, kv_head),
-        .open_values = page + value_offset(f, layer->kv_head_count, kv_head),
-        .open_pages = f->rows[tile->row_first].open_pages,
-        .open_page_bytes = f->kv->layers[layer->kv_layer].open_page_bytes,
+        .first_keys = first + keys,
+        .first_values = first + values,
+        .own_keys = own + keys,
+        .own_values = own + values,
     };
 }
 

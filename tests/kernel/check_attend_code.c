@@ -31,7 +31,6 @@ struct attention {
     size_t key_tails_at;
     size_t value_tails_at;
     uint32_t *pages;
-    uint32_t *open_pages;
     unsigned char *codes;
     unsigned char *open;
     float *sinks;
@@ -80,7 +79,6 @@ static void attention_init(struct check *c, struct attention *a, enum check_patt
         (a->value_tails_at + kv_code_tails_bytes(a->value_code, value_dim, 0) + 3) / 4 * 4;
     a->open_page_bytes = (key_rows + KV_CODE_TOKENS * value_dim) * sizeof(uint16_t);
     a->pages = check_buffer(c, a->page_count * sizeof(uint32_t), 4);
-    a->open_pages = check_buffer(c, a->page_count * sizeof(uint32_t), 4);
     a->codes = check_buffer(c, a->page_count * a->page_bytes, 4);
     a->open = check_buffer(c, a->page_count * a->open_page_bytes, 2);
     a->sinks = check_buffer(c, a->head_count * sizeof(float), 4);
@@ -89,7 +87,6 @@ static void attention_init(struct check *c, struct attention *a, enum check_patt
     check_fill_floats(c, pattern, a->queries, a->token_count * a->head_count * a->head_dim);
     for (size_t i = 0; i < a->page_count; i++) {
         a->pages[i] = (uint32_t)(a->page_count - 1 - i);
-        a->open_pages[i] = (uint32_t)i;
         unsigned char *page = a->codes + a->pages[i] * a->page_bytes;
         uint16_t *rows = (uint16_t *)(void *)(a->open + i * a->open_page_bytes);
         fill_rows(c, pattern, rows, a->head_dim);
@@ -108,7 +105,6 @@ static void attention_done(struct check *c, struct attention *a)
     check_free(c, a->sinks);
     check_free(c, a->open);
     check_free(c, a->codes);
-    check_free(c, a->open_pages);
     check_free(c, a->pages);
 }
 
@@ -143,13 +139,16 @@ static struct kernel_attend_args args_of(const struct attention *a, float *out)
 static struct kernel_attend_codes codes_of(const struct attention *a,
                                            const struct kernel_attend_args *args)
 {
+    const size_t values_at =
+        a->values_in_keys ? 0 : KV_CODE_TOKENS * a->head_dim * sizeof(uint16_t);
+    const unsigned char *own =
+        a->open + (args->key_count - 1) / KERNEL_PAGE_TOKENS * a->open_page_bytes;
     return (struct kernel_attend_codes){
         .args = args,
-        .open_keys = a->open,
-        .open_values =
-            a->open + (a->values_in_keys ? 0 : KV_CODE_TOKENS * a->head_dim * sizeof(uint16_t)),
-        .open_pages = a->open_pages,
-        .open_page_bytes = a->open_page_bytes,
+        .first_keys = a->open,
+        .first_values = a->open + values_at,
+        .own_keys = own,
+        .own_values = own + values_at,
     };
 }
 

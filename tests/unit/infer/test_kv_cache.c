@@ -344,6 +344,75 @@ static void loading_takes_pages_or_none(void **state)
     kv_cache_free(cache);
 }
 
+/* Where open page i of the sequence begins in a layer. */
+static unsigned char *open_rows(const struct kv_cache *cache, const struct kv_cache_seq *seq,
+                                uint32_t layer, uint32_t i)
+{
+    return kv_view_open_page(kv_cache_view(cache), layer, kv_cache_seq_open_pages(seq)[i]);
+}
+
+static void blocks_that_a_slice_fills_keep_no_rows_of_their_own(void **state)
+{
+    (void)state;
+    static const struct kv_cache_layer coded_layers[] = {{1, 32, 32, 0}, {2, 64, 16, 0}};
+    const struct kv_cache_config config = {.layers = coded_layers,
+                                           .layer_count = 2,
+                                           .kind = KV_KIND_T4,
+                                           .token_capacity = 640,
+                                           .open_page_count = 3,
+                                           .passing_page_count = 2};
+    struct kv_cache *cache = NULL;
+    struct kv_cache_seq *seq = NULL;
+    assert_ok(kv_cache_new(&config, &cache, err));
+    assert_ok(kv_cache_seq_new(cache, &seq, err));
+    assert_ok(kv_cache_seq_append(seq, 256, err));
+    kv_cache_open_begin(cache);
+    assert_true(kv_cache_seq_open(seq, 0));
+    assert_false(kv_cache_seq_open_passing(seq, 0)); /* it is needed as long as there is one */
+    assert_true(kv_cache_seq_open_passing(seq, 64));
+    assert_true(kv_cache_seq_open_passing(seq, 128));
+    assert_false(kv_cache_seq_open_passing(seq, 192)); /* there are two */
+    assert_true(kv_cache_seq_open(seq, 192));
+    assert_false(kv_cache_seq_open_passing(seq, 192)); /* it is open */
+    const size_t largest = kv_cache_view(cache)->layers[1].open_page_bytes;
+    for (uint32_t i = 0; i < 4; i++) {
+        const bool is_shared = open_rows(cache, seq, 0, i) == open_rows(cache, seq, 1, i);
+        assert_int_equal(is_shared, i == 1 || i == 2);
+        memset(open_rows(cache, seq, 1, i), 7, largest); /* their own memory */
+    }
+    assert_true(open_rows(cache, seq, 0, 2) - open_rows(cache, seq, 0, 1) >= (ptrdiff_t)largest);
+    for (uint32_t position = 0; position < 200; position++)
+        kv_cache_seq_note(seq, position);
+    assert_int_equal(kv_cache_seq_missing(seq, 64), 64);
+    assert_int_equal(kv_cache_seq_missing(seq, 200), 200);
+
+    kv_cache_open_begin(cache); /* the next slice */
+    assert_true(kv_cache_seq_open(seq, 100));
+    assert_int_equal(kv_cache_seq_missing(seq, 100), 64); /* all rows before it in its block */
+    kv_cache_seq_free(seq);
+    kv_cache_free(cache);
+}
+
+/* Qwen3 4B with 32K tokens: what docs/kv.md says. */
+static void codes_take_a_quarter_of_the_memory(void **state)
+{
+    (void)state;
+    struct kv_cache_layer shape[36];
+    for (size_t i = 0; i < ARRAY_LEN(shape); i++)
+        shape[i] = (struct kv_cache_layer){8, 128, 128, 0};
+    struct kv_cache_config config = {.layers = shape,
+                                     .layer_count = ARRAY_LEN(shape),
+                                     .kind = KV_KIND_F16,
+                                     .token_capacity = 32768,
+                                     .open_page_count = 3,
+                                     .passing_page_count = 4};
+    const size_t f16 = kv_cache_bytes(&config);
+    config.kind = KV_KIND_T4;
+    assert_in_range(kv_cache_bytes(&config) * 1000 / f16, 260, 272);
+    config.kind = KV_KIND_T3;
+    assert_in_range(kv_cache_bytes(&config) * 1000 / f16, 200, 210);
+}
+
 int test_kv_cache(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +423,8 @@ int test_kv_cache(void)
         cmocka_unit_test(bad_requests_are_refused_with_a_sentence),
         cmocka_unit_test(a_page_of_another_is_zeros),
         cmocka_unit_test(loading_takes_pages_or_none),
+        cmocka_unit_test(blocks_that_a_slice_fills_keep_no_rows_of_their_own),
+        cmocka_unit_test(codes_take_a_quarter_of_the_memory),
         cmocka_unit_test(a_random_walk_never_mixes_sequences_or_loses_pages),
     };
     return cmocka_run_group_tests_name("kv_cache", tests, NULL, NULL);
