@@ -34,8 +34,10 @@ void generation_init(struct generation *g, const struct generation_config *confi
     session_draft_begin(session);
     detokenizer_init(&g->detokenizer, engine->tokenizer, DETOKENIZER_SHOW_SPECIAL);
     const struct output_parser_config plain = {0};
+    /* where the output is a row of messages the format is needed to read any of them */
+    const bool needs_format = !g->limits.makes_no_calls || engine->tool_format->has_channels;
     const struct output_parser_config parser = {
-        .format = g->limits.makes_no_calls ? NULL : engine->tool_format,
+        .format = needs_format ? engine->tool_format : NULL,
         .tools = g->limits.tools,
         .reasoning = engine->reasoning,
         .starts_in_reasoning = g->limits.starts_in_reasoning,

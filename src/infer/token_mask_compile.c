@@ -117,9 +117,11 @@ static uint32_t member_text(void *context, struct grammar *grammar, struct str t
     return token_mask_internal_text(context, text);
 }
 
-static enum status add_json(const struct token_mask_internal_form *form,
+static enum status add_json(struct token_mask_internal_form *form,
                             const struct token_mask_tool *tool, uint32_t *out)
 {
+    if (tool->input)
+        return token_mask_internal_add_input(form, tool->input, GRAMMAR_NONE, out);
     if (tool->parameters)
         return grammar_schema_add_object(form->program->grammar, tool->parameters, &form->limits,
                                          out, form->err);
@@ -133,6 +135,8 @@ static enum status add_members(struct token_mask_internal_form *form,
 {
     const struct token_mask_syntax *syntax = form->syntax;
     struct grammar *grammar = form->program->grammar;
+    if (tool->input)
+        return token_mask_internal_add_input(form, tool->input, end, out);
     struct grammar_members_form members = {
         .style = GRAMMAR_MEMBERS_TAGS,
         .key_open = syntax->key_open,
@@ -265,7 +269,8 @@ static enum status check_syntax(const struct token_mask_syntax *syntax, struct e
 }
 
 static enum status compile(struct token_mask_internal_form *form,
-                           const struct token_mask_tool *tools, size_t tool_count)
+                           const struct token_mask_tool *tools, size_t tool_count,
+                           const struct token_mask_answer *answer)
 {
     struct token_mask_internal_program *program = form->program;
     TRY(check_syntax(form->syntax, form->err));
@@ -276,8 +281,20 @@ static enum status compile(struct token_mask_internal_form *form,
     program->arguments_are_json = form->syntax->arguments == TOKEN_MASK_JSON;
     TRY(add_tools(form, tools, tool_count));
     program->has_calls = tool_count > 0 && program->mode != TOKEN_MASK_NONE;
+    if (answer && program->mode != TOKEN_MASK_REQUIRED)
+        TRY(token_mask_internal_add_answer(form, answer, &form->answer));
     TRY(token_mask_internal_add_form(form));
     return grammar_finish(program->grammar, form->limits.depth_max, form->err);
+}
+
+static enum status check_answer(const struct token_mask_internal_form *form)
+{
+    const struct grammar *grammar = form->program->grammar;
+    if (form->answer == GRAMMAR_NONE || grammar->rules[form->answer].shortest != GRAMMAR_ENDLESS)
+        return OK;
+    return error_set(form->err, E_INVALID,
+                     "no value satisfies the schema (or only larger ones than %d bytes)",
+                     GRAMMAR_SHORTEST_MAX);
 }
 
 /* A tool that cannot be called at all is a mistake worth knowing about. */
@@ -346,9 +363,12 @@ enum status token_mask_new_tools(const struct token_mask_vocab *vocab,
         .syntax = syntax,
         .limits = options->limits,
         .call_count_max = options->call_count_max,
+        .answer = GRAMMAR_NONE,
+        .is_unthinking = options->is_unthinking,
         .err = err,
     };
-    TRY(compile(&form, tools, tool_count));
+    TRY(compile(&form, tools, tool_count, options->answer));
+    TRY(check_answer(&form));
     TRY(check_tools(program, err));
     return new_mask(program, out, err);
 }

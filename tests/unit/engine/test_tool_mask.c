@@ -462,7 +462,7 @@ static struct token_mask *make_mask(const struct vocab *vocab, const struct tool
                                     const json_t *tools, enum token_mask_mode mode,
                                     const struct output_parser_reasoning *reasoning)
 {
-    struct token_mask_tool rows[TOOL_COUNT];
+    struct token_mask_tool rows[TOOL_COUNT] = {0};
     for (size_t i = 0; i < TOOL_COUNT; i++) {
         const json_t *function = json_object_get(json_array_get(tools, i), "function");
         rows[i].name = json_str(json_object_get(function, "name"));
@@ -542,7 +542,7 @@ static enum status compile_one(const struct tool_format *format, const char *par
     CLEANUP(json_decrefp) json_t *schema = json_loads(parameters, 0, NULL);
     CLEANUP(strbuf_done) struct strbuf close = {0};
     CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
-    const struct token_mask_tool row = {STR("f"), schema};
+    const struct token_mask_tool row = {.name = STR("f"), .parameters = schema};
     const struct token_mask_options options = {
         .mode = TOKEN_MASK_REQUIRED, .call_count_max = 1, .limits = {.warnings = warnings}};
     struct token_mask_syntax syntax;
