@@ -24,6 +24,7 @@ struct api_failure {
     enum status status;
     bool is_context;   /* the conversation does not fit */
     const char *param; /* OpenAI: the field that is wrong; NULL: none in particular */
+    const char *code;  /* OpenAI: more exactly than the kind of error; NULL: that is all */
     char text[ERROR_TEXT_MAX];
 };
 

@@ -68,9 +68,12 @@ enum route_about {
     ROUTE_ABOUT_LIST,
 };
 
+/* What is asked about a response that is kept. */
+enum route_kept { ROUTE_KEPT_NOTHING, ROUTE_KEPT_RESPONSE, ROUTE_KEPT_ITEMS, ROUTE_KEPT_DELETE };
+
 struct route {
-    const char *method; /* GET answers HEAD too */
-    const char *path;
+    const char *method;         /* GET answers HEAD too */
+    const char *path;           /* a part of it may be "*": an id */
     enum api_protocol protocol; /* the form of errors */
     route_read_fn *read;
     const struct reply_format *format;
@@ -80,10 +83,15 @@ struct route {
     bool says_success;      /* its end is a line, and its progress may be streamed */
     route_answer_fn *work;
     route_print_fn *print; /* plain text */
+    bool keeps;            /* its responses can be gone on from */
+    enum route_kept kept;
 };
 
 /* The row, or NULL; *out_path_is_known tells whether another method would do. */
 const struct route *route_find(struct str method, struct str path, bool *out_path_is_known);
+
+/* The id in a path that this row was found for; empty: it has none. */
+struct str route_id(const struct route *route, struct str path);
 
 /* The model's name in a request's body, without ":latest"; empty: the default. Clients that can
  * only say names of Anthropic's models mean the default, too. E_INVALID, E_LIMIT. */

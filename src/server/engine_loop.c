@@ -11,6 +11,7 @@
 #include "os/random.h"
 #include "os/thread.h"
 #include "server/exchange.h"
+#include "server/response_store.h"
 #include "server/turn.h"
 #include "tokenizer/token_list.h"
 
@@ -170,6 +171,11 @@ static void finish_choice(struct exchange_choice *choice, const struct session_r
         reply_end(reply, result);
     else
         add_whole(exchange, reply->index, reply_end_whole(reply, result));
+    if (exchange->draft && reply->final &&
+        !exchange->is_gone) { /* before the client can know that it is there */
+        response_store_keep(exchange->responses, exchange->draft, reply->final);
+        exchange->draft = NULL;
+    }
     pass_on(choice);
     if (is_last && exchange->whole)
         reply_add_json(&exchange->reply, json_incref(exchange->whole));
@@ -218,19 +224,20 @@ static enum tool_choice choice_of(enum api_tool_choice choice)
     return TOOL_CHOICE_AUTO;
 }
 
-/* Calls are valid by construction, whatever the choice; an answer may be held to a schema. */
+/* Calls are valid by construction, whatever the choice; an answer may be held to a schema, which
+ * waits until the model has thought. */
 static enum status make_mask(struct engine *engine, const struct api_request *request,
                              struct token_mask **out, struct error *err)
 {
     *out = NULL;
     CLEANUP(strbuf_done) struct strbuf warnings = {0};
-    if (request->schema) {
+    if (request->schema && request->is_raw) {
         const struct grammar_limits limits = {.warnings = &warnings};
         const struct token_mask_vocab *vocab = NULL;
         TRY(engine_mask_vocab(engine, &vocab, err));
         return token_mask_new_schema(vocab, request->schema, &limits, out, err);
     }
-    if (json_array_size(request->chat.tools) == 0)
+    if (!request->schema && json_array_size(request->chat.tools) == 0)
         return OK;
     const struct tool_mask_options options = {
         .tools = request->chat.tools,
@@ -238,6 +245,9 @@ static enum status make_mask(struct engine *engine, const struct api_request *re
         .name = request->tool_name,
         .call_count_max = request->one_call_only ? 1 : 0,
         .is_lenient = true, /* clients' tools: better held loosely than refused */
+        .inputs = request->tool_grammars,
+        .schema = request->schema,
+        .is_unthinking = request->chat.thinking == CHAT_THINKING_OFF,
     };
     return tool_mask_make(engine, &options, out, err);
 }

@@ -71,6 +71,12 @@ static inline void api_test_show(const struct api_request *request, struct strbu
                     (double)request->sampler.frequency_penalty);
     if (request->tool_name.len > 0)
         strbuf_addf(out, " only %.*s", STR_ARG(request->tool_name));
+    if (request->echoes)
+        strbuf_add_c(out, " echo");
+    if (request->tool_grammars) {
+        strbuf_add_c(out, " grammars ");
+        json_write_python(request->tool_grammars, out);
+    }
     if (request->tool_names) {
         strbuf_add_c(out, " names ");
         json_write_python(request->tool_names, out);
