@@ -45,6 +45,7 @@ static const char *const format_vocab_specials[] = {
     "<|\"|>",
     "<|channel>",
     "<channel|>",
+    "]<]minimax[>[",
     "<minimax:tool_call>",
     "</minimax:tool_call>",
     "<|START_ACTION|>",

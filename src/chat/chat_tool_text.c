@@ -93,6 +93,7 @@ static enum status add_keywords(const struct call_writer *writer, json_t *argume
     return OK;
 }
 
+/* Objects and lists as JSON, which is read where elements could stand, too. */
 static enum status add_tagged(const struct call_writer *writer, json_t *arguments)
 {
     const struct tool_format_syntax *syntax = writer->syntax;
@@ -110,6 +111,10 @@ static enum status add_tagged(const struct call_writer *writer, json_t *argument
         else
             TRY(add_value(writer, value));
         add_marker(writer, syntax->value_close);
+        if (syntax->arguments == TOOL_FORMAT_ELEMENTS) {
+            jinja_text_add_c(writer->out, key, writer->origin);
+            add_marker(writer, syntax->key_close);
+        }
     }
     return OK;
 }
@@ -131,7 +136,8 @@ static enum status add_call(const struct call_writer *writer, const struct chat_
     case TOOL_FORMAT_BRACES:
         TRY(add_json(writer->context, call->arguments, writer->origin, writer->out));
         break;
-    case TOOL_FORMAT_TAGS: TRY(add_tagged(writer, call->arguments)); break;
+    case TOOL_FORMAT_TAGS:
+    case TOOL_FORMAT_ELEMENTS: TRY(add_tagged(writer, call->arguments)); break;
     case TOOL_FORMAT_PYTHON: TRY(add_keywords(writer, call->arguments)); break;
     }
     if (is_object)

@@ -58,7 +58,7 @@ static void begin_message(struct output_parser *parser, struct str header, size_
     const struct str channel = word_behind(header, channel_mark);
     if (str_starts_with(to, functions))
         to = str_slice(to, functions.len, to.len);
-    if (to.len && to.len <= TOOL_READER_NAME_MAX) {
+    if (to.len && to.len <= TOOL_READER_NAME_MAX && !parser->config.makes_no_calls) {
         parser->state = OUTPUT_PARSER_CALL;
         parser->gap_len = 0;
         parser->reported_len = 0;

@@ -21,7 +21,7 @@ static void begin(struct output_parser *parser)
 {
     const struct tool_format *format = parser->config.format;
     parser->state = OUTPUT_PARSER_START;
-    if (format && format->has_channels)
+    if (format && format->headers != TOOL_FORMAT_NO_HEADERS)
         parser->state = OUTPUT_PARSER_HEADER;
     if (parser->config.starts_in_reasoning)
         parser->state = OUTPUT_PARSER_REASONING;
@@ -96,9 +96,11 @@ void output_parser_search(struct output_parser_hits *search, struct str marker)
     search->partial_max = partial > search->partial_max ? partial : search->partial_max;
 }
 
-static void search_for_calls(struct output_parser_hits *search, const struct tool_format *format)
+static void search_for_calls(struct output_parser_hits *search,
+                             const struct output_parser_config *config)
 {
-    for (size_t i = 0; format && format->markers[i]; i++)
+    const struct tool_format *format = config->format;
+    for (size_t i = 0; format && !config->makes_no_calls && format->markers[i]; i++)
         output_parser_search(search, str_from_c(format->markers[i]));
 }
 
@@ -135,23 +137,35 @@ static void enter_call(struct output_parser *parser)
 
 /* ---------------------------------------------------------------- states */
 
+/* Reasoning begins; or ends that never began, which is how some say that there is none. */
+static bool start_reasoning(struct output_parser *parser, size_t text_at, bool opens)
+{
+    const struct output_parser_reasoning *reasoning = &parser->config.reasoning;
+    output_parser_drop(parser, text_at + (opens ? reasoning->open.len : reasoning->close.len));
+    if (opens)
+        enter(parser, OUTPUT_PARSER_REASONING);
+    parser->drops_line_ends = true;
+    return true;
+}
+
 static bool step_start(const struct output_parser_step *step)
 {
     struct output_parser *parser = step->parser;
     const struct str text = str_trim_front(strbuf_view(&parser->held));
+    const size_t text_at = parser->held.len - text.len;
     const struct str open = parser->config.reasoning.open;
+    const struct str close = parser->config.reasoning.close;
     const struct tool_format *format = parser->config.format;
     if (!text.len && !step->is_final)
         return false;
-    if (open.len && str_starts_with(text, open)) {
-        output_parser_drop(parser, parser->held.len - text.len + open.len);
-        enter(parser, OUTPUT_PARSER_REASONING);
-        parser->drops_line_ends = true;
-        return true;
-    }
-    if (open.len && text.len && !step->is_final && str_starts_with(open, text))
+    const bool opens = open.len && str_starts_with(text, open);
+    if (opens || (close.len && str_starts_with(text, close)))
+        return start_reasoning(parser, text_at, opens);
+    if (open.len && text.len && !step->is_final &&
+        (str_starts_with(open, text) || str_starts_with(close, text)))
         return false;
-    if (format && format->starts_reply && text.len && text.ptr[0] == '{') {
+    if (format && format->starts_reply && !parser->config.makes_no_calls && text.len &&
+        text.ptr[0] == '{') {
         output_parser_drop(parser, parser->held.len - text.len);
         parser->gap_len = 0;
         parser->call_was_reasoning = false;
@@ -163,6 +177,30 @@ static bool step_start(const struct output_parser_step *step)
     return true;
 }
 
+/* Is the earliest that was found the end of the message? Reports what is in front of it. */
+static bool end_message(const struct output_parser_step *step, struct output_parser_hits *search)
+{
+    struct output_parser *parser = step->parser;
+    const char *mark = parser->config.format ? parser->config.format->end : NULL;
+    if (!mark || parser->state == OUTPUT_PARSER_REASONING) /* whose end is its own mark */
+        return false;
+    const size_t call_at = search->first;
+    const size_t call_partial = search->partial_max;
+    output_parser_search(search, str_from_c(mark));
+    if (search->first == call_at) /* nothing, or a call, which begins with the same text */
+        return false;
+    const bool may_be_call = search->text.len - search->first <= call_partial;
+    if (may_be_call && !step->is_final) {
+        search->partial_max = search->text.len - search->first;
+        search->first = SIZE_MAX;
+        return false;
+    }
+    output_parser_report_text(step, without_line_ends(search->text, search->first));
+    enter(parser, OUTPUT_PARSER_END);
+    strbuf_clear(&parser->held);
+    return true;
+}
+
 static bool step_text(const struct output_parser_step *step)
 {
     struct output_parser *parser = step->parser;
@@ -171,7 +209,9 @@ static bool step_text(const struct output_parser_step *step)
     struct output_parser_hits search = {.text = strbuf_view(&parser->held), .first = SIZE_MAX};
     output_parser_search(&search, close);
     const size_t close_at = search.first;
-    search_for_calls(&search, parser->config.format);
+    search_for_calls(&search, &parser->config);
+    if (end_message(step, &search))
+        return false;
     if (search.first == SIZE_MAX) {
         output_parser_report_text(step, output_parser_safe_len(step, &search));
         return false;
@@ -246,7 +286,7 @@ static void end_as_text(const struct output_parser_step *step, size_t consumed)
 /* Behind a call or its section. */
 static void leave_call(struct output_parser *parser, size_t consumed, bool may_go_on)
 {
-    const bool has_channels = parser->config.format->has_channels;
+    const bool has_channels = parser->config.format->headers == TOOL_FORMAT_CHANNELS;
     output_parser_drop(parser, consumed);
     parser->gap_len = 0;
     parser->call_was_reasoning = false;
@@ -299,20 +339,38 @@ static bool step_call(const struct output_parser_step *step)
     return true;
 }
 
+static bool step_header(const struct output_parser_step *step, enum tool_format_headers headers)
+{
+    return headers == TOOL_FORMAT_RECIPIENTS ? output_recipients_header(step)
+                                             : output_channels_header(step);
+}
+
+static bool step_content(const struct output_parser_step *step, enum tool_format_headers headers)
+{
+    switch (headers) {
+    case TOOL_FORMAT_NO_HEADERS: break;
+    case TOOL_FORMAT_CHANNELS: return output_channels_content(step);
+    case TOOL_FORMAT_RECIPIENTS: return output_recipients_content(step);
+    }
+    return step_text(step);
+}
+
 static void run(const struct output_parser_step *step)
 {
     const struct tool_format *format = step->parser->config.format;
-    const bool has_channels = format && format->has_channels;
+    const enum tool_format_headers headers = format ? format->headers : TOOL_FORMAT_NO_HEADERS;
     bool goes_on = true;
     while (goes_on && !step->parser->is_stopped) {
         switch ((enum output_parser_state)step->parser->state) {
         case OUTPUT_PARSER_START: goes_on = step_start(step); break;
-        case OUTPUT_PARSER_HEADER: goes_on = output_channels_header(step); break;
+        case OUTPUT_PARSER_HEADER: goes_on = step_header(step, headers); break;
         case OUTPUT_PARSER_REASONING:
-        case OUTPUT_PARSER_ANSWER:
-            goes_on = has_channels ? output_channels_content(step) : step_text(step);
-            break;
+        case OUTPUT_PARSER_ANSWER: goes_on = step_content(step, headers); break;
         case OUTPUT_PARSER_CALL: goes_on = step_call(step); break;
+        case OUTPUT_PARSER_END:
+            strbuf_clear(&step->parser->held);
+            goes_on = false;
+            break;
         }
     }
 }
@@ -338,6 +396,11 @@ bool output_parser_finish(struct output_parser *parser, output_parser_fn *fn, vo
     const bool goes_on = !parser->is_stopped;
     begin(parser);
     return goes_on;
+}
+
+bool output_parser_has_ended(const struct output_parser *parser)
+{
+    return parser->state == OUTPUT_PARSER_END;
 }
 
 /* ---------------------------------------------------------------- reasoning markers */

@@ -31,7 +31,8 @@ struct output_parser_reasoning {
 };
 
 struct output_parser_config {
-    const struct tool_format *format; /* NULL: calls are not looked for */
+    const struct tool_format *format; /* NULL: everything but reasoning is text */
+    bool makes_no_calls;              /* what looks like a call is text; headers are none */
     const json_t *tools;              /* types of arguments, where a format needs them; may be NULL;
                                          borrowed */
     struct output_parser_reasoning reasoning; /* empty: none */
@@ -62,6 +63,9 @@ bool output_parser_feed(struct output_parser *parser, struct str bytes, output_p
 
 /* Reports what was held back, then CHAT_EVENT_FINISHED. The parser is then as after _init(). */
 bool output_parser_finish(struct output_parser *parser, output_parser_fn *fn, void *context);
+
+/* Did the format's own mark end the message? Whatever else is fed is dropped until _finish(). */
+bool output_parser_has_ended(const struct output_parser *parser);
 
 /* The reasoning markers a template uses ("<think>" and "</think>" and their kin), found in its
  * source; those two when it names none. */

@@ -1,6 +1,6 @@
 /*
- * output_parser_internal - the inside of an output parser, shared by output_parser.c and
- * output_channels.c only.
+ * output_parser_internal - the inside of an output parser, shared by output_parser.c,
+ * output_channels.c and output_recipients.c only.
  *
  * Threads: see output_parser.h.
  */
@@ -14,6 +14,7 @@ enum output_parser_state {
     OUTPUT_PARSER_REASONING, /* until its closing marker */
     OUTPUT_PARSER_ANSWER,
     OUTPUT_PARSER_CALL, /* `held` is the reader's */
+    OUTPUT_PARSER_END,  /* behind the message: what comes is dropped */
 };
 
 /* One call of feed or finish. */
@@ -45,3 +46,5 @@ void output_parser_report_text(const struct output_parser_step *step, size_t len
 /* Each looks at what is held and returns true when another look may find more. */
 bool output_channels_header(const struct output_parser_step *step);
 bool output_channels_content(const struct output_parser_step *step);
+bool output_recipients_header(const struct output_parser_step *step);
+bool output_recipients_content(const struct output_parser_step *step);

@@ -15,7 +15,7 @@ static const struct tool_format *const rows[] = {
     &tool_format_nemotron2,     &tool_format_command_r7b,    &tool_format_functionary,
     &tool_format_seed_oss,      &tool_format_minicpm5,       &tool_format_apriel,
     &tool_format_apertus,       &tool_format_granite3,       &tool_format_gigachat,
-    &tool_format_gigachat3,
+    &tool_format_gigachat3,     &tool_format_minimax_m3,     &tool_format_functionary_v32,
 };
 
 const struct tool_format *const *tool_format_list(size_t *out_count)
@@ -43,9 +43,10 @@ static bool is_space(char c)
 struct str tool_format_next_word(struct str *rest)
 {
     const struct str text = str_trim_front(*rest);
+    const bool is_marked = str_starts_with(text, STR("]<]")); /* the mark is part of the tag */
     size_t end = text.len > 0;
-    while (end < text.len && !is_space(text.ptr[end]) && text.ptr[end] != '<' &&
-           text.ptr[end] != '[')
+    while (end < text.len && !is_space(text.ptr[end]) &&
+           (is_marked || (text.ptr[end] != '<' && text.ptr[end] != '[')))
         end++;
     *rest = str_slice(text, end, text.len);
     return str_slice(text, 0, end);
@@ -106,6 +107,11 @@ static void write_probe_arguments(const struct tool_format_syntax *syntax, struc
         strbuf_add_str(out, syntax->key_close);
         strbuf_add_c(out, value);
         strbuf_add_str(out, syntax->value_close);
+        break;
+    case TOOL_FORMAT_ELEMENTS:
+        strbuf_addf(out, "%.*s%s%.*s%s%.*s%s%.*s", STR_ARG(syntax->key_open), key,
+                    STR_ARG(syntax->key_close), value, STR_ARG(syntax->value_close), key,
+                    STR_ARG(syntax->key_close));
         break;
     case TOOL_FORMAT_PYTHON: strbuf_addf(out, "%s=", key); break;
     case TOOL_FORMAT_BRACES:

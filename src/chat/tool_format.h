@@ -31,10 +31,18 @@ enum tool_format_shape {
 };
 
 enum tool_format_arguments {
-    TOOL_FORMAT_JSON,   /* one JSON object */
-    TOOL_FORMAT_TAGS,   /* each between tags: texts as they are, everything else as JSON */
-    TOOL_FORMAT_PYTHON, /* keyword arguments of a Python call */
-    TOOL_FORMAT_BRACES, /* {key:value,...} with bare keys and texts between `quote` marks */
+    TOOL_FORMAT_JSON,     /* one JSON object */
+    TOOL_FORMAT_TAGS,     /* each between tags: texts as they are, everything else as JSON */
+    TOOL_FORMAT_PYTHON,   /* keyword arguments of a Python call */
+    TOOL_FORMAT_BRACES,   /* {key:value,...} with bare keys and texts between `quote` marks */
+    TOOL_FORMAT_ELEMENTS, /* each between tags of its own name, objects and lists inside, too */
+};
+
+/* Whether the output is a row of messages, each with a header. */
+enum tool_format_headers {
+    TOOL_FORMAT_NO_HEADERS,
+    TOOL_FORMAT_CHANNELS,   /* see output_channels.c */
+    TOOL_FORMAT_RECIPIENTS, /* see output_recipients.c */
 };
 
 enum tool_format_id {
@@ -66,10 +74,13 @@ struct tool_format_syntax {
     struct str between;
     struct str section_close;
     struct str id_open;
-    struct str key_open;        /* TAGS: key_open KEY key_close VALUE value_close */
+    struct str key_open;        /* TAGS: key_open KEY key_close VALUE value_close
+                                   ELEMENTS: key_open KEY key_close VALUE value_close KEY key_close,
+                                   and the same for each member of an object inside, and for each
+                                   item of a list, whose key is TOOL_FORMAT_ITEM */
     struct str key_close;       /* TAGS: in front of a text, or of any value */
     struct str key_close_other; /* TAGS: in front of a value that is no text, where that differs */
-    struct str value_close;     /* TAGS */
+    struct str value_close;     /* TAGS, ELEMENTS */
     struct str quote;           /* BRACES: around a text */
     enum tool_format_shape shape;
     enum tool_format_arguments arguments;
@@ -85,11 +96,15 @@ struct tool_format {
     const char *markers[TOOL_FORMAT_MARKERS_MAX + 1];
     const char *hint;  /* NULL, or what a template of this format has in its source */
     bool starts_reply; /* a call needs no marker: it is the whole reply, beginning with '{' */
-    bool has_channels; /* the output is a row of messages with headers: output_channels.h */
-    bool is_single;    /* one call in an answer */
+    enum tool_format_headers headers;
+    bool is_single;  /* one call in an answer */
+    const char *end; /* NULL, or what ends a message: nothing of what follows is the answer's, but
+                        for a call */
     /* Read where `markers[0]` is not followed by an object: another way to write a call. */
     const struct tool_format_syntax *otherwise;
 };
+
+#define TOOL_FORMAT_ITEM "item"
 
 /* The call that is rendered to find the format. */
 #define TOOL_FORMAT_PROBE_NAME     "probe_tool"
@@ -108,7 +123,8 @@ const struct tool_format *tool_format_detect(const struct chat_template *chat_te
                                              bool *out_known);
 
 /* The next word of a text of the syntax: white space and the beginnings of tags part words, since
- * models are free with the space between them. Empty at the end. */
+ * models are free with the space between them. A mark of MiniMax M3 and the tag behind it are one.
+ * Empty at the end. */
 struct str tool_format_next_word(struct str *rest);
 
 /* The last word, empty if there is none. */

@@ -14,4 +14,5 @@ const struct tool_format tool_format_gigachat = {
                .arguments = TOOL_FORMAT_JSON},
     .markers = {"<|function_call|>"},
     .is_single = true,
+    .end = "<|message_sep|>",
 };

@@ -5,6 +5,8 @@
  *
  *     function call<|role_sep|>
  *     {"name": "NAME", "arguments": {...}}
+ *
+ * <|message_sep|> ends every message, and no token ends a turn.
  */
 #include "chat/tool_format_rows.h"
 
@@ -17,4 +19,5 @@ const struct tool_format tool_format_gigachat3 = {
                .arguments = TOOL_FORMAT_JSON},
     .markers = {"<|message_sep|>\n\nfunction call<|role_sep|>"},
     .is_single = true,
+    .end = "<|message_sep|>",
 };

@@ -15,6 +15,6 @@ const struct tool_format tool_format_harmony = {
                .arguments = TOOL_FORMAT_JSON},
     .markers = {"<|channel|>"},
     .hint = "<|channel|>",
-    .has_channels = true,
+    .headers = TOOL_FORMAT_CHANNELS,
     .is_single = true,
 };

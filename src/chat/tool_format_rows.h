@@ -40,3 +40,5 @@ extern const struct tool_format tool_format_apertus;
 extern const struct tool_format tool_format_granite3;
 extern const struct tool_format tool_format_gigachat;
 extern const struct tool_format tool_format_gigachat3;
+extern const struct tool_format tool_format_minimax_m3;
+extern const struct tool_format tool_format_functionary_v32;

@@ -19,6 +19,7 @@ void tool_reader_done(struct tool_reader *reader)
     strbuf_done(&reader->name);
     strbuf_done(&reader->id);
     strbuf_done(&reader->arguments);
+    strbuf_done(&reader->elements.names);
 }
 
 /* Forgets one call. */
@@ -35,6 +36,9 @@ static void clear(struct tool_reader *reader, enum tool_reader_stage stage)
     strbuf_clear(&reader->name);
     strbuf_clear(&reader->id);
     strbuf_clear(&reader->arguments);
+    strbuf_clear(&reader->elements.names);
+    reader->elements.count = 0;
+    reader->elements.depth = 0;
 }
 
 void tool_reader_begin(struct tool_reader *reader)
@@ -409,7 +413,7 @@ static bool read_header(struct tool_reader *reader, struct str raw, bool is_fina
     const enum tool_format_arguments arguments = syntax->arguments;
     const bool is_literal = arguments == TOOL_FORMAT_PYTHON || arguments == TOOL_FORMAT_BRACES;
     reader->stage = is_literal ? TOOL_READER_LITERAL : TOOL_READER_ARGUMENTS;
-    if (arguments == TOOL_FORMAT_TAGS)
+    if (arguments == TOOL_FORMAT_TAGS || arguments == TOOL_FORMAT_ELEMENTS)
         strbuf_add_char(&reader->arguments, '{');
     return true;
 }
@@ -428,6 +432,15 @@ static bool read_literal(struct tool_reader *reader, struct str raw, bool is_fin
     if (is_final)
         tool_reader_lose(reader, "the call is cut off");
     return is_final;
+}
+
+static bool read_arguments(struct tool_reader *reader, struct str raw, bool is_final)
+{
+    if (reader->syntax->arguments == TOOL_FORMAT_TAGS)
+        return tool_reader_tags(reader, raw, is_final);
+    if (reader->syntax->arguments == TOOL_FORMAT_ELEMENTS)
+        return tool_reader_elements(reader, raw, is_final);
+    return tool_reader_json_arguments(reader, raw, is_final);
 }
 
 /* The arguments are complete; are they what they should be? */
@@ -489,11 +502,7 @@ enum tool_reader_found tool_reader_read(struct tool_reader *reader, struct str r
         case TOOL_READER_BODY: goes_on = read_body(reader, raw, is_final, &found); break;
         case TOOL_READER_HEADER: goes_on = read_header(reader, raw, is_final, &found); break;
         case TOOL_READER_OBJECT_IN: goes_on = tool_reader_object(reader, raw, is_final); break;
-        case TOOL_READER_ARGUMENTS:
-            goes_on = reader->syntax->arguments == TOOL_FORMAT_TAGS
-                          ? tool_reader_tags(reader, raw, is_final)
-                          : tool_reader_json_arguments(reader, raw, is_final);
-            break;
+        case TOOL_READER_ARGUMENTS: goes_on = read_arguments(reader, raw, is_final); break;
         case TOOL_READER_VALUE: goes_on = tool_reader_tag_value(reader, raw, is_final); break;
         case TOOL_READER_LITERAL: goes_on = read_literal(reader, raw, is_final); break;
         case TOOL_READER_CLOSE: goes_on = read_close(reader, raw, is_final, &found); break;

@@ -9,6 +9,7 @@
  *   tool_reader.c          openings, names, ends, sections
  *   tool_reader_object.c   calls that are JSON objects, arguments that are
  *   tool_reader_tags.c     arguments between tags
+ *   tool_reader_elements.c arguments between tags of their own names
  *   tool_literal.c         arguments as literals of Python, or in braces
  *
  * Ownership: owns its buffers. Threads: one at a time. Used by: output_parser.c.
@@ -26,7 +27,7 @@ enum {
     TOOL_READER_NAME_MAX = 256,      /* bytes of a name or key */
     TOOL_READER_HEADER_MAX = 1024,   /* bytes between an opening and the arguments */
     TOOL_READER_MENTION_BYTES = 256, /* how far a closing tag is waited for when no call begins */
-    TOOL_READER_DEPTH_MAX = 64,      /* brackets; json_parse() has its own bound */
+    TOOL_READER_DEPTH_MAX = 64,      /* brackets, elements; json_parse() has its own bound */
 };
 
 enum tool_reader_found {
@@ -50,6 +51,19 @@ struct tool_reader_json {
     size_t arguments_end;   /* 0: not complete */
 };
 
+/* ELEMENTS: those that are open, from the outermost on; in an object or list only the innermost may
+ * be something else. */
+struct tool_reader_elements {
+    struct strbuf names; /* one behind the other */
+    uint32_t count;      /* of arguments */
+    uint32_t depth;
+    struct tool_reader_element {
+        size_t name_at; /* in `names` */
+        uint32_t count; /* members or items so far */
+        bool is_list;
+    } open[TOOL_READER_DEPTH_MAX];
+};
+
 struct tool_reader {
     const struct tool_format *format;
     const struct tool_format_syntax *syntax;
@@ -59,9 +73,11 @@ struct tool_reader {
     bool is_sure;
     bool is_bad;       /* complete, but its arguments are none */
     size_t at;         /* bytes read */
-    size_t value_from; /* TAGS: where the value begins */
-    size_t searched;   /* TAGS, LOST: its end is not before here */
-    bool is_text;      /* TAGS: the value is a text, as it stands */
+    size_t value_from; /* TAGS, ELEMENTS: where the value begins */
+    size_t searched;   /* TAGS, ELEMENTS, LOST: its end is not before here */
+    bool is_text;      /* TAGS, ELEMENTS: the value is a text, as it stands */
+    unsigned kinds;    /* ELEMENTS: what the value may be (tool_schema.h) */
+    struct tool_reader_elements elements;
     struct tool_reader_json json;
     struct tool_literal literal;
     struct strbuf name;

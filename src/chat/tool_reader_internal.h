@@ -13,7 +13,7 @@ enum tool_reader_stage {
     TOOL_READER_HEADER,    /* in the name */
     TOOL_READER_OBJECT_IN, /* inside the object that is the call */
     TOOL_READER_ARGUMENTS, /* in front of the arguments, or between two of them */
-    TOOL_READER_VALUE,     /* TAGS: in a value */
+    TOOL_READER_VALUE,     /* TAGS, ELEMENTS: in a value */
     TOOL_READER_LITERAL,   /* PYTHON, BRACES: inside */
     TOOL_READER_CLOSE,     /* behind the arguments */
     TOOL_READER_BETWEEN,   /* behind a call of a section */
@@ -40,6 +40,16 @@ bool tool_reader_object(struct tool_reader *reader, struct str raw, bool is_fina
 bool tool_reader_json_arguments(struct tool_reader *reader, struct str raw, bool is_final);
 bool tool_reader_tags(struct tool_reader *reader, struct str raw, bool is_final);
 bool tool_reader_tag_value(struct tool_reader *reader, struct str raw, bool is_final);
+bool tool_reader_elements(struct tool_reader *reader, struct str raw, bool is_final);
+
+/* Does the innermost element hold further ones? Then the stage changes. */
+enum tool_reader_match tool_reader_element_value(struct tool_reader *reader, struct str raw,
+                                                 bool is_final);
+/* What it is when it holds nothing. */
+const char *tool_reader_element_empty(const struct tool_reader *reader);
+/* Appends its closing tag. */
+void tool_reader_element_close(const struct tool_reader *reader, struct strbuf *out);
+void tool_reader_element_pop(struct tool_reader *reader);
 
 /* Moves over a JSON value that begins at json->depth == 0; true when `*at` is behind it. */
 bool tool_reader_skip_json(struct tool_reader_json *json, struct str raw, size_t *at);

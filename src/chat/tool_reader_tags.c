@@ -5,6 +5,8 @@
  * which, the tool's schema does. Texts grow into the arguments as they come; other values once they
  * are complete.
  *
+ * The values of elements (tool_reader_elements.c) that hold no others are read here, too.
+ *
  * Threads: see tool_reader.h.
  */
 #include "chat/tool_reader_internal.h"
@@ -138,6 +140,8 @@ static bool end_value(struct tool_reader *reader, size_t behind)
 {
     if (reader->is_text)
         strbuf_add_char(&reader->arguments, '"');
+    if (reader->syntax->arguments == TOOL_FORMAT_ELEMENTS)
+        tool_reader_element_pop(reader);
     reader->at = behind;
     reader->stage = TOOL_READER_ARGUMENTS;
     return true;
@@ -179,20 +183,38 @@ static bool is_inside(struct tool_reader *reader, struct str raw, bool is_final)
     return !is_final && reader->json.depth <= TOOL_READER_DEPTH_MAX;
 }
 
+static bool read_value(struct tool_reader *reader, struct str raw, bool is_final, struct str tag)
+{
+    if (reader->is_text)
+        return read_text(reader, raw, tag);
+    if (is_inside(reader, raw, is_final))
+        return false;
+    const size_t end = str_find(raw, tag, reader->searched);
+    if (end == SIZE_MAX)
+        return false;
+    const struct str value = without_line_end(reader, str_slice(raw, reader->value_from, end));
+    if (reader->syntax->arguments == TOOL_FORMAT_ELEMENTS && !str_trim(value).len)
+        strbuf_add_c(&reader->arguments, tool_reader_element_empty(reader));
+    else
+        add_value(&reader->arguments, value);
+    return end_value(reader, end + tag.len);
+}
+
 bool tool_reader_tag_value(struct tool_reader *reader, struct str raw, bool is_final)
 {
     struct str words = reader->syntax->value_close;
-    const struct str tag = tool_format_next_word(&words);
-    if (reader->is_text ? read_text(reader, raw, tag) : false)
-        return true;
-    if (!reader->is_text && !is_inside(reader, raw, is_final)) {
-        const size_t end = str_find(raw, tag, reader->searched);
-        if (end != SIZE_MAX) {
-            const struct str value = str_slice(raw, reader->value_from, end);
-            add_value(&reader->arguments, without_line_end(reader, value));
-            return end_value(reader, end + tag.len);
-        }
+    struct str tag = tool_format_next_word(&words);
+    CLEANUP(strbuf_done) struct strbuf own = {0};
+    enum tool_reader_match holds_elements = TOOL_READER_NO;
+    if (reader->syntax->arguments == TOOL_FORMAT_ELEMENTS) {
+        holds_elements = tool_reader_element_value(reader, raw, is_final);
+        tool_reader_element_close(reader, &own);
+        tag = strbuf_view(&own);
     }
+    if (holds_elements != TOOL_READER_NO)
+        return holds_elements == TOOL_READER_YES;
+    if (read_value(reader, raw, is_final, tag))
+        return true;
     if (is_final)
         tool_reader_lose(reader, "the call is cut off");
     return is_final;

@@ -34,10 +34,9 @@ void generation_init(struct generation *g, const struct generation_config *confi
     session_draft_begin(session);
     detokenizer_init(&g->detokenizer, engine->tokenizer, DETOKENIZER_SHOW_SPECIAL);
     const struct output_parser_config plain = {0};
-    /* where the output is a row of messages the format is needed to read any of them */
-    const bool needs_format = !g->limits.makes_no_calls || engine->tool_format->has_channels;
     const struct output_parser_config parser = {
-        .format = needs_format ? engine->tool_format : NULL,
+        .format = engine->tool_format,
+        .makes_no_calls = g->limits.makes_no_calls,
         .tools = g->limits.tools,
         .reasoning = engine->reasoning,
         .starts_in_reasoning = g->limits.starts_in_reasoning,
@@ -120,6 +119,7 @@ static enum status take(struct generation *g, int32_t id, const float *logits, s
     }
     const struct str text = detokenizer_feed(&g->detokenizer, id);
     output_parser_feed(&g->parser, text, pass_event, g);
+    g->is_ended = output_parser_has_ended(&g->parser) && !g->limits.ignores_end;
     return OK;
 }
 

@@ -102,8 +102,19 @@ static enum token_mask_arguments arguments_of(const struct tool_format_syntax *f
     case TOOL_FORMAT_TAGS: return TOKEN_MASK_TAGS;
     case TOOL_FORMAT_PYTHON: return TOKEN_MASK_PYTHON;
     case TOOL_FORMAT_BRACES: return TOKEN_MASK_BRACES;
+    case TOOL_FORMAT_ELEMENTS: return TOKEN_MASK_ELEMENTS;
     }
     return TOKEN_MASK_JSON;
+}
+
+static enum token_mask_headers headers_of(enum tool_format_headers headers)
+{
+    switch (headers) {
+    case TOOL_FORMAT_NO_HEADERS: break;
+    case TOOL_FORMAT_CHANNELS: return TOKEN_MASK_CHANNELS;
+    case TOOL_FORMAT_RECIPIENTS: return TOKEN_MASK_RECIPIENTS;
+    }
+    return TOKEN_MASK_NO_HEADERS;
 }
 
 /* What opens a call in free text, and what must not, since the parser would take it for one. */
@@ -151,7 +162,7 @@ void tool_mask_syntax(const struct tool_format *format,
         .quote = form->quote,
         .reasoning_open = reasoning->open,
         .reasoning_close = reasoning->close,
-        .has_channels = format->has_channels,
+        .headers = headers_of(format->headers),
     };
     set_openings(format, out);
 }

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "infer/grammar_members_elements.h"
 #include "infer/grammar_members_plain.h"
 #include "infer/grammar_members_value.h"
 #include "infer/grammar_schema.h"
@@ -30,6 +31,11 @@ static bool is_known(const char *keyword, const json_t *value)
         if (strcmp(keyword, known[i]) == 0)
             return true;
     }
+    return grammar_members_is_annotation(keyword, value);
+}
+
+bool grammar_members_is_annotation(const char *keyword, const json_t *value)
+{
     const enum grammar_schema_keyword kind =
         grammar_schema_keywords_find(str_from_c(keyword), value);
     return kind == GRAMMAR_SCHEMA_ANNOTATION || kind == GRAMMAR_SCHEMA_ROOT_ONLY;
@@ -68,9 +74,12 @@ static bool is_required(const json_t *schema, const char *name)
 /* Can the name stand in front of a value without being taken for something else? */
 static bool is_writable(struct str name, const struct grammar_members_form *form)
 {
-    const char *taken = form->style == GRAMMAR_MEMBERS_TAGS ? "<>\"" : "<>=:,()[]{}\"'";
+    const bool has_tags =
+        form->style == GRAMMAR_MEMBERS_TAGS || form->style == GRAMMAR_MEMBERS_ELEMENTS;
+    const char *taken = has_tags ? "<>\"" : "<>=:,()[]{}\"'";
     bool is_fine = name.len > 0 && name.len <= GRAMMAR_MEMBERS_NAME_MAX && utf8_is_valid(name) &&
-                   str_equal(str_trim(name), name);
+                   str_equal(str_trim(name), name) &&
+                   (form->style != GRAMMAR_MEMBERS_ELEMENTS || name.ptr[0] != '/');
     for (size_t i = 0; i < name.len; i++)
         is_fine &= (unsigned char)name.ptr[i] >= ' ' && !strchr(taken, name.ptr[i]);
     return is_fine;
@@ -110,6 +119,19 @@ static enum status read_members(const json_t *schema, const struct grammar_membe
     return OK;
 }
 
+bool grammar_members_can_write(const json_t *plain, const struct grammar_members_form *form)
+{
+    const json_t *properties = json_object_get(plain, "properties");
+    const char *name = NULL;
+    json_t *value = NULL;
+    bool can = json_object_size(properties) > 0 &&
+               json_object_size(properties) <= GRAMMAR_MEMBERS_MAX &&
+               check_required(plain, NULL) == OK;
+    json_object_foreach((json_t *)(uintptr_t)properties, name, value) can &=
+        is_writable(str_from_c(name), form);
+    return can;
+}
+
 /* ---------------------------------------------------------------- rules */
 
 struct builder {
@@ -130,6 +152,18 @@ static uint32_t sequence(const struct builder *b, uint32_t first, uint32_t secon
 static uint32_t text(const struct builder *b, struct str literal)
 {
     return literal.len ? b->form->text(b->form->context, b->grammar, literal) : GRAMMAR_NONE;
+}
+
+/* A member's value and what ends it. */
+static enum status add_value(struct grammar_members_value *in, const struct builder *b,
+                             const struct member *member, int depth, uint32_t *out,
+                             struct error *err)
+{
+    if (b->form->style == GRAMMAR_MEMBERS_ELEMENTS)
+        return grammar_members_elements_add(in, member->schema, member->name, depth, out, err);
+    TRY(grammar_members_value_add(in, member->schema, depth, out, err));
+    *out = sequence(b, *out, text(b, b->form->value_close));
+    return OK;
 }
 
 /* What may come where members from `index` on are left: one of them up to the first that must, or
@@ -176,9 +210,8 @@ enum status grammar_members_add_inside(struct grammar_members_value *in, const j
         const bool is_text = tool_schema_is_text(in->root, members[i].schema);
         const bool is_other = !is_text && form->key_close_other.len > 0;
         uint32_t rule = GRAMMAR_NONE;
-        uint32_t behind = add_choice(&b, i + 1, false);
-        TRY(grammar_members_value_add(in, members[i].schema, depth, &rule, err));
-        behind = sequence(&b, text(&b, form->value_close), behind);
+        const uint32_t behind = add_choice(&b, i + 1, false);
+        TRY(add_value(in, &b, &members[i], depth, &rule, err));
         members[i].then = sequence(&b, text(&b, is_other ? form->key_close_other : form->key_close),
                                    sequence(&b, rule, behind));
     }

@@ -9,6 +9,8 @@
  *    booleans and null also as Python writes them, since templates do
  *  - PYTHON: JSON, but booleans and null as Python writes them
  *  - BRACES: JSON with bare keys, no spaces, and texts between marks
+ *  - ELEMENTS: as TAGS, but key_open KEY key_close VALUE value_close KEY key_close, and the members
+ *    of objects and the items of lists are written the same way, where the schema lists them
  *
  * The rule may allow less than the schema, never more: members that `properties` does not name
  * never; texts with a pattern hold no '<'. What cannot be held to is E_UNSUPPORTED, by name.
@@ -27,6 +29,7 @@ enum grammar_members_style {
     GRAMMAR_MEMBERS_TAGS,
     GRAMMAR_MEMBERS_PYTHON,
     GRAMMAR_MEMBERS_BRACES,
+    GRAMMAR_MEMBERS_ELEMENTS,
 };
 
 /* Adds the rule of a literal text, in which special tokens may be spelled. */

@@ -15,8 +15,8 @@
 
 /* ---------------------------------------------------------------- JSON */
 
-static enum status add_json(const struct grammar_members_value *in, const json_t *schema,
-                            uint32_t *out_rule, struct error *err)
+enum status grammar_members_value_json(const struct grammar_members_value *in, const json_t *schema,
+                                       uint32_t *out_rule, struct error *err)
 {
     return grammar_schema_add_part(in->grammar, in->root, schema, in->limits, out_rule, err);
 }
@@ -50,8 +50,7 @@ static bool add_words(const struct grammar_members_value *in, const json_t *sche
 
 /* ---------------------------------------------------------------- texts */
 
-/* The alternatives of a schema, under which keyword; NULL: none. */
-static const json_t *choice_of(const json_t *plain, const char **out_keyword)
+const json_t *grammar_members_value_choice(const json_t *plain, const char **out_keyword)
 {
     static const char *const names[] = {"anyOf", "oneOf"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -64,8 +63,8 @@ static const json_t *choice_of(const json_t *plain, const char **out_keyword)
     return NULL;
 }
 
-/* One alternative and what is said beside them. New reference. */
-static json_t *with_rest(const json_t *plain, const char *keyword, const json_t *alternative)
+json_t *grammar_members_value_with_rest(const json_t *plain, const char *keyword,
+                                        const json_t *alternative)
 {
     CLEANUP(json_decrefp) json_t *rest = json_copy((json_t *)(uintptr_t)plain);
     json_object_del(rest, keyword);
@@ -94,12 +93,13 @@ static enum status text_schema(struct grammar_members_value *in, const json_t *s
     TRY(grammar_members_plain(in->root, schema, &in->plain_steps, &plain, err));
     for (int depth = 0; depth < GRAMMAR_MEMBERS_DEPTH_MAX; depth++) {
         const char *keyword = NULL;
-        const json_t *choice = choice_of(plain, &keyword);
+        const json_t *choice = grammar_members_value_choice(plain, &keyword);
         if (!choice) {
             *out = json_incref(plain);
             return OK;
         }
-        CLEANUP(json_decrefp) json_t *one = with_rest(plain, keyword, text_alternative(in, choice));
+        CLEANUP(json_decrefp)
+        json_t *one = grammar_members_value_with_rest(plain, keyword, text_alternative(in, choice));
         json_decref(plain);
         plain = NULL;
         TRY(grammar_members_plain(in->root, one, &in->plain_steps, &plain, err));
@@ -108,10 +108,17 @@ static enum status text_schema(struct grammar_members_value *in, const json_t *s
                      GRAMMAR_MEMBERS_DEPTH_MAX);
 }
 
-/* What no text may hold: the tag behind it, or the mark around it. */
+/* What no text may hold: the tag behind it, or the mark around it. Of a tag that begins with a mark
+ * only the part from one '<' up to the next: no tag can come without it. */
 static struct str forbidden_in(const struct grammar_members_form *form)
 {
-    return form->style == GRAMMAR_MEMBERS_BRACES ? form->quote : str_trim(form->value_close);
+    if (form->style == GRAMMAR_MEMBERS_BRACES)
+        return form->quote;
+    if (form->style != GRAMMAR_MEMBERS_ELEMENTS)
+        return str_trim(form->value_close);
+    const size_t start = str_find_char(form->value_close, '<', 0);
+    const size_t end = str_find_char(form->value_close, '<', start + 1);
+    return str_slice(form->value_close, start, end);
 }
 
 enum { PATTERNS_MAX = 8 };
@@ -244,8 +251,8 @@ static enum status read_bounds(const struct grammar_members_value *in, const jso
     return OK;
 }
 
-static enum status add_text(struct grammar_members_value *in, const json_t *schema,
-                            uint32_t *out_rule, struct error *err)
+enum status grammar_members_value_text(struct grammar_members_value *in, const json_t *schema,
+                                       uint32_t *out_rule, struct error *err)
 {
     CLEANUP(json_decrefp) json_t *plain = NULL;
     struct text_bounds bounds;
@@ -274,11 +281,20 @@ static enum status add_marked(struct grammar_members_value *in, const json_t *sc
                               uint32_t *out_rule, struct error *err)
 {
     uint32_t parts[3] = {0};
-    TRY(add_text(in, schema, &parts[1], err));
+    TRY(grammar_members_value_text(in, schema, &parts[1], err));
     parts[0] = literal(in, in->form->quote);
     parts[2] = literal(in, in->form->quote);
     *out_rule = grammar_add_sequence(in->grammar, parts, 3);
     return OK;
+}
+
+void grammar_members_value_counts(const struct grammar_members_value *in, const json_t *plain,
+                                  uint32_t *out_least, uint32_t *out_most)
+{
+    const uint32_t limit =
+        in->limits->array_len_max ? in->limits->array_len_max : GRAMMAR_ARRAY_LEN_DEFAULT;
+    *out_least = bound_of(plain, "minItems", 0);
+    *out_most = bound_of(plain, "maxItems", *out_least > limit ? *out_least : limit);
 }
 
 /* [item,item]: so many of them. */
@@ -287,11 +303,10 @@ static enum status add_list(struct grammar_members_value *in, const json_t *sche
 {
     struct grammar *grammar = in->grammar;
     const json_t *items = json_object_get(schema, "items");
-    const uint32_t limit =
-        in->limits->array_len_max ? in->limits->array_len_max : GRAMMAR_ARRAY_LEN_DEFAULT;
-    const uint32_t least = bound_of(schema, "minItems", 0);
-    const uint32_t most = bound_of(schema, "maxItems", least > limit ? least : limit);
+    uint32_t least = 0;
+    uint32_t most = 0;
     uint32_t item = 0;
+    grammar_members_value_counts(in, schema, &least, &most);
     if (least > GRAMMAR_MEMBERS_LEAST_MAX || json_object_get(schema, "prefixItems"))
         return error_set(err, E_UNSUPPORTED, "a list of this kind cannot be enforced in this form");
     TRY(add_braced(in, items, depth + 1, &item, err));
@@ -327,7 +342,8 @@ static enum status add_alternatives(struct grammar_members_value *in, const json
         return error_set(err, E_LIMIT, "%zu alternatives (limits 1 and %d)", count,
                          GRAMMAR_CHOICES_MAX);
     for (size_t i = 0; i < count; i++) {
-        CLEANUP(json_decrefp) json_t *one = with_rest(plain, keyword, json_array_get(choice, i));
+        CLEANUP(json_decrefp)
+        json_t *one = grammar_members_value_with_rest(plain, keyword, json_array_get(choice, i));
         TRY(add_braced(in, one, depth + 1, &rules[i], err));
     }
     *out_rule = grammar_add_choice(in->grammar, rules, (uint32_t)count);
@@ -387,7 +403,7 @@ static enum status add_plain(struct grammar_members_value *in, const json_t *sch
         return add_list(in, plain, depth, out_rule, err);
     if (is_type(plain, "integer") || is_type(plain, "number") || is_type(plain, "boolean") ||
         is_type(plain, "null") || (!type && are_words(values)))
-        return add_json(in, schema, out_rule, err);
+        return grammar_members_value_json(in, schema, out_rule, err);
     if (type && !is_type(plain, "string"))
         return error_set(err, E_INVALID, "the type of a value is unknown");
     return add_marked(in, plain, out_rule, err); /* anything may be a text */
@@ -402,7 +418,7 @@ static enum status build_braced(struct grammar_members_value *in, const json_t *
         return error_set(err, E_LIMIT, "too many or too deep values (limits %d and %d)",
                          GRAMMAR_MEMBERS_VALUES_MAX, GRAMMAR_MEMBERS_DEPTH_MAX);
     TRY(grammar_members_plain(in->root, schema, &in->plain_steps, &plain, err));
-    const json_t *choice = choice_of(plain, &keyword);
+    const json_t *choice = grammar_members_value_choice(plain, &keyword);
     if (choice)
         return add_alternatives(in, plain, keyword, choice, depth, out_rule, err);
     if (json_is_array(json_object_get(plain, "type")))
@@ -446,10 +462,10 @@ enum status grammar_members_value_add(struct grammar_members_value *in, const js
     if (in->form->style == GRAMMAR_MEMBERS_BRACES)
         return add_braced(in, schema, depth, out_rule, err);
     if (in->form->style == GRAMMAR_MEMBERS_TAGS && tool_schema_is_text(in->root, schema))
-        return add_text(in, schema, out_rule, err);
+        return grammar_members_value_text(in, schema, out_rule, err);
     CLEANUP(json_decrefp) json_t *plain = NULL;
     TRY(grammar_members_plain(in->root, schema, &in->plain_steps, &plain, err));
     if (add_words(in, plain, out_rule))
         return OK;
-    return add_json(in, schema, out_rule, err);
+    return grammar_members_value_json(in, schema, out_rule, err);
 }

@@ -52,10 +52,19 @@ enum {
 
 /* What a tool's arguments are. */
 enum token_mask_arguments {
-    TOKEN_MASK_JSON,   /* one JSON object */
-    TOKEN_MASK_TAGS,   /* members between tags, see grammar_members.h */
-    TOKEN_MASK_PYTHON, /* keyword arguments */
-    TOKEN_MASK_BRACES, /* {key:value} */
+    TOKEN_MASK_JSON,     /* one JSON object */
+    TOKEN_MASK_TAGS,     /* members between tags, see grammar_members.h */
+    TOKEN_MASK_PYTHON,   /* keyword arguments */
+    TOKEN_MASK_BRACES,   /* {key:value} */
+    TOKEN_MASK_ELEMENTS, /* members between tags of their own names, see grammar_members.h */
+};
+
+/* Whether the output is a row of messages, each with a header; what stands in these is in
+ * token_mask_form.c. */
+enum token_mask_headers {
+    TOKEN_MASK_NO_HEADERS,
+    TOKEN_MASK_CHANNELS,   /* as gpt-oss writes */
+    TOKEN_MASK_RECIPIENTS, /* as Functionary writes; `open` is the mark in front of a recipient */
 };
 
 enum token_mask_id {
@@ -111,8 +120,7 @@ struct token_mask_syntax {
                            trigger is a call */
     struct str reasoning_open; /* around reasoning, in which everything is free; may be empty */
     struct str reasoning_close;
-    bool has_channels; /* the output is a row of messages with headers, as gpt-oss writes it; what
-                          is in front of a name stands in token_mask_form.c */
+    enum token_mask_headers headers;
 };
 
 /* Arguments that are one text, which a grammar describes. In a form that writes JSON it is held to

@@ -156,6 +156,8 @@ static enum status add_members(struct token_mask_internal_form *form,
         members.key_close = STR(":");
         members.separator = STR(",");
         end = token_mask_internal_join(form, grammar_add_literal(grammar, STR("}")), end);
+    } else if (syntax->arguments == TOKEN_MASK_ELEMENTS) {
+        members.style = GRAMMAR_MEMBERS_ELEMENTS;
     }
     TRY(grammar_members_add(grammar, tool->parameters, &members, end, &form->limits, out,
                             form->err));

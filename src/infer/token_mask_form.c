@@ -13,7 +13,12 @@
  *   header  = ("analysis" | "final" | "commentary") "<|message|>" FREE
  *           | "commentary to=functions." NAME " <|constrain|>json<|message|>" ARGUMENTS "<|call|>"
  *
- * and free text is left where a mark begins the next header.
+ * and free text is left where a mark begins the next header. Functionary writes recipients, and the
+ * prompt ends with the mark in front of the first:
+ *
+ *   answer  = header
+ *   header  = "all\n" FREE | calls
+ *   FREE    = ... ">>>" ( header | (" " | "\n") FREE )
  *
  * Threads: see token_mask.h.
  */
@@ -294,9 +299,10 @@ static enum status add_required(struct token_mask_internal_form *form)
     const uint32_t reasoning =
         token_mask_internal_join(form, token_mask_internal_text(form, syntax->reasoning_open),
                                  grammar_add_free(program->grammar, program->exit));
+    /* the end of reasoning alone, which MiniMax writes where there was none, is the exit, too */
     if (!form->is_unthinking)
-        program->start =
-            grammar_add_choice(program->grammar, (const uint32_t[]){whole, reasoning}, 2);
+        program->start = grammar_add_choice(program->grammar,
+                                            (const uint32_t[]){whole, reasoning, program->exit}, 3);
     add_trigger(form, syntax->reasoning_close, behind);
     return program->tool_count > 0 ? add_triggers(form, program->has_calls) : OK;
 }
@@ -371,11 +377,50 @@ static enum status add_messages(struct token_mask_internal_form *form)
     return OK;
 }
 
+/* ---------------------------------------------------------------- messages with recipients */
+
+/* `literal`, then free text. */
+static uint32_t add_free_behind(struct token_mask_internal_form *form, struct str literal)
+{
+    return token_mask_internal_join(form, token_mask_internal_text(form, literal),
+                                    grammar_add_free(form->program->grammar, GRAMMAR_NONE));
+}
+
+static enum status add_recipients(struct token_mask_internal_form *form)
+{
+    struct token_mask_internal_program *program = form->program;
+    uint32_t rules[4];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < program->tool_count; i++) {
+        if (str_equal_c(program->tools[i].name, "all"))
+            return error_set(form->err, E_UNSUPPORTED,
+                             "the tool name 'all' cannot be written in this form");
+    }
+    if (program->has_calls)
+        rules[count++] = add_calls(form, program->words);
+    if (form->answer != GRAMMAR_NONE)
+        rules[count++] = token_mask_internal_join(
+            form, token_mask_internal_text(form, STR("all\n")), form->answer);
+    if (program->mode == TOKEN_MASK_REQUIRED || form->answer != GRAMMAR_NONE) {
+        program->start = grammar_add_choice(program->grammar, rules, count);
+        return OK;
+    }
+    rules[count++] = add_free_behind(form, STR("all\n"));
+    program->start = grammar_add_choice(program->grammar, rules, count);
+    rules[count++] = add_free_behind(form, STR(" ")); /* what a reader takes for text */
+    rules[count++] = add_free_behind(form, STR("\n"));
+    add_trigger(form, form->syntax->open, grammar_add_choice(program->grammar, rules, count));
+    return OK;
+}
+
 enum status token_mask_internal_add_form(struct token_mask_internal_form *form)
 {
     struct token_mask_internal_program *program = form->program;
-    if (form->syntax->has_channels)
-        return add_messages(form);
+    switch (form->syntax->headers) {
+    case TOKEN_MASK_NO_HEADERS: break;
+    case TOKEN_MASK_CHANNELS: return add_messages(form);
+    case TOKEN_MASK_RECIPIENTS: return add_recipients(form);
+    }
     if (program->mode == TOKEN_MASK_REQUIRED || form->answer != GRAMMAR_NONE)
         return add_required(form);
     return add_triggers(form, program->has_calls);

@@ -13,6 +13,8 @@ struct walk {
     int steps;
 };
 
+static const char *const choices[] = {"allOf", "anyOf", "oneOf"};
+
 const json_t *tool_schema_of(const json_t *tools, struct str tool_name)
 {
     for (size_t i = 0; i < json_array_size(tools); i++) {
@@ -36,9 +38,21 @@ static const json_t *target_of(const json_t *root, const json_t *schema)
     return target;
 }
 
-static bool says_string(const json_t *value)
+/* The bit of a type's name. */
+static unsigned kind_named(const json_t *name)
 {
-    return json_is_string(value) && strcmp(json_string_value(value), "string") == 0;
+    static const struct {
+        const char *name;
+        unsigned kind;
+    } rows[] = {{"string", TOOL_SCHEMA_TEXT},
+                {"object", TOOL_SCHEMA_OBJECT},
+                {"array", TOOL_SCHEMA_ARRAY},
+                {"null", TOOL_SCHEMA_NULL}};
+    for (size_t i = 0; json_is_string(name) && i < ARRAY_LEN(rows); i++) {
+        if (strcmp(json_string_value(name), rows[i].name) == 0)
+            return rows[i].kind;
+    }
+    return 0;
 }
 
 /* All of them texts, and at least one? */
@@ -51,35 +65,82 @@ static bool are_texts(const json_t *values)
     return json_array_size(values) > 0;
 }
 
-static bool is_text(struct walk *walk, const json_t *schema, int depth)
+static unsigned kinds_of(struct walk *walk, const json_t *schema, int depth)
 {
     const json_t *type = json_object_get(schema, "type");
     if (depth > DEPTH_MAX || ++walk->steps > STEPS_MAX)
-        return false;
-    if (type) {
-        bool found = says_string(type);
-        for (size_t i = 0; i < json_array_size(type); i++)
-            found |= says_string(json_array_get(type, i));
-        return found;
-    }
-    static const char *const choices[] = {"anyOf", "oneOf", "allOf"};
+        return 0;
+    unsigned kinds = kind_named(type);
+    for (size_t i = 0; i < json_array_size(type); i++)
+        kinds |= kind_named(json_array_get(type, i));
+    if (type)
+        return kinds;
     for (size_t k = 0; k < ARRAY_LEN(choices); k++) {
         const json_t *choice = json_object_get(schema, choices[k]);
-        for (size_t i = 0; i < json_array_size(choice); i++) {
-            if (is_text(walk, json_array_get(choice, i), depth + 1))
-                return true;
-        }
+        for (size_t i = 0; i < json_array_size(choice); i++)
+            kinds |= kinds_of(walk, json_array_get(choice, i), depth + 1);
     }
     const json_t *target = target_of(walk->root, schema);
-    return are_texts(json_object_get(schema, "enum")) ||
-           json_is_string(json_object_get(schema, "const")) ||
-           (target && is_text(walk, target, depth + 1));
+    if (target)
+        kinds |= kinds_of(walk, target, depth + 1);
+    if (are_texts(json_object_get(schema, "enum")) ||
+        json_is_string(json_object_get(schema, "const")))
+        kinds |= TOOL_SCHEMA_TEXT;
+    if (json_object_get(schema, "properties"))
+        kinds |= TOOL_SCHEMA_OBJECT;
+    if (json_object_get(schema, "items"))
+        kinds |= TOOL_SCHEMA_ARRAY;
+    return kinds;
+}
+
+/* The rest of a way into a value. */
+struct way {
+    const struct str *steps;
+    size_t count;
+    bool has_choices; /* anyOf and oneOf are gone into */
+};
+
+static unsigned kinds_at(struct walk *walk, const json_t *schema, struct way way, int depth);
+
+/* Behind the first step of the way. */
+static unsigned kinds_behind(struct walk *walk, const json_t *schema, struct way way, int depth)
+{
+    const struct str key = way.steps[0];
+    const struct way rest = {way.steps + 1, way.count - 1, true};
+    if (!key.ptr)
+        return kinds_at(walk, json_object_get(schema, "items"), rest, depth + 1);
+    const json_t *named = json_object_getn(json_object_get(schema, "properties"), key.ptr, key.len);
+    return kinds_at(walk, named ? named : json_object_get(schema, "additionalProperties"), rest,
+                    depth + 1);
+}
+
+static unsigned kinds_at(struct walk *walk, const json_t *schema, struct way way, int depth)
+{
+    if (!schema || way.count == 0)
+        return schema ? kinds_of(walk, schema, 0) : 0;
+    if (depth > DEPTH_MAX + TOOL_SCHEMA_PATH_MAX || ++walk->steps > STEPS_MAX)
+        return 0;
+    unsigned kinds = kinds_behind(walk, schema, way, depth);
+    for (size_t k = 0; k < ARRAY_LEN(choices); k++) {
+        const json_t *choice = json_object_get(schema, choices[k]);
+        for (size_t i = 0; (k == 0 || way.has_choices) && i < json_array_size(choice); i++)
+            kinds |= kinds_at(walk, json_array_get(choice, i), way, depth + 1);
+    }
+    const json_t *target = target_of(walk->root, schema);
+    return target ? kinds | kinds_at(walk, target, way, depth + 1) : kinds;
+}
+
+unsigned tool_schema_kinds_at(const json_t *parameters, const struct str *path, size_t count)
+{
+    struct walk walk = {.root = parameters};
+    const struct way way = {.steps = path, .count = count};
+    return count <= TOOL_SCHEMA_PATH_MAX ? kinds_at(&walk, parameters, way, 0) : 0;
 }
 
 bool tool_schema_is_text(const json_t *root, const json_t *schema)
 {
     struct walk walk = {.root = root};
-    return is_text(&walk, schema, 0);
+    return kinds_of(&walk, schema, 0) & TOOL_SCHEMA_TEXT;
 }
 
 static bool has_text(struct walk *walk, const json_t *schema, struct str key, int depth)
@@ -89,7 +150,7 @@ static bool has_text(struct walk *walk, const json_t *schema, struct str key, in
     const json_t *target = target_of(walk->root, schema);
     if (depth > DEPTH_MAX || ++walk->steps > STEPS_MAX)
         return false;
-    if (is_text(walk, json_object_getn(properties, key.ptr, key.len), 0))
+    if (kinds_of(walk, json_object_getn(properties, key.ptr, key.len), 0) & TOOL_SCHEMA_TEXT)
         return true;
     for (size_t i = 0; i < json_array_size(all); i++) {
         if (has_text(walk, json_array_get(all, i), key, depth + 1))

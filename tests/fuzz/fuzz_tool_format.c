@@ -2,9 +2,9 @@
  * fuzz_tool_format - any bytes as what a model makes, in any of the tool-call formats.
  *
  * The first byte picks the format (and whether the prompt ended in reasoning), the second how the
- * rest is cut. However it is cut, the same events must come out; what they carry must be what the
- * layers above rely on: valid UTF-8, arguments that are one JSON object and the sum of their
- * pieces, one end.
+ * rest is cut (and whether no tools were offered). However it is cut, the same events must come
+ * out; what they carry must be what the layers above rely on: valid UTF-8, arguments that are one
+ * JSON object and the sum of their pieces, one end.
  */
 #include "base/check.h"
 #include "chat/output_parser.h"
@@ -28,11 +28,13 @@ struct log {
     bool has_begun;
     bool is_finished;
     bool is_utf8; /* the input is */
+    bool makes_no_calls;
 };
 
 static void check_call(struct log *log, const struct chat_event *event)
 {
     CLEANUP(json_decrefp) json_t *arguments = NULL;
+    CHECK(!log->makes_no_calls);
     CHECK(log->has_begun && str_equal(strbuf_view(&log->arguments), event->arguments));
     CHECK(json_parse(event->arguments, NULL, &arguments, NULL) == OK);
     CHECK(json_is_object(arguments) && event->tool_name.len > 0);
@@ -82,7 +84,9 @@ static bool on_event(void *context, const struct chat_event *event)
 static void feed(struct output_parser *parser, struct str text, uint32_t seed, struct log *log)
 {
     uint32_t random = seed;
-    *log = (struct log){.part = -1, .is_utf8 = utf8_is_valid(text)};
+    *log = (struct log){.part = -1,
+                        .is_utf8 = utf8_is_valid(text),
+                        .makes_no_calls = parser->config.makes_no_calls};
     while (text.len) {
         random = random * 1664525u + 1013904223u;
         size_t len = seed ? 1 + (random >> 16) % 7 : text.len;
@@ -113,6 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         .format = formats[bytes[0] % format_count],
         .tools = tools,
         .reasoning = output_parser_reasoning_of(text),
+        .makes_no_calls = bytes[1] >= 128 + 64,
         .starts_in_reasoning = bytes[0] >= 128 + 64,
     };
     CLEANUP(output_parser_done) struct output_parser parser;

@@ -31,6 +31,7 @@ static const struct {
     {"deepseek-ai-DeepSeek-V3.1", "deepseek_v31"},
     {"unsloth-mistral-Devstral-Small-2507", "mistral"},
     {"meta-llama-Llama-3.1-8B-Instruct", "llama3"},
+    {"meetkai-functionary-medium-v3.2", "functionary_v32"},
 };
 
 /* ---------------------------------------------------------------- models */

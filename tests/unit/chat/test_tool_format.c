@@ -113,7 +113,7 @@ static bool on_event(void *context, const struct chat_event *event)
     return true;
 }
 
-/* The setting of a case: "format", then words: think (starts in reasoning). */
+/* The setting of a case: "format", then one of the words think (starts in reasoning), no_calls. */
 static struct output_parser_config read_config(struct str text, json_t *tools)
 {
     struct str words = golden_case_section(text, "format");
@@ -121,6 +121,7 @@ static struct output_parser_config read_config(struct str text, json_t *tools)
         .format = tool_format_find(str_split(&words, ' ')),
         .tools = tools,
         .reasoning = output_parser_reasoning_of(golden_case_section(text, "input")),
+        .makes_no_calls = words.ptr && str_equal_c(words, "no_calls"),
         .starts_in_reasoning = words.ptr && str_equal_c(words, "think"),
     };
     assert_non_null(config.format);
@@ -229,6 +230,7 @@ static const struct {
     {"CohereForAI-c4ai-command-r7b-12-2024-tool_use", "command_r7b"},
     {"Cohere2MoE", "command_r7b"},
     {"meetkai-functionary-medium-v3.1", "functionary"},
+    {"meetkai-functionary-medium-v3.2", "functionary_v32"},
     {"ByteDance-Seed-OSS", "seed_oss"},
     {"openbmb-MiniCPM5-1B", "minicpm5"},
     {"Apriel-1.6-15b-Thinker-fixed", "apriel"},
@@ -265,24 +267,31 @@ static void formats_of_short_templates_are_found(void **state)
     (void)state;
     static const struct {
         const char *format;
-        const char *call; /* what stands in front of the arguments, and behind them */
+        const char *call; /* what stands in front of the arguments */
+        const char *arguments;
         const char *end;
     } rows[] = {
-        {"gigachat", "<|function_call|>{\"name\": \"{{ f.name }}\", \"arguments\": ", "}"},
+        {"gigachat", "<|function_call|>{\"name\": \"{{ f.name }}\", \"arguments\": ",
+         "{{ f.arguments | tojson }}", "}"},
         {"gigachat3",
          "<|message_sep|>\n\nfunction call<|role_sep|>\n{\"name\": \"{{ f.name }}\", "
          "\"arguments\": ",
-         "}"},
+         "{{ f.arguments | tojson }}", "}"},
+        {"functionary_v32", ">>>{{ f.name }}\n", "{{ f.arguments | tojson }}", ""},
+        {"minimax_m3", "{{ n }}<tool_call>\n{{ n }}<invoke name=\"{{ f.name }}\">",
+         "{% for k, v in f.arguments.items() %}{{ n }}<{{ k }}>{{ v }}{{ n }}</{{ k }}>"
+         "{% endfor %}",
+         "{{ n }}</invoke>\n{{ n }}</tool_call>"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CLEANUP(chat_template_freep) struct chat_template *chat_template = NULL;
         CLEANUP(strbuf_done) struct strbuf source = {0};
         bool known = false;
         strbuf_addf(&source,
-                    "{%% for m in messages %%}{{ m.role }}: {{ m.content }}{%% for t in "
-                    "m.tool_calls or [] %%}{%% set f = t.function %%}%s{{ f.arguments | tojson "
-                    "}}%s{%% endfor %%}\n{%% endfor %%}{{ tools }}",
-                    rows[i].call, rows[i].end);
+                    "{%% set n = ']<]minimax[>[' %%}{%% for m in messages %%}{{ m.role }}: "
+                    "{{ m.content }}{%% for t in m.tool_calls or [] %%}{%% set f = t.function "
+                    "%%}%s%s%s{%% endfor %%}\n{%% endfor %%}{{ tools }}",
+                    rows[i].call, rows[i].arguments, rows[i].end);
         test_case(rows[i].format);
         assert_ok(chat_template_new(strbuf_view(&source), STR(""), STR(""), &chat_template, err));
         assert_string_equal(tool_format_detect(chat_template, &known)->name, rows[i].format);
@@ -402,28 +411,31 @@ static void add_random_call(uint32_t *random, const struct tool_format *format, 
 {
     const struct tool_format_syntax *syntax = &format->syntax;
     const bool is_object = syntax->shape == TOOL_FORMAT_OBJECT;
+    const bool has_tags =
+        syntax->arguments == TOOL_FORMAT_TAGS || syntax->arguments == TOOL_FORMAT_ELEMENTS;
+    const bool has_own_tags = syntax->arguments == TOOL_FORMAT_ELEMENTS;
     const struct str arguments[] = {STR("{\"a\": 1}"), syntax->key_open, STR("a='\\u00e9', b=[1])"),
-                                    syntax->arguments == TOOL_FORMAT_BRACES ? STR("{a:1}")
-                                                                            : STR("{}")};
+                                    STR("{a:1}"), syntax->key_open};
     const bool has_first_id =
         syntax->id != TOOL_FORMAT_NO_ID && syntax->id_place == TOOL_FORMAT_BEFORE_NAME;
-    const struct str parts[] = {
-        syntax->section_open,
-        syntax->open,
-        has_first_id ? STR("{\"id\": \"7") : (struct str){0},
-        syntax->name_open,
-        STR("f"),
-        syntax->name_close,
-        syntax->arguments == TOOL_FORMAT_TAGS ? syntax->key_open : arguments[syntax->arguments],
-        syntax->arguments == TOOL_FORMAT_TAGS ? STR("k") : (struct str){0},
-        syntax->key_close,
-        STR("v"),
-        syntax->value_close,
-        is_object ? STR("}") : (struct str){0},
-        syntax->close,
-        syntax->section_close};
+    const struct str parts[] = {syntax->section_open,
+                                syntax->open,
+                                has_first_id ? STR("{\"id\": \"7") : (struct str){0},
+                                syntax->name_open,
+                                STR("f"),
+                                syntax->name_close,
+                                arguments[syntax->arguments],
+                                has_tags ? STR("k") : (struct str){0},
+                                syntax->key_close,
+                                STR("v"),
+                                syntax->value_close,
+                                has_own_tags ? STR("k") : (struct str){0},
+                                has_own_tags ? syntax->key_close : (struct str){0},
+                                is_object ? STR("}") : (struct str){0},
+                                syntax->close,
+                                syntax->section_close};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-        if (syntax->arguments != TOOL_FORMAT_TAGS && i == 9)
+        if (!has_tags && i == 9)
             continue;
         if (next_random(random) % 40 == 0)
             add_random_piece(random, format, out);

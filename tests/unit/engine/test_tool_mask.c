@@ -453,7 +453,7 @@ static const struct output_parser_reasoning no_reasoning = {0};
 /* The marks that a model of this format puts around reasoning. */
 static struct output_parser_reasoning reasoning_of(const struct tool_format *format)
 {
-    if (format->has_channels)
+    if (format->headers != TOOL_FORMAT_NO_HEADERS)
         return no_reasoning;
     return (struct output_parser_reasoning){STR("<think>"), STR("</think>")};
 }
@@ -614,6 +614,82 @@ static void what_a_form_cannot_hold_to_is_named(void **state)
     }
 }
 
+/* The shortest call of a tool `f` with these parameters. */
+static void write_only_call(const struct tool_format *format, const char *parameters,
+                            struct strbuf *out)
+{
+    CLEANUP(json_decrefp) json_t *schema = json_loads(parameters, 0, NULL);
+    CLEANUP(strbuf_done) struct strbuf close = {0};
+    CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
+    const struct token_mask_tool row = {STR("f"), schema};
+    const struct token_mask_options options = {.mode = TOKEN_MASK_REQUIRED, .call_count_max = 1};
+    struct token_mask_syntax syntax;
+    assert_non_null(schema);
+    tool_mask_syntax(format, &no_reasoning, &close, &syntax);
+    assert_ok(token_mask_new_tools(vocabs[1].tables, &syntax, &row, 1, &options, &mask, err));
+    struct run run = {.vocab = &vocabs[1], .format = format, .mask = mask};
+    run.budget = token_mask_fewest_tokens(mask);
+    assert_ok(token_mask_start(mask, run.budget, (struct str){0}, err));
+    generate(&run, true);
+    strbuf_add_str(out, strbuf_view(&run.text));
+    strbuf_done(&run.text);
+}
+
+static void elements_are_written_where_the_schema_lists_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *schema; /* of the argument a */
+        const char *value;
+    } rows[] = {
+        {"{\"type\": \"object\", \"properties\": {\"k\": {\"type\": \"boolean\"}}, \"required\": "
+         "[\"k\"]}",
+         "@<k>true@</k>"},
+        {"{\"type\": \"array\", \"items\": {\"enum\": [7]}, \"minItems\": 2}",
+         "@<item>7@</item>@<item>7@</item>"},
+        {"{\"type\": \"array\", \"items\": {\"type\": \"string\"}}", ""},
+        {"{\"type\": \"array\", \"minItems\": 1, \"items\": {\"type\": \"array\", \"minItems\": 1, "
+         "\"items\": {\"type\": \"string\", \"enum\": [\"x\"]}}}",
+         "@<item>@<item>x@</item>@</item>"},
+        {"{\"anyOf\": [{\"type\": \"object\", \"properties\": {\"k\": {\"type\": \"null\"}}}, "
+         "{\"type\": \"null\"}, {\"const\": 12345}]}",
+         ""},
+        {"{\"anyOf\": [{\"type\": \"object\", \"properties\": {\"k\": {\"enum\": [1]}}, "
+         "\"required\": [\"k\"], \"additionalProperties\": false}, {\"type\": \"object\", "
+         "\"properties\": {\"k\": {\"type\": \"string\"}, \"l\": {\"type\": \"null\"}}, "
+         "\"required\": [\"k\", \"l\"], "
+         "\"additionalProperties\": false}]}",
+         "{\"k\": 1}"},
+        {"{\"type\": \"object\"}", "{}"},
+        {"{\"type\": \"object\", \"properties\": {\"<\": {\"enum\": [1]}}, \"required\": [\"<\"]}",
+         "{\"<\": 1}"},
+    };
+    const struct tool_format *format = tool_format_find(STR("minimax_m3"));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(strbuf_done) struct strbuf parameters = {0};
+        CLEANUP(strbuf_done) struct strbuf text = {0};
+        CLEANUP(strbuf_done) struct strbuf want = {0};
+        strbuf_addf(&parameters,
+                    "{\"type\": \"object\", \"properties\": {\"a\": %s}, \"required\": [\"a\"]}",
+                    rows[i].schema);
+        test_case(rows[i].schema);
+        write_only_call(format, strbuf_c(&parameters), &text);
+        for (const char *c = rows[i].value; *c; c++) {
+            if (*c == '@')
+                strbuf_add_c(&want, "]<]minimax[>[");
+            else
+                strbuf_add_char(&want, *c);
+        }
+        const struct str value = str_slice(strbuf_view(&text), 0, text.len);
+        const struct str open = STR("<a>");
+        const size_t from = str_find(value, open, 0) + open.len;
+        const size_t to = str_find(value, STR("]<]minimax[>[</a>"), 0);
+        assert_true(from < value.len && to != SIZE_MAX);
+        if (!str_equal(str_slice(value, from, to), strbuf_view(&want)))
+            fail_msg("%s", strbuf_c(&text));
+    }
+}
+
 /* ---------------------------------------------------------------- sets against brute force */
 
 /* Fewest tokens behind this one, asked the slow way, of a fork; UINT32_MAX: it is not allowed. */
@@ -651,8 +727,9 @@ static void the_set_is_what_brute_force_finds(void **state)
 {
     (void)state;
     enum { ROUNDS = 4 };
-    static const char *const names[] = {"qwen3_coder", "glm",  "minimax", "deepseek_v32", "lfm2",
-                                        "gemma4",      "kimi", "harmony", "mistral_array"};
+    static const char *const names[] = {
+        "qwen3_coder", "glm",     "minimax",       "deepseek_v32", "lfm2",           "gemma4",
+        "kimi",        "harmony", "mistral_array", "minimax_m3",   "functionary_v32"};
     CLEANUP(json_decrefp) json_t *tools = make_tools();
     for (size_t f = 0; f < ARRAY_LEN(names) * VOCAB_COUNT; f++) {
         const struct vocab *vocab = &vocabs[f % VOCAB_COUNT];
@@ -716,7 +793,7 @@ static void a_call_that_was_written_cannot_be_written_again(void **state)
 {
     (void)state;
     enum { ROUNDS = 4 };
-    static const char *const names[] = {"qwen3_coder", "glm", "lfm2", "gemma4"};
+    static const char *const names[] = {"qwen3_coder", "glm", "lfm2", "gemma4", "minimax_m3"};
     CLEANUP(json_decrefp) json_t *tools = make_tools();
     for (size_t f = 0; f < ARRAY_LEN(names); f++) {
         const struct vocab *vocab = &vocabs[f % VOCAB_COUNT];
@@ -778,6 +855,7 @@ int test_tool_mask(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format_gives_valid_calls_whatever_the_logits),
         cmocka_unit_test(what_a_form_cannot_hold_to_is_named),
+        cmocka_unit_test(elements_are_written_where_the_schema_lists_them),
         cmocka_unit_test(the_set_is_what_brute_force_finds),
         cmocka_unit_test(a_call_that_was_written_cannot_be_written_again),
         cmocka_unit_test(no_call_can_begin_where_none_may),

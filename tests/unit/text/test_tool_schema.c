@@ -80,9 +80,53 @@ static void a_text_is_one_wherever_the_schema_says_so(void **state)
     assert_false(tool_schema_is_text(NULL, NULL));
 }
 
+static void what_a_value_may_be_is_said_along_the_way(void **state)
+{
+    (void)state;
+    static const char document[] =
+        "{\"$defs\": {\"N\": {\"type\": \"object\", \"properties\": {\"v\": {\"type\": "
+        "[\"string\", \"null\"]}, \"next\": {\"anyOf\": [{\"$ref\": \"#/$defs/N\"}, {\"type\": "
+        "\"null\"}]}}}}, \"allOf\": [{\"properties\": {\"deep\": {\"items\": {\"type\": "
+        "\"integer\"}}}}], \"anyOf\": [{\"properties\": {\"no\": {\"type\": \"string\"}}}], "
+        "\"properties\": {\"node\": {\"$ref\": \"#/$defs/N\"}, \"list\": {\"type\": \"array\", "
+        "\"items\": {\"$ref\": \"#/$defs/N\"}}, \"open\": {\"type\": \"object\", "
+        "\"additionalProperties\": {\"const\": \"x\"}}}}";
+    enum { STEPS = 5 };
+    static const struct {
+        struct str path[STEPS]; /* "[]" is a step to an item */
+        unsigned kinds;
+    } rows[] = {
+        {{{"node", 4}}, TOOL_SCHEMA_OBJECT},
+        {{{"node", 4}, {"v", 1}}, TOOL_SCHEMA_TEXT | TOOL_SCHEMA_NULL},
+        {{{"node", 4}, {"next", 4}}, TOOL_SCHEMA_OBJECT | TOOL_SCHEMA_NULL},
+        {{{"node", 4}, {"next", 4}, {"next", 4}, {"v", 1}}, TOOL_SCHEMA_TEXT | TOOL_SCHEMA_NULL},
+        {{{"list", 4}}, TOOL_SCHEMA_ARRAY},
+        {{{"list", 4}, {"[]", 2}, {"v", 1}}, TOOL_SCHEMA_TEXT | TOOL_SCHEMA_NULL},
+        {{{"list", 4}, {"v", 1}}, 0},
+        {{{"deep", 4}}, TOOL_SCHEMA_ARRAY},
+        {{{"deep", 4}, {"[]", 2}}, 0},
+        {{{"open", 4}, {"any", 3}}, TOOL_SCHEMA_TEXT},
+        {{{"no", 2}}, 0}, /* of the arguments themselves no alternatives are written */
+        {{{"absent", 6}}, 0},
+    };
+    CLEANUP(json_decrefp) json_t *root = NULL;
+    assert_ok(json_parse(str_from_c(document), NULL, &root, err));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct str path[STEPS];
+        size_t count = 0;
+        for (; count < STEPS && rows[i].path[count].len; count++)
+            path[count] =
+                str_equal_c(rows[i].path[count], "[]") ? (struct str){0} : rows[i].path[count];
+        if (tool_schema_kinds_at(root, path, count) != rows[i].kinds)
+            fail_msg("row %zu: %u", i, tool_schema_kinds_at(root, path, count));
+    }
+    assert_int_equal(tool_schema_kinds_at(NULL, NULL, 0), 0);
+}
+
 int test_tool_schema(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_value_may_be_is_said_along_the_way),
         cmocka_unit_test(references_lead_where_they_say),
         cmocka_unit_test(a_text_is_one_wherever_the_schema_says_so),
     };
