@@ -29,6 +29,13 @@ struct around {
     struct grammar_written_place place;
 };
 
+/* The mark in front of a tag from its "<" on, up to the tag's own. */
+static struct str first_tag(struct str text)
+{
+    const size_t start = str_find_char(text, '<', 0);
+    return str_slice(text, start, str_find_char(text, '<', start + 1));
+}
+
 static void set_around(const struct token_mask_syntax *syntax, struct str key, struct around *out)
 {
     switch (syntax->arguments) {
@@ -50,6 +57,15 @@ static void set_around(const struct token_mask_syntax *syntax, struct str key, s
         strbuf_add_str(&out->open, syntax->key_close);
         strbuf_add_str(&out->close, syntax->value_close);
         out->place.without = str_trim(syntax->value_close);
+        break;
+    case TOKEN_MASK_ELEMENTS:
+        strbuf_add_str(&out->open, syntax->key_open);
+        strbuf_add_str(&out->open, key);
+        strbuf_add_str(&out->open, syntax->key_close);
+        strbuf_add_str(&out->close, syntax->value_close);
+        strbuf_add_str(&out->close, key);
+        strbuf_add_str(&out->close, syntax->key_close);
+        out->place.without = first_tag(syntax->value_close);
         break;
     case TOKEN_MASK_BRACES:
         strbuf_addf(&out->open, "{%.*s:", STR_ARG(key));

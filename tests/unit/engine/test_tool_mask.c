@@ -621,7 +621,7 @@ static void write_only_call(const struct tool_format *format, const char *parame
     CLEANUP(json_decrefp) json_t *schema = json_loads(parameters, 0, NULL);
     CLEANUP(strbuf_done) struct strbuf close = {0};
     CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
-    const struct token_mask_tool row = {STR("f"), schema};
+    const struct token_mask_tool row = {.name = STR("f"), .parameters = schema};
     const struct token_mask_options options = {.mode = TOKEN_MASK_REQUIRED, .call_count_max = 1};
     struct token_mask_syntax syntax;
     assert_non_null(schema);
