@@ -40,7 +40,7 @@ ISA_avx512 := $(ISA_avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnn
 ISA_avx512vbmi := $(ISA_avx512) -mavx512vbmi
 ISA_neon   := -O2 -fno-sanitize=all -march=armv8.2-a+dotprod
 # Loops over plain arrays that the compiler makes vectors of, which -O2 of gcc 12 leaves alone.
-$(BUILD)/src/kernel/x86/code_%.o: LOOPS := -O3
+$(BUILD)/src/kernel/x86/code_%.o $(BUILD)/src/kernel/arm/code_%.o: LOOPS := -O3
 isa_flags   = $(ISA_$(lastword $(subst _, ,$(basename $(notdir $(1))))))
 
 # ---------------------------------------------------------------- the program

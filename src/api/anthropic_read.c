@@ -231,8 +231,6 @@ static enum status read_tool_choice(const json_t *body, struct api_request *out,
 static enum status read_limits(const json_t *body, struct api_request *out, struct error *err)
 {
     struct str model = {0};
-    int64_t tokens = 0;
-    int64_t top_k = 0;
     const json_t *thinking = json_object_get(body, "thinking");
     struct str type = {0};
     TRY(field_str(body, "model", &model, err));
@@ -240,9 +238,12 @@ static enum status read_limits(const json_t *body, struct api_request *out, stru
         return error_set(err, E_LIMIT, "the model's name is longer than %d bytes",
                          API_MODEL_NAME_MAX);
     strbuf_add_str(&out->model, model);
+    out->sampler.temperature = 1.0f;
+    TRY(api_request_take_defaults(out, err));
+    int64_t tokens = out->token_count_max;
+    int64_t top_k = out->sampler.top_k;
     TRY(field_int(body, "max_tokens", 1, API_TOKENS_MAX, &tokens, err));
     out->token_count_max = (uint32_t)tokens;
-    out->sampler.temperature = 1.0f;
     TRY(field_float(body, "temperature", 0, 1, &out->sampler.temperature, err));
     TRY(field_float(body, "top_p", 0, 1, &out->sampler.top_p, err));
     TRY(field_int(body, "top_k", 0, INT32_MAX, &top_k, err));

@@ -63,7 +63,7 @@ enum status api_request_add_stops(struct api_request *request, const json_t *sto
 enum status api_request_read_seed(struct api_request *request, const json_t *object,
                                   struct error *err)
 {
-    int64_t seed = -1;
+    int64_t seed = request->has_seed ? (int64_t)request->sampler.seed : -1;
     TRY(field_int(object, "seed", INT64_MIN / 2, INT64_MAX / 2, &seed, err));
     request->has_seed = seed >= 0;
     request->sampler.seed = (uint64_t)seed;
@@ -140,5 +140,119 @@ enum status api_request_read_logprobs(struct api_request *request, const json_t 
     if (top > 0 && !request->wants_tokens)
         return error_set(err, E_INVALID, "top_logprobs needs logprobs to be true");
     request->top_count = (uint32_t)top;
+    return OK;
+}
+
+/* ---------------------------------------------------------------- what a model's settings say */
+
+enum status api_request_read_options(struct api_request *request, const json_t *options,
+                                     struct error *err)
+{
+    struct sampler_options *sampler = &request->sampler;
+    int64_t top_k = sampler->top_k;
+    int64_t last = sampler->repeat_last_count;
+    int64_t tokens = request->token_count_max;
+    int64_t context = request->context_tokens;
+    TRY(field_float(options, "temperature", 0, 100, &sampler->temperature, err));
+    TRY(field_float(options, "top_p", 0, 1, &sampler->top_p, err));
+    TRY(field_float(options, "min_p", 0, 1, &sampler->min_p, err));
+    TRY(field_float(options, "repeat_penalty", 0, 100, &sampler->repeat_penalty, err));
+    TRY(field_int(options, "top_k", 0, INT32_MAX, &top_k, err));
+    TRY(field_int(options, "repeat_last_n", -1, SAMPLER_REPEAT_LAST_MAX, &last, err));
+    TRY(field_int(options, "num_predict", -2, API_TOKENS_MAX, &tokens, err));
+    TRY(field_int(options, "num_ctx", 0, INT32_MAX, &context, err));
+    TRY(api_request_read_penalties(request, options, err));
+    TRY(api_request_read_seed(request, options, err));
+    sampler->top_k = (uint32_t)top_k;
+    sampler->repeat_last_count = last < 0 ? SAMPLER_REPEAT_LAST_MAX : (uint32_t)last;
+    request->token_count_max = tokens > 0 ? (uint32_t)tokens : 0;
+    request->context_tokens = (uint32_t)context;
+    return api_request_add_stops(request, json_object_get(options, "stop"), err);
+}
+
+enum status api_request_take_defaults(struct api_request *request, struct error *err)
+{
+    const json_t *parameters = json_object_get(request->settings, "parameters");
+    if (!parameters)
+        return OK;
+    TRY(api_request_read_options(request, parameters, err));
+    stop_texts_done(&request->stops); /* these come last, unless the client has others */
+    request->stops = (struct stop_texts){0};
+    return OK;
+}
+
+static enum chat_role role_of(struct str name)
+{
+    if (str_equal_c(name, "system"))
+        return CHAT_ROLE_SYSTEM;
+    return str_equal_c(name, "assistant") ? CHAT_ROLE_ASSISTANT : CHAT_ROLE_USER;
+}
+
+/* Moves the last `count` messages to the place `to`. */
+static void move_last(struct chat_request *chat, size_t count, size_t to)
+{
+    for (size_t i = 0; i < count; i++) {
+        const size_t from = chat->message_count - count + i;
+        const struct chat_message message = chat->messages[from];
+        for (size_t k = from; k > to + i; k--)
+            chat->messages[k] = chat->messages[k - 1];
+        chat->messages[to + i] = message;
+    }
+}
+
+static void add_messages(struct api_request *request)
+{
+    struct chat_request *chat = &request->chat;
+    const struct str system = json_str(json_object_get(request->settings, "system"));
+    const json_t *messages = json_object_get(request->settings, "messages");
+    size_t own = 0; /* system texts of the client, which stay in front */
+    while (own < chat->message_count && (chat->messages[own].role == CHAT_ROLE_SYSTEM ||
+                                         chat->messages[own].role == CHAT_ROLE_DEVELOPER))
+        own++;
+    size_t index = 0;
+    json_t *message = NULL;
+    const size_t before = chat->message_count;
+    if (own == 0 && system.len > 0)
+        chat_request_add(chat, CHAT_ROLE_SYSTEM, system);
+    json_array_foreach(messages, index, message)
+        chat_request_add(chat, role_of(json_str(json_object_get(message, "role"))),
+                         json_str(json_object_get(message, "content")));
+    move_last(chat, chat->message_count - before, own);
+}
+
+enum status api_request_settle(struct api_request *request, struct error *err)
+{
+    const json_t *stop = json_object_get(json_object_get(request->settings, "parameters"), "stop");
+    if (!request->settings || request->only_loads)
+        return OK;
+    if (!request->is_raw)
+        add_messages(request);
+    return request->stops.count > 0 ? OK : api_request_add_stops(request, stop, err);
+}
+
+/* ---------------------------------------------------------------- what the answer is held to */
+
+enum status api_request_read_grammar(struct api_request *request, const json_t *body,
+                                     struct error *err)
+{
+    struct str grammar = {0};
+    const json_t *schema = json_object_get(body, "json_schema");
+    TRY(field_str(body, "grammar", &grammar, err));
+    if (schema && !json_is_null(schema) && !json_is_object(schema))
+        return error_set(err, E_INVALID, "json_schema is not an object");
+    if (json_is_object(schema) && json_object_size(schema) > 0) {
+        json_decref(request->schema);
+        request->schema = json_deep_copy(schema);
+    }
+    if (grammar.len == 0)
+        return OK;
+    if (request->schema)
+        return error_set(err, E_INVALID,
+                         "an answer is held to a grammar or to a JSON schema, not "
+                         "to both");
+    if (json_array_size(request->chat.tools) > 0)
+        return error_set(err, E_INVALID,
+                         "an answer is held to a grammar, or calls tools, not both");
+    request->grammar = arena_copy_str(&request->chat.arena, grammar);
     return OK;
 }

@@ -39,6 +39,10 @@ struct api_request {
     json_t *repeated;          /* Responses: fields of the request that its answer repeats; owned */
     json_t *tool_grammars;     /* of custom tools, as tool_mask_options.inputs; or NULL; owned */
     json_t *schema;            /* the answer is one value of it; NULL: free; owned */
+    struct str grammar;        /* GBNF: the answer is a text of it; empty: free; in the chat's
+                                  arena */
+    const json_t *settings;    /* of the model that is asked (model_settings.h); NULL: none;
+                                  borrowed, set before reading */
     struct sampler_options sampler;
     const struct sampler_bias *biases; /* [bias_count] in the chat's arena */
     size_t bias_count;
@@ -68,11 +72,29 @@ void api_request_done(struct api_request *request);
 MUST_USE enum status api_request_require_tool(struct api_request *request, struct str name,
                                               struct error *err);
 
+/* What the model's settings say of sampling and lengths: readers take it between the defaults of
+ * their protocol and what the client says. */
+MUST_USE enum status api_request_take_defaults(struct api_request *request, struct error *err);
+
+/* The same in Ollama's words, from `options`: "temperature", "num_predict", "num_ctx", "stop", ...
+ * What is absent stays as it is. */
+MUST_USE enum status api_request_read_options(struct api_request *request, const json_t *options,
+                                              struct error *err);
+
+/* Once the request is read: puts the messages of the settings in front of a conversation, its
+ * system text unless the client has one, and its stop texts unless there are others. */
+MUST_USE enum status api_request_settle(struct api_request *request, struct error *err);
+
+/* "grammar" (GBNF) and "json_schema" of `body`, as llama.cpp has them; the answer is held to one
+ * thing at most. */
+MUST_USE enum status api_request_read_grammar(struct api_request *request, const json_t *body,
+                                              struct error *err);
+
 /* Adds one stop text. E_LIMIT, E_INVALID. */
 MUST_USE enum status api_request_add_stop(struct api_request *request, const json_t *text,
                                           struct error *err);
 
-/* The field "seed" of `object`; negative or absent: none. */
+/* The field "seed" of `object`; negative: none. */
 MUST_USE enum status api_request_read_seed(struct api_request *request, const json_t *object,
                                            struct error *err);
 

@@ -1,6 +1,7 @@
 #include "api/listings.h"
 
 #include "api/field.h"
+#include "api/model_settings.h"
 #include "chat/chat_template.h"
 #include "engine/engine.h"
 #include "engine/scheduler.h"
@@ -181,25 +182,49 @@ static json_t *model_info(const struct api_model *model)
     return object;
 }
 
+/* The template that is in force: the model's own, or the file's. */
+static struct str template_of(const struct api_context *context)
+{
+    struct str source = json_str(json_object_get(context->settings, "template"));
+    if (source.len == 0)
+        (void)!gguf_get_str_or(context->model->file, "tokenizer.chat_template", (struct str){0},
+                               &source, NULL);
+    return source;
+}
+
 json_t *listings_show(const struct api_context *context, const json_t *body,
                       struct api_failure *out_failure)
 {
     (void)body;
     (void)out_failure;
     const struct api_model *model = context->model;
+    const json_t *settings = context->settings;
+    const struct str from = json_str(json_object_get(settings, "from"));
     CLEANUP(strbuf_done) struct strbuf family = {0};
-    strbuf_add_str(&family, model->architecture);
+    CLEANUP(strbuf_done) struct strbuf license = {0};
+    CLEANUP(strbuf_done) struct strbuf parameters = {0};
+    CLEANUP(strbuf_done) struct strbuf modelfile = {0};
     char modified[TIME_BYTES];
-    struct str source = {0};
+    strbuf_add_str(&family, model->architecture);
     write_time(model->modified_us, modified);
-    (void)!gguf_get_str_or(model->file, "tokenizer.chat_template", (struct str){0}, &source, NULL);
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "license", "", "modelfile", "",
-                     "parameters", "", "template", reply_text(source), "details",
-                     details(strbuf_c(&family), "", model->parameter_count, model->context_tokens),
-                     "model_info", model_info(model), "capabilities",
-                     capabilities(model->is_for_embeddings, model->caps && model->caps->tools,
-                                  model->caps && model->caps->reasoning),
-                     "modified_at", modified);
+    model_settings_write_license(settings, &license);
+    model_settings_write_parameters(settings, &parameters);
+    model_settings_write_modelfile(settings, from.len > 0 ? from : model->name, &modelfile);
+    json_t *facts = details(strbuf_c(&family), "", model->parameter_count, model->context_tokens);
+    json_object_set_new(facts, "parent_model", reply_text(from));
+    json_t *object = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "license", reply_text(strbuf_view(&license)),
+        "modelfile", reply_text(strbuf_view(&modelfile)), "parameters",
+        reply_text(strbuf_view(&parameters)), "template", reply_text(template_of(context)),
+        "details", facts, "model_info", model_info(model), "capabilities",
+        capabilities(model->is_for_embeddings, model->caps && model->caps->tools,
+                     model->caps && model->caps->reasoning),
+        "modified_at", modified);
+    if (json_object_get(settings, "system"))
+        json_object_set(object, "system", json_object_get(settings, "system"));
+    if (json_object_get(settings, "messages"))
+        json_object_set(object, "messages", json_object_get(settings, "messages"));
+    return object;
 }
 
 json_t *listings_version(const struct api_context *context, const json_t *body,

@@ -14,8 +14,6 @@ static enum status check_unknown(const json_t *body, struct error *err)
         if (json_is_number(value) && json_number_value(value) != 0)
             return error_set(err, E_UNSUPPORTED, "%s is not supported here", zero[i]);
     }
-    if (json_string_length(json_object_get(body, "grammar")) > 0)
-        return error_set(err, E_UNSUPPORTED, "grammar is not supported here; json_schema is");
     return OK;
 }
 
@@ -23,9 +21,6 @@ static enum status read_settings(const json_t *body, struct api_request *out, st
 {
     struct sampler_options *sampler = &out->sampler;
     struct str model = {0};
-    int64_t top_k = 40;
-    int64_t last = 64;
-    int64_t tokens = -1;
     if (!json_is_object(body))
         return error_set(err, E_INVALID, "the body is not a JSON object");
     TRY(check_unknown(body, err));
@@ -37,6 +32,12 @@ static enum status read_settings(const json_t *body, struct api_request *out, st
     sampler->temperature = 0.8f;
     sampler->top_p = 0.95f;
     sampler->min_p = 0.05f;
+    sampler->top_k = 40;
+    sampler->repeat_last_count = 64;
+    TRY(api_request_take_defaults(out, err));
+    int64_t top_k = sampler->top_k;
+    int64_t last = sampler->repeat_last_count;
+    int64_t tokens = out->token_count_max;
     TRY(field_float(body, "temperature", 0, 100, &sampler->temperature, err));
     TRY(field_float(body, "top_p", 0, 1, &sampler->top_p, err));
     TRY(field_float(body, "min_p", 0, 1, &sampler->min_p, err));
@@ -60,17 +61,12 @@ enum status llama_read_completion(const json_t *body, struct api_request *out, s
 {
     TRY(read_settings(body, out, err));
     const json_t *prompt = json_object_get(body, "prompt");
-    const json_t *schema = json_object_get(body, "json_schema");
     if (json_is_array(prompt) && json_array_size(prompt) == 1)
         prompt = json_array_get(prompt, 0);
     if (!json_is_string(prompt))
         return error_set(err, E_INVALID, "prompt is not one text");
-    if (schema && !json_is_null(schema) && !json_is_object(schema))
-        return error_set(err, E_INVALID, "json_schema is not an object");
-    if (json_is_object(schema) && json_object_size(schema) > 0)
-        out->schema = json_deep_copy(schema);
     strbuf_add_str(&out->raw, json_str(prompt));
-    return OK;
+    return api_request_read_grammar(out, body, err);
 }
 
 static enum status read_files(const json_t *body, struct api_request *out, struct error *err)

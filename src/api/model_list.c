@@ -12,6 +12,7 @@ void model_list_add(struct model_list *list, const struct model_list_row *row)
     own->name = mem_copy_str(row->name ? row->name : "");
     own->architecture = mem_copy_str(row->architecture ? row->architecture : "");
     own->quantization = mem_copy_str(row->quantization ? row->quantization : "");
+    own->loaded_as = mem_copy_str(row->loaded_as ? row->loaded_as : "");
 }
 
 struct model_list_row *model_list_find(const struct model_list *list, struct str name)
@@ -28,6 +29,7 @@ void model_list_done(struct model_list *list)
         mem_free(list->rows[i].name);
         mem_free(list->rows[i].architecture);
         mem_free(list->rows[i].quantization);
+        mem_free(list->rows[i].loaded_as);
     }
     mem_free(list->rows);
     *list = (struct model_list){0};

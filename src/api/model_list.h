@@ -17,6 +17,7 @@ struct model_list_row {
     char *name;         /* what clients call it; owned, as the two below */
     char *architecture; /* general.architecture */
     char *quantization; /* "Q4_K_M", or "" */
+    char *loaded_as;    /* the name of what is loaded for it; "": its own; owned */
     uint64_t parameter_count;
     uint64_t size_bytes;
     int64_t modified_us; /* since 1970 */

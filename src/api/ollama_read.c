@@ -4,30 +4,16 @@
 #include "api/llama_read.h"
 #include "text/json.h"
 
+/* Ollama's own defaults, then the model's, then the client's. */
 static enum status read_options(const json_t *options, struct api_request *out, struct error *err)
 {
     struct sampler_options *sampler = &out->sampler;
-    int64_t top_k = 40;
-    int64_t last = 64;
-    int64_t tokens = -1;
-    int64_t context = 0;
     sampler->temperature = 0.8f;
     sampler->top_p = 0.9f;
-    TRY(field_float(options, "temperature", 0, 100, &sampler->temperature, err));
-    TRY(field_float(options, "top_p", 0, 1, &sampler->top_p, err));
-    TRY(field_float(options, "min_p", 0, 1, &sampler->min_p, err));
-    TRY(field_float(options, "repeat_penalty", 0, 100, &sampler->repeat_penalty, err));
-    TRY(field_int(options, "top_k", 0, INT32_MAX, &top_k, err));
-    TRY(field_int(options, "repeat_last_n", -1, SAMPLER_REPEAT_LAST_MAX, &last, err));
-    TRY(field_int(options, "num_predict", -2, API_TOKENS_MAX, &tokens, err));
-    TRY(field_int(options, "num_ctx", 0, INT32_MAX, &context, err));
-    out->context_tokens = (uint32_t)context;
-    TRY(api_request_read_penalties(out, options, err));
-    sampler->top_k = (uint32_t)top_k;
-    sampler->repeat_last_count = last < 0 ? SAMPLER_REPEAT_LAST_MAX : (uint32_t)last;
-    out->token_count_max = tokens > 0 ? (uint32_t)tokens : 0;
-    TRY(api_request_read_seed(out, options, err));
-    return api_request_add_stops(out, json_object_get(options, "stop"), err);
+    sampler->top_k = 40;
+    sampler->repeat_last_count = 64;
+    TRY(api_request_take_defaults(out, err));
+    return api_request_read_options(out, options, err);
 }
 
 static enum status read_format(const json_t *format, struct api_request *out, struct error *err)

@@ -168,6 +168,18 @@ static enum status read_tool_choice(const json_t *body, struct api_request *out,
 
 /* ---------------------------------------------------------------- the rest */
 
+/* Any object; with "schema", as llama.cpp's clients send it, one value of that. */
+static enum status read_json_object(const json_t *format, struct api_request *out,
+                                    struct error *err)
+{
+    const json_t *schema = json_object_get(format, "schema");
+    if (schema && !json_is_null(schema) && !json_is_object(schema))
+        return error_set(err, E_INVALID, "response_format.schema is not an object");
+    out->schema = json_object_size(schema) > 0 ? json_deep_copy(schema)
+                                               : json_pack("{s:s}", "type", "object");
+    return OK;
+}
+
 static enum status read_format(const json_t *body, struct api_request *out, struct error *err)
 {
     const json_t *format = json_object_get(body, "response_format");
@@ -177,10 +189,8 @@ static enum status read_format(const json_t *body, struct api_request *out, stru
     TRY(field_str(format, "type", &type, err));
     if (str_equal_c(type, "text"))
         return OK;
-    if (str_equal_c(type, "json_object")) {
-        out->schema = json_pack("{s:s}", "type", "object");
-        return OK;
-    }
+    if (str_equal_c(type, "json_object"))
+        return read_json_object(format, out, err);
     const json_t *schema = json_object_get(json_object_get(format, "json_schema"), "schema");
     if (!str_equal_c(type, "json_schema") || !json_is_object(schema))
         return error_set(err, E_INVALID,
@@ -192,11 +202,10 @@ static enum status read_format(const json_t *body, struct api_request *out, stru
 static enum status read_sampling(const json_t *body, struct api_request *request, struct error *err)
 {
     struct sampler_options *out = &request->sampler;
-    out->temperature = 1.0f;
     TRY(field_float(body, "temperature", 0, 2, &out->temperature, err));
     TRY(field_float(body, "top_p", 0, 1, &out->top_p, err));
     TRY(field_float(body, "min_p", 0, 1, &out->min_p, err));
-    int64_t top_k = 0;
+    int64_t top_k = out->top_k;
     TRY(field_int(body, "top_k", 0, INT32_MAX, &top_k, err));
     out->top_k = (uint32_t)top_k;
     TRY(api_request_read_penalties(request, body, err));
@@ -207,7 +216,6 @@ static enum status read_sampling(const json_t *body, struct api_request *request
 static enum status read_common(const json_t *body, struct api_request *out, struct error *err)
 {
     struct str model = {0};
-    int64_t tokens = 0;
     int64_t choices = 1;
     if (!json_is_object(body))
         return error_set(err, E_INVALID, "the body is not a JSON object");
@@ -216,6 +224,9 @@ static enum status read_common(const json_t *body, struct api_request *out, stru
         return error_set(err, E_LIMIT, "the model's name is longer than %d bytes",
                          API_MODEL_NAME_MAX);
     strbuf_add_str(&out->model, model);
+    out->sampler.temperature = 1.0f;
+    TRY(api_request_take_defaults(out, err));
+    int64_t tokens = out->token_count_max;
     TRY(field_int(body, "max_tokens", 1, API_TOKENS_MAX, &tokens, err));
     TRY(field_int(body, "max_completion_tokens", 1, API_TOKENS_MAX, &tokens, err));
     out->token_count_max = (uint32_t)tokens;
@@ -257,6 +268,7 @@ enum status openai_read_chat(const json_t *body, struct api_request *out, struct
     TRY(read_tools(body, out, err));
     TRY(read_tool_choice(body, out, err));
     TRY(read_format(body, out, err));
+    TRY(api_request_read_grammar(out, body, err));
     TRY(read_thinking(body, &out->chat, err));
     out->chat.add_generation_prompt = true;
     return OK;

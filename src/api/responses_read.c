@@ -284,16 +284,17 @@ static enum status read_settings(const json_t *body, struct api_request *out, st
 {
     struct str model = {0};
     struct str effort = {0};
-    int64_t tokens = 0;
     int64_t top = 0;
     TRY(field_str(body, "model", &model, err));
     if (model.len > API_MODEL_NAME_MAX)
         return error_set(err, E_LIMIT, "the model's name is longer than %d bytes",
                          API_MODEL_NAME_MAX);
     strbuf_add_str(&out->model, model);
+    out->sampler.temperature = 1.0f;
+    TRY(api_request_take_defaults(out, err));
+    int64_t tokens = out->token_count_max;
     TRY(field_int(body, "max_output_tokens", 1, API_TOKENS_MAX, &tokens, err));
     out->token_count_max = (uint32_t)tokens;
-    out->sampler.temperature = 1.0f;
     TRY(field_float(body, "temperature", 0, 2, &out->sampler.temperature, err));
     TRY(field_float(body, "top_p", 0, 1, &out->sampler.top_p, err));
     TRY(field_bool(body, "stream", &out->streams, err));

@@ -5,6 +5,7 @@
 #include "api/field.h"
 #include "api/listings.h"
 #include "api/llama_read.h"
+#include "api/model_settings.h"
 #include "api/ollama_read.h"
 #include "api/openai_read.h"
 #include "api/responses_read.h"
@@ -95,6 +96,26 @@ static const struct route routes[] = {
      .path = "/api/delete",
      .protocol = API_OLLAMA,
      .admin = "delete",
+     .format = &reply_ollama_lines},
+    {.method = "POST",
+     .path = "/api/create",
+     .protocol = API_OLLAMA,
+     .admin = "create",
+     .says_success = true,
+     .check = model_settings_check,
+     .format = &reply_ollama_lines},
+    {.method = "HEAD",
+     .path = "/api/blobs/",
+     .has_name = true,
+     .protocol = API_OLLAMA,
+     .admin = "blob",
+     .format = &reply_ollama_lines},
+    {.method = "POST",
+     .path = "/api/blobs/",
+     .has_name = true,
+     .protocol = API_OLLAMA,
+     .admin = "upload",
+     .takes_file = true,
      .format = &reply_ollama_lines},
     {.method = "GET",
      .path = "/api/tags",
@@ -187,17 +208,30 @@ struct str route_id(const struct route *route, struct str path)
 
 const struct route *route_find(struct str method, struct str path, bool *out_path_is_known)
 {
-    const struct str wanted = str_equal_c(method, "HEAD") ? STR("GET") : method;
+    const bool is_head = str_equal_c(method, "HEAD");
     *out_path_is_known = false;
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        const struct route *route = &routes[i];
+        const struct str own = str_from_c(route->path);
         struct str id;
-        if (!match_path(routes[i].path, path, &id))
+        if (route->has_name ? !str_starts_with(path, own) : !match_path(route->path, path, &id))
             continue;
         *out_path_is_known = true;
-        if (str_equal_c(wanted, routes[i].method))
-            return &routes[i];
+        if (str_equal_c(method, route->method) ||
+            (is_head && str_equal_c(STR("GET"), route->method)))
+            return route;
     }
     return NULL;
+}
+
+enum status route_read(const struct route *route, const json_t *settings, const json_t *body,
+                       struct api_request *out, struct error *err)
+{
+    out->settings = settings;
+    TRY(route->read(body, out, err));
+    const enum status status = api_request_settle(out, err);
+    out->settings = NULL;
+    return status;
 }
 
 struct str route_plain_name(struct str name)

@@ -51,6 +51,7 @@ struct api_context {
     int64_t now_us;                      /* since 1970 */
     double uptime_seconds;
     double (*seconds)(void); /* a steady clock; set for `work` */
+    const json_t *settings;  /* of the model, if it was made from another (model_settings.h) */
     bool is_anthropic;       /* the client sent anthropic-version */
 };
 
@@ -59,6 +60,7 @@ typedef json_t *(route_answer_fn)(const struct api_context *context, const json_
                                   struct api_failure *out_failure);
 typedef void(route_print_fn)(const struct api_context *context, struct strbuf *out);
 typedef enum status(route_read_fn)(const json_t *body, struct api_request *out, struct error *err);
+typedef enum status(route_check_fn)(const json_t *body, struct error *err);
 
 /* What an answer looks at. */
 enum route_about {
@@ -72,8 +74,9 @@ enum route_about {
 enum route_kept { ROUTE_KEPT_NOTHING, ROUTE_KEPT_RESPONSE, ROUTE_KEPT_ITEMS, ROUTE_KEPT_DELETE };
 
 struct route {
-    const char *method;         /* GET answers HEAD too */
-    const char *path;           /* a part of it may be "*": an id */
+    const char *method; /* GET answers HEAD too */
+    const char *path;   /* a part of it may be "*": an id */
+    bool has_name;      /* the path goes on with a name, which becomes the body's member "digest" */
     enum api_protocol protocol; /* the form of errors */
     route_read_fn *read;
     const struct reply_format *format;
@@ -81,11 +84,18 @@ struct route {
     enum route_about about; /* of `answer` */
     const char *admin;      /* changes models: what the front is asked to do (server/admin.h) */
     bool says_success;      /* its end is a line, and its progress may be streamed */
+    bool takes_file;        /* its body is a file, passed on in pieces (server/admin.h) */
+    route_check_fn *check;  /* of what the front is asked to do, before it is asked */
     route_answer_fn *work;
     route_print_fn *print; /* plain text */
     bool keeps;            /* its responses can be gone on from */
     enum route_kept kept;
 };
+
+/* Reads a request for a model with these settings (NULL: none): what the client leaves open comes
+ * from them. */
+MUST_USE enum status route_read(const struct route *route, const json_t *settings,
+                                const json_t *body, struct api_request *out, struct error *err);
 
 /* The row, or NULL; *out_path_is_known tells whether another method would do. */
 const struct route *route_find(struct str method, struct str path, bool *out_path_is_known);

@@ -49,7 +49,10 @@ json_t *text_tools_count_tokens(const struct api_context *context, const json_t 
     size_t tokens = 0;
     if (has_no_engine(context, out_failure))
         return NULL;
+    request.settings = context->settings;
     enum status status = anthropic_read_messages(body, &request, &err);
+    if (status == OK)
+        status = api_request_settle(&request, &err);
     if (status == OK)
         status = engine_render(engine, &request.chat, &spans, &err);
     if (status == OK)
@@ -116,7 +119,10 @@ json_t *text_tools_apply_template(const struct api_context *context, const json_
     struct error err = {0};
     if (has_no_engine(context, out_failure))
         return NULL;
+    request.settings = context->settings;
     enum status status = openai_read_chat(body, &request, &err);
+    if (status == OK)
+        status = api_request_settle(&request, &err);
     if (status == OK)
         status = engine_render(context->model->engine, &request.chat, &spans, &err);
     if (status != OK)

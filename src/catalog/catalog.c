@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "catalog/catalog_internal.h"
+#include "catalog/model_manifest.h"
 #include "os/folder.h"
 #include "os/path.h"
 
@@ -34,6 +35,41 @@ void catalog_add(struct catalog *catalog, enum catalog_store store, const char *
         .size_bytes = (uint64_t)info.st_size,
         .modified_us = (int64_t)info.st_mtim.tv_sec * 1000000 + info.st_mtim.tv_nsec / 1000,
     };
+}
+
+/* The model of a manifest, unless its weights are gone. */
+static void add_manifest(struct catalog *catalog, const char *models, const char *path)
+{
+    CLEANUP(model_manifest_done) struct model_manifest manifest = {0};
+    struct error ignored = {0};
+    if (model_manifest_read(path, &manifest, &ignored) != OK) {
+        catalog->unreadable_count++;
+        return;
+    }
+    CLEANUP(mem_freep) char *weights = model_manifest_weights(&manifest, models);
+    const size_t before = catalog->count;
+    catalog_add(catalog, CATALOG_OWN, manifest.name, weights ? weights : path);
+    if (catalog->count == before)
+        return;
+    struct catalog_entry *entry = &catalog->entries[before];
+    entry->manifest = mem_copy_str(path);
+    entry->settings = json_incref(manifest.settings);
+    if (weights)
+        return;
+    mem_free(entry->path);
+    entry->path = NULL;
+    entry->size_bytes = 0;
+}
+
+static void read_manifests(struct catalog *catalog, const char *models)
+{
+    CLEANUP(folder_list_done) struct folder_list files = {0};
+    folder_list_read(models, CATALOG_NAMES_MAX, &files);
+    for (size_t i = 0; i < files.count; i++) {
+        CLEANUP(mem_freep) char *path = path_join(models, files.names[i]);
+        if (model_manifest_is_file_name(files.names[i]))
+            add_manifest(catalog, models, path);
+    }
 }
 
 size_t catalog_stem(const char *file_name)
@@ -90,8 +126,10 @@ static int compare_entries(const void *a, const void *b)
 void catalog_read(const struct catalog_places *places, struct catalog *out)
 {
     *out = (struct catalog){0};
-    if (places->own)
+    if (places->own) {
         catalog_read_folder(out, CATALOG_OWN, places->own);
+        read_manifests(out, places->own);
+    }
     for (size_t i = 0; i < places->folder_count; i++)
         catalog_read_folder(out, CATALOG_FOLDER, places->folders[i]);
     if (places->ollama)
@@ -107,6 +145,8 @@ void catalog_done(struct catalog *catalog)
     for (size_t i = 0; i < catalog->count; i++) {
         mem_free(catalog->entries[i].name);
         mem_free(catalog->entries[i].path);
+        mem_free(catalog->entries[i].manifest);
+        json_decref(catalog->entries[i].settings);
     }
     mem_free(catalog->entries);
     *catalog = (struct catalog){0};
@@ -197,4 +237,41 @@ enum status catalog_find(const struct catalog *catalog, struct str name,
         return OK;
     return error_set(err, E_NOT_FOUND, "there is no model \"%.*s\"",
                      STR_ARG(str_slice(name, 0, 80)));
+}
+
+/* ---------------------------------------------------------------- made models */
+
+static bool is_same_path(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool has_template(const struct catalog_entry *entry)
+{
+    return json_string_length(json_object_get(entry->settings, "template")) > 0;
+}
+
+const struct catalog_entry *catalog_loaded_as(const struct catalog *catalog,
+                                              const struct catalog_entry *entry)
+{
+    if (!entry->manifest || has_template(entry))
+        return entry;
+    const struct catalog_entry *made = NULL;
+    for (size_t i = 0; i < catalog->count; i++) {
+        const struct catalog_entry *other = &catalog->entries[i];
+        if (!is_same_path(other->path, entry->path) || has_template(other))
+            continue;
+        if (!other->manifest)
+            return other;
+        made = made ? made : other;
+    }
+    return made;
+}
+
+const struct catalog_entry *catalog_find_user(const struct catalog *catalog, const char *path)
+{
+    for (size_t i = 0; i < catalog->count; i++)
+        if (catalog->entries[i].manifest && is_same_path(catalog->entries[i].path, path))
+            return &catalog->entries[i];
+    return NULL;
 }

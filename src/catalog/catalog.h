@@ -2,6 +2,8 @@
  * catalog - the models at hand: found where they are, never copied.
  *
  *   own          <folder>/NAME.gguf                          NAME
+ *                <folder>/NAME.manifest.json                 a model made from another
+ *                                                            (model_manifest.h)
  *   Ollama       <folder>/manifests/HOST/SPACE/MODEL/TAG     MODEL:TAG, SPACE/MODEL:TAG or
  *                and blobs/sha256-...                        HOST/SPACE/MODEL:TAG
  *   Hugging Face <folder>/models--ORG--REPO/snapshots/REV/   ORG/REPO:QUANT, from the file's name
@@ -19,6 +21,7 @@
 #include "base/error.h"
 #include "base/str.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,7 +36,9 @@ enum catalog_store { CATALOG_OWN, CATALOG_FOLDER, CATALOG_OLLAMA, CATALOG_HUGGIN
 
 struct catalog_entry {
     char *name;
-    char *path; /* of the file, or the first of a split model */
+    char *path;       /* of the file, or the first of a split model; NULL: the built-in model's */
+    char *manifest;   /* of a model that was made from another: its path; NULL: it was not */
+    json_t *settings; /* of such a model (api/model_settings.h); owned */
     enum catalog_store store;
     uint64_t size_bytes; /* of that file; 0: unknown */
     int64_t modified_us; /* since 1970 */
@@ -43,6 +48,7 @@ struct catalog_entry {
 struct catalog {
     struct catalog_entry *entries;
     size_t count;
+    size_t unreadable_count; /* manifests of models that cannot be read */
 };
 
 /* Where to look; NULL: nowhere. Missing folders are empty. */
@@ -65,6 +71,14 @@ void catalog_done(struct catalog *catalog); /* zeroed is allowed */
  */
 MUST_USE enum status catalog_find(const struct catalog *catalog, struct str name,
                                   const struct catalog_entry **out, struct error *err);
+
+/* The entry for what `entry` is loaded as: models without a template of their own share what has
+ * the same weights. Itself, if nothing else has. */
+const struct catalog_entry *catalog_loaded_as(const struct catalog *catalog,
+                                              const struct catalog_entry *entry);
+
+/* Whether a made model uses the file at `path`: the first one, or NULL. */
+const struct catalog_entry *catalog_find_user(const struct catalog *catalog, const char *path);
 
 /* What a model file is called: its name without .gguf and, of a split model, without the numbers.
  * False: it is no model file (or one of a projector of images). */

@@ -95,7 +95,7 @@ static int print_entry(void *context)
         CLEANUP(strbuf_done) struct strbuf text = {0};
         CLEANUP(json_decrefp)
         json_t *row = json_pack(
-            "{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:I, s:o}", "name", entry->name, "path",
+            "{s:s, s:s?, s:s, s:I, s:I, s:s, s:s, s:I, s:o}", "name", entry->name, "path",
             entry->path, "store", catalog_store_name(entry->store), "size_bytes",
             (json_int_t)facts.size_bytes, "modified_us", (json_int_t)entry->modified_us, "family",
             facts.family, "type", facts.type, "context_length", (json_int_t)facts.context, "error",

@@ -8,6 +8,7 @@
 #include "cli/embed_setup.h"
 #include "cli/front.h"
 #include "cli/key_file.h"
+#include "cli/model_admin.h"
 #include "cli/model_command.h"
 #include "cli/model_name.h"
 #include "cli/progress.h"
@@ -27,6 +28,9 @@
 #include <unistd.h>
 
 enum { PORT_DEFAULT = 11434, CONTEXT_MAX = 1 << 24, THREADS_MAX = 256, RESPONSES_MAX = 10000 };
+
+/* Uploaded files that no model was made of stay so long. */
+enum { BLOB_AGE_SECONDS = 24 * 3600 };
 
 struct serve_args {
     const char *model;
@@ -111,6 +115,8 @@ static void on_message(void *context, const struct front_message *message)
         if (line)
             fprintf(stderr, "%s\n", line);
     }
+    if (message->kind == FRONT_DATA)
+        serve_jobs_data(work->jobs, &work->front, message);
     if (message->kind != FRONT_READY)
         return;
     work->ready = *message;
@@ -321,7 +327,10 @@ static int run(const struct command_call *call)
         return command_usage(call->command, "%s", err.text);
     if (status != OK)
         return command_fail(&err);
-    name = model_name_served(model_path, &state, config.model_folders);
+    if (!model_name_made(args->model ? args->model : config.model, &state, config.model_folders,
+                         &name, &role.settings))
+        name = model_name_served(model_path, &state, config.model_folders);
+    model_admin_prune(&state, config.model_folders, BLOB_AGE_SECONDS);
     role.state = &state;
     role.model_folders = config.model_folders;
     role.model_path = model_path;
@@ -344,6 +353,7 @@ static int run(const struct command_call *call)
     serve_jobs_free(work.jobs);
     progress_clear(&work.progress);
     prompt_store_done(&role.prompts);
+    json_decref(role.settings);
     strbuf_done(&work.model_name);
     return code;
 }

@@ -138,7 +138,7 @@ static enum status show(const struct work *work, struct error *err)
     if (status == OK)
         status = tokenizer_new(file, &tokenizer, err);
     if (status == OK)
-        status = engine_open_template(file, tokenizer, &chat_template, err);
+        status = engine_open_template(file, tokenizer, (struct str){0}, &chat_template, err);
     if (status == OK && !chat_template)
         status = error_set(err, E_UNSUPPORTED, "the model has no chat template");
     if (status != OK)

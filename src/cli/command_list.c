@@ -4,11 +4,11 @@
 #include "text/edit_distance.h"
 
 const struct command *const command_list[] = {
-    &cmd_chat,   &cmd_agent,       &cmd_resume,   &cmd_sessions, &cmd_tools, &cmd_run,
-    &cmd_serve,  &cmd_launch,      &cmd_ps,       &cmd_models,   &cmd_pull,  &cmd_import,
-    &cmd_rm,     &cmd_fit,         &cmd_tokenize, &cmd_template, &cmd_show,  &cmd_embed,
-    &cmd_rerank, &cmd_perplexity,  &cmd_logits,   &cmd_bench,    &cmd_eval,  &cmd_doctor,
-    &cmd_help,   &cmd_completions, &cmd_man,      &cmd_version,  NULL,
+    &cmd_chat,   &cmd_agent,  &cmd_resume,      &cmd_sessions, &cmd_tools,    &cmd_run,
+    &cmd_serve,  &cmd_launch, &cmd_ps,          &cmd_models,   &cmd_pull,     &cmd_import,
+    &cmd_create, &cmd_rm,     &cmd_fit,         &cmd_tokenize, &cmd_template, &cmd_show,
+    &cmd_embed,  &cmd_rerank, &cmd_perplexity,  &cmd_logits,   &cmd_bench,    &cmd_eval,
+    &cmd_doctor, &cmd_help,   &cmd_completions, &cmd_man,      &cmd_version,  NULL,
 };
 
 const struct command *command_list_find(const char *name)

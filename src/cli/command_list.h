@@ -15,6 +15,7 @@ extern const struct command cmd_agent;
 extern const struct command cmd_bench;
 extern const struct command cmd_chat; /* `holt` alone */
 extern const struct command cmd_completions;
+extern const struct command cmd_create;
 extern const struct command cmd_doctor;
 extern const struct command cmd_embed;
 extern const struct command cmd_eval;

@@ -219,6 +219,7 @@ void display_message(struct display *display, const struct front_message *messag
     case FRONT_FINISHED: progress_clear(&display->progress); break;
     case FRONT_ASK:
     case FRONT_JOB:
+    case FRONT_DATA:
     case FRONT_NEWS:
     case FRONT_STOP:
     case FRONT_NEW:

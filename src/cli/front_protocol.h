@@ -26,8 +26,8 @@ enum front_kind {
     FRONT_STOP,    /* numbers: turn */
     FRONT_NEW,     /* forget the conversation; the next ASK begins a new session */
     FRONT_LIST,    /* send the sessions: SESSION..., LISTED */
-    FRONT_NEWS,    /* of a JOB; text: a line of JSON, or with flag, the last one, an error or "";
-                      numbers: id, enum status */
+    FRONT_NEWS,    /* of a JOB; text: a line of JSON, or "": what it sent was taken; or with flag,
+                      the last one, an error or ""; numbers: id, enum status */
 
     /* core to front */
     FRONT_READY,     /* name: the model; text: session id or ""; numbers: enum front_ready */
@@ -42,6 +42,7 @@ enum front_kind {
     FRONT_LISTED,    /* after the last SESSION, and after READY and HISTORY */
     FRONT_JOB,      /* name: what; text: the request's body as JSON; numbers: id, the client's port;
                         see serve_jobs.h */
+    FRONT_DATA,     /* text: bytes for a JOB that takes some; numbers: its id */
     FRONT_FINISHED, /* text: error or ""; name: session id; numbers: enum front_finished */
     FRONT_FAILED,   /* text: why the core cannot work; always last */
 };

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "catalog/blob_store.h"
 #include "cli/model_catalog.h"
 #include "cli/model_name.h"
 #include "cli/state.h"
@@ -43,6 +44,30 @@ enum status model_admin_take(const struct state *state, const char *path, struct
     return file_take(path, "GGUF", to, out_is_link, err);
 }
 
+/* ---------------------------------------------------------------- removing */
+
+static enum status unlink_file(const char *path, struct error *err)
+{
+    return unlink(path) == 0 ? OK : error_set(err, E_IO, "%.300s: %s", path, strerror(errno));
+}
+
+/* A file in holt's folder. */
+static enum status remove_file(const struct catalog *catalog, const struct catalog_entry *entry,
+                               struct error *err)
+{
+    CLEANUP(mem_freep) char *real = NULL;
+    const struct catalog_entry *user = catalog_find_user(catalog, entry->path);
+    if (!user && path_real(entry->path, &real, NULL) == OK)
+        user = catalog_find_user(catalog, real);
+    if (user)
+        return error_set(err, E_BUSY, "%s was made from %s and uses its file: remove that first",
+                         user->name, entry->name);
+    if (strstr(entry->path, "-00001-of-"))
+        return error_set(err, E_UNSUPPORTED, "%s has several files: remove them by hand (%.300s)",
+                         entry->name, entry->path);
+    return unlink_file(entry->path, err);
+}
+
 enum status model_admin_remove(const struct state *state, const char *folders, struct str name,
                                char **out_name, struct error *err)
 {
@@ -55,12 +80,50 @@ enum status model_admin_remove(const struct state *state, const char *folders, s
                          "%s belongs to %s and is only used from there (%.300s); remove it with "
                          "what put it there",
                          entry->name, catalog_store_name(entry->store), entry->path);
-    if (strstr(entry->path, "-00001-of-"))
-        return error_set(err, E_UNSUPPORTED, "%s has several files: remove them by hand (%.300s)",
-                         entry->name, entry->path);
-    if (unlink(entry->path) != 0)
-        return error_set(err, E_IO, "%.300s: %s", entry->path, strerror(errno));
+    if (!entry->manifest) {
+        TRY(remove_file(&catalog, entry, err));
+    } else {
+        TRY(unlink_file(entry->manifest, err));
+        if (entry->path)
+            model_admin_drop_blob(state, folders, entry->path);
+    }
     if (out_name)
         *out_name = mem_copy_str(entry->name);
     return OK;
+}
+
+/* ---------------------------------------------------------------- blobs */
+
+struct usage {
+    const struct state *state;
+    struct catalog catalog;
+};
+
+static bool is_used(void *context, const struct blob_digest *digest)
+{
+    const struct usage *usage = context;
+    CLEANUP(mem_freep) char *path = blob_store_path(usage->state->models, digest);
+    return catalog_find_user(&usage->catalog, path) != NULL;
+}
+
+void model_admin_drop_blob(const struct state *state, const char *folders, const char *path)
+{
+    struct usage usage = {.state = state};
+    struct blob_digest digest;
+    if (!blob_store_is_blob(state->models, path, &digest))
+        return;
+    model_catalog_read(state, folders, &usage.catalog);
+    if (usage.catalog.unreadable_count == 0 && !is_used(&usage, &digest))
+        (void)file_remove(path);
+    catalog_done(&usage.catalog);
+}
+
+void model_admin_prune(const struct state *state, const char *folders, uint64_t age_s)
+{
+    struct usage usage = {.state = state};
+    model_catalog_read(state, folders, &usage.catalog);
+    /* what a manifest uses that cannot be read is not known */
+    if (usage.catalog.unreadable_count == 0 && usage.catalog.count < CATALOG_ENTRIES_MAX)
+        blob_store_prune(state->models, age_s, is_used, &usage);
+    catalog_done(&usage.catalog);
 }

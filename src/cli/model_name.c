@@ -37,7 +37,7 @@ static enum status resolve_name(const char *name, const struct state *state, con
                          "there is no model %s: see holt models; or give a file with -m FILE",
                          name);
     if (status == OK)
-        *out = mem_copy_str(entry->path);
+        *out = entry->path ? mem_copy_str(entry->path) : NULL;
     return status;
 }
 
@@ -65,7 +65,7 @@ char *model_name_served(const char *path, const struct state *state, const char 
         return mem_copy_str(MODEL_NAME_BUILTIN);
     model_catalog_read(state, folders, &catalog);
     for (size_t i = 0; i < catalog.count; i++)
-        if (strcmp(catalog.entries[i].path, path) == 0)
+        if (!catalog.entries[i].manifest && strcmp(catalog.entries[i].path, path) == 0)
             return mem_copy_str(catalog.entries[i].name);
     const char *slash = strrchr(path, '/');
     char *name = mem_copy_str(slash ? slash + 1 : path);
@@ -73,4 +73,20 @@ char *model_name_served(const char *path, const struct state *state, const char 
     if (len > 5 && strcmp(name + len - 5, ".gguf") == 0)
         name[len - 5] = '\0';
     return name;
+}
+
+bool model_name_made(const char *name, const struct state *state, const char *folders,
+                     char **out_name, json_t **out_settings)
+{
+    CLEANUP(catalog_done) struct catalog catalog = {0};
+    const struct catalog_entry *entry = NULL;
+    struct error ignored = {0};
+    if (!name || is_path(name))
+        return false;
+    model_catalog_read(state, folders, &catalog);
+    if (catalog_find(&catalog, str_from_c(name), &entry, &ignored) != OK || !entry->manifest)
+        return false;
+    *out_name = mem_copy_str(entry->name);
+    *out_settings = json_incref(entry->settings);
+    return true;
 }

@@ -11,6 +11,9 @@
 
 #include "base/error.h"
 
+#include <jansson.h>
+#include <stdbool.h>
+
 struct state;
 
 enum { MODEL_NAME_LEN_MAX = 200 };
@@ -26,3 +29,8 @@ MUST_USE enum status model_name_resolve(const char *name, const struct state *st
 /* What clients of a server call the model: as the catalog does, else the last part of its path
  * without ".gguf"; "builtin" for NULL. `folders` as above. The caller frees it. */
 char *model_name_served(const char *path, const struct state *state, const char *folders);
+
+/* Whether `name` means a model that was made from another: its one name, owned by the caller, and a
+ * new reference to its settings (api/model_settings.h). */
+bool model_name_made(const char *name, const struct state *state, const char *folders,
+                     char **out_name, json_t **out_settings);

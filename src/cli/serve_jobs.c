@@ -2,10 +2,13 @@
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "catalog/blob_store.h"
 #include "cli/front.h"
 #include "cli/model_admin.h"
 #include "cli/model_catalog.h"
+#include "cli/model_create.h"
 #include "cli/pull_run.h"
+#include "cli/serve_uploads.h"
 #include "cli/state.h"
 #include "os/pipe_record.h"
 #include "os/process.h"
@@ -43,12 +46,14 @@ struct pull {
 struct serve_jobs {
     struct serve_jobs_config config;
     struct pull pulls[PULLS_MAX];
+    struct serve_uploads *uploads;
 };
 
 struct serve_jobs *serve_jobs_new(const struct serve_jobs_config *config)
 {
     struct serve_jobs *jobs = mem_zalloc(sizeof(*jobs));
     jobs->config = *config;
+    jobs->uploads = serve_uploads_new(config->state);
     return jobs;
 }
 
@@ -66,6 +71,7 @@ void serve_jobs_free(struct serve_jobs *jobs)
     for (size_t i = 0; i < PULLS_MAX; i++)
         if (jobs->pulls[i].id)
             end_pull(&jobs->pulls[i]);
+    serve_uploads_free(jobs->uploads);
     mem_free(jobs);
 }
 
@@ -213,7 +219,44 @@ static enum status copy_model(const struct serve_jobs *jobs, const json_t *body,
     TRY(read_name(body, "destination", NULL, &to, err));
     model_catalog_read(jobs->config.state, jobs->config.model_folders, &catalog);
     TRY(catalog_find(&catalog, from, &entry, err));
+    if (entry->manifest) {
+        CLEANUP(json_decrefp)
+        json_t *copy = json_pack("{s:s%, s:s}", "model", to.ptr, to.len, "from", entry->name);
+        return model_create(jobs->config.state, jobs->config.model_folders, copy, NULL, err);
+    }
     return model_admin_take(jobs->config.state, entry->path, to, &is_link, err);
+}
+
+/* A line of progress. */
+static void tell_line(struct front *front, uint64_t id, const char *status)
+{
+    CLEANUP(strbuf_done) struct strbuf text = {0};
+    CLEANUP(json_decrefp) json_t *line = json_pack("{s:s}", "status", status);
+    json_write_python(line, &text);
+    tell(front, id, false, OK, strbuf_view(&text));
+}
+
+static enum status create_model(const struct serve_jobs *jobs, struct front *front, uint64_t id,
+                                const json_t *body, struct error *err)
+{
+    bool ignores_template = false;
+    TRY(model_create(jobs->config.state, jobs->config.model_folders, body, &ignores_template, err));
+    if (ignores_template)
+        tell_line(front, id,
+                  "the template is written in Go's language: the model file's own is used");
+    tell_line(front, id, "writing manifest");
+    return OK;
+}
+
+/* Whether a file was uploaded. */
+static enum status look_for_blob(const struct serve_jobs *jobs, const json_t *body,
+                                 struct error *err)
+{
+    struct blob_digest digest;
+    TRY(blob_store_digest(json_str(json_object_get(body, "digest")), &digest, err));
+    if (!blob_store_has(jobs->config.state->models, &digest))
+        return error_set(err, E_NOT_FOUND, "the file sha256:%.12s... is not here", digest.hex);
+    return OK;
 }
 
 static enum status check_client(const struct serve_jobs *jobs, const struct front_message *message,
@@ -234,11 +277,42 @@ static void stop(struct serve_jobs *jobs, uint64_t id)
     for (size_t i = 0; i < PULLS_MAX; i++)
         if (id && jobs->pulls[i].id == id)
             end_pull(&jobs->pulls[i]);
+    serve_uploads_stop(jobs->uploads, id);
+}
+
+static enum status begin_upload(struct serve_jobs *jobs, struct front *front, uint64_t id,
+                                const json_t *body, struct error *err)
+{
+    TRY(serve_uploads_begin(jobs->uploads, id, body, err));
+    tell(front, id, false, OK, (struct str){0}); /* go on */
+    return OK;
+}
+
+void serve_jobs_data(struct serve_jobs *jobs, struct front *front,
+                     const struct front_message *message)
+{
+    const uint64_t id = message->numbers[0];
+    struct error err = {0};
+    const enum status status = serve_uploads_add(jobs->uploads, id, message->text, &err);
+    if (status != E_NOT_FOUND) /* its end was told */
+        tell(front, id, status != OK, status, str_from_c(err.text));
+}
+
+/* About a file of a digest. */
+static enum status work_on_blob(struct serve_jobs *jobs, struct front *front,
+                                const struct front_message *message, const json_t *body,
+                                bool *out_goes_on, struct error *err)
+{
+    if (str_equal_c(message->name, "blob"))
+        return look_for_blob(jobs, body, err);
+    *out_goes_on = true;
+    return begin_upload(jobs, front, message->numbers[0], body, err);
 }
 
 /* What is asked for; *out_goes_on: its end will be told later. */
-static enum status work(struct serve_jobs *jobs, const struct front_message *message,
-                        struct strbuf *line, bool *out_goes_on, struct error *err)
+static enum status work(struct serve_jobs *jobs, struct front *front,
+                        const struct front_message *message, struct strbuf *line, bool *out_goes_on,
+                        struct error *err)
 {
     CLEANUP(json_decrefp) json_t *body = NULL;
     CLEANUP(strbuf_done) struct strbuf name = {0};
@@ -249,6 +323,8 @@ static enum status work(struct serve_jobs *jobs, const struct front_message *mes
         strbuf_add_c(line, "a client copied a model");
         return copy_model(jobs, body, err);
     }
+    if (str_equal_c(message->name, "blob") || str_equal_c(message->name, "upload"))
+        return work_on_blob(jobs, front, message, body, out_goes_on, err);
     TRY(read_name(body, "model", "name", &text, err));
     strbuf_add_str(&name, text);
     if (str_equal_c(message->name, "pull") && !jobs->config.allows_pull)
@@ -260,6 +336,10 @@ static enum status work(struct serve_jobs *jobs, const struct front_message *mes
         strbuf_addf(line, "a client pulls %s", strbuf_c(&name));
         *out_goes_on = true;
         return start_pull(jobs, message->numbers[0], strbuf_c(&name), err);
+    }
+    if (str_equal_c(message->name, "create")) {
+        strbuf_addf(line, "a client made %s", strbuf_c(&name));
+        return create_model(jobs, front, message->numbers[0], body, err);
     }
     if (!str_equal_c(message->name, "delete"))
         return error_set(err, E_UNSUPPORTED, "there is no such work");
@@ -279,8 +359,13 @@ char *serve_jobs_take(struct serve_jobs *jobs, struct front *front,
         tell(front, id, true, E_CANCELLED, STR("the client is gone"));
         return NULL;
     }
-    const enum status status = work(jobs, message, &line, &goes_on, &err);
+    if (str_equal_c(message->name, "uploaded")) {
+        const enum status ended = serve_uploads_finish(jobs->uploads, id, &err);
+        tell(front, id, true, ended, str_from_c(err.text));
+        return NULL;
+    }
+    const enum status status = work(jobs, front, message, &line, &goes_on, &err);
     if (status != OK || !goes_on)
         tell(front, id, true, status, str_from_c(err.text));
-    return status == OK ? strbuf_take(&line) : NULL;
+    return status == OK && line.len > 0 ? strbuf_take(&line) : NULL;
 }

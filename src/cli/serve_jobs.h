@@ -1,6 +1,6 @@
 /*
  * serve_jobs - what the front of `holt serve` does for clients, as the process that serves cannot:
- * pull, copy and delete models.
+ * pull, make, copy and delete models, take files in.
  *
  * The asking process is not believed: only these works exist, names are checked as everywhere, and
  * the front itself finds out that the client is a process of its own user, unless the server has a
@@ -34,6 +34,10 @@ void serve_jobs_free(struct serve_jobs *jobs); /* stops what is being done; NULL
 /* A FRONT_JOB came. Returns a line for the person, or NULL; owned by the caller. */
 char *serve_jobs_take(struct serve_jobs *jobs, struct front *front,
                       const struct front_message *message);
+
+/* A FRONT_DATA came. */
+void serve_jobs_data(struct serve_jobs *jobs, struct front *front,
+                     const struct front_message *message);
 
 /* Passes on what children say; call it often. */
 void serve_jobs_tick(struct serve_jobs *jobs, struct front *front);

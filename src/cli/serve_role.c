@@ -58,8 +58,11 @@ static enum status send_job(void *context, const struct admin_request *request, 
         .number_count = 2,
         .numbers = {request->id, request->peer_port},
     };
+    const struct front_message piece = {
+        .kind = FRONT_DATA, .text = request->bytes, .number_count = 1, .numbers = {request->id}};
     lock_take(&line->lock);
-    const enum status status = front_protocol_send(line->front, &message, err);
+    const enum status status =
+        front_protocol_send(line->front, request->bytes.len > 0 ? &piece : &message, err);
     lock_give(&line->lock);
     return status;
 }
@@ -104,7 +107,8 @@ static enum status start(const struct serve_role_config *config, struct admin_li
         .admin_send = send_job,
         .admin_context = line,
         .kept_responses = config->kept_responses,
-        .models = {.scheduler = {.active_max = config->active_max,
+        .models = {.first_settings = config->settings,
+                   .scheduler = {.active_max = config->active_max,
                                  .cache = config->is_verbose ? print_report : NULL},
                    .keep_seconds = config->keep_seconds},
     };

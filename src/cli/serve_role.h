@@ -14,6 +14,7 @@
 #include "engine/embed.h"
 #include "engine/engine.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ struct state;
 struct serve_role_config {
     const char *model_path; /* NULL: the built-in model */
     const char *model_name; /* what clients call it */
+    json_t *settings;       /* of a model that was made from another; NULL: none */
     const struct state *state;
     const char *model_folders; /* of the configuration, or NULL */
     double keep_seconds;       /* of models loaded on demand; below 0: for ever */

@@ -1,6 +1,7 @@
 #include "cli/served_models.h"
 
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "chat/chat_template.h"
 #include "cli/model_catalog.h"
 #include "cli/model_file.h"
@@ -12,6 +13,7 @@
 #include "os/file.h"
 #include "os/lock.h"
 #include "os/memory.h"
+#include "text/json.h"
 #include "tokenizer/tokenizer.h"
 
 #include <inttypes.h>
@@ -82,17 +84,48 @@ static void read_catalog(const struct served_models *models, struct catalog *out
 
 static bool is_first_path(const struct served_models *models, const char *path)
 {
-    return models->config->model_path && strcmp(models->config->model_path, path) == 0;
+    return path && models->config->model_path && strcmp(models->config->model_path, path) == 0;
 }
 
-static enum status find(void *context, struct str name, char **out, struct error *err)
+static struct str template_in(const json_t *settings)
+{
+    return json_str(json_object_get(settings, "template"));
+}
+
+/* Whether what is loaded first is the file at `path` (NULL: the built-in model) as it is. */
+static bool is_first(const struct served_models *models, const char *path)
+{
+    if (template_in(models->config->settings).len > 0)
+        return false;
+    return path ? is_first_path(models, path) : !models->config->model_path;
+}
+
+/* The name of what is loaded for the entry. */
+static const char *loaded_as(const struct served_models *models, const struct catalog *catalog,
+                             const struct catalog_entry *entry)
+{
+    if (template_in(entry->settings).len > 0)
+        return entry->name;
+    if (is_first(models, entry->path))
+        return models->config->model_name;
+    return entry->path ? catalog_loaded_as(catalog, entry)->name : MODEL_NAME_BUILTIN;
+}
+
+static enum status find(void *context, struct str name, struct model_pool_found *out,
+                        struct error *err)
 {
     const struct served_models *models = context;
     CLEANUP(catalog_done) struct catalog catalog = {0};
     const struct catalog_entry *entry = NULL;
-    if (str_equal_c(name, models->config->model_name) || str_equal_c(name, MODEL_NAME_BUILTIN)) {
-        *out = mem_copy_str(str_equal_c(name, MODEL_NAME_BUILTIN) ? MODEL_NAME_BUILTIN
-                                                                  : models->config->model_name);
+    if (str_equal_c(name, models->config->model_name)) {
+        out->name = mem_copy_str(models->config->model_name);
+        if (models->config->settings)
+            out->settings = json_deep_copy(models->config->settings);
+        return OK;
+    }
+    if (str_equal_c(name, MODEL_NAME_BUILTIN)) {
+        out->name =
+            mem_copy_str(is_first(models, NULL) ? models->config->model_name : MODEL_NAME_BUILTIN);
         return OK;
     }
     read_catalog(models, &catalog);
@@ -101,29 +134,45 @@ static enum status find(void *context, struct str name, char **out, struct error
         return error_set(err, E_NOT_FOUND, "model '%.*s' not found; this server has '%s'",
                          (int)(name.len < 60 ? name.len : 60), name.ptr,
                          models->config->model_name);
-    if (status == OK)
-        *out = mem_copy_str(is_first_path(models, entry->path) ? models->config->model_name
-                                                               : entry->name);
+    if (status == OK) {
+        out->name = mem_copy_str(loaded_as(models, &catalog, entry));
+        out->settings = json_incref(entry->settings);
+    }
     return status;
 }
 
-/* The file of find()'s name; *out NULL: the built-in model. */
-static enum status path_of(const struct served_models *models, const char *name, char **out,
-                           struct error *err)
+/* What is to be loaded. Zeroed is the built-in model. */
+struct weights {
+    char *path;       /* NULL: the built-in model */
+    json_t *settings; /* NULL: none */
+};
+
+static void weights_done(struct weights *weights)
+{
+    mem_free(weights->path);
+    json_decref(weights->settings);
+}
+
+/* Of find()'s name. */
+static enum status weights_of(const struct served_models *models, const char *name,
+                              struct weights *out, struct error *err)
 {
     CLEANUP(catalog_done) struct catalog catalog = {0};
     const struct catalog_entry *entry = NULL;
-    *out = NULL;
     if (strcmp(name, models->config->model_name) == 0) {
         if (models->config->model_path)
-            *out = mem_copy_str(models->config->model_path);
+            out->path = mem_copy_str(models->config->model_path);
+        if (models->config->settings)
+            out->settings = json_deep_copy(models->config->settings);
         return OK;
     }
     if (strcmp(name, MODEL_NAME_BUILTIN) == 0)
         return OK;
     read_catalog(models, &catalog);
     TRY(catalog_find(&catalog, str_from_c(name), &entry, err));
-    *out = mem_copy_str(entry->path);
+    if (entry->path)
+        out->path = mem_copy_str(entry->path);
+    out->settings = json_incref(entry->settings);
     return OK;
 }
 
@@ -166,12 +215,12 @@ static enum status open_embed(const struct serve_role_config *config,
     return OK;
 }
 
-/* `memory_bytes_max` as in engine.h. */
+/* `memory_bytes_max` as in engine.h; `is_asked`: it is what the server was started for. */
 static enum status open_path(const struct serve_role_config *config, const char *path,
-                             uint64_t memory_bytes_max, bool is_first, struct api_model *out,
-                             struct error *err)
+                             const json_t *settings, uint64_t memory_bytes_max, bool is_asked,
+                             struct api_model *out, struct error *err)
 {
-    bool embeds = is_first && config->embeds;
+    bool embeds = is_asked && config->embeds;
     const struct engine_config engine = {
         .model_path = path,
         .context_tokens = config->context_tokens,
@@ -179,11 +228,12 @@ static enum status open_path(const struct serve_role_config *config, const char 
         .thread_count = config->thread_count,
         .cpu_features_off = config->cpu_features_off,
         .kv = config->kv,
-        .speculate = is_first ? config->speculate : ENGINE_SPECULATE_AUTO,
-        .draft_path = is_first ? config->draft_path : NULL,
+        .speculate = is_asked ? config->speculate : ENGINE_SPECULATE_AUTO,
+        .draft_path = is_asked ? config->draft_path : NULL,
         .memory_bytes_max = memory_bytes_max,
         .prefix_folder = config->prompts.folder,
         .prefix_bytes_max = config->prompts.bytes_max,
+        .chat_template = template_in(settings),
     };
     const struct embed_config embed = {
         .model_path = path,
@@ -206,7 +256,8 @@ static enum status open_path(const struct serve_role_config *config, const char 
 enum status served_models_open_first(struct served_models *models, struct api_model *out,
                                      struct error *err)
 {
-    TRY(open_path(models->config, models->config->model_path, 0, true, out, err));
+    TRY(open_path(models->config, models->config->model_path, models->config->settings, 0, true,
+                  out, err));
     out->name = str_from_c(models->config->model_name);
     models->used_bytes += out->memory_bytes;
     return OK;
@@ -236,16 +287,16 @@ static enum status open_named(void *context, const char *name, struct api_model 
                               struct error *err)
 {
     struct served_models *models = context;
-    CLEANUP(mem_freep) char *path = NULL;
+    CLEANUP(weights_done) struct weights weights = {0};
     uint64_t room = 0;
     uint64_t size = 0;
     int64_t modified_us = 0;
-    TRY(path_of(models, name, &path, err));
-    if (path)
-        TRY(file_measure(path, &size, &modified_us, err));
+    TRY(weights_of(models, name, &weights, err));
+    if (weights.path)
+        TRY(file_measure(weights.path, &size, &modified_us, err));
     TRY(find_room(models, name, size, &room, err));
-    TRY(open_path(models->config, path, room, strcmp(name, models->config->model_name) == 0, out,
-                  err));
+    TRY(open_path(models->config, weights.path, weights.settings, room,
+                  strcmp(name, models->config->model_name) == 0, out, err));
     models->used_bytes += out->memory_bytes;
     fprintf(stderr, "loaded %s, context %u tokens\n", name, out->context_tokens);
     return OK;
@@ -299,15 +350,17 @@ static enum status describe(void *context, const char *name, struct api_model *o
                             struct error *err)
 {
     struct served_models *models = context;
-    CLEANUP(mem_freep) char *path = NULL;
-    TRY(path_of(models, name, &path, err));
+    CLEANUP(weights_done) struct weights weights = {0};
+    TRY(weights_of(models, name, &weights, err));
+    const char *path = weights.path;
     struct description *own = mem_zalloc(sizeof(*own));
     *out = (struct api_model){.opened = own};
     enum status status = model_file_open(path, &own->file, err);
     if (status == OK)
         status = tokenizer_new(own->file, &own->tokenizer, err);
     if (status == OK)
-        status = engine_open_template(own->file, own->tokenizer, &own->chat_template, err);
+        status = engine_open_template(own->file, own->tokenizer, template_in(weights.settings),
+                                      &own->chat_template, err);
     if (status == OK)
         status = embed_is_made_for(path, &out->is_for_embeddings, err);
     if (status != OK) {
@@ -328,6 +381,13 @@ static enum status describe(void *context, const char *name, struct api_model *o
 
 /* Without probing the template, which takes longer than a listing may: whether it speaks of
  * tools and of thinking at all. */
+static void look_into_template(struct str source, bool *out_calls_tools, bool *out_thinks)
+{
+    *out_calls_tools = str_find(source, STR("tools"), 0) != SIZE_MAX;
+    *out_thinks = str_find(source, STR("think"), 0) != SIZE_MAX ||
+                  str_find(source, STR("reasoning"), 0) != SIZE_MAX;
+}
+
 static void look_into(const struct gguf *file, struct known_file *out)
 {
     const struct str architecture = architecture_of(file);
@@ -337,9 +397,7 @@ static void look_into(const struct gguf *file, struct known_file *out)
     snprintf(key, sizeof(key), "%.*s.pooling_type", STR_ARG(architecture));
     (void)!gguf_get_str_or(file, "tokenizer.chat_template", (struct str){0}, &source, NULL);
     out->embeds = gguf_has(file, key);
-    out->calls_tools = str_find(source, STR("tools"), 0) != SIZE_MAX;
-    out->thinks = str_find(source, STR("think"), 0) != SIZE_MAX ||
-                  str_find(source, STR("reasoning"), 0) != SIZE_MAX;
+    look_into_template(source, &out->calls_tools, &out->thinks);
     out->context_trained = trained_context(file, architecture);
     out->parameter_count = count_parameters(file);
 }
@@ -372,46 +430,72 @@ static const struct known_file *know(struct served_models *models, const char *p
     return known;
 }
 
-/* The digest Ollama gave the file, else one of its name, size and time: it tells files apart. */
-static void write_digest(const char *name, const struct known_file *known,
-                         char out[MODEL_LIST_DIGEST_LEN + 1])
+/* One of the model's name and all that makes it what it is: it tells models apart. */
+static void write_own_digest(const char *name, const struct known_file *known,
+                             const json_t *settings, char out[MODEL_LIST_DIGEST_LEN + 1])
 {
     unsigned char digest[crypto_generichash_BYTES];
-    char text[512];
-    const char *blob = strstr(known->path, "/blobs/sha256-");
-    if (blob && strlen(blob) == strlen("/blobs/sha256-") + MODEL_LIST_DIGEST_LEN) {
-        memcpy(out, blob + strlen("/blobs/sha256-"), MODEL_LIST_DIGEST_LEN + 1);
-        return;
-    }
-    snprintf(text, sizeof(text), "%.300s %" PRIu64 " %" PRId64, name, known->size_bytes,
-             known->modified_us);
-    crypto_generichash(digest, sizeof(digest), (const unsigned char *)text, strlen(text), NULL, 0);
+    CLEANUP(strbuf_done) struct strbuf text = {0};
+    strbuf_addf(&text, "%.300s %" PRIu64 " %" PRId64, name, known->size_bytes, known->modified_us);
+    if (settings)
+        json_write_python(settings, &text);
+    crypto_generichash(digest, sizeof(digest), (const unsigned char *)text.ptr, text.len, NULL, 0);
     sodium_bin2hex(out, MODEL_LIST_DIGEST_LEN + 1, digest, sizeof(digest));
 }
 
-static void list_one(struct served_models *models, const char *name, const char *path,
-                     uint64_t size_bytes, int64_t modified_us, struct model_list *out)
+/* That which Ollama gave the file, where it did. */
+static void write_digest(const char *name, const struct known_file *known, const json_t *settings,
+                         char out[MODEL_LIST_DIGEST_LEN + 1])
+{
+    const char *blob = settings ? NULL : strstr(known->path, "/blobs/sha256-");
+    if (blob && strlen(blob) == strlen("/blobs/sha256-") + MODEL_LIST_DIGEST_LEN)
+        memcpy(out, blob + strlen("/blobs/sha256-"), MODEL_LIST_DIGEST_LEN + 1);
+    else
+        write_own_digest(name, known, settings, out);
+}
+
+/* One model as the catalog has it; `loaded_as` NULL: as itself. */
+static void list_one(struct served_models *models, const struct catalog_entry *entry,
+                     const char *loaded_as, struct model_list *out)
 {
     char quantization[64];
-    const struct known_file *known = know(models, path, size_bytes, modified_us);
-    const struct str stem = str_from_c(name);
+    const struct known_file *known =
+        know(models, entry->path, entry->size_bytes, entry->modified_us);
+    const struct str stem = str_from_c(entry->name);
     const struct str part = catalog_quantization(stem);
     snprintf(quantization, sizeof(quantization), "%.*s",
              part.len == stem.len ? 0 : (int)(part.len < 63 ? part.len : 63), part.ptr);
     struct model_list_row row = {
-        .name = (char *)(uintptr_t)name, /* copied, as the others */
+        .name = entry->name, /* copied, as the others */
         .architecture = (char *)(uintptr_t)known->architecture,
         .quantization = quantization,
+        .loaded_as = (char *)(uintptr_t)loaded_as,
         .parameter_count = known->parameter_count,
         .size_bytes = known->size_bytes,
-        .modified_us = modified_us,
+        .modified_us = entry->modified_us,
         .context_tokens = known->context_trained,
         .embeds = known->embeds,
         .calls_tools = known->calls_tools,
         .thinks = known->thinks,
     };
-    write_digest(name, known, row.digest);
+    const struct str source = template_in(entry->settings);
+    if (source.len > 0)
+        look_into_template(source, &row.calls_tools, &row.thinks);
+    write_digest(entry->name, known, entry->settings, row.digest);
     model_list_add(out, &row);
+}
+
+static void list_first(struct served_models *models, struct model_list *out)
+{
+    const struct serve_role_config *config = models->config;
+    struct catalog_entry first = {
+        .name = (char *)(uintptr_t)config->model_name,
+        .path = (char *)(uintptr_t)config->model_path,
+        .settings = config->settings,
+    };
+    if (config->model_path)
+        (void)!file_measure(config->model_path, &first.size_bytes, &first.modified_us, NULL);
+    list_one(models, &first, NULL, out);
 }
 
 static void list(void *context, struct model_list *out)
@@ -419,20 +503,21 @@ static void list(void *context, struct model_list *out)
     struct served_models *models = context;
     const struct serve_role_config *config = models->config;
     CLEANUP(catalog_done) struct catalog catalog = {0};
-    uint64_t size = 0;
-    int64_t modified_us = 0;
     read_catalog(models, &catalog);
     lock_take(&models->lock);
-    if (config->model_path)
-        (void)!file_measure(config->model_path, &size, &modified_us, NULL);
-    list_one(models, config->model_name, config->model_path, size, modified_us, out);
+    list_first(models, out);
     for (size_t i = 0; i < catalog.count; i++) {
         const struct catalog_entry *entry = &catalog.entries[i];
-        if (!is_first_path(models, entry->path) && !model_list_find(out, str_from_c(entry->name)))
-            list_one(models, entry->name, entry->path, entry->size_bytes, entry->modified_us, out);
+        const bool is_listed =
+            model_list_find(out, str_from_c(entry->name)) ||
+            (!entry->manifest && !config->settings && is_first_path(models, entry->path));
+        if (!is_listed)
+            list_one(models, entry, loaded_as(models, &catalog, entry), out);
     }
-    if (config->model_path && !model_list_find(out, STR(MODEL_NAME_BUILTIN)))
-        list_one(models, MODEL_NAME_BUILTIN, NULL, 0, 0, out);
+    if (!model_list_find(out, STR(MODEL_NAME_BUILTIN))) {
+        const struct catalog_entry builtin = {.name = (char *)(uintptr_t)MODEL_NAME_BUILTIN};
+        list_one(models, &builtin, is_first(models, NULL) ? config->model_name : NULL, out);
+    }
     lock_give(&models->lock);
 }
 

@@ -266,7 +266,7 @@ static json_t *template_json(const struct gguf *file, const struct tokenizer *to
     struct error err = {0};
     if (!tokenizer)
         return json_null();
-    if (engine_open_template(file, tokenizer, &chat_template, &err) != OK)
+    if (engine_open_template(file, tokenizer, (struct str){0}, &chat_template, &err) != OK)
         return json_pack("{s:o}", "problem", problem_json(&err));
     return chat_template ? caps_json(chat_template) : json_null();
 }

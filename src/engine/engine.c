@@ -35,18 +35,22 @@ static enum status open_file(struct engine *engine, const struct engine_config *
 
 /* The source of the chat template; `tool_use` variants win, as the files that have them expect.
  * Empty when there is none. */
-static enum status template_source(const struct gguf *file, struct str *out, struct error *err)
+static enum status template_source(const struct gguf *file, struct str other, struct str *out,
+                                   struct error *err)
 {
+    *out = other;
+    if (other.len > 0)
+        return OK;
     if (gguf_has(file, "tokenizer.chat_template.tool_use"))
         return gguf_get_str(file, "tokenizer.chat_template.tool_use", out, err);
     return gguf_get_str_or(file, "tokenizer.chat_template", (struct str){0}, out, err);
 }
 
 enum status engine_open_template(const struct gguf *file, const struct tokenizer *tokenizer,
-                                 struct chat_template **out, struct error *err)
+                                 struct str other, struct chat_template **out, struct error *err)
 {
     struct str source = {0};
-    TRY(template_source(file, &source, err));
+    TRY(template_source(file, other, &source, err));
     *out = NULL;
     if (!source.len)
         return OK;
@@ -56,13 +60,13 @@ enum status engine_open_template(const struct gguf *file, const struct tokenizer
     return OK;
 }
 
-static enum status read_template(struct engine *engine, struct error *err)
+static enum status read_template(struct engine *engine, struct str other, struct error *err)
 {
     struct str source = {0};
-    TRY(template_source(engine->gguf, &source, err));
+    TRY(template_source(engine->gguf, other, &source, err));
     engine->tool_format = tool_format_list(&(size_t){0})[0];
     engine->reasoning = output_parser_reasoning_of(source);
-    TRY(engine_open_template(engine->gguf, engine->tokenizer, &engine->chat_template, err));
+    TRY(engine_open_template(engine->gguf, engine->tokenizer, other, &engine->chat_template, err));
     if (!engine->chat_template)
         return OK;
     engine->tool_format = tool_format_detect(engine->chat_template, NULL);
@@ -201,7 +205,7 @@ enum status engine_open(const struct engine_config *config, struct engine **out,
     TRY(check_vocabulary(engine, err));
     memory_plan_advise(engine->model);
     TRY(describe(engine, config, err));
-    TRY(read_template(engine, err));
+    TRY(read_template(engine, config->chat_template, err));
     TRY(start_infer(engine, config, err));
     engine->pick_count = engine->info.has_vocabulary ? tokenizer_vocab_size(engine->tokenizer)
                                                      : engine->info.vocab_size;

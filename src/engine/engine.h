@@ -59,6 +59,7 @@ struct engine_config {
     const char *prefix_folder; /* where computed beginnings of conversations are kept for later
                                   processes (prefix_store.h); NULL: nowhere */
     uint64_t prefix_bytes_max; /* of these together; 0: the default */
+    struct str chat_template;  /* in place of the file's own; empty: the file's */
 };
 
 struct engine_info {
@@ -94,10 +95,10 @@ static inline void engine_closep(struct engine **engine)
     engine_close(*engine);
 }
 
-/* The chat template of a file, for what looks at files without running them; *out is NULL when it
- * has none. Release it with chat_template_free(). */
+/* The chat template of a file (`other`: in its place; empty: none), for what looks at files without
+ * running them; *out is NULL when it has none. Release it with chat_template_free(). */
 MUST_USE enum status engine_open_template(const struct gguf *file,
-                                          const struct tokenizer *tokenizer,
+                                          const struct tokenizer *tokenizer, struct str other,
                                           struct chat_template **out, struct error *err);
 
 const struct engine_info *engine_get_info(const struct engine *engine);

@@ -379,6 +379,7 @@ uint32_t grammar_add_network(struct grammar *grammar, const struct grammar_netwo
                                       .state_count = spec->state_count,
                                       .first_cell = grammar->cell_count,
                                       .class_count = spec->class_count,
+                                      .way_out = GRAMMAR_NO_STATE,
                                       .has_calls = spec->call_count > 0};
     memcpy(network.classes, spec->classes, sizeof(network.classes));
     const uint32_t cell_count = spec->state_count * spec->class_count;
@@ -391,6 +392,8 @@ uint32_t grammar_add_network(struct grammar *grammar, const struct grammar_netwo
         state.is_final = state.is_accepting && state.call_count == 0;
         for (uint32_t k = 0; k < spec->class_count; k++)
             state.is_final &= spec->cells[i * spec->class_count + k] == GRAMMAR_NO_STATE;
+        if (state.is_accepting && !state.is_final && state.call_count == 0)
+            network.way_out = i;
         grammar->states[grammar->state_count++] = state;
     }
     if (spec->call_count)

@@ -35,6 +35,8 @@ struct grammar_network {
     uint32_t first_cell;
     uint32_t class_count;
     bool has_calls;
+    uint32_t way_out;     /* a state that calls nothing, in which the text may end or go on;
+                             GRAMMAR_NO_STATE: there is none */
     uint32_t rest_max;    /* the longest rest of its states that have one (set by finish) */
     uint32_t depth_max;   /* and the greatest depth */
     uint8_t classes[256]; /* of each byte */

@@ -12,7 +12,7 @@ struct step {
     struct grammar_layer *to;
     unsigned char byte;
     int32_t token; /* a special token instead of the byte, or -1 */
-    bool is_aside; /* not by the byte's own way in the network on top */
+    bool is_aside; /* not by the byte's own way in the network or text on top */
 };
 
 enum { NESTING_MAX = GRAMMAR_BEGINNINGS_MAX + 16 }; /* rules that begin with one another */
@@ -464,8 +464,10 @@ static void read_string(const struct step *step, struct grammar_node node)
         emit(step, node);
 }
 
-static void read_text(const struct step *step, struct grammar_node node)
+static void read_text(const struct step *step, struct grammar_node node, int nesting)
 {
+    if (step->is_aside && nesting == 0)
+        return;
     if (grammar_frame_text(step->grammar, rule_of(step, &node), &node, step->byte))
         emit(step, node);
 }
@@ -580,7 +582,7 @@ static void read_byte(const struct step *step, struct grammar_node node, int nes
     case GRAMMAR_CHOICE: read_choice(step, &node, nesting); break;
     case GRAMMAR_REPEAT: read_more(step, node, nesting); break;
     case GRAMMAR_NETWORK: read_network(step, node, nesting); break;
-    case GRAMMAR_TEXT: read_text(step, node); break;
+    case GRAMMAR_TEXT: read_text(step, node, nesting); break;
     case GRAMMAR_FREE:
     case GRAMMAR_NEVER:
     case GRAMMAR_SPECIAL:

@@ -119,8 +119,8 @@ struct grammar_layer grammar_state_put(struct grammar_state *state,
 void grammar_state_add(struct grammar_state *state, struct grammar_layer *layer,
                        const struct grammar_node *node);
 
-/* As grammar_state_step() from a layer whose only configuration is in a network, but not by the
- * byte's own way in that network: only by calls and by leaving it. */
+/* As grammar_state_step() from a layer whose only configuration is in a network or text, but not by
+ * the byte's own way in it: only by calls and by leaving it. */
 bool grammar_state_step_aside(struct grammar_state *state, const struct grammar_layer *from,
                               unsigned char byte, struct grammar_layer *to);
 

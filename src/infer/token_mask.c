@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "infer/token_mask_internal.h"
+#include "infer/token_mask_sets.h"
 #include "tokenizer/tokenizer.h"
 
 /* ---------------------------------------------------------------- lifetime */
@@ -28,6 +29,7 @@ void token_mask_internal_unref(struct token_mask_internal_program *program)
         mem_free(program->triggers[i].borders);
         mem_free(program->triggers[i].containing);
     }
+    token_mask_sets_free(program->sets);
     grammar_unref(program->grammar);
     mem_free(program);
 }
@@ -57,13 +59,12 @@ void token_mask_free(struct token_mask *mask)
     grammar_rest_text_done(&mask->rest);
     grammar_rest_text_done(&mask->scratch);
     mem_free(mask->allowed);
+    mem_free(mask->some);
+    mem_free(mask->others);
     mem_free(mask->layers);
     mem_free(mask->network_states);
-    for (uint32_t i = 0; mask->sets && i < TOKEN_MASK_INTERNAL_SETS; i++) {
-        mem_free(mask->sets[i].tokens);
-        mem_free(mask->sets[i].exits);
-    }
-    mem_free(mask->sets);
+    mem_free(mask->ways);
+    mem_free(mask->exits);
     mem_free(mask->keeps);
     mem_free(mask->costs);
     mem_free(mask->memo);
@@ -82,14 +83,16 @@ enum status token_mask_internal_new(struct token_mask_internal_program *program,
     mask->grammar = grammar_ref(program->grammar);
     mask->last_special = -1;
     mask->allowed = mem_try_zalloc(vocab->word_count, sizeof(*mask->allowed));
+    mask->some = mem_try_zalloc(vocab->word_count, sizeof(*mask->some));
+    mask->others = mem_try_zalloc(vocab->word_count, sizeof(*mask->others));
     mask->layers = mem_try_zalloc(vocab->all.depth_max + (size_t)2, sizeof(*mask->layers));
-    mask->sets = mem_try_zalloc(TOKEN_MASK_INTERNAL_SETS, sizeof(*mask->sets));
+    mask->ways = mem_try_zalloc(TOKEN_MASK_INTERNAL_WAYS, sizeof(*mask->ways));
     mask->network_states =
         mem_try_zalloc(vocab->all.depth_max + (size_t)2, sizeof(*mask->network_states));
     mask->keeps = mem_try_zalloc(GRAMMAR_STATE_CONFIGS_MAX, sizeof(*mask->keeps));
     mask->memo = mem_try_zalloc(TOKEN_MASK_INTERNAL_MEMO, sizeof(*mask->memo));
-    if (!mask->allowed || !mask->layers || !mask->network_states || !mask->sets || !mask->keeps ||
-        !mask->memo)
+    if (!mask->allowed || !mask->some || !mask->others || !mask->layers || !mask->network_states ||
+        !mask->ways || !mask->keeps || !mask->memo)
         return error_set(err, E_NO_MEMORY, "no memory for a token mask");
     *out = mask;
     mask = NULL;

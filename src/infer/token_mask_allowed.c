@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "infer/grammar_frame.h"
 #include "infer/token_mask_internal.h"
+#include "infer/token_mask_text.h"
 #include "infer/token_mask_walk.h"
 #include "tokenizer/tokenizer.h"
 
@@ -45,18 +46,12 @@ static void walk(const struct request *request, const struct token_mask_vocab_tr
 
 /* ---------------------------------------------------------------- inside strings */
 
-/* Characters that the text may still get from plain tokens; 0: treat it like anything else. */
+/* Characters that the string may still get from plain tokens; 0: treat it like anything else. */
 static uint32_t room_in_string(const struct request *request, const struct grammar_node *node)
 {
-    if (node->rule == GRAMMAR_NONE)
+    if (node->rule == GRAMMAR_NONE || node->phase != GRAMMAR_IN_STRING)
         return 0;
     const struct grammar_rule *rule = &request->mask->grammar->rules[node->rule];
-    if (rule->kind == GRAMMAR_TEXT) /* within the tag's beginning some tokens would complete it */
-        return node->phase <= GRAMMAR_IN_STRING && node->index == 0 && node->count < rule->len_max
-                   ? rule->len_max - node->count
-                   : 0;
-    if (node->phase != GRAMMAR_IN_STRING)
-        return 0;
     if (rule->kind == GRAMMAR_STRING && node->count < rule->len_max)
         return rule->len_max - node->count;
     if (rule->kind == GRAMMAR_KEY && node->count + 1 < rule->len_max)
@@ -64,21 +59,10 @@ static uint32_t room_in_string(const struct request *request, const struct gramm
     return 0;
 }
 
-/* Adds the tokens of a set that begin at most `room` characters. */
-static void add_plain(const struct request *request, const uint64_t *set, uint32_t room)
+/* Is the end, `rest` symbols away, within reach whatever a token leaves open of a character? */
+static bool is_far(const struct request *request, uint32_t rest)
 {
-    const struct token_mask_vocab *vocab = request->vocab;
-    if (room >= vocab->characters_max) {
-        add_set(request, set);
-        return;
-    }
-    for (uint32_t word = 0; word < vocab->word_count; word++) {
-        for (uint64_t bits = set[word]; bits; bits &= bits - 1) {
-            const uint32_t id = word * 64 + (uint32_t)__builtin_ctzll(bits);
-            if (vocab->characters[id] <= room)
-                put_bit(request->mask->allowed, (int32_t)id, true);
-        }
-    }
+    return rest <= request->left && request->left - rest > TOKEN_MASK_VOCAB_PENDING_MAX;
 }
 
 /* Adds plain tokens for one configuration in a string. Plain text does not bring the end nearer or
@@ -87,20 +71,15 @@ static bool allow_plain(const struct request *request, const struct grammar_node
                         uint32_t room)
 {
     struct token_mask *mask = request->mask;
+    const struct token_mask_vocab *vocab = request->vocab;
     const struct grammar_rule *rule = &mask->grammar->rules[node->rule];
-    const uint32_t rest = grammar_rest_config(&mask->state, node);
-    uint64_t *const *sets =
-        rule->kind == GRAMMAR_TEXT ? request->vocab->bare : request->vocab->plain;
-    if (rest <= request->left && request->left - rest >= TOKEN_MASK_VOCAB_PENDING_MAX + 1) {
-        for (uint32_t pending = 0; pending <= TOKEN_MASK_VOCAB_PENDING_MAX; pending++)
-            add_plain(request, sets[pending], room);
+    if (is_far(request, grammar_rest_config(&mask->state, node))) {
+        for (size_t end = 0; end < TOKEN_MASK_VOCAB_ENDS; end++)
+            token_mask_text_add_plain(vocab, mask->allowed, vocab->plain[end], room);
         return true;
     }
-    if (rule->kind == GRAMMAR_TEXT) /* what leaves the text may be allowed where it cannot go on */
-        return false;
     /* The rest is the same text behind any plain token: count its tokens once. A key that happens
-     * to
-     * be used then needs one character more. */
+     * to be used then needs one character more. */
     uint32_t more = 0;
     if (rule->kind == GRAMMAR_KEY) {
         more = 1;
@@ -110,9 +89,10 @@ static bool allow_plain(const struct request *request, const struct grammar_node
         return false;
     }
     const uint32_t fewest = token_mask_internal_fewest_for(mask, node);
-    for (uint32_t pending = 0; pending <= TOKEN_MASK_VOCAB_PENDING_MAX; pending++) {
-        if (fewest <= request->left && request->left - fewest >= pending + more)
-            add_plain(request, sets[pending], room);
+    for (size_t end = 0; end < TOKEN_MASK_VOCAB_ENDS; end++) {
+        const uint32_t lacking = token_mask_vocab_ends[end].pending + more;
+        if (fewest <= request->left && request->left - fewest >= lacking)
+            token_mask_text_add_plain(vocab, mask->allowed, vocab->plain[end], room);
     }
     return true;
 }
@@ -147,23 +127,93 @@ static void check_excluded(const struct request *request)
 /* ---------------------------------------------------------------- constrained text */
 
 /* How a reading is looked at. */
-enum group { GROUP_OTHER, GROUP_STRING, GROUP_TEXT };
+enum group {
+    GROUP_OTHER,
+    GROUP_STRING,
+    GROUP_TEXT,    /* between tags, with the end far away */
+    GROUP_NETWORK, /* what a GROUP_OTHER is in, where a text near its end is beside it */
+};
+
+static enum group group_of(const struct request *request, const struct grammar_layer *base,
+                           uint32_t index)
+{
+    struct token_mask *mask = request->mask;
+    const struct grammar_node node = mask->state.configs[base->first + index];
+    const uint32_t room = room_in_string(request, &node);
+    if (room > 0 && allow_plain(request, &node, room))
+        return GROUP_STRING;
+    if (!token_mask_text_is_inside(mask, &node) ||
+        mask->grammar->rules[node.rule].kind != GRAMMAR_TEXT ||
+        !is_far(request, grammar_rest_config(&mask->state, &node)))
+        return GROUP_OTHER;
+    const struct token_mask_walk all = {mask, &request->vocab->all, request->left};
+    return token_mask_text_add_all(&all, base, index) ? GROUP_TEXT : GROUP_OTHER;
+}
+
+/* The readings of one group as a layer; false: there are none. */
+static bool select_group(const struct request *request, const struct grammar_layer *base,
+                         const uint8_t *groups, enum group group, struct grammar_layer *out)
+{
+    struct token_mask *mask = request->mask;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < base->count; i++) {
+        mask->keeps[i] = groups[i] == group;
+        count += mask->keeps[i];
+    }
+    if (count == 0)
+        return false;
+    *out = count == base->count ? *base : grammar_state_select(&mask->state, base, mask->keeps);
+    return true;
+}
 
 /* Adds what the readings of one group accept of the trie's tokens. */
 static void walk_group(const struct request *request, const struct grammar_layer *base,
                        const uint8_t *groups, enum group group,
                        const struct token_mask_vocab_trie *trie)
 {
-    struct token_mask *mask = request->mask;
-    bool is_any = false;
-    for (uint32_t i = 0; i < base->count; i++) {
-        mask->keeps[i] = groups[i] == group;
-        is_any |= mask->keeps[i];
+    struct grammar_layer some;
+    if (select_group(request, base, groups, group, &some))
+        walk(request, trie, &some);
+}
+
+/* The only one of the layer's configurations that is in a text; GRAMMAR_NONE: none or several. */
+static uint32_t only_text(const struct token_mask *mask, const struct grammar_layer *layer)
+{
+    uint32_t found = GRAMMAR_NONE;
+    for (uint32_t i = 0; i < layer->count; i++) {
+        if (!token_mask_text_is_inside(mask, &mask->state.configs[layer->first + i]))
+            continue;
+        if (found != GRAMMAR_NONE)
+            return GRAMMAR_NONE;
+        found = i;
     }
-    if (!is_any)
+    return found;
+}
+
+/* The readings that no set of tokens is known for. In a text near the end of the budget, at least
+ * the tokens are known that none of them tells apart. */
+static void allow_others(const struct request *request, const struct grammar_layer *base,
+                         uint8_t *groups)
+{
+    struct token_mask *mask = request->mask;
+    struct grammar_layer others;
+    if (!select_group(request, base, groups, GROUP_OTHER, &others))
         return;
-    const struct grammar_layer some = grammar_state_select(&mask->state, base, mask->keeps);
-    walk(request, trie, &some);
+    if (only_text(mask, &others) == GRAMMAR_NONE || mask->exclusions.count > 0) {
+        walk(request, &request->vocab->all, &others);
+        return;
+    }
+    /* those in networks are taken apart, as the walk does */
+    for (uint32_t i = 0; i < base->count; i++) {
+        const struct grammar_node *node = &mask->state.configs[base->first + i];
+        if (groups[i] == GROUP_OTHER && token_mask_walk_is_in_network(&mask->state, node))
+            groups[i] = GROUP_NETWORK;
+    }
+    walk_group(request, base, groups, GROUP_NETWORK, &request->vocab->all);
+    (void)select_group(request, base, groups, GROUP_OTHER, &others); /* the text is there */
+    const struct token_mask_walk all = {mask, &request->vocab->all, request->left};
+    if (!token_mask_text_add_near_end(&all, &others, only_text(mask, &others)))
+        token_mask_walk_all(&all, &others);
 }
 
 static void allow_bytes(const struct request *request)
@@ -171,24 +221,17 @@ static void allow_bytes(const struct request *request)
     struct token_mask *mask = request->mask;
     const struct grammar_layer base = mask->state.base;
     uint8_t groups[GRAMMAR_STATE_CONFIGS_MAX];
-    bool is_plain = true;
+    bool has_sets = false;
     CHECK(base.count <= GRAMMAR_STATE_CONFIGS_MAX);
     for (uint32_t i = 0; i < base.count; i++) {
-        const struct grammar_node node = mask->state.configs[base.first + i];
-        const uint32_t room = room_in_string(request, &node);
-        const bool is_fast = room > 0 && allow_plain(request, &node, room);
-        const bool is_text = is_fast && mask->grammar->rules[node.rule].kind == GRAMMAR_TEXT;
-        groups[i] = is_text ? GROUP_TEXT : is_fast ? GROUP_STRING : GROUP_OTHER;
-        is_plain &= !is_fast;
-    }
-    if (is_plain) {
-        walk(request, &request->vocab->all, &base);
-        return;
+        groups[i] = (uint8_t)group_of(request, &base, i);
+        has_sets |= groups[i] != GROUP_OTHER;
     }
     walk_group(request, &base, groups, GROUP_STRING, &request->vocab->quoted);
     walk_group(request, &base, groups, GROUP_TEXT, &request->vocab->tagged);
-    walk_group(request, &base, groups, GROUP_OTHER, &request->vocab->all);
-    check_excluded(request);
+    allow_others(request, &base, groups);
+    if (has_sets)
+        check_excluded(request);
 }
 
 static void allow_constrained(const struct request *request)

@@ -16,6 +16,7 @@
 #include "infer/grammar_members.h"
 #include "infer/grammar_schema.h"
 #include "infer/token_mask_internal.h"
+#include "infer/token_mask_sets.h"
 #include "text/json.h"
 #include "text/utf8.h"
 #include "tokenizer/tokenizer.h"
@@ -325,6 +326,7 @@ static struct token_mask_internal_program *new_program(const struct token_mask_v
     program->vocab = vocab;
     program->mode = mode;
     program->grammar = grammar_new();
+    program->sets = token_mask_sets_new();
     program->reference_count = 1;
     program->start = GRAMMAR_NONE;
     program->exit = GRAMMAR_NONE;

@@ -7,6 +7,9 @@
  *   token_mask_form.c     tool-call form -> grammar
  *   token_mask_answer.c   answers that are no calls, and texts of grammars
  *   token_mask_allowed.c  the set of allowed tokens
+ *   token_mask_walk.c     ... by walking the vocabulary
+ *   token_mask_text.c     ... in texts between tags
+ *   token_mask_sets.c     ... in networks, as sets that are kept
  *   token_mask_need.c     fewest tokens to the end
  *   token_mask_forced.c   text that must come, and its tokens
  *
@@ -18,10 +21,17 @@
 #include "infer/grammar_state.h"
 #include "infer/token_mask.h"
 
+struct token_mask_sets;
+struct token_mask_sets_exit;
+
 enum {
     TOKEN_MASK_INTERNAL_TAIL_MAX = 64, /* bytes of the text so far that are remembered */
     TOKEN_MASK_INTERNAL_MEMO = 256,
-    TOKEN_MASK_INTERNAL_SETS = 24, /* states of networks whose sets are kept, 20 to 100 KB each */
+    TOKEN_MASK_INTERNAL_SETS = 64,    /* states of networks whose sets are kept ... */
+    TOKEN_MASK_INTERNAL_EXITS = 8192, /* ... each a bit for every token and 8 bytes an exit: at
+                                         most 6 MB for 250,000 tokens */
+    TOKEN_MASK_INTERNAL_WAYS = 512,   /* states of networks about which something is known during
+                                         one request */
     TOKEN_MASK_INTERNAL_TRIGGERS_MAX = 8,
 };
 
@@ -63,7 +73,8 @@ struct token_mask_internal_program {
 
     struct token_mask_internal_trigger triggers[TOKEN_MASK_INTERNAL_TRIGGERS_MAX];
     uint32_t trigger_count;
-    int reference_count; /* atomic */
+    struct token_mask_sets *sets; /* see token_mask_sets.h */
+    int reference_count;          /* atomic */
 };
 
 struct token_mask_internal_memo {
@@ -72,19 +83,18 @@ struct token_mask_internal_memo {
     uint32_t tokens; /* fewest that spell them */
 };
 
-/* What token_mask_walk.c knows about a state of a network. */
-struct token_mask_internal_set {
-    uint32_t network;
+/* Bytes, one bit each. */
+struct token_mask_internal_bytes {
+    uint64_t bits[4];
+};
+
+/* What token_mask_walk.c has found out about a state of the network that a walk is in. */
+struct token_mask_internal_way {
+    uint64_t inside; /* which walk; 0: unused */
     uint32_t state;
-    uint64_t last_used; /* 0: unused */
-    uint64_t *tokens;   /* those that stay in the network; [vocab->word_count] */
-    struct token_mask_internal_exit {
-        uint32_t node; /* of the trie: its byte may lead out */
-        uint16_t state;
-        bool is_end; /* by its own way, which ends the network; otherwise aside */
-    } * exits;
-    uint32_t exit_count;
-    uint32_t exit_capacity;
+    enum { TOKEN_MASK_INTERNAL_UNKNOWN, TOKEN_MASK_INTERNAL_FITS, TOKEN_MASK_INTERNAL_FAR } reach;
+    struct token_mask_internal_bytes tried; /* aside, as in grammar_state_step_aside() */
+    struct token_mask_internal_bytes found; /* of these, those that lead on */
 };
 
 struct token_mask {
@@ -103,10 +113,14 @@ struct token_mask {
     char tail[TOKEN_MASK_INTERNAL_TAIL_MAX]; /* the last bytes of the text */
 
     uint64_t *allowed;                    /* [vocab->word_count] */
+    uint64_t *some;                       /* the same, of token_mask_text.c */
+    uint64_t *others;                     /* the same */
     struct grammar_layer *layers;         /* [depth_max + 2] */
     uint16_t *network_states;             /* [depth_max + 2] of token_mask_walk.c */
-    struct token_mask_internal_set *sets; /* [TOKEN_MASK_INTERNAL_SETS] */
-    uint64_t set_uses;
+    struct token_mask_internal_way *ways; /* [TOKEN_MASK_INTERNAL_WAYS] by state */
+    uint64_t inside_count;                /* walks within networks so far */
+    struct token_mask_sets_exit *exits;   /* of token_mask_sets.c */
+    uint32_t exit_capacity;
     bool *keeps; /* [GRAMMAR_STATE_CONFIGS_MAX] */
     struct grammar_rest_text rest;
     struct grammar_rest_text scratch;

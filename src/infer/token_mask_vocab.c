@@ -6,6 +6,12 @@
 
 #include <stdlib.h>
 
+const struct token_mask_vocab_end token_mask_vocab_ends[TOKEN_MASK_VOCAB_ENDS] = {
+    {GRAMMAR_IN_STRING, 0},  {GRAMMAR_IN_UTF8_1, 1},  {GRAMMAR_IN_UTF8_2, 2},
+    {GRAMMAR_IN_UTF8_3, 3},  {GRAMMAR_IN_UTF8_E0, 2}, {GRAMMAR_IN_UTF8_ED, 2},
+    {GRAMMAR_IN_UTF8_F0, 3}, {GRAMMAR_IN_UTF8_F4, 3},
+};
+
 struct entry {
     struct str piece;
     int32_t id;
@@ -121,8 +127,17 @@ uint32_t token_mask_vocab_child(const struct token_mask_vocab_trie *trie, uint32
 
 enum piece_class { PIECE_OTHER, PIECE_PLAIN, PIECE_QUOTED };
 
+/* The place in a character that a phase without escapes is. */
+static unsigned end_of(unsigned phase)
+{
+    unsigned end = 0;
+    while (token_mask_vocab_ends[end].phase != phase)
+        end++;
+    return end;
+}
+
 /* What a piece is that begins between two characters of a string. */
-static enum piece_class classify(struct str piece, unsigned *out_pending, uint16_t *out_characters)
+static enum piece_class classify(struct str piece, unsigned *out_end, uint16_t *out_characters)
 {
     const struct grammar_rule endless = {.kind = GRAMMAR_STRING, .len_max = UINT32_MAX};
     struct grammar_node node = {.phase = GRAMMAR_IN_STRING};
@@ -133,19 +148,13 @@ static enum piece_class classify(struct str piece, unsigned *out_pending, uint16
         if (grammar_frame_string(&endless, &node, byte) != GRAMMAR_FRAME_STAYS)
             return PIECE_OTHER;
     }
-    unsigned pending = 0;
-    while (node.phase != GRAMMAR_IN_STRING) {
-        (void)grammar_frame_string(&endless, &node, grammar_frame_string_next(node.phase));
-        pending++;
-    }
-    *out_pending = pending;
+    *out_end = end_of(node.phase);
     *out_characters = (uint16_t)node.count;
     return PIECE_PLAIN;
 }
 
 /* The same for a piece between two characters of a text without quotes; QUOTED: with a '<'. */
-static enum piece_class classify_bare(struct str piece, unsigned *out_pending,
-                                      uint16_t *out_characters)
+static enum piece_class classify_bare(struct str piece, unsigned *out_end, uint16_t *out_characters)
 {
     const struct grammar none = {.texts = NULL};
     const struct grammar_rule endless = {.kind = GRAMMAR_TEXT, .len_max = UINT32_MAX};
@@ -157,12 +166,7 @@ static enum piece_class classify_bare(struct str piece, unsigned *out_pending,
         if (!grammar_frame_text(&none, &endless, &node, byte))
             return PIECE_OTHER;
     }
-    unsigned pending = 0;
-    while (node.phase != GRAMMAR_IN_STRING) {
-        (void)grammar_frame_text(&none, &endless, &node, grammar_frame_string_next(node.phase));
-        pending++;
-    }
-    *out_pending = pending;
+    *out_end = end_of(node.phase);
     *out_characters = (uint16_t)node.count;
     return PIECE_PLAIN;
 }
@@ -214,19 +218,21 @@ static void sort_in(struct token_mask_vocab *vocab, int32_t id, struct sorted *s
         return;
     }
     add_entry(&sorted->all, piece, id);
-    unsigned pending = 0;
+    unsigned end = 0;
     uint16_t characters = 0;
-    switch (classify(piece, &pending, &characters)) {
+    switch (classify(piece, &end, &characters)) {
     case PIECE_PLAIN:
-        set_bit(vocab->plain[pending], id);
+        set_bit(vocab->plain[end], id);
         note_characters(vocab, id, characters);
         break;
     case PIECE_QUOTED: add_entry(&sorted->quoted, piece, id); break;
     case PIECE_OTHER: break;
     }
-    switch (classify_bare(piece, &pending, &characters)) {
+    switch (classify_bare(piece, &end, &characters)) {
     case PIECE_PLAIN:
-        set_bit(vocab->bare[pending], id);
+        set_bit(vocab->bare[end], id);
+        if (piece.ptr[piece.len - 1] == '\n')
+            set_bit(vocab->lined, id);
         note_characters(vocab, id, characters);
         break;
     case PIECE_QUOTED: add_entry(&sorted->tagged, piece, id); break;
@@ -238,7 +244,8 @@ static bool reserve(struct token_mask_vocab *vocab)
 {
     vocab->word_count = vocab->size / 64 + 1;
     bool is_whole = true;
-    for (size_t i = 0; i < ARRAY_LEN(vocab->plain); i++) {
+    vocab->lined = mem_try_zalloc(vocab->word_count, sizeof(*vocab->lined));
+    for (size_t i = 0; i < TOKEN_MASK_VOCAB_ENDS; i++) {
         vocab->plain[i] = mem_try_zalloc(vocab->word_count, sizeof(uint64_t));
         vocab->bare[i] = mem_try_zalloc(vocab->word_count, sizeof(uint64_t));
         is_whole &= vocab->plain[i] && vocab->bare[i];
@@ -246,7 +253,7 @@ static bool reserve(struct token_mask_vocab *vocab)
     vocab->characters = mem_try_zalloc(vocab->size + (size_t)1, sizeof(*vocab->characters));
     vocab->ends = mem_try_zalloc(vocab->word_count, sizeof(uint64_t));
     vocab->specials = mem_try_zalloc(vocab->size + (size_t)1, sizeof(*vocab->specials));
-    return is_whole && vocab->characters && vocab->ends && vocab->specials;
+    return is_whole && vocab->lined && vocab->characters && vocab->ends && vocab->specials;
 }
 
 /* Everything a mask may have to write can be spelled with one-byte tokens: printable ASCII, and the
@@ -295,10 +302,11 @@ void token_mask_vocab_free(struct token_mask_vocab *vocab)
 {
     if (!vocab)
         return;
-    for (size_t i = 0; i < ARRAY_LEN(vocab->plain); i++)
+    for (size_t i = 0; i < TOKEN_MASK_VOCAB_ENDS; i++) {
         mem_free(vocab->plain[i]);
-    for (size_t i = 0; i < ARRAY_LEN(vocab->bare); i++)
         mem_free(vocab->bare[i]);
+    }
+    mem_free(vocab->lined);
     mem_free(vocab->characters);
     mem_free(vocab->ends);
     mem_free(vocab->specials);

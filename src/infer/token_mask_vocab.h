@@ -5,8 +5,8 @@
  * left out, and those that end generation) lie in a trie over their bytes, written out in walking
  * order: one pass visits every token whose bytes an automaton accepts and skips the rest by
  * subtree. Beside it, for the inside of JSON strings, where nearly everything is allowed: the set
- * of tokens that are plain string text, by how many bytes of a character they leave open, and a
- * second trie of only those tokens that hold a quote or a backslash.
+ * of tokens that are plain string text, by where in a character they end, and a second trie of only
+ * those tokens that hold a quote or a backslash. The same for texts between tags.
  *
  * Built once per tokenizer, which it borrows; read-only afterwards and shared by all masks.
  * Threads: any number may read. Depends on: tokenizer/. Used by: token_mask*.c, engine/.
@@ -22,6 +22,7 @@ struct token_mask_vocab;
 enum {
     TOKEN_MASK_VOCAB_PIECE_MAX = 1024, /* longer ordinary tokens are never allowed in a mask */
     TOKEN_MASK_VOCAB_PENDING_MAX = 3,  /* bytes of a character a token may leave open */
+    TOKEN_MASK_VOCAB_ENDS = 8,         /* places in a character where a token may end */
 };
 
 /* E_UNSUPPORTED when the tokenizer has no vocabulary, or lacks the one-byte tokens from which
@@ -51,20 +52,27 @@ struct token_mask_vocab_trie {
     uint32_t depth_max;
 };
 
+/* Where in a character a token ends; the first is between two. */
+struct token_mask_vocab_end {
+    uint16_t phase;   /* of a node of a running grammar, enum grammar_phase */
+    uint16_t pending; /* bytes that the character lacks */
+};
+extern const struct token_mask_vocab_end token_mask_vocab_ends[TOKEN_MASK_VOCAB_ENDS];
+
 struct token_mask_vocab {
     const struct tokenizer *tokenizer;
     uint32_t size;
     uint32_t word_count; /* 64-bit words of a set of tokens */
     struct token_mask_vocab_trie all;
-    struct token_mask_vocab_trie quoted; /* begin like string text, then a quote or backslash */
-    uint64_t
-        *plain[TOKEN_MASK_VOCAB_PENDING_MAX + 1]; /* string text only, by open bytes at the end */
-    uint16_t *characters;                         /* [size] characters such a token begins, and
-                                                     one in `bare` */
+    struct token_mask_vocab_trie quoted;    /* begin like string text, then a quote or backslash */
+    uint64_t *plain[TOKEN_MASK_VOCAB_ENDS]; /* sets of those that are string text only */
+    uint16_t *characters;                   /* [size] characters such a token begins, and one in
+                                               `bare` */
     uint32_t characters_max;
     /* The same for texts without quotes (GRAMMAR_TEXT), which only '<' may end. */
     struct token_mask_vocab_trie tagged; /* begin like text, then a '<' */
-    uint64_t *bare[TOKEN_MASK_VOCAB_PENDING_MAX + 1];
+    uint64_t *bare[TOKEN_MASK_VOCAB_ENDS];
+    uint64_t *lined;   /* those of bare[0] that end with a line feed */
     uint64_t *ends;    /* set of tokens that end generation */
     int32_t *specials; /* ids of control, user-defined and unknown tokens with a text */
     uint32_t special_count;

@@ -1,10 +1,8 @@
 #include "infer/token_mask_walk.h"
 
-#include "base/mem.h"
+#include "infer/token_mask_sets.h"
 
 #define TOP UINT32_MAX /* the trie's root, which is no node */
-
-enum { EXITS_MAX = 16 * 1024 }; /* of a set that is kept */
 
 static void walk_below(const struct token_mask_walk *walk, uint32_t node,
                        const struct grammar_layer *layer);
@@ -57,7 +55,8 @@ void token_mask_walk_allow(const struct token_mask_walk *walk, uint32_t node,
 
 /* ---------------------------------------------------------------- networks */
 
-static bool is_in_network(const struct grammar_state *state, const struct grammar_node *node)
+bool token_mask_walk_is_in_network(const struct grammar_state *state,
+                                   const struct grammar_node *node)
 {
     return node->rule != GRAMMAR_NONE && state->grammar->rules[node->rule].kind == GRAMMAR_NETWORK;
 }
@@ -72,7 +71,7 @@ static uint32_t count_networks(const struct token_mask_walk *walk,
     if (layer->matching || walk->mask->exclusions.count > 0)
         return 0;
     for (uint32_t i = 0; i < layer->count; i++)
-        count += is_in_network(state, &state->configs[layer->first + i]);
+        count += token_mask_walk_is_in_network(state, &state->configs[layer->first + i]);
     return count;
 }
 
@@ -85,7 +84,17 @@ struct inside {
     const uint16_t *cells;
     struct grammar_layer layer; /* with `node` */
     struct grammar_node node;
+    uint64_t number; /* of the walk */
 };
+
+/* What is known about a state, put in place of another one's row if nothing is yet. */
+static struct token_mask_internal_way *way_of(const struct inside *in, uint32_t state)
+{
+    struct token_mask_internal_way *way = &in->walk->mask->ways[state % TOKEN_MASK_INTERNAL_WAYS];
+    if (way->inside != in->number || way->state != state)
+        *way = (struct token_mask_internal_way){.inside = in->number, .state = state};
+    return way;
+}
 
 static bool is_live(const struct inside *in, uint32_t state)
 {
@@ -95,11 +104,24 @@ static bool is_live(const struct inside *in, uint32_t state)
     return at->rest != GRAMMAR_ENDLESS && in->node.depth + at->depth <= in->grammar->node_depth_max;
 }
 
-/* Can a byte lead out of the network from here, or into a rule that it calls? */
-static bool has_ways_aside(const struct inside *in, uint32_t state)
+/* Does the byte lead out of the network from here, or into a rule that it calls? */
+static bool has_way_aside(const struct inside *in, uint32_t state, unsigned char byte)
 {
     const struct grammar_network_state *at = &in->states[state];
-    return at->call_count > 0 || (at->is_accepting && in->node.parent != GRAMMAR_NONE);
+    if (at->call_count == 0 && (!at->is_accepting || in->node.parent == GRAMMAR_NONE))
+        return false;
+    struct token_mask_internal_way *way = way_of(in, state);
+    if (!token_mask_sets_has(&way->tried, byte)) {
+        struct grammar_state *running = &in->walk->mask->state;
+        struct grammar_node node = in->node;
+        struct grammar_layer next;
+        node.count = state;
+        const struct grammar_layer from = grammar_state_put(running, &in->layer, &node);
+        token_mask_sets_put(&way->tried, byte);
+        if (grammar_state_step_aside(running, &from, byte, &next))
+            token_mask_sets_put(&way->found, byte);
+    }
+    return token_mask_sets_has(&way->found, byte);
 }
 
 /* Leaves the table: the byte of trie node `to` from a state, by all ways or only those aside. */
@@ -129,11 +151,18 @@ static void allow_inside(const struct inside *in, uint32_t node, uint32_t state)
         put_tokens(in->walk, node);
         return;
     }
-    struct grammar_node moved = in->node;
-    moved.count = state;
-    const struct grammar_layer layer =
-        grammar_state_put(&in->walk->mask->state, &in->layer, &moved);
-    token_mask_walk_allow(in->walk, node, &layer);
+    struct token_mask_internal_way *way = way_of(in, state);
+    if (way->reach == TOKEN_MASK_INTERNAL_UNKNOWN) {
+        struct grammar_node moved = in->node;
+        moved.count = state;
+        const struct grammar_layer layer =
+            grammar_state_put(&in->walk->mask->state, &in->layer, &moved);
+        way->reach = token_mask_internal_fits(in->walk->mask, &layer, in->walk->left)
+                         ? TOKEN_MASK_INTERNAL_FITS
+                         : TOKEN_MASK_INTERNAL_FAR;
+    }
+    if (way->reach == TOKEN_MASK_INTERNAL_FITS)
+        put_tokens(in->walk, node);
 }
 
 static void walk_network(const struct inside *in, uint32_t top)
@@ -148,7 +177,7 @@ static void walk_network(const struct inside *in, uint32_t top)
         const uint8_t class = in->network->classes[trie->bytes[i]];
         const uint32_t next = in->cells[(size_t)state * in->network->class_count + class];
         const bool is_own = is_live(in, next);
-        if (has_ways_aside(in, state))
+        if (has_way_aside(in, state, trie->bytes[i]))
             walk_aside(in, state, i, true);
         if (!is_own) {
             i = trie->ends[i];
@@ -165,70 +194,16 @@ static void walk_network(const struct inside *in, uint32_t top)
 
 /* ---------------------------------------------------------------- sets that are kept */
 
-static void add_exit(struct token_mask_internal_set *set, uint32_t node, uint32_t state,
-                     bool is_end)
+/* Bytes that may follow where the network can be left. */
+static struct token_mask_internal_bytes bytes_behind(const struct inside *in)
 {
-    if (set->exit_count == set->exit_capacity) {
-        set->exit_capacity = set->exit_capacity ? 2 * set->exit_capacity : 64;
-        set->exits = mem_realloc(set->exits, set->exit_capacity * sizeof(*set->exits));
+    struct token_mask_internal_bytes found = {{0}};
+    const uint32_t state = in->network->way_out;
+    for (unsigned byte = 0; state != GRAMMAR_NO_STATE && byte < 256; byte++) {
+        if (has_way_aside(in, state, (unsigned char)byte))
+            token_mask_sets_put(&found, (unsigned char)byte);
     }
-    set->exits[set->exit_count++] =
-        (struct token_mask_internal_exit){node, (uint16_t)state, is_end};
-}
-
-/* The walk of walk_network() from the top, by the table alone: what would go aside is noted. */
-static void fill_set(const struct inside *in, struct token_mask_internal_set *set)
-{
-    const struct token_mask_vocab_trie *trie = in->walk->trie;
-    uint16_t *states = in->walk->mask->network_states;
-    set->exit_count = 0;
-    memset(set->tokens, 0, in->walk->mask->program->vocab->word_count * sizeof(*set->tokens));
-    for (uint32_t i = 0; i < trie->node_count && set->exit_count < EXITS_MAX;) {
-        const uint32_t depth = trie->depths[i];
-        const uint32_t state = depth == 1 ? set->state : states[depth - 1];
-        const uint8_t class = in->network->classes[trie->bytes[i]];
-        const uint32_t next = in->cells[(size_t)state * in->network->class_count + class];
-        const struct grammar_network_state *at = &in->states[state];
-        const bool is_own = next != GRAMMAR_NO_STATE && in->states[next].rest != GRAMMAR_ENDLESS;
-        if (at->call_count > 0 || at->is_accepting)
-            add_exit(set, i, state, false);
-        if (is_own && in->states[next].is_final)
-            add_exit(set, i, state, true);
-        if (!is_own || in->states[next].is_final) {
-            i = trie->ends[i];
-            continue;
-        }
-        for (uint32_t k = trie->first_tokens[i]; k < trie->first_tokens[i + 1]; k++)
-            set->tokens[trie->tokens[k] / 64] |= (uint64_t)1 << (trie->tokens[k] % 64);
-        states[depth] = (uint16_t)next;
-        i++;
-    }
-}
-
-/* The set of the node's state, made if it is not known; in place of the one not used for longest.
- * NULL: it has too many exits. */
-static const struct token_mask_internal_set *set_of(const struct inside *in)
-{
-    struct token_mask *mask = in->walk->mask;
-    const uint32_t network = (uint32_t)(in->network - in->grammar->networks);
-    struct token_mask_internal_set *oldest = mask->sets;
-    mask->set_uses++;
-    for (uint32_t i = 0; i < TOKEN_MASK_INTERNAL_SETS; i++) {
-        struct token_mask_internal_set *set = &mask->sets[i];
-        if (set->last_used && set->network == network && set->state == in->node.count) {
-            set->last_used = mask->set_uses;
-            return set->exit_count < EXITS_MAX ? set : NULL;
-        }
-        if (set->last_used < oldest->last_used)
-            oldest = set;
-    }
-    if (!oldest->tokens)
-        oldest->tokens = mem_alloc(mask->program->vocab->word_count * sizeof(*oldest->tokens));
-    oldest->network = network;
-    oldest->state = in->node.count;
-    oldest->last_used = mask->set_uses;
-    fill_set(in, oldest);
-    return oldest->exit_count < EXITS_MAX ? oldest : NULL;
+    return found;
 }
 
 /* True if the set of the state could be used: where every token that stays in the network leaves
@@ -241,15 +216,18 @@ static bool add_set(const struct inside *in)
     if (in->walk->trie != &vocab->all || rest > in->walk->left ||
         in->node.depth + in->network->depth_max > in->grammar->node_depth_max)
         return false;
-    const struct token_mask_internal_set *set = set_of(in);
-    if (!set)
+    const struct token_mask_sets_key key = {
+        .network = (uint32_t)(in->network - in->grammar->networks),
+        .state = in->node.count,
+        .behind = bytes_behind(in),
+    };
+    uint32_t exit_count = 0;
+    if (!token_mask_sets_add(mask, &key, &exit_count))
         return false;
-    for (uint32_t i = 0; i < vocab->word_count; i++)
-        mask->allowed[i] |= set->tokens[i];
-    for (uint32_t i = 0; i < set->exit_count; i++) {
-        const struct token_mask_internal_exit *exit = &set->exits[i];
-        if (exit->is_end || has_ways_aside(in, exit->state))
-            walk_aside(in, exit->state, exit->node, !exit->is_end);
+    for (uint32_t i = 0; i < exit_count; i++) {
+        const struct token_mask_sets_exit exit = mask->exits[i];
+        if (exit.is_end || has_way_aside(in, exit.state, in->walk->trie->bytes[exit.node]))
+            walk_aside(in, exit.state, exit.node, !exit.is_end);
     }
     return true;
 }
@@ -292,14 +270,14 @@ static void walk_apart(const struct token_mask_walk *walk, uint32_t top,
     others.count = 0;
     for (uint32_t i = 0; i < layer->count; i++) {
         const struct grammar_node node = state->configs[layer->first + i];
-        if (!is_in_network(state, &node))
+        if (!token_mask_walk_is_in_network(state, &node))
             grammar_state_add(state, &others, &node);
     }
     if (others.count)
         walk_readings(walk, top, &others);
     for (uint32_t i = 0; i < layer->count; i++) {
         const struct grammar_node node = state->configs[layer->first + i];
-        if (!is_in_network(state, &node))
+        if (!token_mask_walk_is_in_network(state, &node))
             continue;
         const struct grammar_layer alone = grammar_state_put(state, layer, &node);
         walk_below(walk, top, &alone);
@@ -330,6 +308,7 @@ static void walk_below(const struct token_mask_walk *walk, uint32_t top,
         .cells = grammar->cells + network->first_cell,
         .layer = *layer,
         .node = *node,
+        .number = ++walk->mask->inside_count,
     };
     if (top != TOP || !add_set(&inside))
         walk_network(&inside, top);

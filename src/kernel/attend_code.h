@@ -13,7 +13,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { ATTEND_CODE_PIECES_MAX = 16 };
+enum {
+    ATTEND_CODE_PIECES_MAX = 16,
+    ATTEND_CODE_LOOKED_UP = 8, /* bits of a symbol for which its table value stands */
+};
 
 /* 1 / (255 * KV_CODE_SCALE): weights are bytes, scales are kept larger than they are. */
 #define ATTEND_CODE_WEIGHT_STEP (1.0f / 4080.0f)
@@ -21,9 +24,17 @@ enum { ATTEND_CODE_PIECES_MAX = 16 };
 
 struct attend_code_query {
     const float *x; /* [head_dim] rotated */
-    int8_t q[KV_CODE_DIM_MAX];
+    _Alignas(16) int8_t q[KV_CODE_DIM_MAX];
     float scale[ATTEND_CODE_PIECES_MAX]; /* of what a product with table values and a scale is */
     int sum[ATTEND_CODE_PIECES_MAX];     /* of the q of the piece */
+};
+
+/* A (token, head) in a span. */
+struct attend_code_row {
+    struct attend_code_query query;
+    float *partial;
+    size_t begin; /* keys of the span that it sees */
+    size_t end;
 };
 
 /* One piece to the nearest of 255 steps of its largest magnitude, as kernel_table.h says. */
@@ -78,8 +89,8 @@ struct attend_code_piece {
 };
 
 /* Goes from piece to piece; begin with what is of the page in chains and tail, and at = dim = 0.
- * False behind the last one of n numbers. */
-static inline bool attend_code_next(enum kv_code code, size_t n, size_t cut,
+ * `bits` are those of a symbol of the chains. False behind the last one of n numbers. */
+static inline bool attend_code_next(enum kv_code code, unsigned bits, size_t n, size_t cut,
                                     const unsigned char **chains, unsigned char **tail,
                                     struct attend_code_piece *piece)
 {
@@ -92,7 +103,7 @@ static inline bool attend_code_next(enum kv_code code, size_t n, size_t cut,
     piece->mean_scale = 0;
     if (piece->tail.mean_scale)
         memcpy(&piece->mean_scale, piece->tail.mean_scale, sizeof(float));
-    *chains += kv_code_bytes(code, piece->dim);
+    *chains += KV_CODE_TOKENS * piece->dim * bits / 8;
     *tail += kv_code_tail_bytes(code, piece->dim);
     return true;
 }

@@ -56,3 +56,12 @@ enum status file_take(const char *from, const char *magic, const char *to, bool 
     close(fd);
     return status;
 }
+
+bool file_begins_with(const char *path, const char *magic)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const bool begins = fd >= 0 && begins_with(fd, magic);
+    if (fd >= 0)
+        close(fd);
+    return begins;
+}

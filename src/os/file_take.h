@@ -13,3 +13,6 @@
  * that does not is E_FORMAT, as is what is no regular file. E_NOT_FOUND, E_IO. */
 MUST_USE enum status file_take(const char *from, const char *magic, const char *to,
                                bool *out_is_link, struct error *err);
+
+/* Whether a regular file is at `path` and begins with `magic` (at most 16 bytes). */
+bool file_begins_with(const char *path, const char *magic);

@@ -4,7 +4,7 @@
 #include "os/lock.h"
 #include "server/exchange.h"
 
-enum { WAITING_MAX = 64 };
+enum { WAITING_MAX = 64, HTTP_OK = 200, HTTP_CREATED = 201 };
 
 struct pending {
     struct pending *next;
@@ -46,7 +46,7 @@ static void add_line(struct exchange *exchange, struct str text)
 {
     strbuf_add_str(&exchange->reply.out, text);
     strbuf_add_char(&exchange->reply.out, '\n');
-    exchange->http_status = 200;
+    exchange->http_status = HTTP_OK;
 }
 
 /* The last word. Under the exchange's lock. */
@@ -66,7 +66,7 @@ static void finish(struct exchange *exchange, enum status status, struct str tex
         add_line(exchange, STR("{\"status\":\"success\"}"));
     }
     if (exchange->http_status == 0)
-        exchange->http_status = 200;
+        exchange->http_status = exchange->route->takes_file ? HTTP_CREATED : HTTP_OK;
     exchange->is_finished = true;
     exchange_wake(exchange);
 }
@@ -93,6 +93,16 @@ static struct exchange *find(struct admin *admin, uint64_t id)
     return NULL;
 }
 
+/* The front waits for a file, or for more of it. Under the exchange's lock. */
+static void let_go_on(struct exchange *exchange)
+{
+    if (!exchange->is_accepted)
+        exchange->is_accepted = true;
+    else if (exchange->ahead > 0)
+        exchange->ahead--;
+    exchange_wake(exchange);
+}
+
 static void tell_progress(struct admin *admin, uint64_t id, struct str text)
 {
     lock_take(&admin->lock);
@@ -102,7 +112,10 @@ static void tell_progress(struct admin *admin, uint64_t id, struct str text)
         return;
     lock_take(&exchange->lock);
     const bool is_gone = exchange->is_gone;
-    if (!is_gone && exchange->reply.streams && exchange->reply.out.len < EXCHANGE_HELD_BYTES_MAX) {
+    if (!is_gone && exchange->route->takes_file)
+        let_go_on(exchange);
+    else if (!is_gone && exchange->reply.streams &&
+             exchange->reply.out.len < EXCHANGE_HELD_BYTES_MAX) {
         add_line(exchange, text);
         exchange_wake(exchange);
     }
@@ -154,7 +167,7 @@ static enum status add(struct admin *admin, struct exchange *exchange, uint64_t 
     const bool is_full = admin->count >= WAITING_MAX || admin->is_ending;
     if (!is_full) {
         struct pending *pending = mem_zalloc(sizeof(*pending));
-        *out_id = pending->id = ++admin->last_id;
+        *out_id = pending->id = exchange->admin_id = ++admin->last_id;
         pending->exchange = exchange_ref(exchange);
         pending->next = admin->pending;
         admin->pending = pending;
@@ -194,4 +207,25 @@ bool admin_submit(struct admin *admin, struct exchange *exchange, uint16_t peer_
     if (status != OK)
         *out_failure = api_failure_of(status, &err);
     return status == OK;
+}
+
+void admin_send_piece(struct admin *admin, struct exchange *exchange, struct str bytes)
+{
+    const struct admin_request piece = {.id = exchange->admin_id, .work = "data", .bytes = bytes};
+    lock_take(&exchange->lock);
+    exchange->ahead++;
+    lock_give(&exchange->lock);
+    (void)!admin->send(admin->context, &piece, NULL); /* without a front all ends soon */
+}
+
+void admin_end_file(struct admin *admin, struct exchange *exchange)
+{
+    const struct admin_request end = {.id = exchange->admin_id, .work = "uploaded"};
+    (void)!admin->send(admin->context, &end, NULL);
+}
+
+void admin_stop(struct admin *admin, const struct exchange *exchange)
+{
+    const struct admin_request stop = {.id = exchange->admin_id, .work = "stop"};
+    (void)!admin->send(admin->context, &stop, NULL);
 }

@@ -1,5 +1,6 @@
 /*
- * admin - requests that change what models there are: pull, copy, delete. The process that serves
+ * admin - requests that change what models there are: pull, create, copy, delete, and files that
+ * are uploaded for them. The process that serves
  * can write nothing and connect to nothing; it asks the front, which does it, and passes on what
  * the front tells.
  *
@@ -24,8 +25,10 @@ struct exchange;
 /* One request for the front. */
 struct admin_request {
     uint64_t id;
-    const char *work; /* "pull", "copy", "delete"; "stop": the client of `id` is gone */
+    const char *work; /* "pull", "create", "copy", "delete"; "blob": is a file here?; "upload": a
+                         file comes; "uploaded": it is whole; "stop": the client of `id` is gone */
     const json_t *body;
+    struct str bytes; /* of a file; then nothing else but `id` is set */
     uint16_t peer_port;
 };
 
@@ -44,7 +47,17 @@ void admin_end(struct admin *admin);
 bool admin_submit(struct admin *admin, struct exchange *exchange, uint16_t peer_port,
                   struct api_failure *out_failure);
 
-/* The front tells how it goes: a line of JSON for who waits, or, with `is_last`, that it is done,
- * or why not (`status`, `text` a sentence). */
+/* Of an upload that the front has accepted: a piece of the file, its end. With
+ * ADMIN_PIECES_AHEAD_MAX of them on their way (exchange->ahead) wait until the exchange is woken.
+ */
+enum { ADMIN_PIECES_AHEAD_MAX = 4 };
+void admin_send_piece(struct admin *admin, struct exchange *exchange, struct str bytes);
+void admin_end_file(struct admin *admin, struct exchange *exchange);
+
+/* The client is gone before its request was done. */
+void admin_stop(struct admin *admin, const struct exchange *exchange);
+
+/* The front tells how it goes: a line of JSON for who waits; "": an upload may go on, or a piece of
+ * it was taken; or, with `is_last`, that it is done, or why not (`status`, `text` a sentence). */
 void admin_tell(struct admin *admin, uint64_t id, bool is_last, enum status status,
                 struct str text);

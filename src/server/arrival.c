@@ -14,6 +14,7 @@ struct arrival {
     struct arrival *previous, *next;
     double until; /* clock_seconds(); 0: the request is whole, or the connection was shut down */
     int fd;
+    bool flows; /* no deadline, but a hang-up ends it */
 };
 
 struct arrival_watch {
@@ -26,12 +27,20 @@ struct arrival_watch {
     double limit_seconds;
 };
 
+/* How often hung-up clients are looked for. */
+static const double FLOW_SECONDS = 0.5;
+
 /* Shuts down what is too late; the milliseconds until the next deadline, or -1. Under the lock. */
 static int shut_late(struct arrival_watch *watch)
 {
     const double now = clock_seconds();
     double next = -1;
     for (struct arrival *arrival = watch->first; arrival; arrival = arrival->next) {
+        if (arrival->flows) {
+            if (hang_up_seen(arrival->fd))
+                hang_up_now(arrival->fd);
+            next = next < 0 || next > FLOW_SECONDS ? FLOW_SECONDS : next;
+        }
         if (arrival->until <= 0)
             continue;
         if (arrival->until <= now) {
@@ -126,16 +135,27 @@ void arrival_close(struct arrival *arrival)
     mem_free(arrival);
 }
 
+void arrival_flows(struct arrival *arrival)
+{
+    lock_take(&arrival->watch->lock);
+    arrival->until = 0;
+    arrival->flows = true;
+    lock_signal_send(&arrival->watch->signal);
+    lock_give(&arrival->watch->lock);
+}
+
 void arrival_whole(struct arrival *arrival)
 {
     lock_take(&arrival->watch->lock);
     arrival->until = 0;
+    arrival->flows = false;
     lock_give(&arrival->watch->lock);
 }
 
 void arrival_next(struct arrival *arrival)
 {
     lock_take(&arrival->watch->lock);
+    arrival->flows = false;
     set_deadline(arrival);
     lock_give(&arrival->watch->lock);
 }

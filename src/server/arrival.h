@@ -7,6 +7,8 @@
  * own. A connection that exceeds it is shut down.
  *
  *   arrival_open()   a connection was accepted: its first request is on its way
+ *   arrival_flows()  its body may take its time; but who hangs up in it is noticed, which the
+ *                    library misses when the end comes with the last bytes
  *   arrival_whole()  the request is whole; it may take as long as it takes
  *   arrival_next()   its answer has gone out: the next request may come
  *   arrival_close()  before the descriptor is closed
@@ -31,5 +33,6 @@ void arrival_watch_stop(struct arrival_watch *watch);
 struct arrival *arrival_open(struct arrival_watch *watch, int fd);
 void arrival_close(struct arrival *arrival); /* NULL is allowed */
 
+void arrival_flows(struct arrival *arrival);
 void arrival_whole(struct arrival *arrival);
 void arrival_next(struct arrival *arrival);

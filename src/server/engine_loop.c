@@ -224,8 +224,8 @@ static enum tool_choice choice_of(enum api_tool_choice choice)
     return TOOL_CHOICE_AUTO;
 }
 
-/* Calls are valid by construction, whatever the choice; an answer may be held to a schema, which
- * waits until the model has thought. */
+/* Calls are valid by construction, whatever the choice; an answer may be held to a schema or to a
+ * grammar, which wait until the model has thought. */
 static enum status make_mask(struct engine *engine, const struct api_request *request,
                              struct token_mask **out, struct error *err)
 {
@@ -237,7 +237,12 @@ static enum status make_mask(struct engine *engine, const struct api_request *re
         TRY(engine_mask_vocab(engine, &vocab, err));
         return token_mask_new_schema(vocab, request->schema, &limits, out, err);
     }
-    if (!request->schema && json_array_size(request->chat.tools) == 0)
+    if (request->grammar.len > 0 && request->is_raw) {
+        const struct token_mask_vocab *vocab = NULL;
+        TRY(engine_mask_vocab(engine, &vocab, err));
+        return token_mask_new_grammar(vocab, request->grammar, out, err);
+    }
+    if (!request->schema && request->grammar.len == 0 && json_array_size(request->chat.tools) == 0)
         return OK;
     const struct tool_mask_options options = {
         .tools = request->chat.tools,
@@ -247,6 +252,7 @@ static enum status make_mask(struct engine *engine, const struct api_request *re
         .is_lenient = true, /* clients' tools: better held loosely than refused */
         .inputs = request->tool_grammars,
         .schema = request->schema,
+        .grammar = request->grammar,
         .is_unthinking = request->chat.thinking == CHAT_THINKING_OFF,
     };
     return tool_mask_make(engine, &options, out, err);

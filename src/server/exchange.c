@@ -43,6 +43,7 @@ void exchange_unref(struct exchange *exchange)
     api_request_done(&exchange->request);
     reply_done(&exchange->reply);
     json_decref(exchange->body);
+    json_decref(exchange->settings);
     lock_done(&exchange->lock);
     mem_free(exchange);
 }

@@ -35,6 +35,7 @@ struct exchange {
     const struct route *route;
     struct api_request request;       /* until the engine takes it */
     json_t *body;                     /* of a route that works in one go; owned */
+    json_t *settings;                 /* of the model that is asked; NULL: none; owned */
     bool is_anthropic;                /* the client sent anthropic-version */
     struct response_store *responses; /* where its response is kept; borrowed */
     struct response_draft *draft;     /* of it, until it is; NULL: it is not to be kept. Under the
@@ -47,6 +48,9 @@ struct exchange {
     bool is_finished;   /* nothing more will be written */
     bool is_gone;       /* the client went away */
     bool is_waiting;    /* the connection sleeps until it is woken */
+    uint64_t admin_id;  /* of a request for the front; 0: none */
+    bool is_accepted;   /* the front takes the file that is uploaded, */
+    unsigned ahead;     /* and did not say yet that it has so many pieces of it */
     void (*wake)(void *connection);
     void *connection;
     int fd; /* of the connection, to see it hang up; -1: none */

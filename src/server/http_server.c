@@ -29,13 +29,17 @@ struct http_server {
     double started_seconds;
 };
 
+/* A file that is uploaded: the front is asked, its pieces go there, all of them are there. */
+enum file_stage { FILE_ASKED, FILE_COMES, FILE_IS_WHOLE };
+
 /* One request on a connection, from its first line to its last byte. */
 struct request {
     struct http_server *server;
     const struct route *route;
-    struct strbuf id; /* in the path */
+    struct strbuf name; /* in the path or behind it, where the route has one */
     struct strbuf body;
     struct exchange *exchange; /* once the engine has it */
+    enum file_stage stage;     /* of routes that take a file */
 };
 
 /* ---------------------------------------------------------------- answers */
@@ -232,7 +236,7 @@ static enum status begin_reply(struct exchange *exchange, const json_t *body, st
         whole = NULL;
         TRY(response_store_begin(exchange->responses, body, id, &whole, &exchange->draft, err));
     }
-    TRY(exchange->route->read(whole, asked, err));
+    TRY(route_read(exchange->route, exchange->settings, whole, asked, err));
     reply_init(&exchange->reply, exchange->route->format, strbuf_view(&asked->model), &asked->stops,
                random, clock_unix_us());
     exchange->reply.streams = asked->streams;
@@ -253,6 +257,7 @@ static bool submit(struct request *request, struct MHD_Connection *connection, j
 {
     const struct route *route = request->route;
     struct exchange *exchange = exchange_new(route);
+    CLEANUP(model_pool_found_done) struct model_pool_found found = {0};
     struct error err = {0};
     struct str name = {0};
     double keep_seconds = 0;
@@ -265,6 +270,12 @@ static bool submit(struct request *request, struct MHD_Connection *connection, j
     enum status status = route_model_name(body, &name, &err);
     if (status == OK)
         status = route_keep_alive(body, &keep_seconds, &err);
+    if (status == OK) {
+        if (!model_pool_find(request->server->models, name, &found, out_failure))
+            return false;
+        exchange->settings = found.settings;
+        found.settings = NULL;
+    }
     if (status == OK && route->read) {
         status = begin_reply(exchange, body, &err);
         exchange->fd = socket_of(connection);
@@ -278,7 +289,7 @@ static bool submit(struct request *request, struct MHD_Connection *connection, j
     }
     const json_t *keeps = json_object_get(body, "keep_alive");
     const bool is_kept = route->protocol == API_OLLAMA && keeps && !json_is_null(keeps);
-    return model_pool_submit(request->server->models, name, is_kept ? &keep_seconds : NULL,
+    return model_pool_submit(request->server->models, found.name, is_kept ? &keep_seconds : NULL,
                              exchange, out_failure);
 }
 
@@ -351,7 +362,7 @@ static struct str argument(struct MHD_Connection *connection, const char *name)
 static enum MHD_Result answer_kept(struct request *request, struct MHD_Connection *connection)
 {
     struct response_store *store = request->server->responses;
-    const struct str id = strbuf_view(&request->id);
+    const struct str id = strbuf_view(&request->name);
     const struct responses_kept_query query = {
         .limit = argument(connection, "limit"),
         .after = argument(connection, "after"),
@@ -365,8 +376,8 @@ static enum MHD_Result answer_kept(struct request *request, struct MHD_Connectio
     case ROUTE_KEPT_RESPONSE: value = response_store_get(store, id); break;
     case ROUTE_KEPT_DELETE:
         if (response_store_delete(store, id))
-            value = json_pack("{s:s, s:s, s:b}", "id", strbuf_c(&request->id), "object", "response",
-                              "deleted", 1);
+            value = json_pack("{s:s, s:s, s:b}", "id", strbuf_c(&request->name), "object",
+                              "response", "deleted", 1);
         break;
     case ROUTE_KEPT_ITEMS:
         items = response_store_get_items(store, id);
@@ -389,9 +400,13 @@ static enum MHD_Result answer(struct request *request, struct MHD_Connection *co
         return send_too_large(connection, route->protocol);
     if (route->kept != ROUTE_KEPT_NOTHING)
         return answer_kept(request, connection);
-    if (!str_equal_c(str_from_c(route->method), "GET")) {
+    if (route->has_name)
+        body = json_pack("{s:o}", "digest", reply_text(strbuf_view(&request->name)));
+    else if (!str_equal_c(str_from_c(route->method), "GET")) {
         const struct json_limits limits = {.size_max = HTTP_SERVER_BODY_MAX};
-        const enum status status = json_parse(strbuf_view(&request->body), &limits, &body, &err);
+        enum status status = json_parse(strbuf_view(&request->body), &limits, &body, &err);
+        if (status == OK && route->check)
+            status = route->check(body, &err);
         if (status != OK) {
             failure = api_failure_of(status, &err);
             return send_failure(connection, &failure, route->protocol);
@@ -411,6 +426,84 @@ static enum MHD_Result answer(struct request *request, struct MHD_Connection *co
         return send_failure(connection, &failure, route->protocol);
     return send_reply(connection, request->exchange);
 }
+
+/* ---------------------------------------------------------------- files */
+
+/* Asks the front whether it takes the file; its body comes after that. */
+static enum MHD_Result ask_for_file(struct request *request, struct MHD_Connection *connection)
+{
+    struct api_failure failure = {0};
+    int64_t size = 0;
+    (void)str_to_int(header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH), &size);
+    CLEANUP(json_decrefp)
+    json_t *body = json_pack("{s:o, s:I}", "digest", reply_text(strbuf_view(&request->name)),
+                             "size", (json_int_t)(size > 0 ? size : 0));
+    if (!submit_admin(request, connection, body, &failure)) {
+        exchange_unref(request->exchange);
+        request->exchange = NULL;
+        return send_failure(connection, &failure, request->route->protocol);
+    }
+    return MHD_YES;
+}
+
+/* False: the connection sleeps until the front is ready for what comes next. */
+static bool front_is_ready(const struct request *request, struct MHD_Connection *connection,
+                           bool has_piece, bool *out_is_over)
+{
+    struct exchange *exchange = request->exchange;
+    lock_take(&exchange->lock);
+    *out_is_over = exchange->is_finished;
+    const bool waits =
+        !exchange->is_finished &&
+        (!exchange->is_accepted || (has_piece && exchange->ahead >= ADMIN_PIECES_AHEAD_MAX));
+    if (waits) {
+        exchange->is_waiting = true;
+        MHD_suspend_connection(connection);
+    }
+    lock_give(&exchange->lock);
+    return !waits;
+}
+
+/* A short body is read before it is refused, as many clients listen only then. */
+static bool goes_on_long(struct MHD_Connection *connection)
+{
+    int64_t size = 0;
+    return header(connection, MHD_HTTP_HEADER_EXPECT).len > 0 ||
+           (str_to_int(header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH), &size) &&
+            size > HTTP_SERVER_BODY_MAX);
+}
+
+/* Passes a file on in pieces; what comes after it was refused is read and forgotten. */
+static enum MHD_Result take_file(struct request *request, struct MHD_Connection *connection,
+                                 const char *bytes, size_t *size)
+{
+    struct admin *admin = request->server->admin;
+    bool is_over = false;
+    if (!front_is_ready(request, connection, *size > 0, &is_over))
+        return MHD_YES;
+    if (request->stage == FILE_ASKED) {
+        if (*size == 0 && is_over && goes_on_long(connection))
+            return send_reply(connection, request->exchange);
+        if (!is_over)
+            arrival_flows(arrival_of(connection));
+        request->stage = FILE_COMES;
+        if (*size == 0)
+            return MHD_YES;
+    }
+    if (*size > 0) {
+        if (!is_over)
+            admin_send_piece(admin, request->exchange, (struct str){bytes, *size});
+        *size = 0;
+        return MHD_YES;
+    }
+    arrival_whole(arrival_of(connection));
+    if (request->stage == FILE_COMES && !is_over)
+        admin_end_file(admin, request->exchange);
+    request->stage = FILE_IS_WHOLE;
+    return send_reply(connection, request->exchange);
+}
+
+/* ---------------------------------------------------------------- requests as they come */
 
 /* More than is allowed is said to come: refused before it is read. */
 static bool is_declared_too_large(struct MHD_Connection *connection)
@@ -432,7 +525,7 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
     request->body.size_max = HTTP_SERVER_BODY_MAX;
     request->route = route_find(method, path, &path_is_known);
     if (request->route)
-        strbuf_add_str(&request->id, route_id(request->route, path));
+        strbuf_add_str(&request->name, route_id(request->route, path));
     const enum api_protocol protocol = request->route ? request->route->protocol : API_OPENAI;
     if (!is_admitted(request, connection, &failure))
         return send_failure(connection, &failure, protocol);
@@ -440,7 +533,13 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
         failure = not_found(path, path_is_known);
         return send_failure(connection, &failure, protocol);
     }
-    return is_declared_too_large(connection) ? send_too_large(connection, protocol) : MHD_YES;
+    if (request->route->has_name)
+        strbuf_add_str(&request->name, str_slice(path, strlen(request->route->path), path.len));
+    if (!request->route->takes_file)
+        return is_declared_too_large(connection) ? send_too_large(connection, protocol) : MHD_YES;
+    const enum MHD_Result result = ask_for_file(request, connection);
+    size_t nothing = 0;
+    return request->exchange ? take_file(request, connection, NULL, &nothing) : result;
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
@@ -451,6 +550,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     struct request *request = *slot;
     if (!request)
         return begin(context, connection, str_from_c(method), str_from_c(url), slot);
+    if (request->exchange && request->route->takes_file)
+        return take_file(request, connection, upload, upload_size);
     if (*upload_size > 0) {
         strbuf_add(&request->body, upload, *upload_size);
         *upload_size = 0;
@@ -470,16 +571,20 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     arrival_next(arrival_of(connection));
     if (!request)
         return;
+    bool is_unfinished = false;
     if (request->exchange) {
         lock_take(&request->exchange->lock);
+        is_unfinished = !request->exchange->is_finished;
         request->exchange->is_gone = true;
         request->exchange->is_waiting = false;
         request->exchange->fd = -1;
         lock_give(&request->exchange->lock);
     }
+    if (is_unfinished && request->route->takes_file)
+        admin_stop(request->server->admin, request->exchange);
     exchange_unref(request->exchange);
     strbuf_done(&request->body);
-    strbuf_done(&request->id);
+    strbuf_done(&request->name);
     mem_free(request);
     *slot = NULL;
 }

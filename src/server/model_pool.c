@@ -113,6 +113,7 @@ static void answer_exchange(struct exchange *exchange, const struct api_model *m
     const struct api_context context = {.model = model,
                                         .now_us = clock_unix_us(),
                                         .seconds = clock_seconds,
+                                        .settings = exchange->settings,
                                         .is_anthropic = exchange->is_anthropic};
     json_t *value = exchange->route->answer(&context, exchange->body, &failure);
     exchange_finish(exchange, value, &failure);
@@ -278,18 +279,18 @@ static void describe(struct model_pool *pool)
     struct exchange *exchange = pool->described;
     struct api_model model = {0};
     struct error err = {0};
-    char *name = NULL;
+    CLEANUP(model_pool_found_done) struct model_pool_found found = {0};
     struct str asked = {0};
     pool->described = exchange->next;
     exchange->next = NULL;
     lock_give(&pool->lock);
     enum status status = route_model_name(exchange->body, &asked, &err);
     if (status == OK)
-        status = provider->find(provider->context, asked, &name, &err);
+        status = provider->find(provider->context, asked, &found, &err);
     if (status == OK)
-        status = provider->describe(provider->context, name, &model, &err);
+        status = provider->describe(provider->context, found.name, &model, &err);
     if (status == OK) {
-        model.name = str_from_c(name);
+        model.name = str_from_c(found.name);
         answer_exchange(exchange, &model);
         exchange_unref(exchange);
         provider->close(provider->context, &model);
@@ -297,7 +298,6 @@ static void describe(struct model_pool *pool)
         const struct api_failure failure = api_failure_of(status, &err);
         refuse(exchange, &failure);
     }
-    mem_free(name);
     lock_take(&pool->lock);
 }
 
@@ -360,15 +360,29 @@ static void run(void *context)
 
 /* ---------------------------------------------------------------- requests */
 
-/* The one name of a model; the caller owns *out. */
-static enum status name_of(struct model_pool *pool, struct str name, char **out, struct error *err)
+void model_pool_found_done(struct model_pool_found *found)
+{
+    mem_free(found->name);
+    json_decref(found->settings);
+    *found = (struct model_pool_found){0};
+}
+
+bool model_pool_find(struct model_pool *pool, struct str name, struct model_pool_found *out,
+                     struct api_failure *out_failure)
 {
     const struct model_provider *provider = &pool->config.provider;
+    struct error err = {0};
     name = route_plain_name(name);
-    if (name.len > 0 && !str_equal_c(name, pool->first_name))
-        return provider->find(provider->context, name, out, err);
-    *out = mem_copy_str(pool->first_name);
-    return OK;
+    if (name.len > 0 && !str_equal_c(name, pool->first_name)) {
+        const enum status status = provider->find(provider->context, name, out, &err);
+        if (status != OK)
+            *out_failure = api_failure_of(status, &err);
+        return status == OK;
+    }
+    out->name = mem_copy_str(pool->first_name);
+    if (pool->config.first_settings) /* a copy: threads do not share counts of references */
+        out->settings = json_deep_copy(pool->config.first_settings);
+    return true;
 }
 
 static enum status check_admission(const struct model_pool *pool, const struct slot *slot,
@@ -383,8 +397,8 @@ static enum status check_admission(const struct model_pool *pool, const struct s
 }
 
 /* Under the lock. */
-static bool submit(struct model_pool *pool, const char *name, const double *keep_seconds,
-                   struct exchange *exchange, struct api_failure *out_failure)
+static bool submit_to(struct model_pool *pool, const char *name, const double *keep_seconds,
+                      struct exchange *exchange, struct api_failure *out_failure)
 {
     struct error err = {0};
     struct slot *slot = find_slot(pool, name);
@@ -411,20 +425,12 @@ static bool submit(struct model_pool *pool, const char *name, const double *keep
     return true;
 }
 
-bool model_pool_submit(struct model_pool *pool, struct str name, const double *keep_seconds,
+bool model_pool_submit(struct model_pool *pool, const char *name, const double *keep_seconds,
                        struct exchange *exchange, struct api_failure *out_failure)
 {
-    struct error err = {0};
-    char *own = NULL;
-    const enum status status = name_of(pool, name, &own, &err);
-    if (status != OK) {
-        *out_failure = api_failure_of(status, &err);
-        return false;
-    }
     lock_take(&pool->lock);
-    const bool is_taken = submit(pool, own, keep_seconds, exchange, out_failure);
+    const bool is_taken = submit_to(pool, name, keep_seconds, exchange, out_failure);
     lock_give(&pool->lock);
-    mem_free(own);
     return is_taken;
 }
 
@@ -456,9 +462,10 @@ static enum status make_list(struct model_pool *pool, int64_t now_us, struct mod
     pool->config.provider.list(pool->config.provider.context, out);
     lock_take(&pool->lock);
     const enum status status = check_admission(pool, NULL, err);
-    for (const struct slot *slot = pool->slots; slot; slot = slot->next) {
-        struct model_list_row *row = model_list_find(out, str_from_c(slot->name));
-        if (row && slot->state == SLOT_READY)
+    for (size_t i = 0; i < out->count; i++) {
+        struct model_list_row *row = &out->rows[i];
+        const struct slot *slot = find_slot(pool, row->loaded_as[0] ? row->loaded_as : row->name);
+        if (slot && slot->state == SLOT_READY)
             note_loaded(slot, now_us, row);
     }
     lock_give(&pool->lock);
@@ -469,25 +476,22 @@ static json_t *answer_about(struct model_pool *pool, const struct route *route, 
                             struct api_context *context, const json_t *body, bool *out_waits,
                             struct api_failure *out_failure)
 {
-    struct error err = {0};
-    char *own = NULL;
+    CLEANUP(model_pool_found_done) struct model_pool_found found = {0};
     json_t *value = NULL;
-    const enum status status = name_of(pool, name, &own, &err);
-    if (status != OK) {
-        *out_failure = api_failure_of(status, &err);
+    if (!model_pool_find(pool, name, &found, out_failure))
         return NULL;
-    }
     lock_take(&pool->lock);
-    struct slot *slot = find_slot(pool, own);
+    struct slot *slot = find_slot(pool, found.name);
     if (slot && slot->state == SLOT_READY) {
         slot->used_seconds = clock_seconds();
         context->model = &slot->model;
+        context->settings = found.settings;
         value = route->answer(context, body, out_failure);
+        context->settings = NULL;
     } else {
         *out_waits = true;
     }
     lock_give(&pool->lock);
-    mem_free(own);
     return value;
 }
 

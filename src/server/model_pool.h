@@ -21,13 +21,21 @@
 struct exchange;
 struct model_pool;
 
+/* What a name means. Zeroed is empty. */
+struct model_pool_found {
+    char *name;       /* of what is loaded for it: models that differ in settings alone share it */
+    json_t *settings; /* of a model that was made from another (api/model_settings.h), or NULL */
+};
+
+void model_pool_found_done(struct model_pool_found *found);
+
 /* What opens models; see cli/served_models.h. `find`, `list`: any thread; the others: the pool's
  * thread. */
 struct model_provider {
     void *context;
-    /* The one name of what clients call `name` (not empty). E_NOT_FOUND, E_INVALID. The caller owns
-     * *out. */
-    enum status (*find)(void *context, struct str name, char **out, struct error *err);
+    /* What clients call `name` (not empty). E_NOT_FOUND, E_INVALID. The caller owns *out. */
+    enum status (*find)(void *context, struct str name, struct model_pool_found *out,
+                        struct error *err);
     /* E_LIMIT: memory does not allow it beside what is open. out->name is the pool's. */
     enum status (*open)(void *context, const char *name, struct api_model *out, struct error *err);
     void (*close)(void *context, struct api_model *model);
@@ -39,8 +47,9 @@ struct model_provider {
 
 struct model_pool_config {
     struct model_provider provider;
-    struct api_model first; /* open already; taken over. What a request without a name means */
-    double keep_seconds;    /* of models loaded on demand; below 0: for ever */
+    struct api_model first;       /* open already; taken over. What requests without a name mean */
+    const json_t *first_settings; /* borrowed; NULL: none */
+    double keep_seconds;          /* of models loaded on demand; below 0: for ever */
     struct scheduler_config scheduler;
 };
 
@@ -52,12 +61,17 @@ MUST_USE enum status model_pool_start(const struct model_pool_config *config,
 void model_pool_stop(struct model_pool *pool);
 void model_pool_free(struct model_pool *pool); /* stopped; nobody asks any more */
 
+/* What a request for `name` (empty: the first) means; false with *out_failure: there is no such
+ * model. The caller owns *out. */
+bool model_pool_find(struct model_pool *pool, struct str name, struct model_pool_found *out,
+                     struct api_failure *out_failure);
+
 /*
- * Hands the exchange to the model `name` (empty: the first), which is loaded if need be; what goes
- * wrong then is told by the exchange. `keep_seconds` NULL: as before. E_NOT_FOUND: no such model;
- * E_BUSY: too many wait; *out_failure says it in the protocol's words.
+ * Hands the exchange to the model of that one name (model_pool_found), which is loaded if need be;
+ * what goes wrong then is told by the exchange. `keep_seconds` NULL: as before. False: too many
+ * wait; *out_failure says it in the protocol's words.
  */
-bool model_pool_submit(struct model_pool *pool, struct str name, const double *keep_seconds,
+bool model_pool_submit(struct model_pool *pool, const char *name, const double *keep_seconds,
                        struct exchange *exchange, struct api_failure *out_failure);
 
 /* Answers at once, if the model is loaded or the route needs none: a new reference, or NULL with

@@ -83,7 +83,8 @@ address_in() { # address_in FILE: of the server that writes it
     echo "$address"
 }
 
-"$holt" serve --prompt-store off --port 0 >"$home/address" 2>"$home/server.log" &
+rm -rf "$home/state" && mkdir -p "$home/state"
+"$holt" serve --state "$home/state" --prompt-store off --port 0 >"$home/address" 2>"$home/server.log" &
 server=$!
 "$holt" serve --prompt-store off --port 0 --pooling last >"$home/address-vectors" 2>"$home/server-vectors.log" &
 vectors=$!
@@ -91,7 +92,7 @@ trap 'kill -INT $server $vectors 2>/dev/null; wait $server $vectors 2>/dev/null'
 address=$(address_in "$home/address")
 address_vectors=$(address_in "$home/address-vectors")
 run() { # a scratch home, no keys, no way out but loopback
-    env -i PATH="$PATH" HOME="$PWD/$home/home" HOLT="$address" HOLT_VECTORS="$address_vectors" no_proxy='*' "$@"
+    env -i PATH="$PATH" HOME="$PWD/$home/home" HOLT="$address" HOLT_VECTORS="$address_vectors" HOLT_MODEL="$PWD/models/builtin.gguf" no_proxy='*' "$@"
 }
 
 if python_sdks >build/test-logs/clients-python.log 2>&1; then

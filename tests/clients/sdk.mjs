@@ -52,6 +52,15 @@ async function useOllama() {
     said += part.message.content;
   assert.equal(said, whole.message.content);
   assert.ok((await client.show({ model })).capabilities.includes("tools"));
+  const made = await client.create({ model: "baker", from: model, system: "You bake.", parameters: { num_predict: 3 } });
+  assert.equal(made.status, "success");
+  assert.match((await client.show({ model: "baker" })).modelfile, /You bake/);
+  assert.equal((await client.chat({ model: "baker", messages: hello })).eval_count, 3);
+  let last = "";
+  for await (const part of await client.create({ model: "baker", from: "baker", system: "You rest.", stream: true })) last = part.status;
+  assert.equal(last, "success");
+  assert.equal((await client.delete({ model: "baker" })).status, "success");
+  await assert.rejects(client.create({ model: "baker", from: "absent" }), /absent/);
 }
 
 await { openai: useOpenai, anthropic: useAnthropic, ollama: useOllama }[name]();

@@ -65,6 +65,35 @@ def use_anthropic():
     assert again.stop_reason in ("end_turn", "tool_use")
 
 
+def make_ollama(client, model, options):
+    """A model of a model, and one of an uploaded file."""
+    made = client.create("miller", from_=model, system="You are a miller.", parameters={"num_predict": 3, "stop": ["zebra"]},
+                         messages=[{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "A miller."}], license="free")
+    assert made.status == "success"
+    shown = client.show("miller")
+    assert "num_predict 3" in shown.parameters and shown.license == "free" and "You are a miller." in shown.modelfile, shown
+    assert client.chat(model="miller", messages=HELLO).eval_count == 3
+    assert client.chat(model="miller", messages=HELLO, options={"num_predict": 2}).eval_count == 2
+    digest = client.create_blob(os.environ["HOLT_MODEL"])
+    lines = [part.status for part in client.create("otter", files={"otter.gguf": digest}, template="{{ .Prompt }}", stream=True)]
+    assert lines[-1] == "success" and any("Go" in line for line in lines), lines
+    assert client.chat(model="otter", messages=HELLO, options=options).message == client.chat(model=model, messages=HELLO, options=options).message
+    assert {"miller", "otter"} <= {row.model for row in client.list().models}
+    for name in ("miller", "otter"):
+        assert client.delete(name).status == "success"
+    try:
+        client.create("x", from_=model, adapters={"a": digest})
+        raise AssertionError("an adapter was taken")
+    except ollama_error() as error:
+        assert "adapters" in error.error, error
+
+
+def ollama_error():
+    import ollama
+
+    return ollama.ResponseError
+
+
 def use_ollama():
     import ollama
 
@@ -84,6 +113,7 @@ def use_ollama():
     if called.message.tool_calls:
         assert called.message.tool_calls[0].function.name == "read_file"
     assert client.ps().models[0].context_length == 4096
+    make_ollama(client, model, options)
     try:
         client.chat(model="other", messages=HELLO)
         raise AssertionError("an unknown model answered")

@@ -33,6 +33,7 @@ check "60 held-out tasks" "$holt" eval builtin --limit 60 --min "${EVAL_MIN:-70}
 check "the model's file is what the program holds" python3 tests/e2e/embedded.py "$holt" models/builtin.gguf
 check "show says what memory a run takes" python3 tests/e2e/memory.py "$holt"
 check "pulling models" python3 tests/e2e/pull.py "$holt"
+check "making models" python3 tests/e2e/create.py "$holt"
 check "stored prompts" python3 tests/e2e/stored_prompts.py "$holt"
 check "the server" python3 tests/e2e/serve.py "$holt"
 check "programs on a server of their own" python3 tests/e2e/launch.py "$holt"

@@ -255,6 +255,19 @@ def a_schema_holds_the_answer(server):
     assert value["color"] in ("red", "green") and 3 <= value["n"] <= 5, value
 
 
+def a_grammar_holds_the_answer(server):
+    grammar = 'root ::= "<" [a-c]{3,5} ">"'
+    held = re.compile("<[a-c]{3,5}>$")
+    said = server.json("/v1/chat/completions", chat("anything", temperature=1.5, seed=5, grammar=grammar))["choices"][0]
+    assert held.match(said["message"]["content"]) and said["finish_reason"] == "stop", said
+    raw = server.json("/completion", {"prompt": "x", "temperature": 1.5, "seed": 5, "n_predict": 40, "grammar": grammar})
+    assert held.match(raw["content"]), raw
+    wrong = server.json("/v1/chat/completions", chat("x", grammar="root ::= ("), 400)["error"]["message"]
+    assert "line 1" in wrong, wrong
+    short = server.json("/completion", {"prompt": "x", "n_predict": 1, "grammar": 'root ::= "a b c d e f"'}, 400)["error"]["message"]
+    assert "1" in short, short
+
+
 def eight_at_once_are_those_of_each_alone(server):
     texts = [f"what is {i} plus {i * 7}?" for i in range(8)]
     body = lambda text: chat(text, temperature=1, seed=11, max_tokens=40)
@@ -508,7 +521,7 @@ def several_models_take_turns(_):
 
 TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, the_three_protocols_say_the_same,
          a_call_is_valid_in_every_protocol, without_tools_there_are_no_calls, responses_tell_every_item, responses_can_be_gone_on_from,
-         a_server_may_keep_few_responses_or_none, a_custom_tool_gets_a_text_of_its_grammar, a_schema_holds_the_answer, eight_at_once_are_those_of_each_alone,
+         a_server_may_keep_few_responses_or_none, a_custom_tool_gets_a_text_of_its_grammar, a_schema_holds_the_answer, a_grammar_holds_the_answer, eight_at_once_are_those_of_each_alone,
          a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, llamas_own_addresses_answer, counts_are_exact, a_stop_text_ends_the_answer,
          what_is_wrong_is_told_in_the_protocols_form, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
          a_key_is_wanted_where_one_was_set, a_taken_port_is_explained, several_models_take_turns, embeddings_are_those_of_the_command]

@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const size_t key_counts[] = {1, 2, 63, 64, 65, 128, 129, 192, 200, 512, 513, 577, 640, 1100};
-static const size_t dims[][2] = {{16, 16}, {32, 32},   {64, 64},   {80, 80},
-                                 {96, 64}, {128, 128}, {160, 128}, {256, 256}};
+static const size_t dims[][2] = {{16, 16},   {32, 32},   {64, 64},   {80, 80},  {96, 64},
+                                 {128, 128}, {160, 128}, {256, 256}, {576, 512}};
 
 struct attention {
     size_t head_dim;
@@ -209,9 +209,10 @@ void check_attend_code(struct check *c)
                 .has_sinks = check_int(c, 0, 3) == 0,
                 .head_count = (size_t)check_int(c, 1, key_counts[k] > 600 ? 2 : 7),
             };
-            /* All tokens of a call are in one block. */
+            /* All tokens of a call are in one block. Many: rows that share a block. */
             const int left = (int)(KERNEL_PAGE_TOKENS - (a.key_count - 1) % KERNEL_PAGE_TOKENS);
-            a.token_count = (size_t)check_int(c, 1, left < 3 ? left : 3);
+            const int most = a.key_count == 129 || a.key_count == 577 ? 14 : 3;
+            a.token_count = (size_t)check_int(c, most / 2, left < most ? left : most);
             a.values_in_keys = check_int(c, 0, 5) == 0;
             if (a.values_in_keys)
                 a.value_code = a.key_code;
@@ -271,5 +272,7 @@ void check_attend_code_bench(struct check *c)
     bench_one(c, KV_CODE_T4, KV_CODE_T4, 32768, 1);
     bench_one(c, KV_CODE_T4, KV_CODE_T3, 32768, 1);
     bench_one(c, KV_CODE_T3, KV_CODE_T3, 32768, 1);
+    bench_one(c, KV_CODE_T3, KV_CODE_T3, 1024, 1);
     bench_one(c, KV_CODE_T4, KV_CODE_T4, 1024, 16);
+    bench_one(c, KV_CODE_T3, KV_CODE_T3, 1024, 16);
 }

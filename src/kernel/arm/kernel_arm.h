@@ -12,7 +12,9 @@
 
 void kernel_arm_fill_neon(struct kernel_table *table);
 
+void attend_code_neon_fill(struct kernel_table *table);
 void attend_neon_fill(struct kernel_table *table);
+void code_neon_fill(struct kernel_table *table);
 void matmul_plain_neon_fill(struct kernel_table *table);
 void matmul_unpacked_neon_fill(struct kernel_table *table);
 void vector_ops_neon_fill(struct kernel_table *table);

@@ -33,17 +33,18 @@ static void find_scores(const struct kernel_attend_args *args,
     int8_t values[KERNEL_PAGE_TOKENS * KV_CODE_PIECE_MAX];
     const size_t cut = attend_code_cut(args);
     const struct attend_code_block begin = block;
+    const unsigned bits = kv_code_formats[args->key_code].bits;
     struct attend_code_piece piece = {0};
     float mean = 0;
-    while (attend_code_next(args->key_code, args->head_dim, cut, &block.keys, &block.key_tails,
-                            &piece))
+    while (attend_code_next(args->key_code, bits, args->head_dim, cut, &block.keys,
+                            &block.key_tails, &piece))
         if (piece.tail.mean)
             mean += piece.mean_scale * mean_product(query->x + piece.at, &piece);
     for (size_t t = 0; t < KERNEL_PAGE_TOKENS; t++)
         score[t] = mean;
     block = begin;
     piece = (struct attend_code_piece){0};
-    for (size_t i = 0; attend_code_next(args->key_code, args->head_dim, cut, &block.keys,
+    for (size_t i = 0; attend_code_next(args->key_code, bits, args->head_dim, cut, &block.keys,
                                         &block.key_tails, &piece);
          i++) {
         code_ref_read(args->key_code, false, piece.chains, piece.dim, values);
@@ -85,7 +86,9 @@ static void mix(const struct kernel_attend_args *args, struct attend_code_block 
     const size_t cut = attend_code_cut(args);
     struct attend_code_piece piece = {0};
     const enum kv_code code = cut ? args->key_code : args->value_code;
-    while (attend_code_next(code, args->value_dim, 0, &block.values, &block.value_tails, &piece)) {
+    const unsigned bits = kv_code_formats[code].bits;
+    while (attend_code_next(code, bits, args->value_dim, 0, &block.values, &block.value_tails,
+                            &piece)) {
         const float step = find_bytes(piece.tail.scales, p, bytes);
         code_ref_read(code, cut == 0, piece.chains, piece.dim, values);
         for (size_t d = 0; d < piece.dim; d++) {

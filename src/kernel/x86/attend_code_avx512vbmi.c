@@ -1,88 +1,35 @@
 /*
- * attend_code_avx512vbmi - attention over coded keys and values, up to four (token, head) rows at a
- * time: one instruction cuts eight windows out of a chain, one looks 64 of them up.
- *
- * Products are of unsigned and signed bytes: table values of keys are taken 128 larger, which the
- * sum of the query makes up for; weights of values are not negative.
+ * attend_code_avx512vbmi - attention over coded keys and values: one instruction cuts eight windows
+ * out of a chain, one looks 64 of them up.
  *
  * Threads: any; no state.
  */
-#include "kernel/attend_code.h"
-#include "kernel/attend_span.h"
+#include "kernel/kernel_table.h"
+#include "kernel/kv_code.h"
 #include "kernel/ref/kernel_ref.h"
 #include "kernel/unroll.h"
 #include "kernel/x86/kernel_x86.h"
-#include "kernel/x86/vector_avx512.h"
 
-enum { LANES = 16, ROWS = 4, VECTORS = KERNEL_PAGE_TOKENS / LANES, BESIDE = 8 };
+#include <immintrin.h>
+#include <string.h>
 
-/* (token, head) rows that share the loads of a block. */
-struct rows {
-    struct attend_code_query query[ROWS];
-    float *partial[ROWS];
-    size_t begin[ROWS]; /* keys of the span that the row sees */
-    size_t end[ROWS];
+/* The table values of the kinds, those of keys 128 larger. */
+struct tables {
+    __m512i keys;
+    __m512i values;
 };
 
-struct weights {
-    float p[ROWS][KERNEL_PAGE_TOKENS];
-    _Alignas(64) uint8_t bytes[ROWS][KERNEL_PAGE_TOKENS];
-    float step[ROWS];
-    float sum[ROWS];
-    float shrink[ROWS];
-};
-
-/* attend_code_quantize() on vectors; a piece that is not finite is left to it. */
-TEMPLATE void quantize_piece(const float *x, size_t dim, int8_t *q, float *scale, int *sum)
-{
-    const __m512 limit = _mm512_set1_ps(FLT_MAX);
-    __m512 most = _mm512_setzero_ps();
-    __mmask16 finite = 0xffff;
-    for (size_t i = 0; i < dim; i += LANES) {
-        const __m512 magnitude = _mm512_abs_ps(_mm512_loadu_ps(x + i));
-        most = _mm512_max_ps(magnitude, most);
-        finite &= _mm512_cmp_ps_mask(magnitude, limit, _CMP_LE_OQ);
-    }
-    if (finite != 0xffff) {
-        attend_code_quantize_piece(x, dim, q, scale, sum);
-        return;
-    }
-    const float largest = _mm512_reduce_max_ps(most);
-    const float factor = largest > ATTEND_CODE_SMALLEST ? 127.0f / largest : 0.0f;
-    __m512i total = _mm512_setzero_si512();
-    for (size_t i = 0; i < dim; i += LANES) {
-        const __m512i n =
-            _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + i), _mm512_set1_ps(factor)));
-        total = _mm512_add_epi32(total, n);
-        _mm_storeu_si128((__m128i *)(q + i), _mm512_cvtepi32_epi8(n));
-    }
-    *sum = _mm512_reduce_add_epi32(total);
-    *scale = largest / 127.0f / KV_CODE_SCALE;
-}
-
-TEMPLATE void quantize(const struct kernel_attend_args *args, const float *x,
-                       struct attend_code_query *out)
-{
-    size_t dim = 0;
-    out->x = x;
-    for (size_t at = 0, i = 0; at < args->head_dim; at += dim, i++) {
-        dim = kv_code_piece(args->head_dim, 0, at);
-        quantize_piece(x + at, dim, out->q + at, &out->scale[i], &out->sum[i]);
-    }
-}
-
-/* Table values of eight chains: symbols 0 to 7 of each, and 8 to 15. */
 struct looked_up {
     __m512i low;
     __m512i high;
 };
 
-/* Bits [at - (6 - bits), at + bits) of a word for eight symbols from `first`. */
-TEMPLATE __m512i windows(unsigned bits, unsigned first)
+/* Bits [at - (6 - bits), at + bits) of a word for eight symbols from `first` in steps. */
+TEMPLATE __m512i windows(unsigned bits, unsigned first, unsigned step)
 {
     uint64_t control = 0;
     UNROLL_FOR (unsigned p = 0; p < 8; p++)
-        control |= (uint64_t)((bits * (first + p) - (6 - bits)) & 63) << (8 * p);
+        control |= (uint64_t)((bits * (first + step * p) - (6 - bits)) & 63) << (8 * p);
     return _mm512_set1_epi64((long long)control);
 }
 
@@ -99,232 +46,31 @@ TEMPLATE __m512i load_chains(const unsigned char *from, unsigned bits)
                                    _mm512_maskz_loadu_epi8(0xffffffffffffu, from));
 }
 
-TEMPLATE struct looked_up look_up(const unsigned char *from, unsigned bits, __m512i table)
+TEMPLATE struct looked_up look_up_key_chains(const unsigned char *from, unsigned bits,
+                                             const struct tables *tables)
 {
     const __m512i words = load_chains(from, bits);
-    return (struct looked_up){
-        _mm512_permutexvar_epi8(_mm512_multishift_epi64_epi8(windows(bits, 0), words), table),
-        _mm512_permutexvar_epi8(_mm512_multishift_epi64_epi8(windows(bits, 8), words), table),
-    };
+    const __m512i low = _mm512_multishift_epi64_epi8(windows(bits, 0, 2), words);
+    const __m512i high = _mm512_multishift_epi64_epi8(windows(bits, 1, 2), words);
+    return (struct looked_up){_mm512_permutexvar_epi8(low, tables->keys),
+                              _mm512_permutexvar_epi8(high, tables->keys)};
 }
 
-TEMPLATE __m512i four_times_q(const int8_t *q)
+/* low: two channels of each chain, high: the other two. */
+TEMPLATE struct looked_up look_up_value_chains(const unsigned char *from, unsigned bits,
+                                               const struct tables *tables)
 {
-    int64_t eight = 0;
-    memcpy(&eight, q, sizeof(eight));
-    return _mm512_set1_epi64(eight);
+    const __m512i words = load_chains(from, bits);
+    const __m512i low = _mm512_multishift_epi64_epi8(windows(bits, 0, 1), words);
+    const __m512i high = _mm512_multishift_epi64_epi8(windows(bits, 8, 1), words);
+    return (struct looked_up){_mm512_permutexvar_epi8(low, tables->values),
+                              _mm512_permutexvar_epi8(high, tables->values)};
 }
 
-/* Adds the products with one piece of the keys to the scores. */
-TEMPLATE void add_scores(const struct attend_code_piece *piece, size_t number,
-                         const struct rows *rows, size_t count, unsigned bits, __m512i table,
-                         float score[ROWS][KERNEL_PAGE_TOKENS])
+TEMPLATE struct looked_up find_channels(void)
 {
-    const size_t chain_bytes = 2 * bits;
-    const size_t groups = piece->dim / 16;
-    const __m512i even =
-        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    const __m512i odd =
-        _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
-    for (size_t t = 0; t < KERNEL_PAGE_TOKENS; t += 2 * BESIDE) {
-        const unsigned char *first = piece->chains + t * groups * chain_bytes;
-        const unsigned char *second = first + BESIDE * groups * chain_bytes;
-        __m512i sum0[ROWS];
-        __m512i sum1[ROWS];
-        UNROLL_FOR (size_t r = 0; r < count; r++)
-            sum0[r] = sum1[r] = _mm512_setzero_si512();
-        for (size_t g = 0; g < groups; g++) {
-            const struct looked_up a = look_up(first + g * BESIDE * chain_bytes, bits, table);
-            const struct looked_up b = look_up(second + g * BESIDE * chain_bytes, bits, table);
-            UNROLL_FOR (size_t r = 0; r < count; r++) {
-                const int8_t *q = rows->query[r].q + piece->at + g * 16;
-                const __m512i low = four_times_q(q);
-                const __m512i high = four_times_q(q + 8);
-                sum0[r] = _mm512_dpbusd_epi32(sum0[r], a.low, low);
-                sum1[r] = _mm512_dpbusd_epi32(sum1[r], b.low, low);
-                sum0[r] = _mm512_dpbusd_epi32(sum0[r], a.high, high);
-                sum1[r] = _mm512_dpbusd_epi32(sum1[r], b.high, high);
-            }
-        }
-        const __m512 scale =
-            _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(piece->tail.scales + 2 * t)));
-        UNROLL_FOR (size_t r = 0; r < count; r++) {
-            const __m512i pairs =
-                _mm512_add_epi32(_mm512_permutex2var_epi32(sum0[r], even, sum1[r]),
-                                 _mm512_permutex2var_epi32(sum0[r], odd, sum1[r]));
-            const __m512i product =
-                _mm512_sub_epi32(pairs, _mm512_set1_epi32(128 * rows->query[r].sum[number]));
-            const __m512 dot = _mm512_mul_ps(_mm512_cvtepi32_ps(product), scale);
-            _mm512_storeu_ps(score[r] + t,
-                             _mm512_fmadd_ps(dot, _mm512_set1_ps(rows->query[r].scale[number]),
-                                             _mm512_loadu_ps(score[r] + t)));
-        }
-    }
-}
-
-TEMPLATE float mean_product(const float *x, const struct attend_code_piece *piece)
-{
-    __m512 sum = _mm512_setzero_ps();
-    for (size_t i = 0; i < piece->dim; i += LANES) {
-        const __m128i mean = _mm_loadu_si128((const __m128i *)(piece->tail.mean + i));
-        sum = _mm512_fmadd_ps(_mm512_loadu_ps(x + i),
-                              _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(mean)), sum);
-    }
-    return vector_avx512_sum(sum);
-}
-
-/* What a query and the block's mean give, the same for all its keys. */
-TEMPLATE void begin_scores(const struct kernel_attend_args *args, struct attend_code_block block,
-                           const struct rows *rows, size_t count,
-                           float score[ROWS][KERNEL_PAGE_TOKENS])
-{
-    float mean[ROWS] = {0};
-    struct attend_code_piece piece = {0};
-    while (
-        attend_code_next(args->key_code, args->head_dim, 0, &block.keys, &block.key_tails, &piece))
-        for (size_t r = 0; r < count && piece.tail.mean; r++)
-            mean[r] += piece.mean_scale * mean_product(rows->query[r].x + piece.at, &piece);
-    for (size_t r = 0; r < count; r++)
-        UNROLL_FOR (size_t v = 0; v < VECTORS; v++)
-            _mm512_storeu_ps(score[r] + v * LANES, _mm512_set1_ps(mean[r]));
-}
-
-/* kernel_table.h: the score after the softcap. */
-TEMPLATE __m512 cap(__m512 score, float softcap)
-{
-    const __m512 one = _mm512_set1_ps(1.0f);
-    const __m512 e = vector_avx512_exp(_mm512_mul_ps(score, _mm512_set1_ps(2.0f / softcap)));
-    const __m512 part = _mm512_div_ps(_mm512_set1_ps(2.0f), _mm512_add_ps(e, one));
-    return _mm512_mul_ps(_mm512_set1_ps(softcap), _mm512_sub_ps(one, part));
-}
-
-/* Scores of row r, of which keys [begin, end) count, become weights. */
-TEMPLATE void weigh(const struct kernel_attend_args *args, float *partial, size_t begin, size_t end,
-                    size_t r, struct weights *w)
-{
-    __m512 s[VECTORS];
-    __mmask16 there[VECTORS];
-    __m512 most = _mm512_set1_ps(partial[ATTEND_SPAN_LARGEST]);
-    UNROLL_FOR (size_t v = 0; v < VECTORS; v++) {
-        const size_t left = end > v * LANES ? end - v * LANES : 0;
-        const size_t hidden = begin > v * LANES ? begin - v * LANES : 0;
-        there[v] = vector_avx512_first(left) & (__mmask16)~vector_avx512_first(hidden);
-        s[v] = _mm512_mul_ps(_mm512_loadu_ps(w->p[r] + v * LANES), _mm512_set1_ps(args->scale));
-        if (args->softcap != 0)
-            s[v] = cap(s[v], args->softcap);
-        most = _mm512_mask_max_ps(most, there[v], s[v], most);
-    }
-    const float largest = _mm512_reduce_max_ps(most);
-    w->shrink[r] = vector_exp(partial[ATTEND_SPAN_LARGEST] - largest);
-    __m512 sums = _mm512_setzero_ps();
-    UNROLL_FOR (size_t v = 0; v < VECTORS; v++) {
-        const __m512 p = vector_avx512_exp(_mm512_sub_ps(s[v], _mm512_set1_ps(largest)));
-        sums = _mm512_mask_add_ps(sums, there[v], sums, p);
-        _mm512_storeu_ps(w->p[r] + v * LANES, _mm512_maskz_mov_ps(there[v], p));
-    }
-    w->sum[r] = vector_avx512_sum(sums);
-    partial[ATTEND_SPAN_SUM] = fmaf(partial[ATTEND_SPAN_SUM], w->shrink[r], w->sum[r]);
-    partial[ATTEND_SPAN_LARGEST] = largest;
-}
-
-/* Weights times the scales of a piece of the values, as bytes. */
-TEMPLATE void find_bytes(const unsigned char *scales, size_t r, struct weights *w)
-{
-    __m512 weight[VECTORS];
-    __m512 most = _mm512_setzero_ps();
-    __m512 first = _mm512_setzero_ps();
-    UNROLL_FOR (size_t v = 0; v < VECTORS; v++) {
-        const __m512 scale =
-            _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(scales + 2 * v * LANES)));
-        if (v == 0)
-            first = scale;
-        weight[v] = _mm512_mul_ps(_mm512_loadu_ps(w->p[r] + v * LANES), scale);
-        most = _mm512_max_ps(weight[v], most);
-    }
-    const float largest = _mm512_reduce_max_ps(most);
-    const float factor = largest > ATTEND_CODE_SMALLEST ? 255.0f / largest : 0.0f;
-    UNROLL_FOR (size_t v = 0; v < VECTORS; v++)
-        _mm_store_si128((__m128i *)(w->bytes[r] + v * LANES),
-                        _mm512_cvtusepi32_epi8(
-                            _mm512_cvtps_epi32(_mm512_mul_ps(weight[v], _mm512_set1_ps(factor)))));
-    w->step[r] = fmaf(_mm512_cvtss_f32(first), 0.0f, largest * ATTEND_CODE_WEIGHT_STEP);
-}
-
-/* What 16 channels had, smaller, and what they get. */
-TEMPLATE void add_channels(const struct attend_code_piece *piece, size_t channel, size_t r,
-                           const struct weights *w, __m512i total, float *mixed)
-{
-    float *out = mixed + piece->at + channel;
-    __m512 x = _mm512_mul_ps(_mm512_loadu_ps(out), _mm512_set1_ps(w->shrink[r]));
-    x = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total), _mm512_set1_ps(w->step[r]), x);
-    if (piece->tail.mean) {
-        const __m128i mean = _mm_loadu_si128((const __m128i *)(piece->tail.mean + channel));
-        x = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(mean)),
-                            _mm512_set1_ps(w->sum[r] * piece->mean_scale), x);
-    }
-    _mm512_storeu_ps(out, x);
-}
-
-TEMPLATE void mix_piece(const struct attend_code_piece *piece, const struct rows *rows,
-                        size_t count, unsigned bits, __m512i table, struct weights *w)
-{
-    const __m512i near = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
-    const __m512i far = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
-    const unsigned char *chains = piece->chains;
-    for (size_t r = 0; r < count; r++)
-        find_bytes(piece->tail.scales, r, w);
-    for (size_t channel = 0; channel < piece->dim; channel += 32) {
-        __m512i low[ROWS];
-        __m512i high[ROWS];
-        UNROLL_FOR (size_t r = 0; r < count; r++)
-            low[r] = high[r] = _mm512_setzero_si512();
-        for (size_t t = 0; t < KERNEL_PAGE_TOKENS; t += 4, chains += BESIDE * 2 * (size_t)bits) {
-            const struct looked_up x = look_up(chains, bits, table);
-            UNROLL_FOR (size_t r = 0; r < count; r++) {
-                int32_t four = 0;
-                memcpy(&four, w->bytes[r] + t, sizeof(four));
-                const __m512i weight = _mm512_set1_epi32(four);
-                low[r] = _mm512_dpbusd_epi32(low[r], weight, x.low);
-                high[r] = _mm512_dpbusd_epi32(high[r], weight, x.high);
-            }
-        }
-        UNROLL_FOR (size_t r = 0; r < count; r++) {
-            float *mixed = rows->partial[r] + KERNEL_PARTIAL_HEAD;
-            add_channels(piece, channel, r, w, _mm512_permutex2var_epi64(low[r], near, high[r]),
-                         mixed);
-            add_channels(piece, channel + LANES, r, w,
-                         _mm512_permutex2var_epi64(low[r], far, high[r]), mixed);
-        }
-    }
-}
-
-/* The tables of the kind, those of keys 128 larger. */
-struct tables {
-    __m512i keys;
-    __m512i values;
-};
-
-TEMPLATE void attend_block(const struct kernel_attend_args *args, const struct rows *rows,
-                           size_t count, size_t key, unsigned key_bits, unsigned value_bits,
-                           const struct tables *tables)
-{
-    struct attend_code_block block = attend_code_block_at(args, key);
-    struct attend_code_piece piece = {0};
-    struct weights w;
-    begin_scores(args, block, rows, count, w.p);
-    for (size_t i = 0;
-         attend_code_next(args->key_code, args->head_dim, 0, &block.keys, &block.key_tails, &piece);
-         i++)
-        add_scores(&piece, i, rows, count, key_bits, tables->keys, w.p);
-    for (size_t r = 0; r < count; r++) {
-        const size_t left = rows->end[r] - key;
-        weigh(args, rows->partial[r], rows->begin[r] > key ? rows->begin[r] - key : 0,
-              left < KERNEL_PAGE_TOKENS ? left : KERNEL_PAGE_TOKENS, r, &w);
-    }
-    piece = (struct attend_code_piece){0};
-    while (attend_code_next(args->value_code, args->value_dim, 0, &block.values, &block.value_tails,
-                            &piece))
-        mix_piece(&piece, rows, count, value_bits, tables->values, &w);
+    return (struct looked_up){_mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11),
+                              _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15)};
 }
 
 TEMPLATE struct tables load_tables(const struct kernel_attend_args *args)
@@ -336,7 +82,7 @@ TEMPLATE struct tables load_tables(const struct kernel_attend_args *args)
     };
 }
 
-#include "kernel/attend_code_tiles.h"
+#include "kernel/x86/attend_code_avx512.h"
 
 void attend_code_avx512vbmi_fill(struct kernel_table *table)
 {

@@ -24,6 +24,7 @@ void kernel_x86_fill_avx512vbmi(struct kernel_table *table)
 void kernel_x86_fill_avx512(struct kernel_table *table)
 {
     attend_avx512_fill(table);
+    attend_code_avx512_fill(table);
     code_avx512_fill(table);
     matmul_packed_avx512_fill(table);
     matmul_plain_avx512_fill(table);

@@ -31,6 +31,7 @@ void speed_avx2_fill(struct kernel_table *table);
 void vector_ops_avx2_fill(struct kernel_table *table);
 
 void attend_avx512_fill(struct kernel_table *table);
+void attend_code_avx512_fill(struct kernel_table *table);
 void code_avx512_fill(struct kernel_table *table);
 void matmul_packed_avx512_fill(struct kernel_table *table);
 void matmul_plain_avx512_fill(struct kernel_table *table);

@@ -71,6 +71,8 @@ static inline void api_test_show(const struct api_request *request, struct strbu
                     (double)request->sampler.frequency_penalty);
     if (request->tool_name.len > 0)
         strbuf_addf(out, " only %.*s", STR_ARG(request->tool_name));
+    if (request->grammar.len > 0)
+        strbuf_addf(out, " grammar %.*s", STR_ARG(request->grammar));
     if (request->echoes)
         strbuf_add_c(out, " echo");
     if (request->tool_grammars) {

@@ -9,12 +9,19 @@ static const struct api_test_row completion_rows[] = {
      NULL},
     {"held to a schema", "{\"prompt\": \"a\", \"json_schema\": {\"type\": \"object\"}}",
      "{\"type\": \"object\"}", NULL},
+    {"held to a grammar", "{\"prompt\": \"a\", \"grammar\": \"root ::= x\"}", "grammar root ::= x",
+     NULL},
+    {"held to nothing", "{\"prompt\": \"a\", \"grammar\": \"\", \"json_schema\": {}}", "raw 1",
+     NULL},
     {"what says nothing", "{\"prompt\": \"a\", \"mirostat\": 0, \"id_slot\": 3}", "raw 1", NULL},
 
     {"no text", "{}", NULL, "prompt is not one text"},
     {"numbers of tokens", "{\"prompt\": [1, 2]}", NULL, "prompt is not one text"},
     {"another sampler", "{\"prompt\": \"a\", \"mirostat\": 2}", NULL, "mirostat is not supported"},
-    {"a grammar", "{\"prompt\": \"a\", \"grammar\": \"root ::= x\"}", NULL, "grammar is not"},
+    {"a grammar that is none", "{\"prompt\": \"a\", \"grammar\": 3}", NULL,
+     "grammar is not a text"},
+    {"held twice", "{\"prompt\": \"a\", \"grammar\": \"x\", \"json_schema\": {\"a\": 1}}", NULL,
+     "not to both"},
     {"a schema that is none", "{\"prompt\": \"a\", \"json_schema\": 3}", NULL, "json_schema"},
 };
 

@@ -77,6 +77,29 @@ static void test_whole_requests_take_their_time(void **state)
     arrival_watch_stop(watch);
 }
 
+static void test_who_hangs_up_in_a_long_body_is_noticed(void **state)
+{
+    (void)state;
+    struct arrival_watch *watch = NULL;
+    struct line gone = open_line();
+    struct line slow = open_line();
+    assert_ok(arrival_watch_start(0.2, &watch, err));
+    struct arrival *first = arrival_open(watch, gone.ours);
+    struct arrival *second = arrival_open(watch, slow.ours);
+    arrival_flows(first);
+    arrival_flows(second);
+    shutdown(gone.theirs, SHUT_WR);
+    assert_true(ends_within(&gone, 10));
+    assert_false(ends_within(&slow, 0.6)); /* it has no deadline */
+    arrival_whole(first);
+    arrival_whole(second);
+    arrival_close(first);
+    arrival_close(second);
+    close_line(&gone);
+    close_line(&slow);
+    arrival_watch_stop(watch);
+}
+
 static void test_closed_ones_are_forgotten(void **state)
 {
     (void)state;
@@ -102,6 +125,7 @@ int test_arrival(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_drips_do_not_help),
         cmocka_unit_test(test_whole_requests_take_their_time),
+        cmocka_unit_test(test_who_hangs_up_in_a_long_body_is_noticed),
         cmocka_unit_test(test_closed_ones_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

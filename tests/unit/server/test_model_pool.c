@@ -19,13 +19,14 @@ struct world {
     _Atomic bool is_slow;
 };
 
-static enum status find(void *context, struct str name, char **out, struct error *err)
+static enum status find(void *context, struct str name, struct model_pool_found *out,
+                        struct error *err)
 {
     (void)context;
     if (name.len != 1 || name.ptr[0] < 'a' || name.ptr[0] > 'f')
         return error_set(err, E_NOT_FOUND, "no such model");
-    *out = mem_zalloc(name.len + 1);
-    memcpy(*out, name.ptr, name.len);
+    out->name = mem_zalloc(name.len + 1);
+    memcpy(out->name, name.ptr, name.len);
     return OK;
 }
 
@@ -110,7 +111,9 @@ static struct exchange *ask(struct model_pool *pool, const char *model, unsigned
     reply_init(&exchange->reply, route->format, str_from_c(model), &exchange->request.stops, random,
                0);
     exchange_make_choices(exchange, 1, random, 0);
-    if (!model_pool_submit(pool, str_from_c(model), NULL, exchange, &failure))
+    CLEANUP(model_pool_found_done) struct model_pool_found found = {0};
+    if (!model_pool_find(pool, str_from_c(model), &found, &failure) ||
+        !model_pool_submit(pool, found.name, NULL, exchange, &failure))
         exchange_finish(exchange, NULL, &failure);
     json_decref(body);
     return exchange;
