@@ -279,5 +279,6 @@ enum status anthropic_read_messages(const json_t *body, struct api_request *out,
     TRY(read_tools(body, out, err));
     TRY(read_tool_choice(body, out, err));
     out->chat.add_generation_prompt = true;
+    api_request_continue(out);
     return OK;
 }

@@ -184,6 +184,7 @@ static json_t *whole(struct reply *reply, enum reply_end why)
 const struct reply_format reply_anthropic = {
     .protocol = API_ANTHROPIC,
     .stream_type = "text/event-stream",
+    .repeats = true,
     .begin = begin,
     .text = text,
     .reasoning = reasoning,

@@ -51,7 +51,12 @@ struct api_failure api_failure_of(enum status status, const struct error *err)
 struct api_failure api_failure_of_context(uint64_t prompt_tokens, uint64_t context_tokens)
 {
     struct api_failure failure = {
-        .http_status = HTTP_BAD_REQUEST, .status = E_LIMIT, .is_context = true};
+        .http_status = HTTP_BAD_REQUEST,
+        .status = E_LIMIT,
+        .is_context = true,
+        .prompt_tokens = prompt_tokens,
+        .context_tokens = context_tokens,
+    };
     snprintf(failure.text, sizeof(failure.text),
              "prompt is too long: %" PRIu64 " tokens > %" PRIu64
              " maximum context length; nothing was cut",
@@ -91,13 +96,24 @@ static const char *anthropic_type(int http_status)
     }
 }
 
+/* With the numbers that llama.cpp's clients look for, where there are any. */
+static json_t *openai_json(const struct api_failure *failure)
+{
+    json_t *error =
+        json_pack("{s:s, s:s, s:s?, s:s?}", "message", failure->text, "type", openai_type(failure),
+                  "param", failure->param, "code", openai_code(failure));
+    if (failure->prompt_tokens > 0) {
+        json_object_set_new(error, "n_prompt_tokens",
+                            json_integer((json_int_t)failure->prompt_tokens));
+        json_object_set_new(error, "n_ctx", json_integer((json_int_t)failure->context_tokens));
+    }
+    return json_pack("{s:o}", "error", error);
+}
+
 json_t *api_failure_json(const struct api_failure *failure, enum api_protocol protocol)
 {
     switch (protocol) {
-    case API_OPENAI:
-        return json_pack("{s:{s:s, s:s, s:s?, s:s?}}", "error", "message", failure->text, "type",
-                         openai_type(failure), "param", failure->param, "code",
-                         openai_code(failure));
+    case API_OPENAI: return openai_json(failure);
     case API_ANTHROPIC:
         return json_pack("{s:s, s:{s:s, s:s}}", "type", "error", "error", "type",
                          anthropic_type(failure->http_status), "message", failure->text);

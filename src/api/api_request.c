@@ -143,6 +143,62 @@ enum status api_request_read_logprobs(struct api_request *request, const json_t 
     return OK;
 }
 
+/* ---------------------------------------------------------------- what to go on with */
+
+static enum status read_ids(struct api_request *request, const json_t *list, struct error *err)
+{
+    const size_t count = json_array_size(list);
+    if (count > API_PROMPT_IDS_MAX)
+        return error_set(err, E_LIMIT, "prompt has %zu tokens (limit %d)", count,
+                         API_PROMPT_IDS_MAX);
+    int32_t *ids = arena_alloc_array(&request->chat.arena, count, sizeof(*ids));
+    size_t index = 0;
+    json_t *id = NULL;
+    json_array_foreach(list, index, id)
+    {
+        const json_int_t value = json_integer_value(id);
+        if (!json_is_integer(id) || value < 0 || value > TOKEN_ID_MAX)
+            return error_set(err, E_INVALID,
+                             "prompt mixes tokens with other things, or is not one "
+                             "text");
+        ids[index] = (int32_t)value;
+    }
+    request->prompt_ids = ids;
+    request->prompt_id_count = count;
+    return OK;
+}
+
+enum status api_request_read_prompt(struct api_request *request, const json_t *prompt,
+                                    struct error *err)
+{
+    struct str text = {0};
+    if (json_is_array(prompt) && json_array_size(prompt) == 1 &&
+        !json_is_integer(json_array_get(prompt, 0)))
+        prompt = json_array_get(prompt, 0);
+    request->is_raw = true;
+    if (json_is_integer(json_array_get(prompt, 0)))
+        return read_ids(request, prompt, err);
+    if (json_is_object(prompt) && json_array_size(json_object_get(prompt, "multimodal_data")) > 0)
+        return error_set(err, E_UNSUPPORTED, "multimodal_data: this model reads only text");
+    if (json_is_string(prompt))
+        text = json_str(prompt);
+    else if (!json_member_str(prompt, "prompt_string", &text) ||
+             json_object_get(prompt, "multimodal_data"))
+        return error_set(err, E_INVALID, "prompt is not one text");
+    strbuf_add_str(&request->raw, text);
+    return OK;
+}
+
+void api_request_continue(struct api_request *request)
+{
+    const struct chat_request *chat = &request->chat;
+    if (chat->message_count == 0)
+        return;
+    const struct chat_message *last = &chat->messages[chat->message_count - 1];
+    request->continues =
+        last->role == CHAT_ROLE_ASSISTANT && last->tool_call_count == 0 && last->content.len > 0;
+}
+
 /* ---------------------------------------------------------------- what a model's settings say */
 
 enum status api_request_read_options(struct api_request *request, const json_t *options,

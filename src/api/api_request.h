@@ -25,13 +25,16 @@ enum {
     API_CHOICES_MAX = 16,     /* answers to one request */
     API_TOKENS_MAX = 1 << 24, /* of one answer */
     API_MODEL_NAME_MAX = 256,
+    API_PROMPT_IDS_MAX = 1 << 22, /* tokens of a prompt given as such */
 };
 
 enum api_tool_choice { API_TOOLS_AUTO, API_TOOLS_REQUIRED, API_TOOLS_NONE };
 
 struct api_request {
     struct chat_request chat;  /* unless is_raw */
-    struct strbuf raw;         /* the text to go on with */
+    struct strbuf raw;         /* the text to go on with, */
+    const int32_t *prompt_ids; /* [prompt_id_count] or its tokens; in the chat's arena */
+    size_t prompt_id_count;
     struct fill_middle middle; /* in place of `raw` if fills_middle; in the chat's arena */
     struct strbuf model;       /* as the client named it; empty: the default */
     json_t *tool_names;        /* Responses: what functions stand for, {joined name: {"name",
@@ -55,6 +58,7 @@ struct api_request {
     uint32_t token_count_max; /* 0: as many as there is room for */
     bool is_raw;
     bool fills_middle;
+    bool continues;     /* the last message is an answer that goes on */
     bool has_seed;      /* else the server draws one */
     bool one_call_only; /* parallel_tool_calls: false */
     bool streams;
@@ -105,6 +109,14 @@ MUST_USE enum status api_request_read_biases(struct api_request *request, const 
 /* "presence_penalty" and "frequency_penalty" of `object`. */
 MUST_USE enum status api_request_read_penalties(struct api_request *request, const json_t *object,
                                                 struct error *err);
+
+/* The text to go on with: a text, {"prompt_string": text} as llama.cpp has it, or a list of tokens;
+ * a list of one of these, too. */
+MUST_USE enum status api_request_read_prompt(struct api_request *request, const json_t *prompt,
+                                             struct error *err);
+
+/* The last message, if it is an answer without calls, is to be gone on with. */
+void api_request_continue(struct api_request *request);
 
 /* "logprobs": true and "top_logprobs" of `body`. */
 MUST_USE enum status api_request_read_logprobs(struct api_request *request, const json_t *body,

@@ -6,9 +6,9 @@
 /* What would change the answer and is not done here, unless it says what is the case anyway. */
 static enum status check_unknown(const json_t *body, struct error *err)
 {
-    static const char *const zero[] = {"mirostat", "dynatemp_range",  "xtc_probability",
-                                       "n_probs",  "dry_multiplier",  "n_keep",
-                                       "n_indent", "t_max_predict_ms"};
+    static const char *const zero[] = {"mirostat",        "dynatemp_range", "xtc_probability",
+                                       "dry_multiplier",  "n_keep",         "n_indent",
+                                       "t_max_predict_ms"};
     for (size_t i = 0; i < ARRAY_LEN(zero); i++) {
         const json_t *value = json_object_get(body, zero[i]);
         if (json_is_number(value) && json_number_value(value) != 0)
@@ -38,6 +38,7 @@ static enum status read_settings(const json_t *body, struct api_request *out, st
     int64_t top_k = sampler->top_k;
     int64_t last = sampler->repeat_last_count;
     int64_t tokens = out->token_count_max;
+    int64_t top = 0;
     TRY(field_float(body, "temperature", 0, 100, &sampler->temperature, err));
     TRY(field_float(body, "top_p", 0, 1, &sampler->top_p, err));
     TRY(field_float(body, "min_p", 0, 1, &sampler->min_p, err));
@@ -47,6 +48,9 @@ static enum status read_settings(const json_t *body, struct api_request *out, st
     TRY(field_int(body, "n_predict", -2, API_TOKENS_MAX, &tokens, err));
     TRY(field_bool(body, "stream", &out->streams, err));
     TRY(field_bool(body, "ignore_eos", &out->ignores_end, err));
+    TRY(field_int(body, "n_probs", 0, TOKEN_RANKING_TOP_MAX, &top, err));
+    out->wants_tokens = top > 0;
+    out->top_count = (uint32_t)top;
     TRY(api_request_read_penalties(out, body, err));
     TRY(api_request_read_biases(out, body, err));
     sampler->top_k = (uint32_t)top_k;
@@ -60,12 +64,7 @@ static enum status read_settings(const json_t *body, struct api_request *out, st
 enum status llama_read_completion(const json_t *body, struct api_request *out, struct error *err)
 {
     TRY(read_settings(body, out, err));
-    const json_t *prompt = json_object_get(body, "prompt");
-    if (json_is_array(prompt) && json_array_size(prompt) == 1)
-        prompt = json_array_get(prompt, 0);
-    if (!json_is_string(prompt))
-        return error_set(err, E_INVALID, "prompt is not one text");
-    strbuf_add_str(&out->raw, json_str(prompt));
+    TRY(api_request_read_prompt(out, json_object_get(body, "prompt"), err));
     return api_request_read_grammar(out, body, err);
 }
 

@@ -53,13 +53,26 @@ static json_t *last(const struct reply *reply, struct str text, enum reply_end w
     json_object_set_new(object, "tokens_predicted", json_integer((json_int_t)r->generated_tokens));
     json_object_set_new(object, "tokens_cached", json_integer((json_int_t)r->cached_tokens));
     json_object_set_new(object, "truncated", json_false());
+    json_object_set_new(
+        object, "has_new_line",
+        json_boolean(str_find_char(strbuf_view(&reply->text), '\n', 0) != SIZE_MAX));
     json_object_set_new(object, "timings", timings(r));
+    return object;
+}
+
+/* The probabilities of the text so far that were not told yet, where they are asked for. */
+static json_t *with_tokens(struct reply *reply, json_t *object)
+{
+    json_t *entries =
+        reply->wants_tokens ? token_log_take(&reply->tokens, reply->text.len, NULL) : NULL;
+    if (entries)
+        json_object_set_new(object, "completion_probabilities", entries);
     return object;
 }
 
 static void text(struct reply *reply, struct str said)
 {
-    reply_add_sse(reply, NULL, piece(reply, said));
+    reply_add_sse(reply, NULL, with_tokens(reply, piece(reply, said)));
 }
 
 static void end(struct reply *reply, enum reply_end why)
@@ -79,12 +92,14 @@ static void fail(struct reply *reply, const struct api_failure *failure)
 
 static json_t *whole(struct reply *reply, enum reply_end why)
 {
-    return last(reply, strbuf_view(&reply->text), why);
+    return with_tokens(reply, last(reply, strbuf_view(&reply->text), why));
 }
 
 const struct reply_format reply_llama_completion = {
     .protocol = API_OPENAI,
+    .tells_ids = true,
     .stream_type = "text/event-stream",
+    .repeats = true,
     .text = text,
     .reasoning = text,
     .end = end,

@@ -160,6 +160,7 @@ static void fail(struct reply *reply, const struct api_failure *failure)
 const struct reply_format reply_ollama_chat = {
     .protocol = API_OLLAMA,
     .stream_type = "application/x-ndjson",
+    .repeats = true,
     .text = chat_text,
     .reasoning = chat_reasoning,
     .call_end = chat_call_end,
@@ -229,6 +230,7 @@ static void generate_ping(struct reply *reply)
 const struct reply_format reply_ollama_generate = {
     .protocol = API_OLLAMA,
     .stream_type = "application/x-ndjson",
+    .repeats = true,
     .text = generate_text,
     .reasoning = generate_reasoning,
     .end = generate_end,

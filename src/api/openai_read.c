@@ -254,6 +254,23 @@ static enum status read_thinking(const json_t *body, struct chat_request *chat, 
     return OK;
 }
 
+/* As vLLM and llama.cpp have it: whether an answer is opened, or the last one goes on. */
+static enum status read_opening(const json_t *body, struct api_request *out, struct error *err)
+{
+    bool continues = false;
+    out->chat.add_generation_prompt = true;
+    TRY(field_bool(body, "add_generation_prompt", &out->chat.add_generation_prompt, err));
+    TRY(field_bool(body, "continue_final_message", &continues, err));
+    if (!continues)
+        return OK;
+    if (json_is_true(json_object_get(body, "add_generation_prompt")))
+        return error_set(err, E_INVALID,
+                         "add_generation_prompt and continue_final_message exclude each other");
+    out->chat.add_generation_prompt = true;
+    api_request_continue(out);
+    return OK;
+}
+
 enum status openai_read_chat(const json_t *body, struct api_request *out, struct error *err)
 {
     const json_t *messages = NULL;
@@ -270,8 +287,7 @@ enum status openai_read_chat(const json_t *body, struct api_request *out, struct
     TRY(read_format(body, out, err));
     TRY(api_request_read_grammar(out, body, err));
     TRY(read_thinking(body, &out->chat, err));
-    out->chat.add_generation_prompt = true;
-    return OK;
+    return read_opening(body, out, err);
 }
 
 enum status openai_read_completion(const json_t *body, struct api_request *out, struct error *err)
@@ -286,15 +302,11 @@ enum status openai_read_completion(const json_t *body, struct api_request *out, 
         return error_set(err, E_UNSUPPORTED, "best_of above n is not supported here");
     out->wants_tokens = top >= 0 && !out->echoes; /* those of the prompt are not computed */
     out->top_count = top > 0 ? (uint32_t)top : 0;
-    const json_t *prompt = json_object_get(body, "prompt");
-    if (json_is_array(prompt) && json_array_size(prompt) == 1)
-        prompt = json_array_get(prompt, 0);
-    if (!json_is_string(prompt))
-        return error_set(err, E_INVALID, "prompt is not one text");
+    TRY(api_request_read_prompt(out, json_object_get(body, "prompt"), err));
+    if (out->echoes && out->prompt_id_count > 0)
+        return error_set(err, E_UNSUPPORTED, "echo of a prompt that is given as tokens");
     const struct str suffix = json_str(json_object_get(body, "suffix"));
     if (suffix.len > 0)
-        llama_read_set_middle(out, json_str(prompt), suffix);
-    strbuf_add_str(&out->raw, json_str(prompt));
-    out->is_raw = true;
+        llama_read_set_middle(out, strbuf_view(&out->raw), suffix);
     return OK;
 }

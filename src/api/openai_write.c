@@ -35,9 +35,10 @@ static json_t *envelope(const struct reply *reply, const char *prefix, const cha
 {
     char id[64];
     snprintf(id, sizeof(id), "%s%s", prefix, reply->id);
-    return json_pack("{s:s, s:s, s:I, s:o}", "id", id, "object", object, "created",
+    return json_pack("{s:s, s:s, s:I, s:o, s:s}", "id", id, "object", object, "created",
                      (json_int_t)(reply->created_us / 1000000), "model",
-                     reply_text(strbuf_view(&reply->model)));
+                     reply_text(strbuf_view(&reply->model)), "system_fingerprint",
+                     "holt-" HOLT_VERSION);
 }
 
 /* ---------------------------------------------------------------- chat */
@@ -166,6 +167,7 @@ static json_t *chat_whole(struct reply *reply, enum reply_end why)
 const struct reply_format reply_openai_chat = {
     .protocol = API_OPENAI,
     .stream_type = "text/event-stream",
+    .repeats = true,
     .begin = chat_begin,
     .text = chat_text,
     .reasoning = chat_reasoning,
@@ -227,6 +229,7 @@ static json_t *completion_whole(struct reply *reply, enum reply_end why)
 const struct reply_format reply_openai_completion = {
     .protocol = API_OPENAI,
     .stream_type = "text/event-stream",
+    .repeats = true,
     .begin = completion_begin,
     .text = completion_text,
     .reasoning = completion_text,

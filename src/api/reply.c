@@ -4,6 +4,12 @@
 
 #include <stdio.h>
 
+static void shape_done(struct reply_shape *shape)
+{
+    strbuf_done(&shape->head);
+    strbuf_done(&shape->tail);
+}
+
 void reply_init(struct reply *reply, const struct reply_format *format, struct str model,
                 struct stop_texts *stops, const uint8_t random[16], int64_t now_us)
 {
@@ -13,6 +19,7 @@ void reply_init(struct reply *reply, const struct reply_format *format, struct s
         .calls = json_array(),
         .items = json_array(),
         .created_us = now_us,
+        .tokens = {.has_ids = format->tells_ids},
     };
     *stops = (struct stop_texts){0};
     strbuf_add_str(&reply->model, model);
@@ -29,6 +36,9 @@ void reply_done(struct reply *reply)
     strbuf_done(&reply->text);
     strbuf_done(&reply->reasoning);
     strbuf_done(&reply->out);
+    strbuf_done(&reply->safe);
+    shape_done(&reply->text_shape);
+    shape_done(&reply->reasoning_shape);
     json_decref(reply->calls);
     json_decref(reply->items);
     json_decref(reply->tool_names);
@@ -53,6 +63,58 @@ void reply_ping(struct reply *reply)
         reply->format->ping(reply);
 }
 
+/* ---------------------------------------------------------------- events that repeat */
+
+/* A text that stands for any, and how it looks in JSON. */
+static const char HOLE[] = "\x1a\x1b\x1a";
+static const char HOLE_JSON[] = "\"\\u001A\\u001B\\u001A\"";
+
+typedef void(write_fn)(struct reply *reply, struct str text);
+
+static bool is_in_block(const struct reply *reply, const struct reply_shape *shape)
+{
+    return shape->block_count == reply->block_count && shape->block_kind == reply->block_kind;
+}
+
+/* Writes an event for the hole, takes it back and keeps what is around the hole. */
+static void learn(struct reply *reply, struct reply_shape *shape, write_fn *write)
+{
+    const size_t before = reply->out.len;
+    write(reply, str_from_c(HOLE));
+    const struct str event = str_slice(strbuf_view(&reply->out), before, reply->out.len);
+    const struct str hole = str_from_c(HOLE_JSON);
+    size_t at = SIZE_MAX;
+    for (size_t next = str_find(event, hole, 0); next != SIZE_MAX;
+         next = str_find(event, hole, next + 1))
+        at = next;
+    strbuf_clear(&shape->head);
+    strbuf_clear(&shape->tail);
+    shape->is_made = at != SIZE_MAX;
+    if (shape->is_made) {
+        strbuf_add_str(&shape->head, str_slice(event, 0, at));
+        strbuf_add_str(&shape->tail, str_slice(event, at + hole.len, event.len));
+    }
+    strbuf_truncate(&reply->out, before);
+}
+
+/* An event for a piece of text: a stream consists of these, so each costs a copy and no more. */
+static void write_event(struct reply *reply, struct reply_shape *shape, write_fn *write,
+                        struct str text)
+{
+    if (shape->is_made && is_in_block(reply, shape)) {
+        strbuf_add_str(&reply->out, strbuf_view(&shape->head));
+        json_write_string(text, &reply->out);
+        strbuf_add_str(&reply->out, strbuf_view(&shape->tail));
+        return;
+    }
+    write(reply, text);
+    shape->is_made = false;
+    shape->block_count = reply->block_count;
+    shape->block_kind = reply->block_kind;
+    if (reply->format->repeats && !reply->wants_tokens)
+        learn(reply, shape, write);
+}
+
 /* ---------------------------------------------------------------- events */
 
 static void hand_out_text(struct reply *reply, struct str text)
@@ -61,15 +123,15 @@ static void hand_out_text(struct reply *reply, struct str text)
         return;
     strbuf_add_str(&reply->text, text);
     if (reply->streams)
-        reply->format->text(reply, text);
+        write_event(reply, &reply->text_shape, reply->format->text, text);
 }
 
 static bool add_text(struct reply *reply, struct str text)
 {
-    CLEANUP(strbuf_done) struct strbuf safe = {0};
+    strbuf_clear(&reply->safe);
     token_log_text(&reply->tokens, text.len);
-    reply->is_stopped = !stop_texts_feed(&reply->stops, text, &safe);
-    hand_out_text(reply, strbuf_view(&safe));
+    reply->is_stopped = !stop_texts_feed(&reply->stops, text, &reply->safe);
+    hand_out_text(reply, strbuf_view(&reply->safe));
     return !reply->is_stopped;
 }
 
@@ -131,7 +193,7 @@ bool reply_event(struct reply *reply, const struct chat_event *event)
         token_log_drop(&reply->tokens);
         strbuf_add_str(&reply->reasoning, event->text);
         if (reply->streams)
-            reply->format->reasoning(reply, event->text);
+            write_event(reply, &reply->reasoning_shape, reply->format->reasoning, event->text);
         return true;
     case CHAT_EVENT_TEXT: return add_text(reply, event->text);
     case CHAT_EVENT_CALL_BEGIN: begin_call(reply, event); return true;

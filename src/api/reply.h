@@ -43,6 +43,10 @@ struct reply;
 struct reply_format {
     enum api_protocol protocol;
     const char *stream_type; /* content type of a stream */
+    /* Events of pieces of text are the same but for the text, as long as no block begins: they are
+     * made once and then written around each text (struct reply_shape). */
+    bool repeats;
+    bool tells_ids; /* of tokens, beside their text */
     /* A stream begins; NULL: nothing goes first. */
     void (*begin)(struct reply *reply);
     void (*text)(struct reply *reply, struct str text);
@@ -59,6 +63,15 @@ struct reply_format {
     json_t *(*loaded)(struct reply *reply, bool unloads);
     /* The whole answer; a new reference. */
     json_t *(*whole)(struct reply *reply, enum reply_end why);
+};
+
+/* The bytes of an event in front of and behind the JSON of its text; of one block, where the form
+ * has such. */
+struct reply_shape {
+    bool is_made;
+    size_t block_count;
+    int block_kind;
+    struct strbuf head, tail;
 };
 
 struct reply {
@@ -85,6 +98,8 @@ struct reply {
     bool has_begun;
     bool is_stopped;
     struct strbuf out;  /* for the client, not taken yet */
+    struct strbuf safe; /* scratch: what stop texts let pass */
+    struct reply_shape text_shape, reasoning_shape;
     size_t block_count; /* Anthropic: blocks begun; the state of its stream */
     int block_kind;
     json_t *items;    /* Responses: finished items */

@@ -49,6 +49,7 @@ struct api_context {
     const struct model_list *models;     /* of routes that list them */
     const struct scheduler_facts *facts; /* of all loaded models together */
     int64_t now_us;                      /* since 1970 */
+    int64_t local_seconds;               /* what the clock on the wall shows, for templates */
     double uptime_seconds;
     double (*seconds)(void); /* a steady clock; set for `work` */
     const json_t *settings;  /* of the model, if it was made from another (model_settings.h) */

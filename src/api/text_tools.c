@@ -3,6 +3,8 @@
 #include "api/anthropic_read.h"
 #include "api/field.h"
 #include "api/openai_read.h"
+#include "api/prompt.h"
+#include "api/responses_read.h"
 #include "chat/chat_spans.h"
 #include "engine/engine.h"
 #include "text/json.h"
@@ -39,27 +41,72 @@ static enum status count(const struct engine *engine, const struct chat_spans *s
     return OK;
 }
 
-json_t *text_tools_count_tokens(const struct api_context *context, const json_t *body,
-                                struct api_failure *out_failure)
+/* The prompt of a request that `read` reads. False with *out_failure set. */
+static bool render(const struct api_context *context, const json_t *body, route_read_fn *read,
+                   struct chat_spans *out, struct api_failure *out_failure)
 {
     CLEANUP(api_request_done) struct api_request request = {0};
-    CLEANUP(chat_spans_done) struct chat_spans spans = {0};
-    struct engine *engine = context->model->engine;
     struct error err = {0};
-    size_t tokens = 0;
     if (has_no_engine(context, out_failure))
-        return NULL;
+        return false;
     request.settings = context->settings;
-    enum status status = anthropic_read_messages(body, &request, &err);
+    enum status status = read(body, &request, &err);
     if (status == OK)
         status = api_request_settle(&request, &err);
+    request.chat.local_seconds = context->local_seconds;
     if (status == OK)
-        status = engine_render(engine, &request.chat, &spans, &err);
-    if (status == OK)
-        status = count(engine, &spans, &tokens, &err);
+        status = prompt_make(context->model->engine, &request, out, &err);
+    if (status != OK)
+        (void)refuse(out_failure, status, &err);
+    return status == OK;
+}
+
+static json_t *count_of(const struct api_context *context, const json_t *body, route_read_fn *read,
+                        struct api_failure *out_failure)
+{
+    CLEANUP(chat_spans_done) struct chat_spans spans = {0};
+    struct error err = {0};
+    size_t tokens = 0;
+    if (!render(context, body, read, &spans, out_failure))
+        return NULL;
+    const enum status status = count(context->model->engine, &spans, &tokens, &err);
     if (status != OK)
         return refuse(out_failure, status, &err);
     return json_pack("{s:I}", "input_tokens", (json_int_t)tokens);
+}
+
+json_t *text_tools_count_tokens(const struct api_context *context, const json_t *body,
+                                struct api_failure *out_failure)
+{
+    return count_of(context, body, anthropic_read_messages, out_failure);
+}
+
+json_t *text_tools_count_chat(const struct api_context *context, const json_t *body,
+                              struct api_failure *out_failure)
+{
+    return count_of(context, body, openai_read_chat, out_failure);
+}
+
+json_t *text_tools_count_responses(const struct api_context *context, const json_t *body,
+                                   struct api_failure *out_failure)
+{
+    json_t *counted = count_of(context, body, responses_read, out_failure);
+    if (counted)
+        json_object_set_new(counted, "object", json_string("response.input_tokens"));
+    return counted;
+}
+
+/* A token with its text, or its bytes where they are no whole characters. */
+static json_t *piece_of(const struct tokenizer *tokenizer, int32_t id)
+{
+    const struct str piece = tokenizer_piece(tokenizer, id);
+    json_t *text = reply_text(piece); /* NULL: not UTF-8 */
+    if (!text) {
+        text = json_array();
+        for (size_t i = 0; i < piece.len; i++)
+            json_array_append_new(text, json_integer((unsigned char)piece.ptr[i]));
+    }
+    return json_pack("{s:i, s:o}", "id", (int)id, "piece", text);
 }
 
 json_t *text_tools_tokenize(const struct api_context *context, const json_t *body,
@@ -70,11 +117,14 @@ json_t *text_tools_tokenize(const struct api_context *context, const json_t *bod
     struct str content = {0};
     bool add_special = false;
     bool parse_special = true;
+    bool with_pieces = false;
     enum status status = field_str(body, "content", &content, &err);
     if (status == OK)
         status = field_bool(body, "add_special", &add_special, &err);
     if (status == OK)
         status = field_bool(body, "parse_special", &parse_special, &err);
+    if (status == OK)
+        status = field_bool(body, "with_pieces", &with_pieces, &err);
     const unsigned flags =
         (add_special ? TOKENIZER_ADD_BOS_EOS : 0u) | (parse_special ? TOKENIZER_PARSE_SPECIAL : 0u);
     if (status == OK)
@@ -83,7 +133,8 @@ json_t *text_tools_tokenize(const struct api_context *context, const json_t *bod
         return refuse(out_failure, status, &err);
     json_t *tokens = json_array();
     for (size_t i = 0; i < list.count; i++)
-        json_array_append_new(tokens, json_integer(list.ids[i]));
+        json_array_append_new(tokens, with_pieces ? piece_of(context->model->tokenizer, list.ids[i])
+                                                  : json_integer(list.ids[i]));
     return json_pack("{s:o}", "tokens", tokens);
 }
 
@@ -114,18 +165,8 @@ json_t *text_tools_detokenize(const struct api_context *context, const json_t *b
 json_t *text_tools_apply_template(const struct api_context *context, const json_t *body,
                                   struct api_failure *out_failure)
 {
-    CLEANUP(api_request_done) struct api_request request = {0};
     CLEANUP(chat_spans_done) struct chat_spans spans = {0};
-    struct error err = {0};
-    if (has_no_engine(context, out_failure))
+    if (!render(context, body, openai_read_chat, &spans, out_failure))
         return NULL;
-    request.settings = context->settings;
-    enum status status = openai_read_chat(body, &request, &err);
-    if (status == OK)
-        status = api_request_settle(&request, &err);
-    if (status == OK)
-        status = engine_render(context->model->engine, &request.chat, &spans, &err);
-    if (status != OK)
-        return refuse(out_failure, status, &err);
     return json_pack("{s:o}", "prompt", reply_text(strbuf_view(&spans.text)));
 }

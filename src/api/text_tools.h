@@ -8,5 +8,5 @@
 
 #include "api/route.h"
 
-route_answer_fn text_tools_count_tokens, text_tools_tokenize, text_tools_detokenize,
-    text_tools_apply_template;
+route_answer_fn text_tools_count_tokens, text_tools_count_chat, text_tools_count_responses,
+    text_tools_tokenize, text_tools_detokenize, text_tools_apply_template;

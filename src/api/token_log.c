@@ -11,15 +11,18 @@ void token_log_done(struct token_log *log)
     *log = (struct token_log){0};
 }
 
-static json_t *entry_of(const struct chat_token *token)
+static json_t *entry_of(const struct token_log *log, const struct chat_token *token)
 {
     CLEANUP(strbuf_done) struct strbuf text = {0};
     json_t *bytes = json_array();
     utf8_add_clean(&text, token->text);
     for (size_t i = 0; i < token->text.len; i++)
         json_array_append_new(bytes, json_integer((unsigned char)token->text.ptr[i]));
-    return json_pack("{s:s%, s:f, s:o}", "token", strbuf_c(&text), text.len, "logprob",
-                     token->logprob, "bytes", bytes);
+    json_t *entry = json_pack("{s:s%, s:f, s:o}", "token", strbuf_c(&text), text.len, "logprob",
+                              token->logprob, "bytes", bytes);
+    if (log->has_ids)
+        json_object_set_new(entry, "id", json_integer(token->id));
+    return entry;
 }
 
 static size_t size_of(const json_t *entry)
@@ -31,10 +34,10 @@ void token_log_add(struct token_log *log, const struct chat_token *tokens, size_
 {
     if (count == 0)
         return;
-    json_t *entry = entry_of(&tokens[0]);
+    json_t *entry = entry_of(log, &tokens[0]);
     json_t *top = json_array();
     for (size_t i = 1; i < count; i++)
-        json_array_append_new(top, entry_of(&tokens[i]));
+        json_array_append_new(top, entry_of(log, &tokens[i]));
     json_object_set_new(entry, "top_logprobs", top);
     if (!log->waiting)
         log->waiting = json_array();

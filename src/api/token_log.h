@@ -20,10 +20,12 @@
 #include "chat/chat_event.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Zeroed is empty. */
 struct token_log {
+    bool has_ids;    /* entries have "id", too */
     json_t *waiting; /* entries without a text yet */
     json_t *ready;   /* entries with one, not taken yet */
     json_t *starts;  /* where the text of each begins, in bytes of the answer */

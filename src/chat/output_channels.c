@@ -13,6 +13,7 @@
  * Part of output_parser.h. Threads: see there.
  */
 #include "chat/output_parser_internal.h"
+#include "text/utf8.h"
 
 enum { HEADER_LEN_MAX = 512 };
 
@@ -58,7 +59,8 @@ static void begin_message(struct output_parser *parser, struct str header, size_
     const struct str channel = word_behind(header, channel_mark);
     if (str_starts_with(to, functions))
         to = str_slice(to, functions.len, to.len);
-    if (to.len && to.len <= TOOL_READER_NAME_MAX && !parser->config.makes_no_calls) {
+    const bool is_name = to.len > 0 && to.len <= TOOL_READER_NAME_MAX && utf8_is_valid(to);
+    if (is_name && !parser->config.makes_no_calls) {
         parser->state = OUTPUT_PARSER_CALL;
         parser->gap_len = 0;
         parser->reported_len = 0;

@@ -13,6 +13,7 @@
  * Part of output_parser.h. Threads: see there.
  */
 #include "chat/output_parser_internal.h"
+#include "text/utf8.h"
 
 static const struct str mark = {">>>", 3};
 static const struct str everyone = {"all", 3};
@@ -45,7 +46,7 @@ static struct header read_header(struct str text, size_t start, bool is_final)
         header.content_at = end;
         return header;
     }
-    if (!header.word.len || text.ptr[end] != '\n')
+    if (!header.word.len || text.ptr[end] != '\n' || !utf8_is_valid(header.word))
         return header;
     header.content_at = end + 1;
     if (str_equal(header.word, everyone)) {

@@ -63,12 +63,27 @@ static json_t *key_value(const struct gguf *file, const struct gguf_entry *entry
     return json_null();
 }
 
+/* A number for each layer, as a list; anything else as key_value(). */
+static json_t *layer_values(const struct gguf *file, const struct gguf_entry *entry)
+{
+    CLEANUP(strbuf_done) struct strbuf key = {0};
+    struct gguf_array array = {0};
+    strbuf_add_str(&key, entry->key);
+    if (entry->type != GGUF_TYPE_ARRAY || entry->count > MODEL_LAYERS_MAX ||
+        gguf_get_array(file, strbuf_c(&key), GGUF_ARRAY_INT, &array, NULL) != OK)
+        return key_value(file, entry);
+    json_t *list = json_array();
+    for (size_t i = 0; i < array.count; i++)
+        json_array_append_new(list, json_integer(gguf_array_i64(&array, i)));
+    return list;
+}
+
 static void set_key(json_t *object, const char *name, const struct gguf *file, const char *key)
 {
     for (size_t i = 0; i < gguf_entry_count(file); i++) {
         const struct gguf_entry entry = gguf_entry(file, i);
         if (str_equal_c(entry.key, key)) {
-            json_object_set_new(object, name, key_value(file, &entry));
+            json_object_set_new(object, name, layer_values(file, &entry));
             return;
         }
     }

@@ -122,6 +122,28 @@ static void add_size(struct strbuf *out, const json_t *facts)
     strbuf_add_c(out, " parameters\n");
 }
 
+/* Of a number for each layer what there is, and in how many; layers without it have 0. */
+static void add_layer_values(struct strbuf *out, const json_t *values, const char *name)
+{
+    json_int_t least = 0;
+    json_int_t most = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < json_array_size(values); i++) {
+        const json_int_t value = json_integer_value(json_array_get(values, i));
+        if (value <= 0)
+            continue;
+        least = count == 0 || value < least ? value : least;
+        most = value > most ? value : most;
+        count++;
+    }
+    strbuf_addf(out, "%" JSON_INTEGER_FORMAT, least);
+    if (most > least)
+        strbuf_addf(out, " to %" JSON_INTEGER_FORMAT, most);
+    strbuf_addf(out, " %s", name);
+    if (count < json_array_size(values))
+        strbuf_addf(out, " in %zu of the layers", count);
+}
+
 static void add_shape(struct strbuf *out, const json_t *facts)
 {
     CLEANUP(strbuf_done) struct strbuf text = {0};
@@ -134,6 +156,10 @@ static void add_shape(struct strbuf *out, const json_t *facts)
         if (!value || json_is_null(value))
             continue;
         strbuf_add_c(&text, text.len ? ", " : "");
+        if (json_is_array(value)) {
+            add_layer_values(&text, value, names[i][1]);
+            continue;
+        }
         add_value(&text, value);
         strbuf_addf(&text, " %s", names[i][1]);
     }

@@ -254,16 +254,19 @@ static struct sampler_candidates collect(struct sampler *sampler,
 
 /* ---------------------------------------------------------------- the draw */
 
-static int32_t draw(const struct sampler_candidates *list, double at)
+/* Weights take the place of the logits. */
+static int32_t draw(struct sampler_candidates *list, double at)
 {
     double total = 0;
-    for (size_t i = 0; i < list->count; i++)
-        total += exact_math_exp(list->items[i].logit - list->logit_max);
+    for (size_t i = 0; i < list->count; i++) {
+        list->items[i].logit = exact_math_exp(list->items[i].logit - list->logit_max);
+        total += list->items[i].logit;
+    }
 
     double sum = 0;
     int32_t last = list->items[0].id;
     for (size_t i = 0; i < list->count; i++) {
-        const double weight = exact_math_exp(list->items[i].logit - list->logit_max);
+        const double weight = list->items[i].logit;
         if (weight == 0.0)
             continue; /* too unlikely for a double: never drawn, not even by rounding */
         sum += weight;

@@ -83,12 +83,14 @@ static enum status read_head_dims(const struct reading *r, struct model_shape *s
                            &s->value_dim, err));
     if (s->value_dim != s->head_dim && !has_option(r, MODEL_SHAPE_VALUE_DIM))
         return error_set(err, E_UNSUPPORTED,
-                         "keys of %" PRIu32 " and values of %" PRIu32
-                         " numbers: holt needs the same length",
-                         s->head_dim, s->value_dim);
+                         "%s.attention.key_length is %" PRIu32 " and value_length is %" PRIu32
+                         ": holt needs the same length",
+                         reader->arch, s->head_dim, s->value_dim);
     if (s->head_dim % 2 != 0)
-        return error_set(err, E_FORMAT, "heads of %" PRIu32 " numbers cannot be rotated (odd)",
-                         s->head_dim);
+        return error_set(err, E_FORMAT,
+                         "%s.attention.key_length is %" PRIu32
+                         ": an odd number of values cannot be rotated",
+                         reader->arch, s->head_dim);
     double scale = 0;
     TRY(shape_reader_real(reader, "attention.scale", 0.0, 0.0, 1e3, &scale, err));
     s->attention_scale = (float)(scale != 0 ? scale : 1.0 / sqrt((double)s->head_dim));
@@ -112,8 +114,10 @@ static enum status read_heads(const struct reading *r, struct model_shape *s, st
         layer->mixer = layer->kv_head_count ? LAYER_MIXER_ATTENTION : LAYER_MIXER_NONE;
         if (layer->kv_head_count && layer->head_count % layer->kv_head_count != 0)
             return error_set(err, E_FORMAT,
-                             "%" PRIu32 " query heads cannot be shared by %" PRIu32 " key heads",
-                             layer->head_count, layer->kv_head_count);
+                             "%s.attention.head_count is %" PRIu32
+                             ", which %s.attention.head_count_kv = %" PRIu32 " does not divide",
+                             r->reader.arch, layer->head_count, r->reader.arch,
+                             layer->kv_head_count);
     }
     return read_head_dims(r, s, most, err);
 }
@@ -193,8 +197,9 @@ static enum status read_expert_groups(const struct shape_reader *reader, struct 
     }
     if (e->count % e->group_count != 0 || e->count / e->group_count < 2)
         return error_set(err, E_FORMAT,
-                         "%" PRIu32 " experts cannot form %" PRIu32 " groups of two or more",
-                         e->count, e->group_count);
+                         "%s.expert_group_count is %" PRIu32 ": %" PRIu32
+                         " experts cannot form so many groups of two or more",
+                         reader->arch, e->group_count, e->count);
     if (e->group_used_count == 0 || e->group_used_count > e->group_count ||
         e->group_used_count * (e->count / e->group_count) < e->used_count)
         return error_set(err, E_FORMAT,
@@ -282,7 +287,7 @@ static enum status read_vocab_size(const struct shape_reader *reader, struct mod
     uint64_t claimed = 0;
     struct shape_key key = shape_reader_key(reader, "vocab_size");
     TRY(gguf_get_u64_or(reader->file, key.text, rows, &claimed, err));
-    if (claimed > rows)
+    if (claimed == 0 || claimed > rows)
         return error_set(err, E_FORMAT,
                          "%s is %" PRIu64 ", but token_embd.weight has %" PRIu64 " rows", key.text,
                          claimed, rows);
@@ -290,7 +295,8 @@ static enum status read_vocab_size(const struct shape_reader *reader, struct mod
     TRY(gguf_get_array_or(reader->file, "tokenizer.ggml.tokens", GGUF_ARRAY_STR, &tokens, err));
     if (tokens.count > rows)
         return error_set(err, E_FORMAT,
-                         "the tokenizer has %zu tokens, but token_embd.weight has %" PRIu64 " rows",
+                         "tokenizer.ggml.tokens has %zu tokens, but token_embd.weight has %" PRIu64
+                         " rows",
                          tokens.count, rows);
     return OK;
 }

@@ -17,6 +17,16 @@ bool shape_reader_has(const struct shape_reader *reader, const char *name)
     return gguf_has(reader->file, shape_reader_key(reader, name).text);
 }
 
+/* One value for each layer is wanted, or more. */
+static enum status check_per_layer(const char *key, size_t count, uint64_t layers,
+                                   struct error *err)
+{
+    if (count < layers)
+        return error_set(err, E_FORMAT, "%s has %zu values for %" PRIu64 " layers", key, count,
+                         layers);
+    return OK;
+}
+
 /* A number that may also be stored as an array with one value per block, if all are equal. */
 static enum status read_uniform(const struct shape_reader *reader, const char *key, uint64_t *out,
                                 struct error *err)
@@ -26,6 +36,9 @@ static enum status read_uniform(const struct shape_reader *reader, const char *k
     if (status != E_FORMAT ||
         gguf_get_array(reader->file, key, GGUF_ARRAY_INT, &array, NULL) != OK || array.count == 0)
         return status;
+    uint64_t layers = 0; /* their number itself is no array */
+    TRY(gguf_get_u64(reader->file, shape_reader_key(reader, "block_count").text, &layers, err));
+    TRY(check_per_layer(key, array.count, layers, err));
     const int64_t first = gguf_array_i64(&array, 0);
     for (size_t i = 1; i < array.count; i++)
         if (gguf_array_i64(&array, i) != first)
@@ -88,9 +101,7 @@ enum status shape_reader_per_block(const struct shape_reader *reader, const char
             out[i] = value;
         return OK;
     }
-    if (array.count < block_count)
-        return error_set(err, E_FORMAT, "%s has %zu values for %" PRIu32 " layers", key.text,
-                         array.count, block_count);
+    TRY(check_per_layer(key.text, array.count, block_count, err));
     for (uint32_t i = 0; i < block_count; i++) {
         const int64_t value = gguf_array_i64(&array, i);
         if (value < 0)

@@ -1,5 +1,6 @@
 #include "server/engine_loop.h"
 
+#include "api/prompt.h"
 #include "base/mem.h"
 #include "chat/chat_spans.h"
 #include "engine/engine.h"
@@ -40,10 +41,12 @@ struct engine_loop {
 
 /* ---------------------------------------------------------------- what the scheduler tells */
 
+/* Connections are woken after the step, all at once: each wakes the thread that has them, which
+ * otherwise would run beside the step for every token. */
 static void note_written(struct exchange *exchange)
 {
     exchange->written_seconds = clock_seconds();
-    exchange_wake(exchange);
+    exchange->has_news = true;
 }
 
 /* What an answer beside the first one wrote goes the same way. Under the lock. */
@@ -113,25 +116,13 @@ static void finish_failed(struct exchange *exchange, const struct api_failure *f
     exchange_wake(exchange);
 }
 
-static enum status make_prompt(struct engine *engine, struct api_request *request,
-                               struct chat_spans *out, struct error *err)
-{
-    if (request->fills_middle)
-        return fill_middle_render(engine_gguf(engine), engine_tokenizer(engine), &request->middle,
-                                  out, err);
-    if (!request->is_raw)
-        return engine_render(engine, &request->chat, out, err);
-    chat_spans_add(out, strbuf_view(&request->raw), SEGMENT_USER);
-    return OK;
-}
-
 /* A conversation that does not fit, with both numbers. */
 static struct api_failure context_failure(struct exchange *exchange, const struct error *err)
 {
     struct engine *engine = exchange->engine;
     CLEANUP(chat_spans_done) struct chat_spans prompt = {0};
     CLEANUP(token_list_done) struct token_list tokens = {0};
-    if (make_prompt(engine, &exchange->request, &prompt, NULL) != OK ||
+    if (prompt_make(engine, &exchange->request, &prompt, NULL) != OK ||
         engine_encode(engine, &prompt, &tokens, NULL) != OK)
         return api_failure_of(E_LIMIT, err);
     return api_failure_of_context(tokens.count, engine_get_info(engine)->context_tokens);
@@ -180,7 +171,7 @@ static void finish_choice(struct exchange_choice *choice, const struct session_r
     if (is_last && exchange->whole)
         reply_add_json(&exchange->reply, json_incref(exchange->whole));
     exchange->is_finished = is_last;
-    exchange_wake(exchange);
+    exchange->has_news = true;
 }
 
 static void cancel_all(struct exchange *exchange)
@@ -266,7 +257,7 @@ static enum status begin(struct engine_loop *loop, struct exchange *exchange, st
     CLEANUP(chat_spans_done) struct chat_spans prompt = {0};
     CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
     request->chat.local_seconds = clock_local_seconds();
-    TRY(make_prompt(loop->engine, request, &prompt, err));
+    TRY(prompt_make(loop->engine, request, &prompt, err));
     TRY(make_mask(loop->engine, request, &mask, err));
     struct scheduler_request wanted = {
         .prompt = &prompt,
@@ -383,6 +374,19 @@ static void drop_finished(struct engine_loop *loop)
     }
 }
 
+/* Tells connections what the step brought. */
+static void wake_all(struct engine_loop *loop)
+{
+    for (struct exchange *exchange = loop->working; exchange; exchange = exchange->next) {
+        if (!exchange->has_news)
+            continue;
+        exchange->has_news = false;
+        lock_take(&exchange->lock);
+        exchange_wake(exchange);
+        lock_give(&exchange->lock);
+    }
+}
+
 /* Cancels the tasks of clients that are gone, and lets their connections end. */
 static void watch(struct engine_loop *loop)
 {
@@ -443,6 +447,7 @@ static void run(void *context)
         turn_take(loop->turn);
         is_idle = !scheduler_step(loop->scheduler);
         turn_give(loop->turn);
+        wake_all(loop);
         for (struct exchange *exchange = loop->working; exchange; exchange = exchange->next)
             begin_others(exchange, loop);
         drop_finished(loop);
@@ -456,6 +461,7 @@ static void run(void *context)
     }
     scheduler_free(loop->scheduler);
     loop->scheduler = NULL;
+    wake_all(loop);
     drop_finished(loop);
 }
 

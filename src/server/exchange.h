@@ -64,6 +64,7 @@ struct exchange {
     bool has_answered; /* the first one has read the prompt, for all */
     json_t *whole;     /* the answers that are over, in one */
     struct exchange *next;
+    bool has_news;          /* for the connection, to be woken once the step is over */
     double begun_seconds;   /* clock_seconds() */
     double written_seconds; /* when it last wrote */
 };

@@ -330,6 +330,7 @@ static enum MHD_Result answer_at_once(struct request *request, struct MHD_Connec
     struct api_context context = {
         .facts = &facts,
         .now_us = clock_unix_us(),
+        .local_seconds = clock_local_seconds(),
         .uptime_seconds = clock_seconds() - request->server->started_seconds,
         .is_anthropic = header(connection, "anthropic-version").len > 0,
     };

@@ -112,6 +112,7 @@ static void answer_exchange(struct exchange *exchange, const struct api_model *m
     struct api_failure failure = {0};
     const struct api_context context = {.model = model,
                                         .now_us = clock_unix_us(),
+                                        .local_seconds = clock_local_seconds(),
                                         .seconds = clock_seconds,
                                         .settings = exchange->settings,
                                         .is_anthropic = exchange->is_anthropic};

@@ -68,8 +68,9 @@ static enum status load_merge(struct bpe *bpe, struct symbols *symbols, struct s
 {
     const size_t space = str_find_char(text, ' ', 1);
     if (space == SIZE_MAX || space + 1 == text.len)
-        return error_set(err, E_FORMAT, "merge %" PRIu32 " is not two texts with a space between",
-                         rank);
+        return error_set(
+            err, E_FORMAT,
+            "tokenizer.ggml.merges: merge %" PRIu32 " is not two texts with a space between", rank);
     const struct str left_text = add_bytes(buffer, str_slice(text, 0, space));
     const struct str right_text = add_bytes(buffer, str_slice(text, space + 1, text.len));
     const struct str joined = {left_text.ptr, left_text.len + right_text.len};
@@ -132,7 +133,8 @@ enum status bpe_load(const struct gguf *file, const struct vocab *vocab,
     struct gguf_array merges = {0};
     TRY(gguf_get_array(file, "tokenizer.ggml.merges", GGUF_ARRAY_STR, &merges, err));
     if (merges.count > MERGES_MAX)
-        return error_set(err, E_LIMIT, "%zu merges (limit %d)", merges.count, MERGES_MAX);
+        return error_set(err, E_LIMIT, "tokenizer.ggml.merges has %zu merges (limit %d)",
+                         merges.count, MERGES_MAX);
     size_t bytes_max = 256; /* decoding never makes a text longer; the rest is in the file */
     for (size_t i = 0; i < merges.count; i++)
         bytes_max += gguf_array_str(&merges, i).len;

@@ -32,9 +32,10 @@ static enum status load_priorities(const struct gguf *file, const struct vocab *
 {
     struct gguf_array scores = {0};
     TRY(gguf_get_array(file, "tokenizer.ggml.scores", GGUF_ARRAY_FLOAT, &scores, err));
-    if (scores.count < vocab->size)
-        return error_set(err, E_FORMAT, "%" PRIu32 " tokens, but only %zu scores", vocab->size,
-                         scores.count);
+    if (scores.count != vocab->size)
+        return error_set(err, E_FORMAT,
+                         "tokenizer.ggml.scores has %zu values for %" PRIu32 " tokens",
+                         scores.count, vocab->size);
     CLEANUP(mem_freep) struct scored *order = mem_try_zalloc(vocab->size, sizeof(*order));
     if (!order)
         return error_set(err, E_NO_MEMORY, "no memory for %" PRIu32 " scores", vocab->size);

@@ -30,7 +30,8 @@ static enum status load_bpe(const struct gguf *file, struct str pre, struct toke
     if (!row) {
         CLEANUP(strbuf_done) struct strbuf known = {0};
         pretokenizer_add_names(&known);
-        return error_set(err, E_UNSUPPORTED, "unknown pre-tokenizer '%.*s'; holt knows %s",
+        return error_set(err, E_UNSUPPORTED,
+                         "unknown pre-tokenizer '%.*s' (tokenizer.ggml.pre); holt knows %s",
                          STR_ARG(str_slice(pre, 0, 40)), strbuf_c(&known));
     }
     const unsigned flags = pretokenizer_flags(row);

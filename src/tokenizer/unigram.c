@@ -20,16 +20,18 @@ static enum status load_scores(const struct gguf *file, const struct vocab *voca
     struct gguf_array scores = {0};
     double lowest = HUGE_VAL;
     TRY(gguf_get_array(file, "tokenizer.ggml.scores", GGUF_ARRAY_FLOAT, &scores, err));
-    if (scores.count < vocab->size)
-        return error_set(err, E_FORMAT, "%" PRIu32 " tokens, but only %zu scores", vocab->size,
-                         scores.count);
+    if (scores.count != vocab->size)
+        return error_set(err, E_FORMAT,
+                         "tokenizer.ggml.scores has %zu values for %" PRIu32 " tokens",
+                         scores.count, vocab->size);
     unigram->scores = mem_try_zalloc(vocab->size, sizeof(*unigram->scores));
     if (!unigram->scores)
         return error_set(err, E_NO_MEMORY, "no memory for %" PRIu32 " scores", vocab->size);
     for (uint32_t id = 0; id < vocab->size; id++) {
         const double score = gguf_array_f64(&scores, id);
         if (!isfinite(score))
-            return error_set(err, E_FORMAT, "the score of token %" PRIu32 " is no number", id);
+            return error_set(err, E_FORMAT,
+                             "tokenizer.ggml.scores: that of token %" PRIu32 " is no number", id);
         unigram->scores[id] = (float)score;
         if (vocab->kinds[id] == TOKEN_NORMAL && score < lowest)
             lowest = score;

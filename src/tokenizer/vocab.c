@@ -172,15 +172,18 @@ static enum status read_kinds(const struct gguf *file, struct vocab *vocab, stru
 {
     struct gguf_array types = {0};
     TRY(gguf_get_array_or(file, "tokenizer.ggml.token_type", GGUF_ARRAY_INT, &types, err));
-    if (types.count > 0 && types.count < vocab->size)
-        return error_set(err, E_FORMAT, "%" PRIu32 " tokens, but only %zu token types", vocab->size,
-                         types.count);
+    const bool has_types = gguf_has(file, "tokenizer.ggml.token_type");
+    if (has_types && types.count != vocab->size)
+        return error_set(err, E_FORMAT,
+                         "tokenizer.ggml.token_type has %zu values for %" PRIu32 " tokens",
+                         types.count, vocab->size);
     for (uint32_t id = 0; id < vocab->size; id++) {
-        const int64_t type = types.count > 0 ? gguf_array_i64(&types, id) : TOKEN_NORMAL;
+        const int64_t type = has_types ? gguf_array_i64(&types, id) : TOKEN_NORMAL;
         if (type < 0 || type > TOKEN_BYTE)
             return error_set(err, E_FORMAT,
-                             "token %" PRIu32 " has type %" PRId64 " (0 to %d exist)", id, type,
-                             TOKEN_BYTE);
+                             "tokenizer.ggml.token_type of token %" PRIu32 " is %" PRId64
+                             " (0 to %d)",
+                             id, type, TOKEN_BYTE);
         vocab->kinds[id] = type == 0 ? TOKEN_NORMAL : (uint8_t)type;
     }
     return OK;
@@ -423,13 +426,14 @@ enum status vocab_load(const struct gguf *file, const struct vocab_manner *manne
     struct gguf_array texts = {0};
     TRY(gguf_get_array(file, "tokenizer.ggml.tokens", GGUF_ARRAY_STR, &texts, err));
     if (texts.count < 1 || texts.count > TOKENIZER_TOKENS_MAX)
-        return error_set(err, E_FORMAT, "%zu tokens (1 to %d are possible)", texts.count,
-                         TOKENIZER_TOKENS_MAX);
+        return error_set(err, E_FORMAT, "tokenizer.ggml.tokens has %zu tokens (1 to %d)",
+                         texts.count, TOKENIZER_TOKENS_MAX);
     const struct tensor *embedding = gguf_find_tensor(file, "token_embd.weight");
     if (embedding && embedding->dims[1] < texts.count)
         return error_set(err, E_FORMAT,
-                         "%zu tokens, but token_embd.weight has only %" PRIu64 " rows", texts.count,
-                         embedding->dims[1]);
+                         "tokenizer.ggml.tokens has %zu tokens, but token_embd.weight has only "
+                         "%" PRIu64 " rows",
+                         texts.count, embedding->dims[1]);
     TRY(allocate(vocab, &texts, err));
     TRY(read_kinds(file, vocab, err));
     const struct known_ids known = find_known(&texts);

@@ -108,11 +108,13 @@ def write_model(path):
 
 
 def prompt_of(holt, model):
-    """A text of PROMPT_TOKENS tokens, or nearly."""
-    word = 'the cat sat on the mat '
+    """A text of PROMPT_TOKENS tokens, or nearly, as varied as can be: every expert gets its turn."""
+    rng = random.Random(7)
+    text = ' '.join(''.join(rng.choices('abcdefghijklmnopqrstuvwxyz', k=rng.randrange(2, 9)))
+                    for _ in range(2 * PROMPT_TOKENS))
     count = json.loads(subprocess.check_output([holt, 'tokenize', '-m', model, '--json',
-                                                word * 400]))['count']
-    return (word * 400)[:int(len(word) * 400 * PROMPT_TOKENS / count)]
+                                                text]))['count']
+    return text[:int(len(text) * PROMPT_TOKENS / count)]
 
 
 def check(holt, model):

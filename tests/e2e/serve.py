@@ -268,6 +268,36 @@ def a_grammar_holds_the_answer(server):
     assert "1" in short, short
 
 
+def an_answer_goes_on(server):
+    whole = server.json("/v1/chat/completions", chat("hello"))["choices"][0]["message"]["content"]
+    begun = whole.split(" ")[0]
+    messages = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": begun}]
+    body = {"model": "builtin", "temperature": 0, "max_tokens": 60, "messages": messages}
+    rest = server.json("/v1/chat/completions", {**body, "continue_final_message": True})["choices"][0]["message"]["content"]
+    claude = server.json("/v1/messages", body)["content"][0]["text"]
+    assert begun + rest == whole and claude == rest, (whole, begun, rest, claude)
+    prompt = server.json("/apply-template", {"messages": messages, "continue_final_message": True})["prompt"]
+    assert prompt.endswith("assistant\n" + begun), prompt
+    closed = server.json("/apply-template", {"messages": messages[:1], "add_generation_prompt": False})["prompt"]
+    assert not closed.endswith("assistant\n"), closed
+
+
+def a_prompt_may_be_tokens(server):
+    text = "The otter swims, 42 times."
+    tokens = server.json("/tokenize", {"content": text})["tokens"]
+    asked = {"temperature": 0, "n_predict": 8}
+    want = server.json("/completion", {**asked, "prompt": text})["content"]
+    assert server.json("/completion", {**asked, "prompt": tokens})["content"] == want
+    assert server.json("/v1/completions", {"temperature": 0, "max_tokens": 8, "prompt": [tokens]})["choices"][0]["text"] == want
+    singly = [server.json("/tokenize", {"content": letter})["tokens"][0] for letter in "otter"]
+    assert "send the text" in server.json("/completion", {**asked, "prompt": singly}, 400)["error"]["message"]
+    assert "there is no token" in server.json("/completion", {**asked, "prompt": [1 << 30]}, 400)["error"]["message"]
+    pieces = server.json("/tokenize", {"content": text, "with_pieces": True})["tokens"]
+    assert [p["id"] for p in pieces] == tokens and "".join(p["piece"] for p in pieces) == text, pieces
+    probable = server.json("/completion", {**asked, "prompt": text, "n_probs": 3})["completion_probabilities"]
+    assert len(probable) == 8 and all(len(p["top_logprobs"]) == 3 and p["id"] == p["top_logprobs"][0]["id"] for p in probable), probable
+
+
 def eight_at_once_are_those_of_each_alone(server):
     texts = [f"what is {i} plus {i * 7}?" for i in range(8)]
     body = lambda text: chat(text, temperature=1, seed=11, max_tokens=40)
@@ -521,7 +551,7 @@ def several_models_take_turns(_):
 
 TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, the_three_protocols_say_the_same,
          a_call_is_valid_in_every_protocol, without_tools_there_are_no_calls, responses_tell_every_item, responses_can_be_gone_on_from,
-         a_server_may_keep_few_responses_or_none, a_custom_tool_gets_a_text_of_its_grammar, a_schema_holds_the_answer, a_grammar_holds_the_answer, eight_at_once_are_those_of_each_alone,
+         a_server_may_keep_few_responses_or_none, a_custom_tool_gets_a_text_of_its_grammar, a_schema_holds_the_answer, a_grammar_holds_the_answer, an_answer_goes_on, a_prompt_may_be_tokens, eight_at_once_are_those_of_each_alone,
          a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, llamas_own_addresses_answer, counts_are_exact, a_stop_text_ends_the_answer,
          what_is_wrong_is_told_in_the_protocols_form, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
          a_key_is_wanted_where_one_was_set, a_taken_port_is_explained, several_models_take_turns, embeddings_are_those_of_the_command]

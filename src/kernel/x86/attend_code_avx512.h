@@ -170,15 +170,58 @@ TEMPLATE void add_scores(const struct attend_code_piece *piece, size_t number,
     }
 }
 
-TEMPLATE float mean_product(const float *x, const struct attend_code_piece *piece)
+/* Lanes 0, 4, 8 and 12 of the result: the tree sums of four vectors (lanes.h). */
+TEMPLATE __m512 sum_each(const __m512 v[ROWS])
 {
-    __m512 sum = _mm512_setzero_ps();
+    const __m512 first = _mm512_add_ps(_mm512_shuffle_f32x4(v[0], v[1], 0x44),
+                                       _mm512_shuffle_f32x4(v[0], v[1], 0xee));
+    const __m512 last = _mm512_add_ps(_mm512_shuffle_f32x4(v[2], v[3], 0x44),
+                                      _mm512_shuffle_f32x4(v[2], v[3], 0xee));
+    const __m512 four = _mm512_add_ps(_mm512_shuffle_f32x4(first, last, 0x88),
+                                      _mm512_shuffle_f32x4(first, last, 0xdd));
+    const __m512 two = _mm512_add_ps(four, _mm512_permute_ps(four, 0x4e));
+    return _mm512_add_ps(two, _mm512_permute_ps(two, 0xb1));
+}
+
+/* The same of the largest. */
+TEMPLATE __m512 largest_each(const __m512 v[ROWS])
+{
+    const __m512 first = _mm512_max_ps(_mm512_shuffle_f32x4(v[0], v[1], 0x44),
+                                       _mm512_shuffle_f32x4(v[0], v[1], 0xee));
+    const __m512 last = _mm512_max_ps(_mm512_shuffle_f32x4(v[2], v[3], 0x44),
+                                      _mm512_shuffle_f32x4(v[2], v[3], 0xee));
+    const __m512 four = _mm512_max_ps(_mm512_shuffle_f32x4(first, last, 0x88),
+                                      _mm512_shuffle_f32x4(first, last, 0xdd));
+    const __m512 two = _mm512_max_ps(four, _mm512_permute_ps(four, 0x4e));
+    return _mm512_max_ps(two, _mm512_permute_ps(two, 0xb1));
+}
+
+/* Those four lanes. */
+TEMPLATE __m128 rows_of(__m512 each)
+{
+    return _mm512_castps512_ps128(_mm512_maskz_compress_ps(0x1111, each));
+}
+
+/* Sixteen of the mean's int8 as floats. */
+TEMPLATE __m512 load_mean(const unsigned char *mean)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)mean)));
+}
+
+/* Of each row's query with the mean of a piece. */
+TEMPLATE __m128 mean_products(const struct attend_code_piece *piece,
+                              const struct attend_code_row *rows, size_t count)
+{
+    __m512 sum[ROWS];
+    UNROLL_FOR (size_t r = 0; r < ROWS; r++)
+        sum[r] = _mm512_setzero_ps();
     for (size_t i = 0; i < piece->dim; i += LANES) {
-        const __m128i mean = _mm_loadu_si128((const __m128i *)(piece->tail.mean + i));
-        sum = _mm512_fmadd_ps(_mm512_loadu_ps(x + i),
-                              _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(mean)), sum);
+        const __m512 mean = load_mean(piece->tail.mean + i);
+        UNROLL_FOR (size_t r = 0; r < count; r++)
+            sum[r] =
+                _mm512_fmadd_ps(_mm512_loadu_ps(rows[r].query.x + piece->at + i), mean, sum[r]);
     }
-    return vector_avx512_sum(sum);
+    return rows_of(sum_each(sum));
 }
 
 /* What a query and the block's mean give, the same for all its keys. */
@@ -186,13 +229,16 @@ TEMPLATE void begin_scores(const struct kernel_attend_args *args, struct attend_
                            const struct attend_code_row *rows, size_t count,
                            float score[ROWS][KERNEL_PAGE_TOKENS])
 {
-    float mean[ROWS] = {0};
+    _Alignas(16) float mean[ROWS];
+    __m128 all = _mm_setzero_ps();
     struct attend_code_piece piece = {0};
     while (attend_code_next(args->key_code, ATTEND_CODE_LOOKED_UP, args->head_dim, 0, &block.keys,
                             &block.key_tails, &piece))
-        for (size_t r = 0; r < count && piece.tail.mean; r++)
-            mean[r] += piece.mean_scale * mean_product(rows[r].query.x + piece.at, &piece);
-    for (size_t r = 0; r < count; r++)
+        if (piece.tail.mean)
+            all = _mm_add_ps(
+                all, _mm_mul_ps(_mm_set1_ps(piece.mean_scale), mean_products(&piece, rows, count)));
+    _mm_store_ps(mean, all);
+    UNROLL_FOR (size_t r = 0; r < count; r++)
         UNROLL_FOR (size_t v = 0; v < VECTORS; v++)
             _mm512_storeu_ps(score[r] + v * LANES, _mm512_set1_ps(mean[r]));
 }
@@ -206,70 +252,108 @@ TEMPLATE __m512 cap(__m512 score, float softcap)
     return _mm512_mul_ps(_mm512_set1_ps(softcap), _mm512_sub_ps(one, part));
 }
 
-/* Scores of row r, of which keys [begin, end) count, become weights. */
-TEMPLATE void weigh(const struct kernel_attend_args *args, float *partial, size_t begin, size_t end,
-                    size_t r, struct weights *w)
+/* Which of the 64 keys from `key` on a row sees. */
+TEMPLATE __mmask64 visible(const struct attend_code_row *row, size_t key)
 {
-    __m512 s[VECTORS];
-    __mmask16 there[VECTORS];
-    __m512 most = _mm512_set1_ps(partial[ATTEND_SPAN_LARGEST]);
-    UNROLL_FOR (size_t v = 0; v < VECTORS; v++) {
-        const size_t left = end > v * LANES ? end - v * LANES : 0;
-        const size_t hidden = begin > v * LANES ? begin - v * LANES : 0;
-        there[v] = vector_avx512_first(left) & (__mmask16)~vector_avx512_first(hidden);
-        s[v] = _mm512_mul_ps(_mm512_loadu_ps(w->p[r] + v * LANES), _mm512_set1_ps(args->scale));
-        if (args->softcap != 0)
-            s[v] = cap(s[v], args->softcap);
-        most = _mm512_mask_max_ps(most, there[v], s[v], most);
+    const size_t left = row->end - key;
+    const uint64_t seen = left < KERNEL_PAGE_TOKENS ? (UINT64_C(1) << left) - 1 : UINT64_MAX;
+    return row->begin > key ? seen >> (row->begin - key) << (row->begin - key) : seen;
+}
+
+/* Scores become weights: the largest of each row in *largest, what it was before in *before. */
+TEMPLATE void find_largest(const struct kernel_attend_args *args,
+                           const struct attend_code_row *rows, size_t count, size_t key,
+                           struct weights *w, float largest[ROWS], float before[ROWS])
+{
+    __m512 most[ROWS];
+    UNROLL_FOR (size_t r = 0; r < ROWS; r++) {
+        before[r] = rows[r < count ? r : 0].partial[ATTEND_SPAN_LARGEST];
+        most[r] = _mm512_set1_ps(before[r]);
     }
-    const float largest = _mm512_reduce_max_ps(most);
-    w->shrink[r] = vector_exp(partial[ATTEND_SPAN_LARGEST] - largest);
-    __m512 sums = _mm512_setzero_ps();
-    UNROLL_FOR (size_t v = 0; v < VECTORS; v++) {
-        const __m512 p = vector_avx512_exp(_mm512_sub_ps(s[v], _mm512_set1_ps(largest)));
-        sums = _mm512_mask_add_ps(sums, there[v], sums, p);
-        _mm512_storeu_ps(w->p[r] + v * LANES, _mm512_maskz_mov_ps(there[v], p));
+    UNROLL_FOR (size_t r = 0; r < count; r++) {
+        const __mmask64 there = visible(&rows[r], key);
+        UNROLL_FOR (size_t v = 0; v < VECTORS; v++) {
+            __m512 s =
+                _mm512_mul_ps(_mm512_loadu_ps(w->p[r] + v * LANES), _mm512_set1_ps(args->scale));
+            if (args->softcap != 0)
+                s = cap(s, args->softcap);
+            _mm512_storeu_ps(w->p[r] + v * LANES, s);
+            most[r] = _mm512_mask_max_ps(most[r], (__mmask16)(there >> (v * LANES)), s, most[r]);
+        }
     }
-    w->sum[r] = vector_avx512_sum(sums);
-    partial[ATTEND_SPAN_SUM] = fmaf(partial[ATTEND_SPAN_SUM], w->shrink[r], w->sum[r]);
-    partial[ATTEND_SPAN_LARGEST] = largest;
+    _mm_storeu_ps(largest, rows_of(largest_each(most)));
+}
+
+/* Scores of all rows become weights. */
+TEMPLATE void weigh(const struct kernel_attend_args *args, const struct attend_code_row *rows,
+                    size_t count, size_t key, struct weights *w)
+{
+    float largest[ROWS];
+    float before[ROWS];
+    __m512 sums[ROWS];
+    find_largest(args, rows, count, key, w, largest, before);
+    const __m128 less = _mm_sub_ps(_mm_loadu_ps(before), _mm_loadu_ps(largest));
+    _mm_storeu_ps(w->shrink,
+                  _mm512_castps512_ps128(vector_avx512_exp(_mm512_castps128_ps512(less))));
+    UNROLL_FOR (size_t r = 0; r < ROWS; r++)
+        sums[r] = _mm512_setzero_ps();
+    UNROLL_FOR (size_t r = 0; r < count; r++) {
+        const __mmask64 there = visible(&rows[r], key);
+        UNROLL_FOR (size_t v = 0; v < VECTORS; v++) {
+            const __m512 s = _mm512_loadu_ps(w->p[r] + v * LANES);
+            const __m512 p = _mm512_maskz_mov_ps(
+                (__mmask16)(there >> (v * LANES)),
+                vector_avx512_exp(_mm512_sub_ps(s, _mm512_set1_ps(largest[r]))));
+            sums[r] = _mm512_add_ps(sums[r], p); /* adding 0 to what is not negative: nothing */
+            _mm512_storeu_ps(w->p[r] + v * LANES, p);
+        }
+    }
+    _mm_storeu_ps(w->sum, rows_of(sum_each(sums)));
+    UNROLL_FOR (size_t r = 0; r < count; r++) {
+        float *partial = rows[r].partial;
+        partial[ATTEND_SPAN_SUM] = fmaf(partial[ATTEND_SPAN_SUM], w->shrink[r], w->sum[r]);
+        partial[ATTEND_SPAN_LARGEST] = largest[r];
+    }
 }
 
 /* Weights times the scales of a piece of the values, as bytes. */
-TEMPLATE void find_bytes(const unsigned char *scales, size_t r, struct weights *w)
+TEMPLATE void find_bytes(const unsigned char *scales, size_t count, struct weights *w)
 {
-    __m512 weight[VECTORS];
-    __m512 most = _mm512_setzero_ps();
-    __m512 first = _mm512_setzero_ps();
-    UNROLL_FOR (size_t v = 0; v < VECTORS; v++) {
-        const __m512 scale =
-            _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(scales + 2 * v * LANES)));
-        if (v == 0)
-            first = scale;
-        weight[v] = _mm512_mul_ps(_mm512_loadu_ps(w->p[r] + v * LANES), scale);
-        most = _mm512_max_ps(weight[v], most);
-    }
-    const float largest = _mm512_reduce_max_ps(most);
-    const float factor = largest > ATTEND_CODE_SMALLEST ? 255.0f / largest : 0.0f;
+    __m512 scale[VECTORS];
+    __m512 most[ROWS];
+    float factor[ROWS];
     UNROLL_FOR (size_t v = 0; v < VECTORS; v++)
-        _mm_store_si128((__m128i *)(w->bytes[r] + v * LANES),
-                        _mm512_cvtusepi32_epi8(
-                            _mm512_cvtps_epi32(_mm512_mul_ps(weight[v], _mm512_set1_ps(factor)))));
-    w->step[r] = fmaf(_mm512_cvtss_f32(first), 0.0f, largest * ATTEND_CODE_WEIGHT_STEP);
+        scale[v] = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(scales + 2 * v * LANES)));
+    UNROLL_FOR (size_t r = 0; r < ROWS; r++)
+        most[r] = _mm512_setzero_ps();
+    UNROLL_FOR (size_t r = 0; r < count; r++)
+        UNROLL_FOR (size_t v = 0; v < VECTORS; v++)
+            most[r] = _mm512_max_ps(_mm512_mul_ps(_mm512_loadu_ps(w->p[r] + v * LANES), scale[v]),
+                                    most[r]);
+    const __m128 largest = rows_of(largest_each(most));
+    const __mmask8 is_there =
+        _mm_cmp_ps_mask(largest, _mm_set1_ps(ATTEND_CODE_SMALLEST), _CMP_GT_OQ);
+    _mm_storeu_ps(factor, _mm_maskz_div_ps(is_there, _mm_set1_ps(255.0f), largest));
+    UNROLL_FOR (size_t r = 0; r < count; r++)
+        UNROLL_FOR (size_t v = 0; v < VECTORS; v++) {
+            const __m512 weight = _mm512_mul_ps(_mm512_loadu_ps(w->p[r] + v * LANES), scale[v]);
+            _mm_store_si128((__m128i *)(w->bytes[r] + v * LANES),
+                            _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(
+                                _mm512_mul_ps(weight, _mm512_set1_ps(factor[r])))));
+        }
+    const __m128 first = _mm_set1_ps(_mm512_cvtss_f32(scale[0]));
+    _mm_storeu_ps(w->step, _mm_fmadd_ps(first, _mm_setzero_ps(),
+                                        _mm_mul_ps(largest, _mm_set1_ps(ATTEND_CODE_WEIGHT_STEP))));
 }
 
 /* What 16 channels had, smaller, and what they get. */
-TEMPLATE void add_channels(const struct attend_code_piece *piece, size_t channel, size_t r,
-                           const struct weights *w, __m512i total, float *mixed)
+TEMPLATE void add_channels(const struct attend_code_piece *piece, __m512 mean, size_t r,
+                           const struct weights *w, __m512i total, float *out)
 {
-    float *out = mixed + piece->at + channel;
     __m512 x = _mm512_mul_ps(_mm512_loadu_ps(out), _mm512_set1_ps(w->shrink[r]));
     x = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total), _mm512_set1_ps(w->step[r]), x);
-    if (piece->tail.mean) {
-        const __m128i mean = _mm_loadu_si128((const __m128i *)(piece->tail.mean + channel));
-        x = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(mean)),
-                            _mm512_set1_ps(w->sum[r] * piece->mean_scale), x);
-    }
+    if (piece->tail.mean)
+        x = _mm512_fmadd_ps(mean, _mm512_set1_ps(w->sum[r] * piece->mean_scale), x);
     _mm512_storeu_ps(out, x);
 }
 
@@ -278,8 +362,7 @@ TEMPLATE void mix_piece(const struct attend_code_piece *piece, const struct atte
 {
     const struct looked_up channels = find_channels();
     const unsigned char *chains = piece->chains;
-    for (size_t r = 0; r < count; r++)
-        find_bytes(piece->tail.scales, r, w);
+    find_bytes(piece->tail.scales, count, w);
     for (size_t channel = 0; channel < piece->dim; channel += 32) {
         __m512i low[ROWS];
         __m512i high[ROWS];
@@ -295,12 +378,17 @@ TEMPLATE void mix_piece(const struct attend_code_piece *piece, const struct atte
                 high[r] = _mm512_dpbusd_epi32(high[r], weight, x.high);
             }
         }
+        __m512 mean[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+        if (piece->tail.mean) {
+            mean[0] = load_mean(piece->tail.mean + channel);
+            mean[1] = load_mean(piece->tail.mean + channel + LANES);
+        }
         UNROLL_FOR (size_t r = 0; r < count; r++) {
-            float *mixed = rows[r].partial + KERNEL_PARTIAL_HEAD;
-            add_channels(piece, channel, r, w,
+            float *mixed = rows[r].partial + KERNEL_PARTIAL_HEAD + piece->at + channel;
+            add_channels(piece, mean[0], r, w,
                          _mm512_permutex2var_epi64(low[r], channels.low, high[r]), mixed);
-            add_channels(piece, channel + LANES, r, w,
-                         _mm512_permutex2var_epi64(low[r], channels.high, high[r]), mixed);
+            add_channels(piece, mean[1], r, w,
+                         _mm512_permutex2var_epi64(low[r], channels.high, high[r]), mixed + LANES);
         }
     }
 }
@@ -317,11 +405,7 @@ TEMPLATE void attend_block(const struct kernel_attend_args *args,
                                         &block.key_tails, &piece);
          i++)
         add_scores(&piece, i, rows, count, key_bits, tables, w.p);
-    for (size_t r = 0; r < count; r++) {
-        const size_t left = rows[r].end - key;
-        weigh(args, rows[r].partial, rows[r].begin > key ? rows[r].begin - key : 0,
-              left < KERNEL_PAGE_TOKENS ? left : KERNEL_PAGE_TOKENS, r, &w);
-    }
+    weigh(args, rows, count, key, &w);
     piece = (struct attend_code_piece){0};
     while (attend_code_next(args->value_code, value_bits, args->value_dim, 0, &block.values,
                             &block.value_tails, &piece))

@@ -71,6 +71,10 @@ static inline void api_test_show(const struct api_request *request, struct strbu
                     (double)request->sampler.frequency_penalty);
     if (request->tool_name.len > 0)
         strbuf_addf(out, " only %.*s", STR_ARG(request->tool_name));
+    if (request->continues)
+        strbuf_add_c(out, " continues");
+    for (size_t i = 0; i < request->prompt_id_count; i++)
+        strbuf_addf(out, " id %d", request->prompt_ids[i]);
     if (request->grammar.len > 0)
         strbuf_addf(out, " grammar %.*s", STR_ARG(request->grammar));
     if (request->echoes)

@@ -5,6 +5,10 @@
 #define HI "\"max_tokens\": 9, \"messages\": [{\"role\": \"user\", \"content\": \"hi\"}]"
 
 static const struct api_test_row rows[] = {
+    {"an answer that goes on",
+     "{\"max_tokens\": 5, \"messages\": [{\"role\": \"user\", \"content\": \"hi\"}, {\"role\": "
+     "\"assistant\", \"content\": \"ho\"}]}",
+     "continues", NULL},
     {"the least there is", "{" HI ", \"model\": \"m\"}", "user hi\n\nmodel m tokens 9", NULL},
     {"a system text", "{" HI ", \"system\": \"be brief\"}", "system be brief\nuser hi\n", NULL},
     {"the header that changes every time is dropped",

@@ -50,6 +50,11 @@ static const struct api_test_row rows[] = {
      "{" HI ", \"response_format\": {\"type\": \"json_schema\", \"json_schema\": {\"name\": \"n\", "
      "\"schema\": {\"type\": \"object\"}}}}",
      "{\"type\": \"object\"}\nmodel", NULL},
+    {"an answer that goes on",
+     "{\"messages\": [{\"role\": \"user\", \"content\": \"hi\"}, {\"role\": \"assistant\", "
+     "\"content\": \"ho\"}], \"continue_final_message\": true}",
+     "continues", NULL},
+    {"nothing that could go on", "{" HI ", \"continue_final_message\": true}", "raw 0", NULL},
     {"any object", "{" HI ", \"response_format\": {\"type\": \"json_object\"}}",
      "{\"type\": \"object\"}\nmodel", NULL},
     {"an object of a schema, as llama.cpp has it",
@@ -111,6 +116,9 @@ static const struct api_test_row rows[] = {
     {"a stop that is none", "{" HI ", \"stop\": [1]}", NULL, "stop text"},
     {"an empty stop", "{" HI ", \"stop\": \"\"}", NULL, "stop"},
     {"too many answers", "{" HI ", \"n\": 17}", NULL, "n is not a whole number from 1 to 16"},
+    {"opened and going on",
+     "{" HI ", \"continue_final_message\": true, \"add_generation_prompt\": true}", NULL,
+     "exclude each other"},
     {"a grammar and a schema",
      "{" HI ", \"grammar\": \"x\", \"response_format\": {\"type\": \"json_object\"}}", NULL,
      "not to both"},
@@ -131,8 +139,10 @@ static const struct api_test_row completion_rows[] = {
     {"the best of those that come", "{\"prompt\": \"a\", \"best_of\": 2, \"n\": 2}", "raw 1", NULL},
     {"an echo, whose tokens are not told", "{\"prompt\": \"a\", \"echo\": true, \"logprobs\": 2}",
      "raw 1 echo", NULL},
+    {"an echo of tokens", "{\"prompt\": [1, 2], \"echo\": true}", NULL, "given as tokens"},
     {"the best of two", "{\"prompt\": \"a\", \"best_of\": 2}", NULL, "best_of"},
-    {"tokens", "{\"prompt\": [1, 2]}", NULL, "prompt is not one text"},
+    {"tokens", "{\"prompt\": [1, 2]}", "id 1 id 2", NULL},
+    {"a number", "{\"prompt\": 1}", NULL, "prompt is not one text"},
     {"a gap to fill", "{\"prompt\": \"a\", \"suffix\": \"b\"}", "raw 1 middle a|b", NULL},
 };
 

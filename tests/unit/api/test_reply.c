@@ -4,6 +4,7 @@
  */
 #include "api/reply.h"
 #include "tests/holt_test.h"
+#include "text/json.h"
 
 enum { EVENTS_MAX = 12 };
 
@@ -45,10 +46,11 @@ struct row {
 };
 
 #define EVENTS(events) events, ARRAY_LEN(events)
-#define CHUNK(delta, finish)                                                                  \
-    "data: {\"id\":\"chatcmpl-" ID "\",\"object\":\"chat.completion.chunk\",\"created\":7,"   \
-    "\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":" delta ",\"finish_reason\":" finish \
-    "}]}\n\n"
+#define FINGERPRINT    "\"system_fingerprint\":\"holt-" HOLT_VERSION "\","
+#define CHUNK(delta, finish)                                                                \
+    "data: {\"id\":\"chatcmpl-" ID "\",\"object\":\"chat.completion.chunk\",\"created\":7," \
+    "\"model\":\"m\"," FINGERPRINT "\"choices\":[{\"index\":0,\"delta\":" delta             \
+    ",\"finish_reason\":" finish "}]}\n\n"
 #define USAGE                                                           \
     "{\"prompt_tokens\":9,\"completion_tokens\":4,\"total_tokens\":13," \
     "\"prompt_tokens_details\":{\"cached_tokens\":2}}"
@@ -67,8 +69,8 @@ static const struct row rows[] = {
              CHUNK("{\"content\":\"c\"}", "null")
                  CHUNK("{}", "\"stop\"") "data: {\"id\":\"chatcmpl-" ID
                                          "\",\"object\":\"chat.completion.chunk\",\"created\":7,"
-                                         "\"model\":\"m\",\"choices\":[],\"usage\":" USAGE
-                                         "}\n\ndata: [DONE]\n\n"},
+                                         "\"model\":\"m\"," FINGERPRINT
+                                         "\"choices\":[],\"usage\":" USAGE "}\n\ndata: [DONE]\n\n"},
     {"openai stream of a call", &reply_openai_chat, true, false, NULL, EVENTS(text_and_call),
      SESSION_END_STOP,
      CHUNK("{\"role\":\"assistant\",\"content\":\"\"}", "null") CHUNK("{\"content\":\"ok\"}",
@@ -82,13 +84,15 @@ static const struct row rows[] = {
                        "null") CHUNK("{}", "\"tool_calls\"") "data: [DONE]\n\n"},
     {"openai whole", &reply_openai_chat, false, false, NULL, EVENTS(thinking_and_text),
      SESSION_END_LENGTH,
-     "{\"id\":\"chatcmpl-" ID "\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\","
+     "{\"id\":\"chatcmpl-" ID
+     "\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\"," FINGERPRINT
      "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"a\\\"bc\","
      "\"reasoning_content\":\"hm\"},\"logprobs\":null,\"finish_reason\":\"length\"}],"
      "\"usage\":" USAGE "}"},
     {"openai whole with a call", &reply_openai_chat, false, false, NULL, EVENTS(text_and_call),
      SESSION_END_STOP,
-     "{\"id\":\"chatcmpl-" ID "\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\","
+     "{\"id\":\"chatcmpl-" ID
+     "\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\"," FINGERPRINT
      "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"ok\","
      "\"tool_calls\":"
      "[{\"id\":\"" CALL_ID "\",\"type\":\"function\",\"function\":{\"name\":\"look\",\"arguments\":"
@@ -97,7 +101,7 @@ static const struct row rows[] = {
     {"openai text, stopped", &reply_openai_completion, false, false, "STOP", EVENTS(text_only),
      SESSION_END_CANCELLED,
      "{\"id\":\"cmpl-" ID
-     "\",\"object\":\"text_completion\",\"created\":7,\"model\":\"m\",\"choices\":"
+     "\",\"object\":\"text_completion\",\"created\":7,\"model\":\"m\"," FINGERPRINT "\"choices\":"
      "[{\"index\":0,\"text\":\"before \",\"logprobs\":null,\"finish_reason\":\"stop\"}],"
      "\"usage\":" USAGE "}"},
     {"anthropic stream", &reply_anthropic, true, false, NULL, EVENTS(text_and_call),
@@ -271,9 +275,72 @@ static void failures_have_the_protocols_form(void **state)
     }
 }
 
+/* What a stream says, with its text joined, by the JSON of its events. */
+static void join_stream(struct str out, struct strbuf *text, size_t *out_count)
+{
+    while (out.len > 0) {
+        struct str line = str_split(&out, '\n');
+        CLEANUP(json_decrefp) json_t *event = NULL;
+        if (str_starts_with(line, STR("data: ")))
+            line = str_slice(line, 6, line.len);
+        if (line.len == 0 || line.ptr[0] != '{')
+            continue;
+        assert_ok(json_parse(line, NULL, &event, err));
+        const json_t *choice = json_array_get(json_object_get(event, "choices"), 0);
+        const json_t *delta = json_object_get(choice ? choice : event, "delta");
+        const char *const names[] = {"content", "text", "response", "thinking",
+                                     "reasoning_content"};
+        const json_t *const places[] = {delta, choice, event, json_object_get(event, "message")};
+        for (size_t p = 0; p < ARRAY_LEN(places); p++)
+            for (size_t n = 0; n < ARRAY_LEN(names); n++)
+                strbuf_add_str(text, json_str(json_object_get(places[p], names[n])));
+        ++*out_count;
+    }
+}
+
+/* Events are made once and written around each text: what comes out is as if each were made. */
+static void texts_of_every_kind_pass_streams(void **state)
+{
+    (void)state;
+    static const struct reply_format *const formats[] = {
+        &reply_openai_chat, &reply_openai_completion, &reply_llama_completion,
+        &reply_anthropic,   &reply_ollama_chat,       &reply_ollama_generate};
+    static const char *const pieces[] = {
+        "a",       "\"\\\n\x01", "\x1a\x1b\x1a", "caf\xc3\xa9 \xf0\x9f\xa6\xa6", "</x>\x7f",
+        "\\u001A", "z"};
+    static const uint8_t random[16] = {0};
+    const struct session_result result = {.prompt_tokens = 3, .generated_tokens = 2};
+    for (size_t f = 0; f < ARRAY_LEN(formats); f++) {
+        struct stop_texts stops = {0};
+        struct reply reply;
+        CLEANUP(strbuf_done) struct strbuf wanted = {0};
+        CLEANUP(strbuf_done) struct strbuf came = {0};
+        size_t count = 0;
+        reply_init(&reply, formats[f], STR("\"m\x1a\x1b\x1a"), &stops, random, 0);
+        reply.streams = true;
+        reply_begin(&reply, &result);
+        for (size_t round = 0; round < 2; round++) {
+            for (size_t kind = 0; kind < 2; kind++) {
+                for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+                    const struct chat_event event = {.kind = kind ? CHAT_EVENT_TEXT
+                                                                  : CHAT_EVENT_REASONING,
+                                                     .text = str_from_c(pieces[i])};
+                    assert_true(reply_event(&reply, &event));
+                    strbuf_add_c(&wanted, pieces[i]);
+                }
+            }
+        }
+        join_stream(strbuf_view(&reply.out), &came, &count);
+        assert_string_equal(strbuf_c(&came), strbuf_c(&wanted));
+        assert_true(count >= 4 * ARRAY_LEN(pieces));
+        reply_done(&reply);
+    }
+}
+
 int test_reply(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_of_every_kind_pass_streams),
         cmocka_unit_test(every_form_is_what_its_clients_read),
         cmocka_unit_test(a_call_that_was_none_is_text),
         cmocka_unit_test(probabilities_go_with_the_text),

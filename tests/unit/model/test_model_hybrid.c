@@ -190,7 +190,7 @@ static const struct change_case cases[] = {
       .count = 6,
       .last = 3},
      E_FORMAT,
-     "4 query heads cannot be shared by 3 key heads"},
+     "head_count is 4, which"},
     {NEMOTRON,
      {.name = "feed_forward_length", .kind = TINY_MODEL_U32, .value = 96},
      E_FORMAT,

@@ -556,6 +556,24 @@ static void add_short_types(struct gguf_writer *writer)
     gguf_writer_add_numbers(writer, "tokenizer.ggml.token_type", GGUF_TYPE_I32, types, 3);
 }
 
+static void add_more_types(struct gguf_writer *writer)
+{
+    static const int32_t types[] = {1, 1, 1, 1, 1};
+    gguf_writer_add_numbers(writer, "tokenizer.ggml.token_type", GGUF_TYPE_I32, types, 5);
+}
+
+static void add_unknown_type(struct gguf_writer *writer)
+{
+    static const int32_t types[] = {1, 1, 7, 1};
+    gguf_writer_add_numbers(writer, "tokenizer.ggml.token_type", GGUF_TYPE_I32, types, 4);
+}
+
+static void add_more_scores(struct gguf_writer *writer)
+{
+    static const float scores[5];
+    gguf_writer_add_numbers(writer, "tokenizer.ggml.scores", GGUF_TYPE_F32, scores, 5);
+}
+
 static void add_bad_merge(struct gguf_writer *writer)
 {
     static const struct str merges[] = {{"ab", 2}};
@@ -580,10 +598,18 @@ static void vocabularies_that_are_wrong_are_refused_by_name(void **state)
         const char *says;
     } rows[] = {
         {"unknown model", "rwkv", NULL, NULL, E_UNSUPPORTED, "'rwkv'; holt has"},
-        {"unknown pre-tokenizer", "gpt2", "qwen9", NULL, E_UNSUPPORTED, "'qwen9'; holt knows"},
+        {"unknown pre-tokenizer", "gpt2", "qwen9", NULL, E_UNSUPPORTED,
+         "'qwen9' (tokenizer.ggml.pre); holt knows"},
         {"no merges", "gpt2", "qwen2", NULL, E_NOT_FOUND, "merges"},
         {"no scores", "llama", NULL, NULL, E_NOT_FOUND, "scores"},
-        {"fewer types than tokens", "gpt2", "qwen2", add_short_types, E_FORMAT, "3 token types"},
+        {"fewer types than tokens", "gpt2", "qwen2", add_short_types, E_FORMAT,
+         "tokenizer.ggml.token_type has 3 values"},
+        {"more types than tokens", "gpt2", "qwen2", add_more_types, E_FORMAT,
+         "tokenizer.ggml.token_type has 5 values for 4 tokens"},
+        {"a type that does not exist", "gpt2", "qwen2", add_unknown_type, E_FORMAT,
+         "tokenizer.ggml.token_type of token 2 is 7 (0 to 6)"},
+        {"more scores than tokens", "llama", NULL, add_more_scores, E_FORMAT,
+         "tokenizer.ggml.scores has 5 values for 4 tokens"},
         {"a merge without a space", "gpt2", "qwen2", add_bad_merge, E_FORMAT, "merge 0"},
         {"an id that is text", "gpt2", "qwen2", add_wrong_bos, E_FORMAT, "bos_token_id"},
     };
