@@ -170,7 +170,8 @@ bench-kv: $(BUILD)/tests/bench_kv
 # VOCAB=FILE.gguf: whose tokenizer is measured; TEXT=FILE: on what; PEER_TOKENIZER=COMMAND: another
 # program in turns with it, see tests/bench/bench_encode.c.
 bench: all $(BUILD)/tests/checkkernel $(BUILD)/tests/bench_mask $(BUILD)/tests/bench_encode
-	$(Q)build/holt bench
+	$(Q)HOLT_COMMIT=$$(git rev-parse --short HEAD 2>/dev/null) build/holt bench \
+	    $(if $(MODEL),-m $(MODEL)) --csv bench/results/ $(BENCH)
 	$(Q)$(BUILD)/tests/bench_encode $(if $(VOCAB),--vocab $(VOCAB)) $(if $(TEXT),--text $(TEXT)) \
 	    $(if $(PEER_TOKENIZER),--peer '$(PEER_TOKENIZER)')
 	$(Q)$(BUILD)/tests/checkkernel --bench
@@ -222,7 +223,8 @@ uninstall:
 #> make dev          build with sanitizers, in build/dev
 #> make check-kernels-arm  the kernels of 64-bit ARM, in an emulator
 #> make lint | fmt   layout, layers, limits; fmt mends the layout
-#> make bench        speed beside the machine's limits (VOCAB, TEXT, PEER_TOKENIZER)
+#> make bench        speed beside the machine's limits (MODEL, BENCH='options of holt bench', VOCAB,
+#>                   TEXT, PEER_TOKENIZER)
 #> make bench-kv     quality of keys and values as codes
 #> make fuzz | soak  the parsers, for some seconds; everything, for hours
 #> make builtin      train the built-in model again

@@ -220,8 +220,11 @@ static enum status set_thinking(struct builder *builder, struct jinja_dict *vari
     const enum chat_thinking thinking = builder->request->thinking;
     if (thinking == CHAT_THINKING_DEFAULT)
         return OK;
-    TRY(set_flag(builder, variables, "enable_thinking", thinking == CHAT_THINKING_ON));
-    return set_flag(builder, variables, "thinking", thinking == CHAT_THINKING_ON);
+    const bool is_on = thinking == CHAT_THINKING_ON;
+    TRY(set_flag(builder, variables, "enable_thinking", is_on));
+    TRY(set_flag(builder, variables, "thinking", is_on));
+    return set_text(builder, variables, "thinking_mode", is_on ? STR("enabled") : STR("disabled"),
+                    SEGMENT_TEMPLATE);
 }
 
 /* The tools where the template shows them: as a list, or as the text that it always wants. */

@@ -205,10 +205,10 @@ static double median(double *values, uint32_t count)
 }
 
 /* Weights of the layers for every token, the output layer for the last one only. */
-static uint64_t products_of(const struct model *model, uint32_t prompt)
+double bench_measure_products(const struct model *model, uint32_t prompt)
 {
     const uint64_t output = (uint64_t)model->output.row_count * model->output.column_count;
-    return (model->multiply_adds - output) * prompt + output;
+    return (double)((model->multiply_adds - output) * prompt + output);
 }
 
 static void summarize(struct bench *bench, struct bench_measure_result *out)
@@ -225,7 +225,7 @@ static void summarize(struct bench *bench, struct bench_measure_result *out)
     out->bandwidth_gbs = bandwidth / 1e9;
     out->int8_peak_gmacs = peak / 1e9;
     out->decode_bytes = bench->decode_bytes;
-    out->prompt_products = products_of(bench->model, out->prompt_tokens);
+    out->prompt_products = (uint64_t)bench_measure_products(bench->model, out->prompt_tokens);
     const double per_token = (double)out->prompt_products / out->prompt_tokens;
     out->prefill_peak_share = per_token * out->prefill_tps / peak;
     out->decode_bandwidth_share = (double)bench->decode_bytes * out->decode_tps / bandwidth;

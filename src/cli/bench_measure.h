@@ -47,6 +47,9 @@ struct bench_measure_result {
     uint64_t prompt_products; /* multiply-adds of the prompt, output layer once */
 };
 
+/* Multiply-adds with the weights that a prompt takes. */
+double bench_measure_products(const struct model *model, uint32_t prompt);
+
 MUST_USE enum status bench_measure_run(const struct model *model,
                                        const struct bench_measure_options *options,
                                        struct bench_measure_result *out, struct error *err);

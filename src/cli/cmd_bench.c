@@ -1,39 +1,38 @@
 /* holt bench - how fast a model runs on this machine, beside the machine's own limits. */
+#include "base/mem.h"
 #include "base/strbuf.h"
-#include "cli/agent_setup.h"
-#include "cli/bench_batch.h"
+#include "cli/bench_chart.h"
+#include "cli/bench_csv.h"
 #include "cli/bench_measure.h"
-#include "cli/bench_tokenizer.h"
+#include "cli/bench_plan.h"
+#include "cli/bench_report.h"
+#include "cli/bench_rows.h"
 #include "cli/command_list.h"
 #include "cli/json_print.h"
 #include "cli/model_command.h"
 #include "cli/model_file.h"
-#include "gguf/gguf.h"
+#include "cli/progress.h"
+#include "cli/state.h"
+#include "cli/style.h"
 #include "infer/infer.h"
-#include "model/model.h"
+#include "os/clock.h"
 #include "os/cpu.h"
-#include "text/clean_text.h"
-#include "tokenizer/tokenizer.h"
+#include "os/file.h"
+#include "os/path.h"
 
 #include <inttypes.h>
+#include <unistd.h>
 
-enum { SECONDS_DEFAULT = 25, SECONDS_MAX = 3600, PROMPT_DEFAULT = 512, DECODE_DEFAULT = 128 };
-
-struct bench_args {
-    const char *model;
-    const char *kv;
-    const char *cpu_mask;
-    const char *batch;
-    int64_t prompt_tokens;
-    int64_t decode_tokens;
-    int64_t thread_count;
-    int64_t seconds;
-    bool is_json;
+enum {
+    SECONDS_DEFAULT = 25,
+    SECONDS_MAX = 3600,
+    DECODE_DEFAULT = 128,
+    OUTPUT_MAX = 1 << 20, /* of the child that measures */
 };
 
 static const struct bench_args defaults = {
     .kv = "f16",
-    .prompt_tokens = PROMPT_DEFAULT,
+    .prompt = "512",
     .decode_tokens = DECODE_DEFAULT,
     .seconds = SECONDS_DEFAULT,
 };
@@ -43,169 +42,233 @@ static const struct option_spec options[] = {
                 "a GGUF file, a name in the models folder, or builtin"),
     OPTION_INT(struct bench_args, thread_count, 0, "threads", "N", 1, INFER_THREADS_MAX,
                "compute threads (default: all cores)"),
-    OPTION_INT(struct bench_args, prompt_tokens, 0, "prompt", "N", 1, BENCH_MEASURE_TOKENS_MAX,
-               "tokens of the prompt, at most (default 512)"),
+    OPTION_STRING(struct bench_args, prompt, 0, "prompt", "LIST",
+                  "tokens of the prompt, at most, or of several like 128,512,2048 (default 512)"),
     OPTION_INT(struct bench_args, decode_tokens, 0, "decode", "N", 1, BENCH_MEASURE_TOKENS_MAX,
                "tokens decoded behind it, at most (default 128)"),
+    OPTION_STRING(struct bench_args, depth, 0, "depth", "LIST",
+                  "also decode behind so many tokens, like 0,4096,16384,32768"),
     OPTION_INT(struct bench_args, seconds, 0, "seconds", "N", 1, SECONDS_MAX,
-               "time for all rounds together, about (default 25)"),
-    OPTION_STRING(struct bench_args, kv, 0, "kv", "KIND",
-                  "how keys and values are kept: " KV_KIND_NAMES " (default f16)"),
+               "time for all rounds together, about, and for each kind and list (default 25)"),
+    OPTION_STRING(struct bench_args, kv, 0, "kv", "LIST",
+                  "how keys and values are kept, one or several of " KV_KIND_NAMES
+                  " (default f16)"),
     OPTION_STRING(struct bench_args, cpu_mask, 0, "cpu-mask", "LEVEL",
                   "use kernels of baseline, avx2, avx512 or avx512vbmi at most"),
     OPTION_STRING(struct bench_args, batch, 0, "batch", "LIST",
                   "also decode so many sequences together, like 1,2,4,8"),
+    OPTION_LIST(struct bench_args, peers, 0, "peer", "NAME=COMMAND",
+                "take turns with another program's benchmark, run in a shell; may be repeated"),
+    OPTION_INT(struct bench_args, turns, 0, "turns", "N", 1, BENCH_TURNS_MAX,
+               "turns of all programs (default 1, with peers 3)"),
+    OPTION_PATH(struct bench_args, csv, 0, "csv", "FILE", OPTION_VALUE_FILE,
+                "write the figures there too; in a folder, named by date and processor"),
+    OPTION_PATH(struct bench_args, svg, 0, "svg", "FILE", OPTION_VALUE_FILE,
+                "draw decode speed against depth"),
     OPTION_FLAG(struct bench_args, is_json, 0, "json", "print JSON"),
     OPTION_END,
 };
 
 struct work {
+    const struct command_call *call;
     const struct bench_args *args;
-    const char *model_path;
-    struct bench_measure_options options;
-    struct bench_batch_options batch; /* count_count 0: not wanted */
-    struct bench_batch_result batch_result;
+    struct bench_plan plan;
+    struct bench_rows rows; /* of all turns */
+    json_t *facts;          /* of the newest one */
 };
 
-static json_t *name_of(const struct gguf *file)
-{
-    struct str name = {0};
-    CLEANUP(strbuf_done) struct strbuf clean = {0};
-    if (gguf_get_str(file, "general.name", &name, NULL) == OK)
-        clean_text_line(str_slice(name, 0, 100), &clean);
-    return json_string(strbuf_c(&clean));
-}
+/* ---------------------------------------------------------------- turns */
 
-static json_t *result_json(const struct work *work, const struct gguf *file,
-                           const struct bench_measure_result *result,
-                           const struct bench_tokenizer_result *text)
-{
-    return json_pack(
-        "{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:s, "
-        "s:s, s:o, s:I, s:I}",
-        "tokenizer_mbs", text->mbs, "bytes_per_token", text->bytes_per_token, "prefill_tps",
-        result->prefill_tps, "prefill_peak_share", result->prefill_peak_share, "decode_tps",
-        result->decode_tps, "decode_bandwidth_share", result->decode_bandwidth_share,
-        "bandwidth_gbs", result->bandwidth_gbs, "int8_peak_gmacs", result->int8_peak_gmacs,
-        "prefill_tps_min", result->prefill_tps_min, "prefill_tps_max", result->prefill_tps_max,
-        "decode_tps_min", result->decode_tps_min, "decode_tps_max", result->decode_tps_max,
-        "threads", (json_int_t)result->thread_count, "prompt_tokens",
-        (json_int_t)result->prompt_tokens, "decode_tokens", (json_int_t)result->decode_tokens,
-        "rounds", (json_int_t)result->round_count, "cpu_level",
-        cpu_level_of(work->options.cpu_features)->name, "kv", work->args->kv, "model",
-        name_of(file), "decode_bytes", (json_int_t)result->decode_bytes, "prompt_products",
-        (json_int_t)result->prompt_products);
-}
-
-/* [{"sequences": 8, "decode_tps": ...}, ...] */
-static json_t *batch_json(const struct work *work)
-{
-    json_t *rows = json_array();
-    for (uint32_t i = 0; i < work->batch.count_count; i++)
-        json_array_append_new(rows, json_pack("{s:I, s:f}", "sequences",
-                                              (json_int_t)work->batch.counts[i], "decode_tps",
-                                              work->batch_result.decode_tps[i]));
-    return rows;
-}
-
-static void print_batch(const struct work *work)
-{
-    for (uint32_t i = 0; i < work->batch.count_count; i++)
-        printf("%s %10.1f tokens/s  %5.2f times the first  (%" PRIu32 " sequence%s together)\n",
-               i == 0 ? "batch   " : "        ", work->batch_result.decode_tps[i],
-               work->batch_result.decode_tps[i] / work->batch_result.decode_tps[0],
-               work->batch.counts[i], work->batch.counts[i] == 1 ? "" : "s");
-}
-
-static void print_lines(const struct work *work, const struct model *model,
-                        const struct bench_measure_result *result,
-                        const struct bench_tokenizer_result *text)
-{
-    const double mib = 1024.0 * 1024;
-    printf("model    %.1f million parameters, %.1f MiB read per token\n",
-           (double)model->parameter_count / 1e6, (double)result->decode_bytes / mib);
-    printf("machine  %.1f GB/s reading these weights, %.0f billion int8 multiply-adds/s "
-           "(%s, %" PRIu32 " thread%s)\n",
-           result->bandwidth_gbs, result->int8_peak_gmacs,
-           cpu_level_of(work->options.cpu_features)->name, result->thread_count,
-           result->thread_count == 1 ? "" : "s");
-    printf("prefill  %10.1f tokens/s  %5.1f %% of the int8 peak  (%" PRIu32
-           " tokens; %.1f to %.1f)\n",
-           result->prefill_tps, 100 * result->prefill_peak_share, result->prompt_tokens,
-           result->prefill_tps_min, result->prefill_tps_max);
-    printf("decode   %10.1f tokens/s  %5.1f %% of the bandwidth  (%" PRIu32
-           " tokens; %.1f to %.1f)\n",
-           result->decode_tps, 100 * result->decode_bandwidth_share, result->decode_tokens,
-           result->decode_tps_min, result->decode_tps_max);
-    if (text->mbs > 0)
-        printf("text     %10.1f MB/s to tokens on one thread  (%.2f bytes per token)\n", text->mbs,
-               text->bytes_per_token);
-}
-
-static enum status bench(struct work *work, struct error *err)
-{
-    CLEANUP(gguf_closep) struct gguf *file = NULL;
-    CLEANUP(model_closep) struct model *model = NULL;
-    CLEANUP(tokenizer_freep) struct tokenizer *tokenizer = NULL;
-    struct bench_measure_result result = {0};
-    struct bench_tokenizer_result text = {0};
-    TRY(model_file_open(work->model_path, &file, err));
-    TRY(model_open(file, &model, err));
-    TRY(tokenizer_new(file, &tokenizer, err));
-    TRY(bench_tokenizer_run(tokenizer, &text, err));
-    TRY(bench_measure_run(model, &work->options, &result, err));
-    if (work->batch.count_count > 0)
-        TRY(bench_batch_run(model, &work->batch, &work->batch_result, err));
-    if (work->args->is_json) {
-        CLEANUP(json_decrefp) json_t *object = result_json(work, file, &result, &text);
-        if (work->batch.count_count > 0)
-            json_object_set_new(object, "batch", batch_json(work));
-        json_print(object);
-    } else {
-        print_lines(work, model, &result, &text);
-        print_batch(work);
-    }
-    return OK;
-}
-
-static int run_work(void *context)
+static int run_child(void *context)
 {
     struct error err = {0};
-    struct work *work = context;
-    if (bench(work, &err) == OK)
+    const struct work *work = context;
+    CLEANUP(json_decrefp) json_t *facts = NULL;
+    if (bench_plan_measure(&work->plan, &facts, &err) == OK) {
+        json_print(facts);
         return EXIT_OK;
-    model_file_blame(work->model_path, &err);
+    }
+    model_file_blame(work->plan.model_path, &err);
     return command_fail(&err);
+}
+
+/* Ours. Returns an exit code. */
+static int take_turn(struct work *work, uint32_t turn, const char *folder)
+{
+    struct error err = {0};
+    CLEANUP(strbuf_done) struct strbuf output = {0};
+    CLEANUP(strbuf_done) struct strbuf doing = {0};
+    strbuf_add_c(&doing, "measuring");
+    if (work->plan.turn_count > 1)
+        strbuf_addf(&doing, ", turn %" PRIu32 " of %" PRIu32, turn + 1, work->plan.turn_count);
+    const struct locked_child child = {
+        .state_folder = folder,
+        .model_path = work->plan.model_path,
+        .doing = strbuf_c(&doing),
+        .output = &output,
+        .no_color = work->call->common->no_color,
+        .run = run_child,
+        .context = work,
+    };
+    const int code = locked_child_run(&child);
+    if (code != EXIT_OK)
+        return code;
+    json_t *facts = output.len <= OUTPUT_MAX ? json_loadb(output.ptr, output.len, 0, NULL) : NULL;
+    json_decref(work->facts);
+    work->facts = facts;
+    if (!facts)
+        return command_failf("what was measured cannot be read");
+    return bench_rows_read(&work->rows, json_object_get(facts, "rows"), &err) == OK
+               ? EXIT_OK
+               : command_fail(&err);
+}
+
+static int take_peer_turn(struct work *work, const struct bench_peer *peer, uint32_t turn)
+{
+    struct error err = {0};
+    struct progress progress;
+    const json_t *threads = json_object_get(work->facts, "threads");
+    progress_init(&progress, STDERR_FILENO,
+                  style_for(STDERR_FILENO, NULL, work->call->common->no_color));
+    progress_set(&progress, "%.*s, turn %" PRIu32 " of %" PRIu32, STR_ARG(peer->name), turn + 1,
+                 work->plan.turn_count);
+    const enum status status = bench_peer_run(
+        peer, work->plan.model_path, (uint32_t)json_integer_value(threads), &work->rows, &err);
+    progress_clear(&progress);
+    return status == OK ? EXIT_OK : command_fail(&err);
+}
+
+static int take_turns(struct work *work, const char *folder)
+{
+    for (uint32_t turn = 0; turn < work->plan.turn_count; turn++) {
+        int code = take_turn(work, turn, folder);
+        for (uint32_t i = 0; code == EXIT_OK && i < work->plan.peer_count; i++)
+            code = take_peer_turn(work, &work->plan.peers[i], turn);
+        if (code != EXIT_OK)
+            return code;
+    }
+    return EXIT_OK;
+}
+
+/* ---------------------------------------------------------------- results */
+
+static const char *fact(const struct work *work, const char *name)
+{
+    const char *value = json_string_value(json_object_get(work->facts, name));
+    return value ? value : "";
+}
+
+static struct bench_place place_of(const struct work *work)
+{
+    const char *commit = getenv("HOLT_COMMIT"); /* of `make bench` */
+    return (struct bench_place){
+        .model = str_from_c(fact(work, "model")),
+        .cpu = fact(work, "cpu"),
+        .level = fact(work, "cpu_level"),
+        .commit = commit && *commit ? commit : HOLT_VERSION,
+        .thread_count = (uint32_t)json_integer_value(json_object_get(work->facts, "threads")),
+        .unix_seconds = clock_unix_us() / 1000000,
+    };
+}
+
+static enum status write_csv(const struct work *work, struct error *err)
+{
+    CLEANUP(strbuf_done) struct strbuf csv = {0};
+    CLEANUP(strbuf_done) struct strbuf name = {0};
+    CLEANUP(mem_freep) char *in_folder = NULL;
+    const char *path = work->args->csv;
+    const struct bench_place place = place_of(work);
+    bench_csv_write(&work->rows, &place, &csv);
+    if (str_ends_with(str_from_c(path), STR("/")) || path_can_write_folder(path)) {
+        bench_csv_name(&place, &name);
+        TRY(file_make_folder(path, err));
+        in_folder = path_join(path, strbuf_c(&name));
+        path = in_folder;
+    }
+    return file_write(path, strbuf_view(&csv), err);
+}
+
+static enum status write_svg(const struct work *work, struct error *err)
+{
+    CLEANUP(strbuf_done) struct strbuf svg = {0};
+    CLEANUP(strbuf_done) struct strbuf title = {0};
+    CLEANUP(strbuf_done) struct strbuf below = {0};
+    const struct bench_place place = place_of(work);
+    strbuf_addf(&title, "%.*s: decode by depth", STR_ARG(place.model));
+    strbuf_addf(&below, "%s, %" PRIu32 " thread%s, one sequence", place.cpu, place.thread_count,
+                place.thread_count == 1 ? "" : "s");
+    if (!bench_chart_write(&work->rows, strbuf_view(&title), strbuf_view(&below), &svg))
+        return error_set(err, E_INVALID, "nothing was measured that could be drawn");
+    return file_write(work->args->svg, strbuf_view(&svg), err);
+}
+
+static void print(const struct work *work)
+{
+    if (work->args->is_json) {
+        json_object_set_new(work->facts, "rows", bench_rows_json(&work->rows));
+        json_print(work->facts);
+        return;
+    }
+    CLEANUP(strbuf_done) struct strbuf report = {0};
+    const struct style_theme *theme = style_for(STDOUT_FILENO, NULL, work->call->common->no_color);
+    bench_report_write(work->facts, &work->rows, kv_kind_name(work->plan.kinds[0]), theme, &report);
+    const char *notes = fact(work, "notes");
+    if (*notes)
+        strbuf_addf(&report, "\n%s", notes);
+    fwrite(report.ptr, 1, report.len, stdout);
+}
+
+static int finish(const struct work *work)
+{
+    struct error err = {0};
+    print(work);
+    if ((work->args->csv && write_csv(work, &err) != OK) ||
+        (work->args->svg && write_svg(work, &err) != OK))
+        return command_fail(&err);
+    return EXIT_OK;
+}
+
+/* A folder for the snapshot that is measured, and its file; none where there can be no state. */
+static char *make_folder(const struct command_call *call, char **out_file)
+{
+    struct error ignored;
+    CLEANUP(state_done) struct state state = {0};
+    CLEANUP(strbuf_done) struct strbuf name = {0};
+    if (state_init(call->common, &state, &ignored) != OK)
+        return NULL;
+    char *folder = path_join(state.folder, "bench");
+    if (file_make_folder(folder, &ignored) != OK) {
+        mem_free(folder);
+        return NULL;
+    }
+    strbuf_addf(&name, "%d.kv", (int)getpid());
+    *out_file = path_join(folder, strbuf_c(&name));
+    return folder;
 }
 
 static int run(const struct command_call *call)
 {
-    const struct bench_args *args = call->options;
-    struct work work = {.args = args};
+    struct work work = {.call = call, .args = call->options};
     struct error err = {0};
-    unsigned features_off = 0;
-    if (agent_setup_cpu(args->cpu_mask, &features_off, &err) != OK)
+    CLEANUP(mem_freep) char *path = NULL;
+    CLEANUP(mem_freep) char *file = NULL;
+    if (bench_plan_read(work.args, &work.plan, &err) != OK)
         return command_usage(call->command, "%s", err.text);
-    enum kv_kind kv = KV_KIND_F16;
-    if (kv_kind_find(args->kv, &kv, &err) != OK)
-        return command_usage(call->command, "%s", err.text);
-    work.options = (struct bench_measure_options){
-        .thread_count = (uint32_t)args->thread_count,
-        .cpu_features = cpu_features() & ~features_off,
-        .kv_kind = kv,
-        .prompt_tokens = (uint32_t)args->prompt_tokens,
-        .decode_tokens = (uint32_t)args->decode_tokens,
-        .seconds = (double)args->seconds,
-    };
-    work.batch = (struct bench_batch_options){
-        .thread_count = work.options.thread_count,
-        .cpu_features = work.options.cpu_features,
-        .kv_kind = work.options.kv_kind,
-        .seconds = work.options.seconds,
-    };
-    if (args->batch && bench_batch_parse(args->batch, &work.batch, &err) != OK)
-        return command_usage(call->command, "%s", err.text);
-    return model_command_run(call, args->model, &work.model_path, "measuring", run_work, &work);
+    if (model_command_find(call->common, work.args->model, &path, &err) != OK)
+        return command_fail(&err);
+    CLEANUP(mem_freep) char *folder = make_folder(call, &file);
+    work.plan.model_path = path;
+    work.plan.file = file;
+    int code = take_turns(&work, folder);
+    if (folder) { /* of a child that was killed */
+        file_remove(file);
+        file_sweep(folder);
+    }
+    if (code == EXIT_OK)
+        code = finish(&work);
+    bench_rows_done(&work.rows);
+    json_decref(work.facts);
+    return code;
 }
 
 const struct command cmd_bench = {
@@ -215,10 +278,17 @@ const struct command cmd_bench = {
     .description =
         "Prefill and decode are measured in turns with what the machine can do at most: reading "
         "the same weights with the same threads, and int8 products in registers. The shares say "
-        "how much of that the engine reaches. The tokenizer reads generated English-like text on "
-        "one thread. With --batch several sequences are decoded together, as a server does. "
-        "Figures are medians.",
-    .examples = "holt bench -m model.gguf --json",
+        "how much of that the engine reaches. Then a session: the first token, a fork, a snapshot. "
+        "With --depth decode is measured behind keys and values that are noise, as many as asked "
+        "for and there is memory for; with --batch several sequences are decoded together, as a "
+        "server does. With --peer another program's own benchmark takes turns with ours; its "
+        "command finds the model in $HOLT_MODEL and the threads in $HOLT_THREADS, and what "
+        "llama-bench (-o json, jsonl, csv, md) and llama-batched-bench print is understood, of "
+        "anything else the last number. Figures are medians, ratios medians of the ratios of a "
+        "turn.",
+    .examples = "holt bench -m model.gguf --depth 0,4096,16384 --kv f16,q8,t4 --svg speed.svg\n"
+                "holt bench -m model.gguf --peer 'llama.cpp=llama-bench -m \"$HOLT_MODEL\" -t "
+                "\"$HOLT_THREADS\" -p 512 -n 24 -r 1 -o json'",
     .group = COMMAND_GROUP_MODEL,
     .options = options,
     .defaults = &defaults,

@@ -73,7 +73,7 @@ static enum status create(const struct command_call *call, struct error *err)
     TRY(model_create_from_file(&state, config.model_folders, body, path, &ignores_template, err));
     if (ignores_template)
         command_warn("the TEMPLATE is written in Go's language: the model file's own is used");
-    printf("%s is at hand: holt serve -m %s\n", name, name);
+    printf("%s is at hand: holt run -m %s\n", name, name);
     return OK;
 }
 
@@ -91,7 +91,8 @@ const struct command cmd_create = {
         "Reads a Modelfile as Ollama's users write it: FROM a model at hand or a .gguf file, "
         "SYSTEM, PARAMETER (temperature, top_p, top_k, min_p, seed, num_ctx, num_predict, stop, "
         "repeat_penalty and more), MESSAGE, TEMPLATE, LICENSE. The weights are used where they "
-        "are. holt serve gives every request for NAME these settings unless it says otherwise.\n\n"
+        "are. holt serve gives every request for NAME these settings unless it says otherwise, and "
+        "so does holt run, but for stop.\n\n"
         "A TEMPLATE is written in Jinja; one in Go's language is ignored, and the model file's own "
         "is used.",
     .examples = "holt create miller -f Modelfile",

@@ -4,15 +4,19 @@
 #include "cli/agent_options.h"
 #include "cli/agent_setup.h"
 #include "cli/command_list.h"
+#include "cli/config.h"
 #include "cli/display.h"
 #include "cli/front.h"
 #include "cli/json_print.h"
 #include "cli/model_command.h"
+#include "cli/model_name.h"
 #include "cli/run_role.h"
+#include "cli/state.h"
 #include "cli/text_input.h"
 #include "engine/session.h"
 #include "os/file.h"
 #include "text/clean_text.h"
+#include "text/json.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -179,6 +183,7 @@ struct texts {
     char *draft_path;
     struct strbuf json_schema;
     struct strbuf grammar;
+    json_t *settings; /* of a model that was made from another */
 };
 
 static void texts_done(struct texts *texts)
@@ -187,6 +192,7 @@ static void texts_done(struct texts *texts)
     mem_free(texts->draft_path);
     strbuf_done(&texts->json_schema);
     strbuf_done(&texts->grammar);
+    json_decref(texts->settings);
 }
 
 /* Reads the file that the answer is held to, if there is one. */
@@ -200,13 +206,68 @@ static enum status read_bond(const char *path, struct strbuf *text, struct str *
     return OK;
 }
 
+/* What the person left as it is comes from the model. */
+static void take(double *value, double usual, const json_t *parameters, const char *name)
+{
+    const json_t *own = json_object_get(parameters, name);
+    if (*value == usual && json_is_number(own))
+        *value = json_number_value(own);
+}
+
+static void take_whole(int64_t *value, int64_t usual, const json_t *parameters, const char *name)
+{
+    const json_t *own = json_object_get(parameters, name);
+    if (*value == usual && json_is_integer(own) && json_integer_value(own) >= 0)
+        *value = json_integer_value(own);
+}
+
+static void take_parameters(const json_t *own, struct run_args *args)
+{
+    struct sampling_options *sampling = &args->agent.sampling;
+    const struct sampling_options *usual = &defaults.agent.sampling;
+    take(&sampling->temperature, usual->temperature, own, "temperature");
+    take(&sampling->top_p, usual->top_p, own, "top_p");
+    take(&sampling->min_p, usual->min_p, own, "min_p");
+    take(&sampling->repeat_penalty, usual->repeat_penalty, own, "repeat_penalty");
+    take_whole(&sampling->top_k, usual->top_k, own, "top_k");
+    take_whole(&sampling->seed, usual->seed, own, "seed");
+    take_whole(&args->agent.context_tokens, 0, own, "num_ctx");
+    take_whole(&args->token_count_max, 0, own, "num_predict");
+}
+
+/* If the model was made from another: what it has of its own. */
+static enum status take_settings(const struct command_common *common, struct run_args *args,
+                                 struct run_role_config *out, struct texts *texts,
+                                 struct error *err)
+{
+    CLEANUP(config_done) struct config config = {0};
+    CLEANUP(state_done) struct state state = {0};
+    CLEANUP(mem_freep) char *name = NULL;
+    TRY(agent_setup_config(common, &config, err));
+    TRY(state_find_paths(common, &state, err));
+    if (!model_name_made(args->agent.model ? args->agent.model : config.model, &state,
+                         config.model_folders, &name, &texts->settings))
+        return OK;
+    take_parameters(json_object_get(texts->settings, "parameters"), args);
+    if (!args->system_text)
+        args->system_text = json_string_value(json_object_get(texts->settings, "system"));
+    out->messages = json_object_get(texts->settings, "messages");
+    out->chat_template = json_str(json_object_get(texts->settings, "template"));
+    return OK;
+}
+
 /* Fills the role's configuration. */
 static enum status prepare(const struct command_call *call, struct run_role_config *out,
                            struct texts *texts, struct error *err)
 {
-    const struct run_args *args = call->options;
+    struct run_args own = *(const struct run_args *)call->options;
+    const struct run_args *args = &own;
     const struct agent_options *agent = &args->agent;
+    struct run_role_config settings = {0};
+    TRY(take_settings(call->common, &own, &settings, texts, err));
     *out = (struct run_role_config){
+        .messages = settings.messages,
+        .chat_template = settings.chat_template,
         .system_text = args->system_text,
         .is_raw = args->is_raw,
         .thinking = args->without_thinking ? CHAT_THINKING_OFF : CHAT_THINKING_DEFAULT,

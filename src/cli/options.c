@@ -101,6 +101,16 @@ static enum status store_double(const struct option_spec *spec, const char *text
     return OK;
 }
 
+static enum status store_item(const struct option_spec *spec, const char *text,
+                              struct option_list *out, struct error *err)
+{
+    if (out->count == OPTION_LIST_MAX)
+        return error_set(err, E_INVALID, "--%s can be given %d times at most", spec->name,
+                         OPTION_LIST_MAX);
+    out->items[out->count++] = text;
+    return OK;
+}
+
 static enum status store(const struct found *found, const char *text, struct error *err)
 {
     const struct option_spec *spec = found->spec;
@@ -110,6 +120,7 @@ static enum status store(const struct found *found, const char *text, struct err
     case OPTION_KIND_STRING: *(const char **)(void *)member = text; return OK;
     case OPTION_KIND_INT: return store_int(spec, text, (int64_t *)(void *)member, err);
     case OPTION_KIND_DOUBLE: return store_double(spec, text, (double *)(void *)member, err);
+    case OPTION_KIND_LIST: return store_item(spec, text, (struct option_list *)(void *)member, err);
     case OPTION_KIND_END: break;
     }
     return error_set(err, E_INVALID, "--%s cannot be given", spec->name);

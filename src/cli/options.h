@@ -24,6 +24,14 @@ enum option_kind {
     OPTION_KIND_STRING,
     OPTION_KIND_INT,
     OPTION_KIND_DOUBLE,
+    OPTION_KIND_LIST, /* may be given several times: struct option_list */
+};
+
+enum { OPTION_LIST_MAX = 8 };
+
+struct option_list {
+    const char *items[OPTION_LIST_MAX];
+    size_t count;
 };
 
 /* What a value names, so that a shell can complete it. */
@@ -55,6 +63,11 @@ struct option_spec {
     {                                                                                         \
         .kind = OPTION_KIND_STRING, .offset = offsetof(type, member), .short_name = (letter), \
         .name = (long_name), .value_name = (value_text), .help = (text)                       \
+    }
+#define OPTION_LIST(type, member, letter, long_name, value_text, text)                      \
+    {                                                                                       \
+        .kind = OPTION_KIND_LIST, .offset = offsetof(type, member), .short_name = (letter), \
+        .name = (long_name), .value_name = (value_text), .help = (text)                     \
     }
 #define OPTION_PATH(type, member, letter, long_name, value_text, what, text)                    \
     {                                                                                           \

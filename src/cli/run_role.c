@@ -3,7 +3,6 @@
 #include "base/mem.h"
 #include "chat/chat_event.h"
 #include "chat/chat_template.h"
-#include "chat/output_parser.h"
 #include "cli/front_protocol.h"
 #include "cli/model_file.h"
 #include "cli/model_lock.h"
@@ -66,6 +65,22 @@ static bool on_progress(void *context, uint32_t done, uint32_t total)
     return front_protocol_send(run->front, &message, NULL) == OK && goes_on(run);
 }
 
+/* Those of a model that was made from another. */
+static void add_messages(const json_t *messages, struct chat_request *request)
+{
+    size_t index = 0;
+    json_t *message = NULL;
+    json_array_foreach(messages, index, message)
+    {
+        const struct str role = json_str(json_object_get(message, "role"));
+        chat_request_add(request,
+                         str_equal_c(role, "assistant") ? CHAT_ROLE_ASSISTANT
+                         : str_equal_c(role, "system")  ? CHAT_ROLE_SYSTEM
+                                                        : CHAT_ROLE_USER,
+                         json_str(json_object_get(message, "content")));
+    }
+}
+
 /* The prompt as a conversation, in the model's own form. */
 static enum status append_chat(struct run *run, struct str prompt, struct error *err)
 {
@@ -73,16 +88,13 @@ static enum status append_chat(struct run *run, struct str prompt, struct error 
     CLEANUP(chat_request_done) struct chat_request request = {0};
     if (run->config->system_text)
         chat_request_add(&request, CHAT_ROLE_SYSTEM, str_from_c(run->config->system_text));
+    add_messages(run->config->messages, &request);
     chat_request_add(&request, CHAT_ROLE_USER, prompt);
     request.local_seconds = clock_local_seconds();
     request.thinking = run->config->thinking;
     request.add_generation_prompt = true;
     TRY(engine_render(run->engine, &request, &spans, err));
-
-    struct str source = {0};
-    if (gguf_get_str(engine_gguf(run->engine), "tokenizer.chat_template", &source, NULL) == OK)
-        run->starts_in_reasoning = output_parser_prompt_is_open(strbuf_view(&spans.text),
-                                                                output_parser_reasoning_of(source));
+    run->starts_in_reasoning = engine_prompt_opens_reasoning(run->engine, &spans);
     return session_sync(run->session, &spans, NULL, err);
 }
 
@@ -166,6 +178,7 @@ static enum status load(struct run *run, struct error *err)
         .kv = config->kv,
         .speculate = config->speculate,
         .draft_path = config->draft_path,
+        .chat_template = config->chat_template,
     };
     TRY(model_lock_enter(NULL, config->model_path, config->draft_path, err));
     if (engine_open(&engine, &run->engine, err) != OK)

@@ -11,15 +11,18 @@
 #include "engine/engine.h"
 #include "infer/sampler.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct channel;
 
 struct run_role_config {
-    const char *model_path;  /* NULL: the built-in model */
-    const char *system_text; /* NULL: none */
-    bool is_raw;             /* go on with the text itself, without the chat template */
+    const char *model_path;   /* NULL: the built-in model */
+    const char *system_text;  /* NULL: none */
+    const json_t *messages;   /* in front of the prompt: [{"role", "content"}]; NULL: none */
+    struct str chat_template; /* in place of the file's own; empty: the file's */
+    bool is_raw;              /* go on with the text itself, without the chat template */
     enum chat_thinking thinking;
     uint32_t thread_count;
     uint32_t context_tokens;

@@ -16,7 +16,7 @@ struct draft_block {
 
 static int32_t choose(void *context, const float *logits, uint32_t index)
 {
-    const struct session *session = context;
+    struct session *session = context;
     return drafter_choose(session, session->engine->sampler, logits, index);
 }
 
@@ -24,15 +24,15 @@ static uint32_t propose(struct drafter *drafter, struct session *session, uint32
                         int32_t *out_tokens, double *out_chances)
 {
     struct draft_block *block = (struct draft_block *)drafter;
-    if (session_cached_tokens(session) + 1 != session->count)
+    if (session_cached_tokens(session) + 1 != session->log.count)
         return 0; /* the block goes on from one token that is known and not computed */
     const uint32_t wanted =
         draft_gain_count(&block->gain, &block->engine->speculation, max, out_chances);
     if (wanted == 0)
         return 0;
     const double start = clock_seconds();
-    const uint32_t count = infer_guess(session->seq, session->history[session->count - 1], wanted,
-                                       choose, session, out_tokens);
+    const uint32_t count = infer_guess(session->seq, session_token(session, session->log.count - 1),
+                                       wanted, choose, session, out_tokens);
     if (count > 0)
         draft_gain_timed(&block->gain, count, clock_seconds() - start);
     return count;

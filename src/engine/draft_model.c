@@ -72,20 +72,35 @@ static bool compute(struct draft_model *model, struct follower *follower, const 
     return true;
 }
 
+/* Adds the tokens of the session's log from `begin` on. */
+static bool compute_log(struct draft_model *model, struct follower *follower,
+                        const struct session *session, uint32_t begin)
+{
+    int32_t ids[SLICE_ROWS];
+    while (begin < session->log.count) {
+        const uint32_t left = session->log.count - begin;
+        const uint32_t slice = left < SLICE_ROWS ? left : SLICE_ROWS;
+        session_log_ids(&session->log, begin, begin + slice, ids);
+        if (!compute(model, follower, ids, slice))
+            return false;
+        begin += slice;
+    }
+    return true;
+}
+
 /* Makes it hold the session's log. */
 static bool follow(struct draft_model *model, struct follower *follower,
                    const struct session *session)
 {
     const uint32_t held = infer_seq_token_count(follower->seq);
     uint32_t common = 0;
-    while (common < held && common < session->count &&
-           follower->log[common] == session->history[common])
+    while (common < held && common < session->log.count &&
+           follower->log[common] == session_token(session, common))
         common++;
-    if (common == session->count) /* the last one again, for its logits */
+    if (common == session->log.count) /* the last one again, for its logits */
         common--;
     infer_seq_truncate(follower->seq, common);
-    const bool is_there =
-        compute(model, follower, session->history + common, session->count - common);
+    const bool is_there = compute_log(model, follower, session, common);
     if (is_there)
         infer_seq_keep_state(follower->seq); /* guesses are taken back to here */
     return is_there;
@@ -95,7 +110,7 @@ static uint32_t propose(struct drafter *drafter, struct session *session, uint32
                         int32_t *out_tokens, double *out_chances)
 {
     struct draft_model *model = (struct draft_model *)drafter;
-    const uint32_t room = session->capacity - session->count;
+    const uint32_t room = session->capacity - session->log.count;
     const uint32_t most = max < room ? max : room;
     const uint32_t wanted =
         draft_gain_count(&model->gain, &model->main->speculation, most, out_chances);

@@ -29,5 +29,5 @@ struct drafter {
 
 /* The token that the session would choose by these logits for its `index`-th token to come: with
  * its options and the random number of that position. */
-int32_t drafter_choose(const struct session *session, struct sampler *sampler, const float *logits,
+int32_t drafter_choose(struct session *session, struct sampler *sampler, const float *logits,
                        uint32_t index);

@@ -223,6 +223,7 @@ void engine_close(struct engine *engine)
         return;
     speculation_done(&engine->speculation);
     prefix_store_close(engine->prefixes);
+    session_log_store_done(&engine->logs);
     sampler_free(engine->sampler);
     tool_mask_cache_done(&engine->tool_masks);
     token_mask_vocab_free(engine->mask_vocab);

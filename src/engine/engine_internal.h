@@ -8,6 +8,7 @@
 #include "chat/output_parser.h"
 #include "engine/engine.h"
 #include "engine/memory_plan.h"
+#include "engine/session_log.h"
 #include "engine/speculation.h"
 #include "engine/tool_mask.h"
 #include "gguf/gguf.h"
@@ -30,6 +31,7 @@ struct engine {
     struct token_mask_vocab *mask_vocab; /* NULL until a mask is made */
     struct tool_mask_cache tool_masks;
     struct sampler *sampler; /* scratch of every pick */
+    struct session_log_store logs;
     struct speculation speculation;
     uint32_t pick_count; /* tokens that can be sampled: the vocabulary, no padding rows */
     char *path;

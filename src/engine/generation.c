@@ -28,9 +28,13 @@ void generation_init(struct generation *g, const struct generation_config *confi
         .event = config->event,
         .context = config->context,
         .token_count_max = wanted && wanted < room ? wanted : room,
-        .result = {.prompt_tokens = session->count,
+        .result = {.prompt_tokens = session->log.count,
                    .cached_tokens = session_cached_tokens(session)},
     };
+    session_log_reserve(&session->log, g->token_count_max);
+    recent_ids_reserve(&session->recent, sampler_repeat_count(&session->sampler));
+    if (sampler_sees_answer(&session->sampler))
+        recent_ids_reserve(&session->recent, g->token_count_max);
     session_draft_begin(session);
     detokenizer_init(&g->detokenizer, engine->tokenizer, DETOKENIZER_SHOW_SPECIAL);
     const struct output_parser_config plain = {0};
@@ -74,10 +78,11 @@ static enum status start_mask(struct generation *g, struct error *err)
 {
     struct session *session = g->session;
     strbuf_clear(&session->text);
-    uint32_t from = session->count > TEXT_BEFORE_TOKENS ? session->count - TEXT_BEFORE_TOKENS : 0;
-    for (; from < session->count; from++)
+    uint32_t from =
+        session->log.count > TEXT_BEFORE_TOKENS ? session->log.count - TEXT_BEFORE_TOKENS : 0;
+    for (; from < session->log.count; from++)
         strbuf_add_str(&session->text,
-                       tokenizer_piece(session->engine->tokenizer, session->log[from].id));
+                       tokenizer_piece(session->engine->tokenizer, session_token(session, from)));
     token_mask_set_reasoning(g->mask, g->limits.starts_in_reasoning);
     return token_mask_start(g->mask, mask_budget(g), strbuf_view(&session->text), err);
 }
@@ -153,20 +158,20 @@ static enum status take_forced(struct generation *g, struct error *err)
 
 static int32_t pick(struct generation *g, const uint64_t *allowed)
 {
-    const struct session *session = g->session;
-    const uint32_t wanted = session->sampler.repeat_last_count;
-    const uint32_t made = g->result.generated_tokens;
-    const uint32_t longer = wanted > made ? wanted : made;
-    const uint32_t seen = session->count < longer ? session->count : longer;
+    struct session *session = g->session;
+    const uint32_t answer = sampler_sees_answer(&session->sampler) ? g->result.generated_tokens : 0;
+    const uint32_t wanted = sampler_repeat_count(&session->sampler);
+    const uint32_t longer = wanted > answer ? wanted : answer;
+    const uint32_t seen = session->log.count < longer ? session->log.count : longer;
     const struct sampler_input input = {
         .logits = session_last_logits(session),
         .allowed = allowed,
-        .history = session->history + (session->count - seen),
+        .history = recent_ids_of(&session->recent, &session->log, seen),
         .history_count = seen,
-        .answer_count = made,
+        .answer_count = answer,
         .biases = g->limits.biases,
         .bias_count = g->limits.bias_count,
-        .position = session->count,
+        .position = session->log.count,
     };
     const int32_t id = sampler_pick(session->engine->sampler, &session->sampler, &input);
     return g->limits.replayed ? g->limits.replayed[g->result.generated_tokens] : id;

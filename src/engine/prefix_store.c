@@ -629,9 +629,10 @@ static void name_of(const struct prefix_store *store, const struct session *sess
     crypto_generichash_update(&state, facts.fingerprint, sizeof(facts.fingerprint));
     crypto_generichash_update(&state, (const unsigned char *)facts.kv_kind, sizeof(facts.kv_kind));
     crypto_generichash_update(&state, (const unsigned char *)numbers, sizeof(numbers));
-    for (uint32_t i = 0; i < plan->token_count; i++)
-        crypto_generichash_update(&state, (const unsigned char *)&session->log[i].id,
-                                  sizeof(session->log[i].id));
+    for (uint32_t i = 0; i < plan->token_count; i++) {
+        const int32_t id = session_token(session, i);
+        crypto_generichash_update(&state, (const unsigned char *)&id, sizeof(id));
+    }
     crypto_generichash_final(&state, digest, sizeof(digest));
     sodium_bin2hex(out, NAME_DIGITS + 1, digest, sizeof(digest));
     memcpy(out + NAME_DIGITS, ".kv", 4);
@@ -657,7 +658,8 @@ static bool make_plan(const struct prefix_store *store, const struct session *se
     uint32_t index = 0;
     const uint32_t count = keep->token_count;
     const bool is_recurrent = infer_state_bytes(store->engine->infer) > 0;
-    prefix_tree_find_log(store->tree, session->log, count, &path);
+    CLEANUP(mem_freep) struct log_token *log = session_log_copy(&session->log, count);
+    prefix_tree_find_log(store->tree, log, count, &path);
     const uint32_t covered = covered_tokens(&path);
     const struct stored *file = is_recurrent ? find_state(&path, covered, 0, &index) : NULL;
     const uint32_t kept = is_recurrent ? (file ? file->states[index] : 0) : covered;
@@ -713,7 +715,7 @@ enum status prefix_store_keep(struct prefix_store *store, const struct session *
 {
     struct error reason = {0};
     CHECK(keep->token_count <= session_cached_tokens(session) &&
-          keep->token_count <= session->count);
+          keep->token_count <= session->log.count);
     if (keep->token_count == 0)
         return OK;
     look_around(store);

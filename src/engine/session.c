@@ -28,20 +28,25 @@ bool session_is_control(const struct tokenizer *tokenizer, int32_t id)
     return kind == TOKEN_CONTROL || kind == TOKEN_USER_DEFINED;
 }
 
+static bool is_control_at(const struct session *session, uint32_t index)
+{
+    return session_is_control(session->engine->tokenizer, session_log_at(&session->log, index)->id);
+}
+
 void session_push(struct session *session, int32_t id, enum segment_origin origin, size_t bytes)
 {
-    CHECK(session->count < session->capacity);
-    session->history[session->count] = id;
-    session->log[session->count++] =
-        (struct log_token){.id = id, .origin = (uint8_t)origin, .bytes = (uint32_t)bytes};
+    recent_ids_push(&session->recent, session->log.count, id);
+    session_log_push(
+        &session->log,
+        (struct log_token){.id = id, .origin = (uint8_t)origin, .bytes = (uint32_t)bytes});
 }
 
 uint32_t session_room(const struct session *session)
 {
-    const uint32_t own = session->capacity - session->count;
+    const uint32_t own = session->capacity - session->log.count;
     if (session->gets_pages)
         return own;
-    const uint32_t pending = session->count - infer_seq_token_count(session->seq);
+    const uint32_t pending = session->log.count - infer_seq_token_count(session->seq);
     const uint32_t pages = infer_seq_room(session->seq);
     const uint32_t shared = pages > pending ? pages - pending : 0;
     return own < shared ? own : shared;
@@ -50,9 +55,10 @@ uint32_t session_room(const struct session *session)
 /* Keeps the first `token_count` tokens. */
 static void cut(struct session *session, uint32_t token_count)
 {
-    if (token_count >= session->count)
+    if (token_count >= session->log.count)
         return;
-    session->count = token_count;
+    session_log_cut(&session->log, token_count);
+    recent_ids_cut(&session->recent, token_count);
     infer_seq_truncate(session->seq, token_count);
 }
 
@@ -118,7 +124,7 @@ static bool wants_bos(const struct session *session, uint32_t kept)
 static enum status check_room(const struct session *session, uint32_t kept, size_t added,
                               struct error *err)
 {
-    const uint32_t gained = session->count - kept; /* given up by a rewind */
+    const uint32_t gained = session->log.count - kept; /* given up by a rewind */
     if (added > (size_t)session_room(session) + gained)
         return error_set(err, E_LIMIT,
                          "the text takes %zu tokens and the context of %" PRIu32
@@ -134,14 +140,14 @@ static enum status check_room(const struct session *session, uint32_t kept, size
  */
 static void mark_state(struct session *session, uint32_t begin)
 {
-    const uint32_t count = session->count;
+    const uint32_t count = session->log.count;
     if (count < begin + 2)
         return;
     const uint32_t reach = begin + STATE_REACH_TOKENS < count ? count - STATE_REACH_TOKENS : begin;
     uint32_t at = reach;
-    while (at < count && !session_is_control(session->engine->tokenizer, session->log[at].id))
+    while (at < count && !is_control_at(session, at))
         at++;
-    session->log[at + 1 < count ? at : count - 2].keeps_state = true;
+    session_log_keep_state(&session->log, at + 1 < count ? at : count - 2);
 }
 
 /* Replaces everything behind the first `kept` tokens by the segments. */
@@ -164,7 +170,22 @@ static enum status replace_tail(struct session *session, uint32_t kept,
 enum status session_append(struct session *session, const struct session_segment *segments,
                            size_t count, struct error *err)
 {
-    return replace_tail(session, session->count, segments, count, err);
+    return replace_tail(session, session->log.count, segments, count, err);
+}
+
+enum status session_append_ids(struct session *session, const int32_t *ids, uint32_t count,
+                               struct error *err)
+{
+    const uint32_t begin = session->log.count;
+    TRY(check_room(session, begin, count, err));
+    for (uint32_t i = 0; i < count; i++)
+        if (ids[i] < 0 || (uint32_t)ids[i] >= session->engine->info.vocab_size)
+            return error_set(err, E_INVALID, "token %" PRId32 " is not in the vocabulary", ids[i]);
+    for (uint32_t i = 0; i < count; i++)
+        session_push(session, ids[i], SEGMENT_USER, 0);
+    infer_seq_keep_state(session->seq);
+    mark_state(session, begin);
+    return OK;
 }
 
 enum status session_measure(const struct session *session, struct session_segment segment,
@@ -224,8 +245,16 @@ static uint32_t common_tokens(const struct session *session, const struct chat_s
                               size_t *out_offset)
 {
     struct session_cursor cursor = {0};
-    const uint32_t count =
-        session_match(session->engine->tokenizer, session->log, session->count, spans, &cursor);
+    const struct session_log *log = &session->log;
+    uint32_t count = 0;
+    while (count < log->count) {
+        const uint32_t run = session_log_run(log, count);
+        const uint32_t same = session_match(session->engine->tokenizer, session_log_at(log, count),
+                                            run, spans, &cursor);
+        count += same;
+        if (same < run)
+            break;
+    }
     *out_offset = cursor.offset;
     return count;
 }
@@ -239,10 +268,9 @@ uint32_t session_common_tokens(const struct session *session, const struct chat_
 /* Back to the end of the last control token, where tokens cannot merge across the cut. */
 static uint32_t safe_boundary(const struct session *session, uint32_t count, size_t *offset)
 {
-    while (count > 0 &&
-           !session_is_control(session->engine->tokenizer, session->log[count - 1].id)) {
+    while (count > 0 && !is_control_at(session, count - 1)) {
         count--;
-        *offset -= session->log[count].bytes;
+        *offset -= session_log_at(&session->log, count)->bytes;
     }
     return count;
 }
@@ -253,15 +281,15 @@ static void mark_prefix(struct session *session)
 {
     uint32_t end = 0;
     session->prefix_count = 0;
-    while (end < session->count && session->log[end].origin <= SEGMENT_SYSTEM)
+    while (end < session->log.count && session_log_at(&session->log, end)->origin <= SEGMENT_SYSTEM)
         end++;
-    if (end == session->count)
+    if (end == session->log.count)
         return;
-    while (end > 0 && !session_is_control(session->engine->tokenizer, session->log[end - 1].id))
+    while (end > 0 && !is_control_at(session, end - 1))
         end--;
     session->prefix_count = end;
     if (end >= PREFIX_TOKENS_MIN)
-        session->log[end - 1].keeps_state = true;
+        session_log_keep_state(&session->log, end - 1);
 }
 
 /* Begins with what is stored, where that is more than the log has. */
@@ -281,7 +309,7 @@ enum status session_sync(struct session *session, const struct chat_spans *spans
     size_t offset = 0;
     recall(session, spans);
     uint32_t kept = common_tokens(session, spans, &offset);
-    if (kept < session->count)
+    if (kept < session->log.count)
         kept = safe_boundary(session, kept, &offset);
 
     CLEANUP(mem_freep)
@@ -307,19 +335,26 @@ enum status session_sync(struct session *session, const struct chat_spans *spans
 
 /* ---------------------------------------------------------------- life */
 
-enum status session_new(struct engine *engine, const struct sampler_options *sampler,
-                        struct session **out, struct error *err)
+/* Without pages. */
+static enum status new_session(struct engine *engine, const struct sampler_options *sampler,
+                               struct session **out, struct error *err)
 {
     TRY(sampler_options_check(sampler, err));
-    CLEANUP(session_freep) struct session *session = mem_zalloc(sizeof(*session));
+    struct session *session = mem_zalloc(sizeof(*session));
     session->engine = engine;
     session->sampler = *sampler;
     session->capacity = engine->info.context_tokens;
-    session->log = mem_try_zalloc(session->capacity, sizeof(*session->log));
-    session->history = mem_try_zalloc(session->capacity, sizeof(*session->history));
-    session->rows = mem_try_zalloc(SESSION_SLICE_ROWS, sizeof(*session->rows));
-    if (!session->log || !session->history || !session->rows)
-        return error_set(err, E_NO_MEMORY, "a session of %" PRIu32 " tokens", session->capacity);
+    session_log_init(&session->log, &engine->logs, session->capacity);
+    session->rows = mem_alloc(SESSION_SLICE_ROWS * sizeof(*session->rows));
+    *out = session;
+    return OK;
+}
+
+enum status session_new(struct engine *engine, const struct sampler_options *sampler,
+                        struct session **out, struct error *err)
+{
+    CLEANUP(session_freep) struct session *session = NULL;
+    TRY(new_session(engine, sampler, &session, err));
     TRY(infer_seq_new(engine->infer, &session->seq, err));
     *out = session;
     session = NULL; /* ownership moves to the caller */
@@ -335,8 +370,8 @@ void session_free(struct session *session)
     token_list_done(&session->scratch);
     strbuf_done(&session->text);
     mem_free(session->rows);
-    mem_free(session->history);
-    mem_free(session->log);
+    recent_ids_done(&session->recent);
+    session_log_done(&session->log);
     mem_free(session);
 }
 
@@ -352,13 +387,9 @@ static enum status branch_off(const struct session *session, struct session **ou
                               struct error *err)
 {
     CLEANUP(session_freep) struct session *fork = NULL;
-    TRY(session_new(session->engine, &session->sampler, &fork, err));
-    infer_seq_free(fork->seq);
-    fork->seq = NULL;
+    TRY(new_session(session->engine, &session->sampler, &fork, err));
     TRY(infer_seq_fork(session->seq, infer_seq_token_count(session->seq), &fork->seq, err));
-    memcpy(fork->log, session->log, session->count * sizeof(*fork->log));
-    memcpy(fork->history, session->history, session->count * sizeof(*fork->history));
-    fork->count = session->count;
+    session_log_share(&session->log, &fork->log);
     fork->prefix_count = session->prefix_count;
     *out = fork;
     fork = NULL; /* ownership moves to the caller */
@@ -373,29 +404,29 @@ enum status session_fork(struct session *session, struct session **out, struct e
 
 enum status session_rewind(struct session *session, uint32_t token_count, struct error *err)
 {
-    if (token_count > session->count)
+    if (token_count > session->log.count)
         return error_set(err, E_INVALID,
                          "cannot rewind to %" PRIu32 " tokens: there are only %" PRIu32,
-                         token_count, session->count);
+                         token_count, session->log.count);
     cut(session, token_count);
     return OK;
 }
 
 uint32_t session_token_count(const struct session *session)
 {
-    return session->count;
+    return session->log.count;
 }
 
 int32_t session_token(const struct session *session, uint32_t index)
 {
-    CHECK(index < session->count);
-    return session->log[index].id;
+    CHECK(index < session->log.count);
+    return session_log_at(&session->log, index)->id;
 }
 
 enum segment_origin session_token_origin(const struct session *session, uint32_t index)
 {
-    CHECK(index < session->count);
-    return (enum segment_origin)session->log[index].origin;
+    CHECK(index < session->log.count);
+    return (enum segment_origin)session_log_at(&session->log, index)->origin;
 }
 
 /* ---------------------------------------------------------------- computing */
@@ -408,15 +439,17 @@ static bool has_logits(const struct session *session)
 
 void session_rows(struct session *session, uint32_t count, struct infer_row *rows)
 {
-    if (session_cached_tokens(session) == session->count) /* its logits are gone: once more */
-        infer_seq_truncate(session->seq, session->count - 1);
+    if (session_cached_tokens(session) == session->log.count) /* its logits are gone: once more */
+        infer_seq_truncate(session->seq, session->log.count - 1);
     const uint32_t from = session_cached_tokens(session);
-    CHECK(count <= session->count - from);
-    for (uint32_t i = 0; i < count; i++)
+    CHECK(count <= session->log.count - from);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct log_token *token = session_log_at(&session->log, from + i);
         rows[i] = (struct infer_row){.seq = session->seq,
-                                     .token = session->log[from + i].id,
-                                     .wants_logits = from + i + 1 == session->count,
-                                     .keeps_state = session->log[from + i].keeps_state};
+                                     .token = token->id,
+                                     .wants_logits = from + i + 1 == session->log.count,
+                                     .keeps_state = token->keeps_state};
+    }
 }
 
 /* Computes the next `count` pending tokens. */
@@ -429,7 +462,7 @@ static enum status run_slice(struct session *session, uint32_t count, struct err
 enum status session_compute(struct session *session, engine_progress_fn *progress, void *context,
                             struct error *err)
 {
-    if (session->count == 0)
+    if (session->log.count == 0)
         return error_set(err, E_INVALID, "there is no text to continue");
     const uint32_t all = session_pending(session);
     for (uint32_t left = all; left > 0; left = session_pending(session)) {
@@ -449,8 +482,8 @@ uint32_t session_cached_tokens(const struct session *session)
 uint32_t session_pending(const struct session *session)
 {
     const uint32_t computed = infer_seq_token_count(session->seq) + session->draft.taken;
-    if (computed < session->count)
-        return session->count - computed;
+    if (computed < session->log.count)
+        return session->log.count - computed;
     return has_logits(session) ? 0 : 1;
 }
 

@@ -104,6 +104,10 @@ MUST_USE enum status session_set_sampler(struct session *session,
 MUST_USE enum status session_append(struct session *session, const struct session_segment *segments,
                                     size_t count, struct error *err);
 
+/* Benchmarks: the same with tokens as they are, of which some may stand for no text. */
+MUST_USE enum status session_append_ids(struct session *session, const int32_t *ids, uint32_t count,
+                                        struct error *err);
+
 /*
  * Makes the log equal to a rendered conversation: what it shares with the log keeps its tokens
  * (sampled ones included), the log is rewound to the end of the longest common beginning that ends

@@ -6,7 +6,9 @@
  */
 #pragma once
 
+#include "engine/recent_ids.h"
 #include "engine/session.h"
+#include "engine/session_log.h"
 #include "engine/speculation.h"
 #include "tokenizer/tokenizer.h"
 
@@ -17,25 +19,16 @@ struct infer_seq;
 
 enum { SESSION_SLICE_ROWS = 256 }; /* a prompt is computed in slices, so that it can be stopped */
 
-/* One token of the log. */
-struct log_token {
-    int32_t id;
-    uint32_t bytes;   /* of the source text it stands for; 0 for a BOS that was added */
-    uint8_t origin;   /* enum segment_origin */
-    bool keeps_state; /* of a recurrent model, behind this token: a rewind may come here */
-};
-
 struct session {
     struct engine *engine;
     struct infer_seq *seq; /* holds the first infer_seq_token_count() tokens of the log */
-    struct log_token *log; /* [capacity] */
-    uint32_t count;
+    struct session_log log;
     uint32_t capacity;
     struct sampler_options sampler;
-    int32_t *history;       /* [capacity] the ids of the log, for the repetition penalty */
-    struct infer_row *rows; /* [SESSION_SLICE_ROWS] */
-    uint32_t prefix_count;  /* tokens that conversations of the same kind begin with: see sync */
-    bool gets_pages;        /* who drives it frees pages before each step: only `capacity` bounds */
+    struct recent_ids recent; /* for penalties */
+    struct infer_row *rows;   /* [SESSION_SLICE_ROWS] */
+    uint32_t prefix_count;    /* tokens that conversations of the same kind begin with: see sync */
+    bool gets_pages; /* who drives it frees pages before each step: only `capacity` bounds */
     struct session_draft draft;
     struct token_list scratch;
     struct strbuf text; /* of the segments being added */
@@ -71,6 +64,9 @@ struct session_cursor {
 uint32_t session_match(const struct tokenizer *tokenizer, const struct log_token *log,
                        uint32_t count, const struct chat_spans *spans,
                        struct session_cursor *cursor);
+
+/* The ids of the whole log in one piece, free with mem_free(); NULL: no memory. */
+int32_t *session_ids(const struct session *session);
 
 /* Makes `seq` and log [count] the session's own instead of what it had; `count` is less than the
  * capacity. Takes ownership of `seq`. */

@@ -105,8 +105,10 @@ static void enter(struct session_pool *pool, struct pooled *item)
     if (item->place)
         prefix_tree_remove(pool->tree, item->place, session);
     item->place = NULL;
-    if (session->count > 0)
-        item->place = prefix_tree_add(pool->tree, session->log, session->count, 0, session);
+    if (session->log.count == 0)
+        return;
+    CLEANUP(mem_freep) struct log_token *log = session_log_copy(&session->log, session->log.count);
+    item->place = prefix_tree_add(pool->tree, log, session->log.count, 0, session);
 }
 
 /* The session that shares most with the conversation whose way is `path`, one at rest before one in
@@ -238,8 +240,8 @@ static void note_counts(struct session_pool *pool, const struct session *session
     struct prefix_store_facts facts;
     engine_prefix_facts(pool->engine, &facts);
     const uint32_t cached = session_cached_tokens(session);
-    report->prompt_tokens = session->count;
-    report->reused_tokens = cached < session->count ? cached : session->count;
+    report->prompt_tokens = session->log.count;
+    report->reused_tokens = cached < session->log.count ? cached : session->log.count;
     report->stored_tokens = (uint32_t)(facts.recalled_tokens - recalled_before);
     const uint32_t rows = session_pending(session);
     const uint32_t slice = rows < SESSION_SLICE_ROWS ? rows : (uint32_t)SESSION_SLICE_ROWS;

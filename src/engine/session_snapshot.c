@@ -15,18 +15,26 @@ enum status session_snapshot(const struct session *session, const char *path, st
 {
     const uint32_t cached = session_cached_tokens(session);
     const struct snapshot_plan plan = {
-        .token_count = session->count,
-        .computed_count = cached < session->count ? cached : session->count,
+        .token_count = session->log.count,
+        .computed_count = cached < session->log.count ? cached : session->log.count,
     };
     return snapshot_write(session, &plan, path, err);
 }
 
 void session_set_log(struct session *session, const struct log_token *log, uint32_t count)
 {
-    memcpy(session->log, log, count * sizeof(*log));
+    session_log_cut(&session->log, 0);
+    recent_ids_cut(&session->recent, 0);
     for (uint32_t i = 0; i < count; i++)
-        session->history[i] = log[i].id;
-    session->count = count;
+        session_log_push(&session->log, log[i]);
+}
+
+int32_t *session_ids(const struct session *session)
+{
+    int32_t *ids = mem_try_alloc(((size_t)session->log.count + 1) * sizeof(*ids));
+    if (ids)
+        session_log_ids(&session->log, 0, session->log.count, ids);
+    return ids;
 }
 
 void session_take_over(struct session *session, struct infer_seq *seq, const struct log_token *log,
@@ -45,7 +53,10 @@ static enum status load(const struct snapshot_file *file, struct session *sessio
 {
     const struct snapshot *s = &file->snapshot;
     session_set_log(session, s->log, s->token_count);
-    TRY(infer_seq_load(session->seq, session->history, s->computed_count, err));
+    CLEANUP(mem_freep) int32_t *ids = session_ids(session);
+    if (!ids)
+        return error_set(err, E_NO_MEMORY, "no memory for %" PRIu32 " tokens", session->log.count);
+    TRY(infer_seq_load(session->seq, ids, s->computed_count, err));
     TRY(snapshot_load_pages(file, session->engine, session->seq, 0, s->page_count, err));
     if (s->state_count > 0)
         TRY(snapshot_load_state(file, s->state_count - 1, session->seq, err));
@@ -59,7 +70,7 @@ enum status session_keep(struct session *session, const struct session_keep_opti
 {
     struct prefix_store *store = session->engine->prefixes;
     const uint32_t cached = session_cached_tokens(session);
-    const uint32_t all = cached < session->count ? cached : session->count;
+    const uint32_t all = cached < session->log.count ? cached : session->log.count;
     const struct prefix_store_keep keep = {
         .token_count = options->what == SESSION_KEEP_PREFIX ? session->prefix_count : all,
         .new_tokens_min = options->new_tokens_min,

@@ -272,7 +272,6 @@ static struct snapshot describe(const struct session *session, const struct snap
         .state_count = choose_states(session, plan, indices),
         .has_logits = has_logits(session, plan),
         .weight_bytes = session->engine->info.weight_bytes,
-        .log = session->log, /* borrowed */
     };
     snapshot_facts_of(session->engine, &s.facts);
     if (plan->owner)
@@ -335,7 +334,7 @@ enum status snapshot_write(const struct session *session, const struct snapshot_
     CLEANUP(file_writer_done) struct file_writer writer = {0};
     CLEANUP(strbuf_done) struct strbuf header = {0};
     CHECK(plan->computed_count <= infer_seq_token_count(session->seq) &&
-          plan->computed_count <= plan->token_count && plan->token_count <= session->count);
+          plan->computed_count <= plan->token_count && plan->token_count <= session->log.count);
     struct snapshot s = describe(session, plan, indices);
     if (s.token_count == 0 || s.token_count > SNAPSHOT_TOKENS_MAX)
         return error_set(err, E_INVALID, "a session of %" PRIu32 " tokens cannot be kept (1 to %d)",
@@ -344,7 +343,9 @@ enum status snapshot_write(const struct session *session, const struct snapshot_
     uint8_t *digests = mem_try_zalloc(s.page_count + 1u, SNAPSHOT_DIGEST_BYTES);
     if (!digests)
         return error_set(err, E_NO_MEMORY, "digests of %" PRIu32 " pages", s.page_count);
+    CLEANUP(mem_freep) struct log_token *log = session_log_copy(&session->log, s.token_count);
     s.page_digests = digests;
+    s.log = log;
     TRY(file_writer_open(path, &writer, err));
     TRY(file_writer_reserve(&writer, s.file_bytes, plan->left_bytes, err));
     TRY(write_pages(session, plan, &writer, &s, err));

@@ -1,6 +1,7 @@
 #include "engine/speculation.h"
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "engine/draft_lookup.h"
 #include "engine/drafter.h"
 #include "engine/engine_internal.h"
@@ -30,8 +31,9 @@ void session_draft_begin(struct session *session)
         return;
     if (!draft->lookup)
         draft->lookup = draft_lookup_new(session->capacity);
-    if (draft->lookup)
-        draft_lookup_follow(draft->lookup, session->history, session->count);
+    CLEANUP(mem_freep) int32_t *ids = session_ids(session);
+    if (draft->lookup && ids)
+        draft_lookup_follow(draft->lookup, ids, session->log.count);
 }
 
 void session_draft_done(struct session *session)

@@ -98,6 +98,12 @@ static enum status resolve(const struct model *model, const struct infer_config 
     return OK;
 }
 
+/* Whether sequences may have to compute tokens again: ids are kept then. */
+static bool computes_again(const struct model *model, const struct infer_config *c)
+{
+    return kv_kind_is_coded(c->kv_kind) || recurrent_shape_floats(&model->shape.recurrent) > 0;
+}
+
 /* What cache_config() points to. */
 struct cache_layers {
     struct kv_cache_layer of[MODEL_LAYERS_MAX];
@@ -120,6 +126,7 @@ static struct kv_cache_config cache_config(const struct model *model, const stru
         .kind = c->kv_kind,
         .token_capacity = c->token_capacity,
         .open_page_count = open_page_count(model, c),
+        .keeps_tokens = computes_again(model, c),
     };
 }
 
@@ -258,9 +265,23 @@ uint64_t infer_packed_bytes(const struct infer *infer)
 static void forget_logits(struct infer_seq *seq)
 {
     struct infer *infer = seq->infer;
-    if (seq->logits_step != 0 && seq->logits_step == infer->step_count)
-        infer->logits_seqs[seq->logits_index] = NULL;
+    if (seq->logits_step != 0 && seq->logits_step == infer->step_count) {
+        struct infer_seq **link = &infer->logits_seqs[seq->logits_index];
+        while (*link && *link != seq)
+            link = &(*link)->logits_next;
+        if (*link)
+            *link = seq->logits_next;
+    }
+    seq->logits_next = NULL;
     seq->logits_step = 0;
+    seq->has_kept_logits = false;
+}
+
+static void drop_kept(struct infer_seq *seq)
+{
+    if (seq->kept && --seq->kept->references == 0)
+        mem_free(seq->kept);
+    seq->kept = NULL;
     seq->has_kept_logits = false;
 }
 
@@ -269,11 +290,40 @@ static void forget_logits(struct infer_seq *seq)
 static void keep_logits(struct infer_seq *seq, const float *logits)
 {
     const uint32_t vocab_size = seq->infer->model->shape.vocab_size;
-    if (!seq->kept_logits)
-        seq->kept_logits = mem_try_zalloc(vocab_size, sizeof(*seq->kept_logits));
-    seq->has_kept_logits = seq->kept_logits != NULL;
-    if (seq->has_kept_logits)
-        memcpy(seq->kept_logits, logits, vocab_size * sizeof(*logits));
+    if (seq->kept && seq->kept->references > 1)
+        drop_kept(seq);
+    if (!seq->kept) {
+        seq->kept = mem_try_zalloc(1, sizeof(*seq->kept) + vocab_size * sizeof(*logits));
+        if (!seq->kept)
+            return;
+        seq->kept->references = 1;
+    }
+    seq->has_kept_logits = true;
+    memcpy(seq->kept->values, logits, vocab_size * sizeof(*logits));
+}
+
+/* Gives `to` the logits that are kept with `from`. */
+static void share_kept(const struct infer_seq *from, struct infer_seq *to)
+{
+    drop_kept(to);
+    if (!from->has_kept_logits)
+        return;
+    to->kept = from->kept;
+    to->kept->references++;
+    to->has_kept_logits = true;
+}
+
+/* A fork has the logits of the newest token too. */
+static void share_logits(struct infer_seq *seq, struct infer_seq *fork)
+{
+    if (seq->logits_step == 0 || seq->logits_step != seq->infer->step_count) {
+        share_kept(seq, fork);
+        return;
+    }
+    fork->logits_step = seq->logits_step;
+    fork->logits_index = seq->logits_index;
+    fork->logits_next = seq->logits_next;
+    seq->logits_next = fork;
 }
 
 /* What a guess behind the newest token starts from; without memory there is none. */
@@ -287,12 +337,6 @@ static void keep_hidden(struct infer_seq *seq, const float *hidden, uint32_t tok
         memcpy(seq->hidden, hidden, columns * sizeof(*hidden));
 }
 
-/* Whether a sequence may have to: its tokens are kept then. */
-static bool computes_again(const struct infer *infer)
-{
-    return infer->states || kv_kind_is_coded(infer->config.kv_kind);
-}
-
 enum status infer_seq_new(struct infer *infer, struct infer_seq **out, struct error *err)
 {
     CLEANUP(infer_seq_freep) struct infer_seq *seq = mem_zalloc(sizeof(*seq));
@@ -300,11 +344,6 @@ enum status infer_seq_new(struct infer *infer, struct infer_seq **out, struct er
     TRY(kv_cache_seq_new(infer->cache, &seq->pages, err));
     if (infer->states) {
         TRY(recurrent_state_new(infer->states, &seq->state, err));
-    }
-    if (computes_again(infer)) {
-        seq->tokens = mem_try_zalloc(infer_token_capacity(infer), sizeof(*seq->tokens));
-        if (!seq->tokens)
-            return error_set(err, E_NO_MEMORY, "no memory for one more sequence");
     }
     *out = seq;
     seq = NULL;
@@ -316,16 +355,15 @@ void infer_seq_free(struct infer_seq *seq)
     if (!seq)
         return;
     forget_logits(seq);
-    mem_free(seq->kept_logits);
+    drop_kept(seq);
     mem_free(seq->hidden);
     kv_cache_seq_free(seq->pages);
     recurrent_state_free(seq->state);
-    mem_free(seq->tokens);
     mem_free(seq);
 }
 
-enum status infer_seq_fork(const struct infer_seq *seq, uint32_t token_count,
-                           struct infer_seq **out, struct error *err)
+enum status infer_seq_fork(struct infer_seq *seq, uint32_t token_count, struct infer_seq **out,
+                           struct error *err)
 {
     CLEANUP(infer_seq_freep) struct infer_seq *fork = mem_zalloc(sizeof(*fork));
     fork->infer = seq->infer;
@@ -333,13 +371,7 @@ enum status infer_seq_fork(const struct infer_seq *seq, uint32_t token_count,
     if (seq->state) {
         TRY(recurrent_state_fork(seq->state, token_count, &fork->state, err));
         if (token_count == infer_seq_token_count(seq) && infer_seq_logits(seq))
-            keep_logits(fork, infer_seq_logits(seq));
-    }
-    if (seq->tokens) {
-        fork->tokens = mem_try_zalloc(infer_token_capacity(seq->infer), sizeof(*fork->tokens));
-        if (!fork->tokens)
-            return error_set(err, E_NO_MEMORY, "no memory for one more sequence");
-        memcpy(fork->tokens, seq->tokens, token_count * sizeof(*fork->tokens));
+            share_logits(seq, fork);
     }
     if (seq->hidden_count > 0 && seq->hidden_count == token_count)
         keep_hidden(fork, seq->hidden, token_count);
@@ -463,8 +495,7 @@ static void set_row(struct forward_row *row, struct infer_seq *seq, int32_t toke
     row->open_pages = kv_cache_seq_open_pages(seq->pages);
     row->state = NULL;
     row->draft = draft;
-    if (seq->tokens)
-        seq->tokens[position] = token;
+    kv_cache_seq_set_token(seq->pages, position, token);
     if (row->open_pages)
         kv_cache_seq_note(seq->pages, position);
     if (!seq->state)
@@ -581,7 +612,7 @@ static void run_again(struct infer *infer, struct infer_seq *seq, uint32_t begin
     struct forward *f = infer->forward;
     f->row_count = end - begin;
     for (uint32_t i = 0; i < f->row_count; i++) {
-        set_row(&f->rows[i], seq, seq->tokens[begin + i], begin + i, 0);
+        set_row(&f->rows[i], seq, kv_cache_seq_token(seq->pages, begin + i), begin + i, 0);
         f->rows[i].token_count = kv_cache_seq_token_count(seq->pages);
         f->rows[i].wants_logits = false;
     }
@@ -747,9 +778,14 @@ static void begin_step(struct infer *infer, const struct infer_row *rows, size_t
 {
     for (size_t i = 0; i < row_count; i++)
         forget_logits(rows[i].seq);
-    for (uint32_t i = 0; i < infer->logits_row_count; i++)
-        if (infer->logits_seqs[i] && infer->logits_seqs[i]->state)
-            keep_logits(infer->logits_seqs[i], logits_at(infer, i));
+    for (uint32_t i = 0; i < infer->logits_row_count; i++) {
+        struct infer_seq *first = infer->logits_seqs[i];
+        if (!first || !first->state)
+            continue;
+        keep_logits(first, logits_at(infer, i));
+        for (struct infer_seq *seq = first->logits_next; seq; seq = seq->logits_next)
+            share_kept(first, seq);
+    }
     infer->logits_row_count = 0;
     infer->draft_row_count = 0;
     infer->step_count++;
@@ -917,7 +953,7 @@ const float *infer_seq_logits(const struct infer_seq *seq)
 {
     if (seq->logits_step != 0 && seq->logits_step == seq->infer->step_count)
         return logits_at(seq->infer, seq->logits_index);
-    return seq->has_kept_logits ? seq->kept_logits : NULL;
+    return seq->has_kept_logits ? seq->kept->values : NULL;
 }
 
 void infer_seq_load_logits(struct infer_seq *seq, const float *logits)

@@ -100,8 +100,9 @@ static inline void infer_seq_freep(struct infer_seq **seq)
 }
 
 /* A new sequence with the first `token_count` tokens of `seq`: shares every page and state, copies
- * one only when either side writes into it. E_INVALID when `seq` has fewer tokens. */
-MUST_USE enum status infer_seq_fork(const struct infer_seq *seq, uint32_t token_count,
+ * one only when either side writes into it. Costs the same whatever the length, where it takes all
+ * tokens. E_INVALID when `seq` has fewer tokens, E_NO_MEMORY. */
+MUST_USE enum status infer_seq_fork(struct infer_seq *seq, uint32_t token_count,
                                     struct infer_seq **out, struct error *err);
 
 /* Forgets every token at position >= `token_count`; no effect when there are none. A recurrent

@@ -53,8 +53,8 @@ enum status infer_seq_load(struct infer_seq *seq, const int32_t *tokens, uint32_
                            struct error *err)
 {
     TRY(kv_cache_seq_load(seq->pages, count, err));
-    if (seq->tokens)
-        memcpy(seq->tokens, tokens, count * sizeof(*tokens));
+    for (uint32_t i = 0; i < count; i++)
+        kv_cache_seq_set_token(seq->pages, i, tokens[i]);
     return OK;
 }
 

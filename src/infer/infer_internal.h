@@ -17,7 +17,8 @@ struct infer {
     struct recurrent_state_store *states; /* NULL: the model has no recurrent layers */
     struct forward *forward;
     size_t *logits_rows; /* [logits_rows_max] indices of the rows that have logits, ascending */
-    struct infer_seq **logits_seqs; /* [logits_rows_max] whose newest they are; NULL: it is gone */
+    struct infer_seq **logits_seqs; /* [logits_rows_max] whose newest they are, the first of a
+                                       list of alike ones; NULL: none's */
     uint32_t logits_row_count;
     uint32_t draft_row_count; /* of the step so far */
     uint64_t step_count;      /* steps run so far */
@@ -28,14 +29,20 @@ struct infer {
     float *draft_hidden;      /* [INFER_DRAFTS_MAX][embd_dim], with `fills` */
 };
 
+/* Logits that outlast their step; sequences that a fork made alike share them. */
+struct kept_logits {
+    uint32_t references;
+    float values[]; /* [vocab_size] */
+};
+
 struct infer_seq {
     struct infer *infer;
     struct kv_cache_seq *pages;
     struct recurrent_state *state; /* NULL as infer->states; may be behind, see catch_up() */
-    int32_t *tokens;               /* [token capacity] with `state`: what catch_up() computes */
-    float *kept_logits;            /* [vocab_size] or NULL; see keep_logits() */
+    struct kept_logits *kept;      /* or NULL; see keep_logits() */
     uint64_t logits_step;          /* the step that left logits of the newest token; 0: none did */
     uint32_t logits_index;         /* their place among those of that step */
+    struct infer_seq *logits_next; /* a fork with the same ones */
     bool has_kept_logits;
     uint32_t pending;      /* rows of the current step that are not appended yet */
     uint32_t added;        /* tokens appended by the current step */

@@ -29,8 +29,9 @@ struct kv_cache {
     uint32_t free_count;
     uint32_t live_seq_count;
     uint32_t *free_pages;   /* [free_count], taken from the end */
-    uint32_t *references;   /* [page_count] sequences that hold the page; 0 = free */
+    uint32_t *references;   /* [page_count] tables that hold the page; 0 = free */
     bool *was_used;         /* [page_count] its bytes may be somebody's */
+    int32_t *tokens;        /* [page_count][KV_PAGE_TOKENS] or NULL: ids are not kept */
     void *block;            /* what view.bytes points into */
     struct open_page *open; /* [open_count] */
     uint32_t open_count;    /* 0: not of a coded kind */
@@ -38,12 +39,19 @@ struct kv_cache {
     uint64_t slice;         /* counts them */
 };
 
+/* The pages of a sequence, or of several that a fork made alike: who changes its own gets a copy
+ * first, so those that share one always hold the same pages. */
+struct page_table {
+    uint32_t references;  /* sequences */
+    uint32_t *open_pages; /* behind `pages`: as they were when a slice asked; else NULL */
+    uint32_t pages[];     /* [cache->page_count], twice for coded kinds */
+};
+
 struct kv_cache_seq {
     struct kv_cache *cache;
+    struct page_table *table;
     uint32_t token_count;
-    uint32_t page_count;  /* pages held: token_count in whole pages, rounded up */
-    uint32_t *open_pages; /* behind `pages`: as they were when a slice asked */
-    uint32_t pages[];     /* [cache->page_count], twice for coded kinds */
+    uint32_t page_count; /* pages held: token_count in whole pages, rounded up */
 };
 
 static uint32_t pages_for(uint32_t token_count)
@@ -116,7 +124,15 @@ size_t kv_cache_bytes(const struct kv_cache_config *config)
     const size_t tables =
         (2 * sizeof(uint32_t) + sizeof(bool)) * pages_for(config->token_capacity) +
         config->layer_count * sizeof(struct kv_layer);
-    return bytes + PAGE_ALIGNMENT + tables + sizeof(struct kv_cache);
+    const size_t ids = config->keeps_tokens ? KV_PAGE_TOKENS * sizeof(int32_t) : 0;
+    return bytes + PAGE_ALIGNMENT + tables + ids * pages_for(config->token_capacity) +
+           sizeof(struct kv_cache);
+}
+
+static enum status new_tokens(struct kv_cache *cache, struct error *err)
+{
+    cache->tokens = mem_try_zalloc(cache->page_count, KV_PAGE_TOKENS * sizeof(*cache->tokens));
+    return cache->tokens ? OK : error_set(err, E_NO_MEMORY, "no memory for the list of tokens");
 }
 
 static enum status new_open_pages(struct kv_cache *cache, uint32_t count, struct error *err)
@@ -166,6 +182,8 @@ enum status kv_cache_new(const struct kv_cache_config *config, struct kv_cache *
     const uintptr_t address = (uintptr_t)cache->block;
     const size_t shift = (PAGE_ALIGNMENT - address % PAGE_ALIGNMENT) % PAGE_ALIGNMENT;
     TRY(new_open_pages(cache, open_count_of(config), err));
+    if (config->keeps_tokens)
+        TRY(new_tokens(cache, err));
     view->bytes = (unsigned char *)cache->block + shift;
     view->kind = config->kind;
     view->layers = cache->layers;
@@ -187,6 +205,7 @@ void kv_cache_free(struct kv_cache *cache)
     mem_free(cache->free_pages);
     mem_free(cache->references);
     mem_free(cache->was_used);
+    mem_free(cache->tokens);
     mem_free(cache->open);
     mem_free(cache->open_of);
     mem_free(cache->block);
@@ -299,6 +318,10 @@ static void copy_page(struct kv_cache *cache, uint32_t from, uint32_t to)
     for (uint32_t layer = 0; layer < cache->layer_count; layer++)
         memcpy(kv_view_page(view, layer, to), kv_view_page(view, layer, from),
                view->layers[layer].page_bytes);
+    if (cache->tokens)
+        memcpy(cache->tokens + (size_t)to * KV_PAGE_TOKENS,
+               cache->tokens + (size_t)from * KV_PAGE_TOKENS,
+               KV_PAGE_TOKENS * sizeof(*cache->tokens));
     if (cache->open_count == 0 || cache->open_of[from] == NO_PAGE)
         return;
     cache->slice++; /* what the last slice asked for can make room */
@@ -318,16 +341,58 @@ static void copy_page(struct kv_cache *cache, uint32_t from, uint32_t to)
 
 /* ---------------------------------------------------------------- sequences */
 
-enum status kv_cache_seq_new(struct kv_cache *cache, struct kv_cache_seq **out, struct error *err)
+/* An empty one. */
+static enum status new_table(const struct kv_cache *cache, struct page_table **out,
+                             struct error *err)
 {
     const size_t numbers = (size_t)cache->page_count * (cache->open_count > 0 ? 2 : 1);
-    struct kv_cache_seq *seq = mem_try_zalloc(1, sizeof(*seq) + numbers * sizeof(seq->pages[0]));
-    if (!seq)
-        return error_set(err, E_NO_MEMORY, "no memory for one more sequence");
+    struct page_table *table = mem_try_zalloc(1, sizeof(*table) + numbers * sizeof(uint32_t));
+    if (!table)
+        return error_set(err, E_NO_MEMORY, "no memory for the pages of one more sequence");
+    table->references = 1;
+    table->open_pages = cache->open_count > 0 ? table->pages + cache->page_count : NULL;
+    *out = table;
+    return OK;
+}
+
+/* A table with the first pages of another. */
+static enum status copy_table(struct kv_cache *cache, const struct page_table *from,
+                              uint32_t page_count, struct page_table **out, struct error *err)
+{
+    TRY(new_table(cache, out, err));
+    for (uint32_t i = 0; i < page_count; i++) {
+        (*out)->pages[i] = from->pages[i];
+        cache->references[from->pages[i]]++;
+    }
+    return OK;
+}
+
+/* Makes the first `page_count` pages of the table the sequence's own. */
+static enum status own_table(struct kv_cache_seq *seq, uint32_t page_count, struct error *err)
+{
+    struct page_table *shared = seq->table;
+    if (shared->references == 1)
+        return OK;
+    TRY(copy_table(seq->cache, shared, page_count, &seq->table, err));
+    shared->references--;
+    seq->page_count = page_count;
+    return OK;
+}
+
+static void new_seq(struct kv_cache *cache, struct page_table *table, struct kv_cache_seq **out)
+{
+    struct kv_cache_seq *seq = mem_zalloc(sizeof(*seq));
     seq->cache = cache;
-    seq->open_pages = cache->open_count > 0 ? seq->pages + cache->page_count : NULL;
+    seq->table = table;
     cache->live_seq_count++;
     *out = seq;
+}
+
+enum status kv_cache_seq_new(struct kv_cache *cache, struct kv_cache_seq **out, struct error *err)
+{
+    struct page_table *table = NULL;
+    TRY(new_table(cache, &table, err));
+    new_seq(cache, table, out);
     return OK;
 }
 
@@ -335,7 +400,12 @@ void kv_cache_seq_free(struct kv_cache_seq *seq)
 {
     if (!seq)
         return;
-    kv_cache_seq_truncate(seq, 0);
+    if (seq->table->references > 1) {
+        seq->table->references--;
+    } else {
+        kv_cache_seq_truncate(seq, 0);
+        mem_free(seq->table);
+    }
     seq->cache->live_seq_count--;
     mem_free(seq);
 }
@@ -348,15 +418,14 @@ enum status kv_cache_seq_fork(const struct kv_cache_seq *seq, uint32_t token_cou
                          "a fork at token %" PRIu32 " of a sequence of %" PRIu32 " tokens",
                          token_count, seq->token_count);
     struct kv_cache *cache = seq->cache;
-    struct kv_cache_seq *fork = NULL;
-    TRY(kv_cache_seq_new(cache, &fork, err));
-    fork->token_count = token_count;
-    fork->page_count = pages_for(token_count);
-    for (uint32_t i = 0; i < fork->page_count; i++) {
-        fork->pages[i] = seq->pages[i];
-        cache->references[seq->pages[i]]++;
-    }
-    *out = fork;
+    struct page_table *table = seq->table;
+    if (pages_for(token_count) == seq->page_count)
+        table->references++;
+    else
+        TRY(copy_table(cache, seq->table, pages_for(token_count), &table, err));
+    new_seq(cache, table, out);
+    (*out)->token_count = token_count;
+    (*out)->page_count = pages_for(token_count);
     return OK;
 }
 
@@ -364,7 +433,8 @@ enum status kv_cache_seq_fork(const struct kv_cache_seq *seq, uint32_t token_cou
 static bool writes_shared_page(const struct kv_cache_seq *seq)
 {
     return seq->token_count % KV_PAGE_TOKENS != 0 &&
-           seq->cache->references[seq->pages[seq->page_count - 1]] > 1;
+           (seq->table->references > 1 ||
+            seq->cache->references[seq->table->pages[seq->page_count - 1]] > 1);
 }
 
 uint32_t kv_cache_seq_append_pages(const struct kv_cache_seq *seq, uint32_t token_count)
@@ -403,9 +473,10 @@ enum status kv_cache_seq_load(struct kv_cache_seq *seq, uint32_t token_count, st
 {
     CHECK(seq->token_count == 0);
     TRY(check_room(seq, token_count, err));
+    TRY(own_table(seq, seq->page_count, err));
     seq->token_count = token_count;
     while (seq->page_count < pages_for(token_count))
-        seq->pages[seq->page_count++] = take_any_page(seq->cache);
+        seq->table->pages[seq->page_count++] = take_any_page(seq->cache);
     return OK;
 }
 
@@ -415,8 +486,9 @@ enum status kv_cache_seq_append(struct kv_cache_seq *seq, uint32_t token_count, 
     if (token_count == 0)
         return OK;
     TRY(check_room(seq, token_count, err));
+    TRY(own_table(seq, seq->page_count, err));
     if (writes_shared_page(seq)) {
-        uint32_t *last = &seq->pages[seq->page_count - 1];
+        uint32_t *last = &seq->table->pages[seq->page_count - 1];
         const uint32_t own = take_any_page(cache);
         copy_page(cache, *last, own);
         release_page(cache, *last);
@@ -424,17 +496,21 @@ enum status kv_cache_seq_append(struct kv_cache_seq *seq, uint32_t token_count, 
     }
     seq->token_count += token_count;
     while (seq->page_count < pages_for(seq->token_count))
-        seq->pages[seq->page_count++] = take_page(cache);
+        seq->table->pages[seq->page_count++] = take_page(cache);
     return OK;
 }
 
 void kv_cache_seq_truncate(struct kv_cache_seq *seq, uint32_t token_count)
 {
+    struct error err;
     if (token_count >= seq->token_count)
         return;
     seq->token_count = token_count;
+    if (seq->page_count == pages_for(token_count))
+        return;
+    CHECK(own_table(seq, pages_for(token_count), &err) == OK); /* small: a number for a page */
     while (seq->page_count > pages_for(token_count))
-        release_page(seq->cache, seq->pages[--seq->page_count]);
+        release_page(seq->cache, seq->table->pages[--seq->page_count]);
 }
 
 uint32_t kv_cache_seq_token_count(const struct kv_cache_seq *seq)
@@ -442,9 +518,27 @@ uint32_t kv_cache_seq_token_count(const struct kv_cache_seq *seq)
     return seq->token_count;
 }
 
+static int32_t *token_at(const struct kv_cache_seq *seq, uint32_t position)
+{
+    const size_t page = seq->table->pages[position / KV_PAGE_TOKENS];
+    return &seq->cache->tokens[page * KV_PAGE_TOKENS + position % KV_PAGE_TOKENS];
+}
+
+void kv_cache_seq_set_token(struct kv_cache_seq *seq, uint32_t position, int32_t token)
+{
+    if (seq->cache->tokens)
+        *token_at(seq, position) = token;
+}
+
+int32_t kv_cache_seq_token(const struct kv_cache_seq *seq, uint32_t position)
+{
+    CHECK(seq->cache->tokens && position < seq->token_count);
+    return *token_at(seq, position);
+}
+
 const uint32_t *kv_cache_seq_pages(const struct kv_cache_seq *seq)
 {
-    return seq->pages;
+    return seq->table->pages;
 }
 
 /* ---------------------------------------------------------------- open pages */
@@ -459,10 +553,10 @@ bool kv_cache_seq_open(struct kv_cache_seq *seq, uint32_t position)
     struct kv_cache *cache = seq->cache;
     const uint32_t blocks[] = {0, position / KV_PAGE_TOKENS};
     for (size_t i = 0; i < ARRAY_LEN(blocks); i++) {
-        const uint32_t page = seq->pages[blocks[i]];
+        const uint32_t page = seq->table->pages[blocks[i]];
         if (!open_page(cache, page, blocks[i] == 0))
             return false;
-        seq->open_pages[blocks[i]] = cache->open_of[page];
+        seq->table->open_pages[blocks[i]] = cache->open_of[page];
     }
     return true;
 }
@@ -470,7 +564,7 @@ bool kv_cache_seq_open(struct kv_cache_seq *seq, uint32_t position)
 /* Rows of block `block` that are there. */
 static uint32_t open_rows(const struct kv_cache_seq *seq, uint32_t block)
 {
-    return seq->cache->open[seq->cache->open_of[seq->pages[block]]].row_count;
+    return seq->cache->open[seq->cache->open_of[seq->table->pages[block]]].row_count;
 }
 
 uint32_t kv_cache_seq_missing(const struct kv_cache_seq *seq, uint32_t position)
@@ -486,14 +580,15 @@ uint32_t kv_cache_seq_missing(const struct kv_cache_seq *seq, uint32_t position)
 void kv_cache_seq_note(struct kv_cache_seq *seq, uint32_t position)
 {
     struct kv_cache *cache = seq->cache;
-    struct open_page *open = &cache->open[cache->open_of[seq->pages[position / KV_PAGE_TOKENS]]];
+    struct open_page *open =
+        &cache->open[cache->open_of[seq->table->pages[position / KV_PAGE_TOKENS]]];
     const uint32_t count = position % KV_PAGE_TOKENS + 1;
     open->row_count = count > open->row_count ? count : open->row_count;
 }
 
 const uint32_t *kv_cache_seq_open_pages(const struct kv_cache_seq *seq)
 {
-    return seq->open_pages;
+    return seq->table->open_pages;
 }
 
 /* ---------------------------------------------------------------- pages as bytes */
@@ -516,7 +611,7 @@ struct kv_cache_piece kv_cache_seq_piece(const struct kv_cache_seq *seq, uint32_
 {
     const struct kv_view *view = &seq->cache->view;
     CHECK(index < seq->page_count && piece < seq->cache->layer_count);
-    return (struct kv_cache_piece){.bytes = kv_view_page(view, piece, seq->pages[index]),
+    return (struct kv_cache_piece){.bytes = kv_view_page(view, piece, seq->table->pages[index]),
                                    .size = view->layers[piece].page_bytes};
 }
 

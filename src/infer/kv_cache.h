@@ -3,9 +3,9 @@
  *
  * One cache belongs to one loaded model. Its memory is one block, reserved by kv_cache_new() and
  * cut into pages of KV_PAGE_TOKENS tokens (all layers); sequences map positions to pages and share
- * them by counting references. Who writes into a shared page gets a copy of its own first. After
- * creation only kv_cache_seq_new() and _fork() allocate (the list of pages, sized once for the
- * whole capacity), so kv_cache_seq_append() fails only with E_LIMIT.
+ * them by counting references. Who writes into a shared page gets a copy of its own first, and who
+ * changes a list of pages that a fork shares gets its own list (sized once for the whole capacity):
+ * a fork costs the same whatever its length. Otherwise nothing is allocated after creation.
  *
  * Threads: engine thread only; nothing here locks.
  * Depends on: base/, model/kv_view.h. Used by: infer/infer.c.
@@ -41,6 +41,7 @@ struct kv_cache_config {
     enum kv_kind kind;
     uint32_t token_capacity;  /* across all sequences; rounded up to whole pages */
     uint32_t open_page_count; /* of coded kinds, see below; at least KV_CACHE_OPEN_PAGES_MIN */
+    bool keeps_tokens;        /* pages also hold the ids: kv_cache_seq_set_token() */
 };
 
 /* Bytes kv_cache_new() would reserve; SIZE_MAX when they cannot be counted. Pure: lets a caller
@@ -74,8 +75,8 @@ static inline void kv_cache_seq_freep(struct kv_cache_seq **seq)
     kv_cache_seq_free(*seq);
 }
 
-/* A new sequence that shares the first `token_count` tokens of `seq` without copying them.
- * E_INVALID when it has fewer. */
+/* A new sequence that shares the first `token_count` tokens of `seq` without copying them; the list
+ * of pages too, unless it has fewer pages. E_INVALID when `seq` has fewer tokens, E_NO_MEMORY. */
 MUST_USE enum status kv_cache_seq_fork(const struct kv_cache_seq *seq, uint32_t token_count,
                                        struct kv_cache_seq **out, struct error *err);
 
@@ -87,7 +88,7 @@ uint32_t kv_cache_seq_room(const struct kv_cache_seq *seq);
 
 /* Makes room for `token_count` more tokens, whose keys and values the next step writes: takes
  * pages, and copies a partly filled last page that others share. E_LIMIT when too few pages are
- * free; `seq` is then unchanged. */
+ * free, E_NO_MEMORY for a list of pages of its own; `seq` is then unchanged. */
 MUST_USE enum status kv_cache_seq_append(struct kv_cache_seq *seq, uint32_t token_count,
                                          struct error *err);
 
@@ -127,8 +128,13 @@ struct kv_cache_piece kv_cache_seq_piece(const struct kv_cache_seq *seq, uint32_
 void kv_cache_clear_tail(const struct kv_cache *cache, uint32_t piece, unsigned char *copy,
                          uint32_t token_count);
 
-/* The pages in token order; the address stays valid for the life of `seq`. */
+/* The pages in token order; valid until `seq` grows or is cut. */
 const uint32_t *kv_cache_seq_pages(const struct kv_cache_seq *seq);
+
+/* With keeps_tokens: the id at `position`, which the sequence has. Setting it without is of no
+ * effect. Set by who has appended it, so that no other sequence's is changed. */
+void kv_cache_seq_set_token(struct kv_cache_seq *seq, uint32_t position, int32_t token);
+int32_t kv_cache_seq_token(const struct kv_cache_seq *seq, uint32_t position);
 
 /* ---------------------------------------------------------------- open pages
  *
@@ -151,5 +157,5 @@ uint32_t kv_cache_seq_missing(const struct kv_cache_seq *seq, uint32_t position)
 /* Notes that the keys and values of a position are in its open page. */
 void kv_cache_seq_note(struct kv_cache_seq *seq, uint32_t position);
 
-/* Of block i of the sequence, where it has one; the address stays valid for the life of `seq`. */
+/* Of block i of the sequence, where it has one; valid as kv_cache_seq_pages(). */
 const uint32_t *kv_cache_seq_open_pages(const struct kv_cache_seq *seq);

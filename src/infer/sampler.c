@@ -118,14 +118,24 @@ void sampler_free(struct sampler *sampler)
     mem_free(sampler);
 }
 
+uint32_t sampler_repeat_count(const struct sampler_options *options)
+{
+    if (options->repeat_penalty == 0.0f || options->repeat_penalty == 1.0f)
+        return 0;
+    return options->repeat_last_count < SAMPLER_REPEAT_LAST_MAX ? options->repeat_last_count
+                                                                : SAMPLER_REPEAT_LAST_MAX;
+}
+
+bool sampler_sees_answer(const struct sampler_options *options)
+{
+    return options->presence_penalty != 0.0f || options->frequency_penalty != 0.0f;
+}
+
 /* Sets or clears the bits of the last tokens of the history. */
 static void mark_seen(struct sampler *sampler, const struct sampler_options *options,
                       const struct sampler_input *input, bool seen)
 {
-    if (options->repeat_penalty == 0.0f || options->repeat_penalty == 1.0f)
-        return;
-    size_t count = options->repeat_last_count;
-    count = count < SAMPLER_REPEAT_LAST_MAX ? count : SAMPLER_REPEAT_LAST_MAX;
+    size_t count = sampler_repeat_count(options);
     count = count < input->history_count ? count : input->history_count;
     for (size_t i = input->history_count - count; i < input->history_count; i++) {
         const int32_t id = input->history[i];
@@ -170,8 +180,7 @@ static void add_penalties(struct sampler *sampler, const struct sampler_options 
 static void fill_added(struct sampler *sampler, const struct sampler_options *options,
                        const struct sampler_input *input)
 {
-    const bool has_penalties =
-        options->presence_penalty != 0.0f || options->frequency_penalty != 0.0f;
+    const bool has_penalties = sampler_sees_answer(options);
     sampler->has_added = input->bias_count > 0 || (has_penalties && input->answer_count > 0);
     if (has_penalties && input->answer_count > 0)
         add_penalties(sampler, options,

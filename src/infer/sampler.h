@@ -71,6 +71,11 @@ struct sampler_input {
     uint64_t position; /* of the token to be picked, in its sequence */
 };
 
+/* How many tokens before its position a pick wants in the history, and whether it wants all of the
+ * answer. */
+uint32_t sampler_repeat_count(const struct sampler_options *options);
+bool sampler_sees_answer(const struct sampler_options *options);
+
 MUST_USE enum status sampler_new(uint32_t vocab_size, struct sampler **out, struct error *err);
 void sampler_free(struct sampler *sampler); /* NULL is allowed */
 

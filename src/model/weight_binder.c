@@ -15,11 +15,28 @@
 
 enum { NAME_LEN_MAX = 96, ARENA_ROUNDING_BYTES = 16 };
 
+/* Old conversions have a tensor for each expert in place of one for all. */
+static bool has_split_experts(const struct weight_binder *bind, const char *name)
+{
+    char first[NAME_LEN_MAX];
+    const struct str text = str_from_c(name);
+    const size_t at = str_find(text, STR("_exps.weight"), 0);
+    if (at == SIZE_MAX)
+        return false;
+    snprintf(first, sizeof(first), "%.*s.0.weight", STR_ARG(str_slice(text, 0, at)));
+    return gguf_find_tensor(bind->file, first) != NULL;
+}
+
 /* NULL when the file lacks it: an error unless the spec is optional. */
 static enum status find(const struct weight_binder *bind, const char *name, bool is_optional,
                         const struct tensor **out, struct error *err)
 {
     *out = gguf_find_tensor(bind->file, name);
+    if (!*out && has_split_experts(bind, name))
+        return error_set(err, E_UNSUPPORTED,
+                         "the model file has a tensor for each expert in place of %s, as "
+                         "conversions of 2023 do; get or make a newer one",
+                         name);
     if (!*out && !is_optional)
         return error_set(err, E_FORMAT, "the model file lacks the tensor %s", name);
     return OK;

@@ -9,6 +9,7 @@
  * the session. The ratio takes the speed measured for all tokens: those behind attend to more and
  * are slower, so it is too low. Prints medians, one line each.
  */
+#include "base/check.h"
 #include "base/mem.h"
 #include "engine/engine_internal.h"
 #include "engine/session_internal.h"
@@ -88,7 +89,9 @@ static enum status fill_session(struct engine *engine, uint32_t tokens, struct s
     for (uint32_t i = 0; i < tokens; i++)
         session_push(session, (int32_t)((i * 7919u + 13u) % (engine->info.vocab_size - 1)),
                      SEGMENT_USER, 1);
-    TRY(infer_seq_load(session->seq, session->history, tokens, err));
+    CLEANUP(mem_freep) int32_t *ids = session_ids(session);
+    CHECK(ids);
+    TRY(infer_seq_load(session->seq, ids, tokens, err));
     for (uint32_t page = 0; page < (tokens + 63) / 64; page++)
         for (uint32_t piece = 0; piece < infer_piece_count(engine->infer); piece++) {
             const struct infer_piece to = infer_seq_piece(session->seq, page, piece);

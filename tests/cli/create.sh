@@ -24,3 +24,6 @@ printf 'FROM ./absent.gguf\n' >wrong && "$HOLT" create x -f wrong
 printf 'FROM absent\n' >wrong && "$HOLT" create x -f wrong
 printf 'SYSTEM x\n' >wrong && "$HOLT" create x -f wrong
 printf 'FROM builtin\n' >right && "$HOLT" create ../x -f right
+printf 'FROM builtin\nPARAMETER num_predict 3\nPARAMETER temperature 0\nMESSAGE user Who?\nSYSTEM x\n' >right && "$HOLT" create brief -f right
+"$HOLT" run -m brief --json hello | grep _tokens
+"$HOLT" run -m brief --json -n 2 -s 'be very brief' hello | grep _tokens

@@ -173,10 +173,10 @@ static void variables_reach_the_template(void **state)
 {
     (void)state;
     CLEANUP(chat_template_freep)
-    struct chat_template *chat_template = open_template(
-        STR("{{ bos_token }}{{ enable_thinking }}{{ thinking }}{{ effort }}{{ date_string }}"
-            "{{ strftime_now('%H:%M') }}{{ tools is defined }}{{ add_generation_prompt }}"
-            "{{ eos_token }}"));
+    struct chat_template *chat_template =
+        open_template(STR("{{ bos_token }}{{ enable_thinking }}{{ thinking }}{{ thinking_mode }}"
+                          "{{ effort }}{{ date_string }}{{ strftime_now('%H:%M') }}"
+                          "{{ tools is defined }}{{ add_generation_prompt }}{{ eos_token }}"));
     CLEANUP(chat_request_done) struct chat_request request = {0};
     CLEANUP(json_decrefp) json_t *variables = json_pack("{s:s}", "effort", "high");
     expect(chat_template, &request, "<s>00:00FalseFalse</s>");
@@ -184,7 +184,7 @@ static void variables_reach_the_template(void **state)
     request.thinking = CHAT_THINKING_OFF;
     request.local_seconds = JINJA_HELPER_SECONDS;
     request.add_generation_prompt = true;
-    expect(chat_template, &request, "<s>FalseFalsehigh14 Mar 202609:26FalseTrue</s>");
+    expect(chat_template, &request, "<s>FalseFalsedisabledhigh14 Mar 202609:26FalseTrue</s>");
 }
 
 static void what_holt_sets_cannot_be_replaced(void **state)

@@ -12,6 +12,7 @@ struct values {
     const char *model;
     int64_t steps;
     double temperature;
+    struct option_list names;
 };
 
 static const struct option_spec specs[] = {
@@ -20,10 +21,11 @@ static const struct option_spec specs[] = {
     OPTION_STRING(struct values, model, 'm', "model", "FILE", "model to use"),
     OPTION_INT(struct values, steps, 0, "steps", "N", 1, 100, "most steps"),
     OPTION_DOUBLE(struct values, temperature, 't', "temperature", "T", 0, 2, "how random"),
+    OPTION_LIST(struct values, names, 'n', "name", "NAME", "one of several"),
     OPTION_END,
 };
 
-enum { ARGUMENTS_MAX = 6 };
+enum { ARGUMENTS_MAX = 12 };
 
 static enum status parse(const char *const *arguments, struct values *values, const char **operands,
                          int *operand_count, struct error *err)
@@ -80,6 +82,27 @@ static void common_forms_are_understood(void **state)
     }
 }
 
+static void a_list_takes_every_value_in_order(void **state)
+{
+    (void)state;
+    struct values values = {0};
+    const char *operands[ARGUMENTS_MAX];
+    int operand_count = -1;
+    const char *const some[ARGUMENTS_MAX] = {"--name", "a", "-nb", "--name=c=d", "one"};
+    assert_ok(parse(some, &values, operands, &operand_count, err));
+    assert_int_equal(values.names.count, 3);
+    assert_string_equal(values.names.items[0], "a");
+    assert_string_equal(values.names.items[1], "b");
+    assert_string_equal(values.names.items[2], "c=d");
+    assert_int_equal(operand_count, 1);
+    const char *const many[ARGUMENTS_MAX] = {"-na", "-nb", "-nc", "-nd", "-ne",
+                                             "-nf", "-ng", "-nh", "-ni"};
+    struct error err = {0};
+    values = (struct values){0};
+    assert_int_equal(parse(many, &values, operands, &operand_count, &err), E_INVALID);
+    assert_string_equal(err.text, "--name can be given 8 times at most");
+}
+
 static const struct {
     const char *name;
     const char *arguments[ARGUMENTS_MAX];
@@ -122,6 +145,7 @@ int test_options(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(common_forms_are_understood),
+        cmocka_unit_test(a_list_takes_every_value_in_order),
         cmocka_unit_test(what_is_wrong_is_named),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "chat/chat_event.h"
 #include "chat/chat_template.h"
+#include "engine/engine_internal.h"
 #include "engine/session_internal.h"
 #include "engine/tool_mask.h"
 #include "infer/infer.h"
@@ -108,6 +109,69 @@ static void fork_and_continue_equals_a_fresh_prefill(void **state)
     mem_free(fresh_trunk);
     mem_free(fresh_branch);
     session_free(branch);
+    session_free(trunk);
+}
+
+/* A session of so many computed tokens; NULL: longer than the context. */
+static struct session *long_session(uint32_t token_count)
+{
+    struct session *session = new_session();
+    for (uint32_t i = 0; i < token_count; i++)
+        session_push(session, (int32_t)(20 + i % 50), SEGMENT_USER, 1);
+    mem_free(logits_of(session));
+    return session;
+}
+
+static void a_fork_copies_nothing_whatever_its_length(void **state)
+{
+    (void)state;
+    static const uint32_t lengths[] = {40, 600, 950};
+    size_t counts[ARRAY_LEN(lengths)];
+    for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+        struct session *branch = NULL;
+        struct session *trunk = long_session(lengths[i]);
+        const uint32_t pages = infer_free_page_count(engine->infer);
+        const uint32_t blocks = engine->logs.used_count;
+        const size_t before = mem_allocation_count();
+        assert_ok(session_fork(trunk, &branch, err));
+        counts[i] = mem_allocation_count() - before;
+        assert_int_equal(infer_free_page_count(engine->infer), pages);
+        assert_int_equal(engine->logs.used_count, blocks);
+        assert_ptr_equal(branch->log.table, trunk->log.table);
+        assert_int_equal(counts[i], counts[0]);
+        const float *logits = infer_seq_logits(trunk->seq);
+        if (engine->info.state_bytes > 0) /* states cannot go back: the branch has them too */
+            assert_ptr_equal(infer_seq_logits(branch->seq), logits);
+        float *own = logits_of(branch);
+        float *fresh = logits_of(trunk);
+        assert_same_bits(own, fresh);
+        mem_free(own);
+        mem_free(fresh);
+        session_free(trunk);
+        session_free(branch);
+    }
+}
+
+static void many_branches_cost_their_own_suffixes(void **state)
+{
+    (void)state;
+    enum { BRANCHES = 5 };
+    struct session *branches[BRANCHES];
+    struct session *trunk = long_session(610);
+    const uint32_t pages = infer_free_page_count(engine->infer);
+    const uint32_t blocks = engine->logs.used_count;
+    for (int i = 0; i < BRANCHES; i++)
+        assert_ok(session_fork(trunk, &branches[i], err));
+    for (int i = 0; i < BRANCHES; i++) {
+        append(branches[i], SEGMENT_TEMPLATE, "on");
+        mem_free(logits_of(branches[i]));
+    }
+    assert_int_equal(pages - infer_free_page_count(engine->infer), BRANCHES);
+    assert_int_equal(engine->logs.used_count - blocks, BRANCHES);
+    for (int i = 0; i < BRANCHES; i++)
+        session_free(branches[i]);
+    assert_int_equal(infer_free_page_count(engine->infer), pages);
+    assert_int_equal(engine->logs.used_count, blocks);
     session_free(trunk);
 }
 
@@ -500,6 +564,8 @@ int test_session(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fork_and_continue_equals_a_fresh_prefill),
+        cmocka_unit_test(a_fork_copies_nothing_whatever_its_length),
+        cmocka_unit_test(many_branches_cost_their_own_suffixes),
         cmocka_unit_test(rewind_and_another_way_equals_a_fresh_prefill),
         cmocka_unit_test(rewinding_to_where_logits_were_gives_them_again),
         cmocka_unit_test(a_rewind_computes_little_again),

@@ -8,6 +8,7 @@
 #include "engine/tool_mask.h"
 
 #include "base/attr.h"
+#include "chat/chat_template.h"
 #include "chat/output_parser.h"
 #include "engine/tool_mask_syntax.h"
 #include "tests/format_vocab.h"
@@ -614,19 +615,27 @@ static void what_a_form_cannot_hold_to_is_named(void **state)
     }
 }
 
+/* A mask that demands a call of the tool `f` with these parameters. */
+static struct token_mask *demand(const struct vocab *vocab, const struct tool_format *format,
+                                 const json_t *parameters)
+{
+    CLEANUP(strbuf_done) struct strbuf close = {0};
+    struct token_mask *mask = NULL;
+    const struct token_mask_tool row = {STR("f"), parameters};
+    const struct token_mask_options options = {.mode = TOKEN_MASK_REQUIRED, .call_count_max = 1};
+    struct token_mask_syntax syntax;
+    assert_non_null(parameters);
+    tool_mask_syntax(format, &no_reasoning, &close, &syntax);
+    assert_ok(token_mask_new_tools(vocab->tables, &syntax, &row, 1, &options, &mask, err));
+    return mask;
+}
+
 /* The shortest call of a tool `f` with these parameters. */
 static void write_only_call(const struct tool_format *format, const char *parameters,
                             struct strbuf *out)
 {
     CLEANUP(json_decrefp) json_t *schema = json_loads(parameters, 0, NULL);
-    CLEANUP(strbuf_done) struct strbuf close = {0};
-    CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
-    const struct token_mask_tool row = {.name = STR("f"), .parameters = schema};
-    const struct token_mask_options options = {.mode = TOKEN_MASK_REQUIRED, .call_count_max = 1};
-    struct token_mask_syntax syntax;
-    assert_non_null(schema);
-    tool_mask_syntax(format, &no_reasoning, &close, &syntax);
-    assert_ok(token_mask_new_tools(vocabs[1].tables, &syntax, &row, 1, &options, &mask, err));
+    CLEANUP(token_mask_freep) struct token_mask *mask = demand(&vocabs[1], format, schema);
     struct run run = {.vocab = &vocabs[1], .format = format, .mask = mask};
     run.budget = token_mask_fewest_tokens(mask);
     assert_ok(token_mask_start(mask, run.budget, (struct str){0}, err));
@@ -687,6 +696,72 @@ static void elements_are_written_where_the_schema_lists_them(void **state)
         assert_true(from < value.len && to != SIZE_MAX);
         if (!str_equal(str_slice(value, from, to), strbuf_view(&want)))
             fail_msg("%s", strbuf_c(&text));
+    }
+}
+
+struct rewriting {
+    const struct chat_template *chat_template;
+    struct strbuf text;
+};
+
+/* A call that was read, as the template writes it. */
+static bool write_again(void *context, const struct chat_event *event)
+{
+    struct rewriting *again = context;
+    assert_int_not_equal(event->kind, CHAT_EVENT_BAD_CALL);
+    if (event->kind != CHAT_EVENT_TOOL_CALL)
+        return true;
+    CLEANUP(chat_request_done) struct chat_request request = {0};
+    CLEANUP(chat_spans_done) struct chat_spans spans = {0};
+    CLEANUP(json_decrefp) json_t *arguments = NULL;
+    assert_ok(json_parse(event->arguments, NULL, &arguments, err));
+    chat_request_add(&request, CHAT_ROLE_USER, STR("Go."));
+    struct chat_message *message = chat_request_add(&request, CHAT_ROLE_ASSISTANT, STR(""));
+    chat_request_add_call(&request, message, STR(""), event->tool_name, arguments);
+    assert_ok(chat_template_render(again->chat_template, &request, &spans, err));
+    strbuf_clear(&again->text);
+    strbuf_add_str(&again->text, strbuf_view(&spans.text));
+    return true;
+}
+
+/* Or the tokens of a call would not stay when the conversation goes on. */
+static void elements_are_written_as_a_template_writes_them(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 60 };
+    static const char parameters[] =
+        "{\"type\": \"object\", \"properties\": {\"path\": {\"type\": \"string\", \"maxLength\": "
+        "8}, \"on\": {\"type\": \"boolean\"}, \"rows\": {\"type\": \"array\", \"maxItems\": 3, "
+        "\"items\": {\"type\": \"object\", \"properties\": {\"n\": {\"type\": \"integer\"}, "
+        "\"names\": {\"type\": \"array\", \"maxItems\": 2, \"items\": {\"enum\": [\"a\", "
+        "\"bc\"]}}}, \"required\": [\"names\"]}}}, \"required\": [\"path\", \"rows\"]}";
+    CLEANUP(json_decrefp) json_t *schema = json_loads(parameters, 0, NULL);
+    CLEANUP(json_decrefp)
+    json_t *tools = json_pack("[{s:{s:s, s:O}}]", "function", "name", "f", "parameters", schema);
+    CLEANUP(chat_template_freep) struct chat_template *chat_template = NULL;
+    assert_ok(chat_template_new(test_read_file("tests/data/template/minimax_m3.jinja"), STR(""),
+                                STR("<|im_end|>"), &chat_template, err));
+    const struct tool_format *format = tool_format_detect(chat_template, NULL);
+    assert_string_equal(format->name, "minimax_m3");
+    for (int i = 0; i < ROUNDS; i++) {
+        const struct vocab *vocab = &vocabs[i % VOCAB_COUNT];
+        CLEANUP(token_mask_freep)
+        struct token_mask *mask = demand(vocab, format, schema);
+        struct run run = {.vocab = vocab, .format = format, .mask = mask};
+        struct rewriting again = {.chat_template = chat_template};
+        run.random = (uint64_t)i * 977u;
+        run.budget = token_mask_fewest_tokens(mask) + 400;
+        assert_ok(token_mask_start(mask, run.budget, (struct str){0}, err));
+        generate(&run, true);
+        const struct output_parser_config config = {.format = format, .tools = tools};
+        CLEANUP(output_parser_done) struct output_parser parser;
+        output_parser_init(&parser, &config);
+        output_parser_feed(&parser, strbuf_view(&run.text), write_again, &again);
+        output_parser_finish(&parser, write_again, &again);
+        if (str_find(strbuf_view(&again.text), strbuf_view(&run.text), 0) == SIZE_MAX)
+            fail_msg("%s\n--- written again\n%s", strbuf_c(&run.text), strbuf_c(&again.text));
+        strbuf_done(&again.text);
+        strbuf_done(&run.text);
     }
 }
 
@@ -856,6 +931,7 @@ int test_tool_mask(void)
         cmocka_unit_test(every_format_gives_valid_calls_whatever_the_logits),
         cmocka_unit_test(what_a_form_cannot_hold_to_is_named),
         cmocka_unit_test(elements_are_written_where_the_schema_lists_them),
+        cmocka_unit_test(elements_are_written_as_a_template_writes_them),
         cmocka_unit_test(the_set_is_what_brute_force_finds),
         cmocka_unit_test(a_call_that_was_written_cannot_be_written_again),
         cmocka_unit_test(no_call_can_begin_where_none_may),

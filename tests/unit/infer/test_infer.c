@@ -157,11 +157,13 @@ static void decode_allocates_nothing(void **state)
     struct infer_seq *fork = NULL;
     fill(&r, 70);
     assert_ok(infer_seq_fork(r.seq, 65, &fork, err));
-    const size_t before = mem_allocation_count();
+    size_t before = 0;
     for (int i = 0; i < 60; i++) { /* over page ends, with one copied page */
         const struct infer_row rows[] = {{r.seq, i, true, false, false},
                                          {fork, i, i % 2 == 0, false, false}};
         assert_ok(infer_step(r.infer, rows, 2, err));
+        if (i == 0) /* they part: one needs a list of pages of its own */
+            before = mem_allocation_count();
     }
     infer_seq_truncate(fork, 3);
     assert_int_equal(mem_allocation_count(), before);

@@ -81,6 +81,46 @@ static void a_fork_shares_pages_until_one_side_writes(void **state)
     kv_cache_free(cache);
 }
 
+/* Allocations of a fork of so many tokens, and of its first own one. */
+static void count_fork(uint32_t token_count, size_t *out_fork, size_t *out_append)
+{
+    struct kv_cache *cache = NULL;
+    struct kv_cache_seq *seq = NULL;
+    struct kv_cache_seq *fork = NULL;
+    struct kv_cache_config config = small;
+    config.token_capacity = 1 << 17;
+    assert_ok(kv_cache_new(&config, &cache, err));
+    assert_ok(kv_cache_seq_new(cache, &seq, err));
+    assert_ok(kv_cache_seq_append(seq, token_count, err));
+    const uint32_t free_count = kv_cache_free_page_count(cache);
+    const size_t begin = mem_allocation_count();
+    assert_ok(kv_cache_seq_fork(seq, token_count, &fork, err));
+    *out_fork = mem_allocation_count() - begin;
+    assert_ptr_equal(kv_cache_seq_pages(fork), kv_cache_seq_pages(seq)); /* the list too */
+    assert_int_equal(kv_cache_seq_append_pages(seq, 1), 1);
+    assert_ok(kv_cache_seq_append(fork, 1, err));
+    *out_append = mem_allocation_count() - begin - *out_fork;
+    assert_ptr_not_equal(kv_cache_seq_pages(fork), kv_cache_seq_pages(seq));
+    assert_int_equal(kv_cache_free_page_count(cache), free_count - 1);
+    kv_cache_seq_free(seq);
+    kv_cache_seq_free(fork);
+    assert_int_equal(kv_cache_free_page_count(cache), kv_cache_page_count(cache));
+    kv_cache_free(cache);
+}
+
+static void a_fork_costs_the_same_whatever_its_length(void **state)
+{
+    (void)state;
+    static const uint32_t lengths[] = {10, 16384 - 10, (1 << 17) - 100};
+    for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+        size_t fork = 0;
+        size_t append = 0;
+        count_fork(lengths[i], &fork, &append);
+        assert_int_equal(fork, 1);
+        assert_int_equal(append, 1);
+    }
+}
+
 static void a_fork_at_a_page_end_copies_nothing(void **state)
 {
     (void)state;
@@ -308,6 +348,7 @@ int test_kv_cache(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fork_shares_pages_until_one_side_writes),
+        cmocka_unit_test(a_fork_costs_the_same_whatever_its_length),
         cmocka_unit_test(a_fork_at_a_page_end_copies_nothing),
         cmocka_unit_test(a_full_cache_refuses_and_changes_nothing),
         cmocka_unit_test(bad_requests_are_refused_with_a_sentence),

@@ -24,14 +24,15 @@ struct family_case {
     const char *text; /* in the error */
 };
 
-static void check_case(const struct family_case *c)
+static void check_changes(const struct family_case *c, const struct tiny_model_change *changes,
+                          size_t count)
 {
     struct tiny_family_spec spec = *find_family(c->family);
     struct error error = {0};
     struct gguf *file = NULL;
     struct model *model = NULL;
-    spec.changes = &c->change;
-    spec.change_count = 1;
+    spec.changes = changes;
+    spec.change_count = count;
     test_case(c->name);
     struct strbuf bytes = tiny_family_bytes(&spec);
     assert_ok(gguf_open_memory(bytes.ptr, bytes.len, &file, err));
@@ -41,6 +42,11 @@ static void check_case(const struct family_case *c)
     model_close(model);
     gguf_close(file);
     strbuf_done(&bytes);
+}
+
+static void check_case(const struct family_case *c)
+{
+    check_changes(c, &c->change, 1);
 }
 
 static const struct family_case expert_cases[] = {
@@ -331,6 +337,15 @@ static void wrong_experts_are_refused_by_name(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(expert_cases); i++)
         check_case(&expert_cases[i]);
+    static const struct tiny_model_change split[] = {{.name = "blk.0.ffn_gate_exps.weight"},
+                                                     {"blk.0.ffn_gate.0.weight", TINY_MODEL_TENSOR,
+                                                      .dtype = DTYPE_F32, .columns = 64,
+                                                      .rows = 64}};
+    static const struct family_case old = {.name = "a tensor for each expert",
+                                           .family = "qwen3moe",
+                                           .status = E_UNSUPPORTED,
+                                           .text = "in place of blk.0.ffn_gate_exps.weight"};
+    check_changes(&old, split, ARRAY_LEN(split));
 }
 
 static void wrong_attention_is_refused_by_name(void **state)
