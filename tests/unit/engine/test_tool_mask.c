@@ -621,7 +621,7 @@ static struct token_mask *demand(const struct vocab *vocab, const struct tool_fo
 {
     CLEANUP(strbuf_done) struct strbuf close = {0};
     struct token_mask *mask = NULL;
-    const struct token_mask_tool row = {STR("f"), parameters};
+    const struct token_mask_tool row = {.name = STR("f"), .parameters = parameters};
     const struct token_mask_options options = {.mode = TOKEN_MASK_REQUIRED, .call_count_max = 1};
     struct token_mask_syntax syntax;
     assert_non_null(parameters);
