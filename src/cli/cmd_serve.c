@@ -93,7 +93,7 @@ static const struct option_spec options[] = {
     SPECULATION_OPTIONS_ROWS(struct serve_args, speculation),
     PROMPT_STORE_OPTION_ROW(struct serve_args, prompt_store),
     OPTION_FLAG(struct serve_args, is_verbose, 'v', "verbose",
-                "say what each request found computed, and where it differs"),
+                "say what each request found computed, and what of its schemas is not enforced"),
     OPTION_END,
 };
 

@@ -11,6 +11,7 @@
 #include "os/interrupt.h"
 #include "os/lock.h"
 #include "server/http_server.h"
+#include "text/clean_text.h"
 #include "text/json.h"
 
 #include <inttypes.h>
@@ -92,6 +93,19 @@ static void print_report(const struct cache_report *report)
     fprintf(stderr, "%s\n", strbuf_c(&line));
 }
 
+/* What of tools and schemas is not enforced, a line each. */
+static void print_warnings(struct str lines)
+{
+    while (lines.len) {
+        const size_t end = str_find(lines, STR("\n"), 0);
+        const size_t len = end == SIZE_MAX ? lines.len : end;
+        CLEANUP(strbuf_done) struct strbuf line = {0};
+        clean_text_line(str_slice(lines, 0, len), &line);
+        fprintf(stderr, "not enforced: %s\n", strbuf_c(&line));
+        lines = str_slice(lines, len + (end != SIZE_MAX), lines.len);
+    }
+}
+
 static enum status start(const struct serve_role_config *config, struct admin_line *line,
                          struct http_server_config *config_out, struct http_server **out,
                          struct error *err)
@@ -109,7 +123,8 @@ static enum status start(const struct serve_role_config *config, struct admin_li
         .kept_responses = config->kept_responses,
         .models = {.first_settings = config->settings,
                    .scheduler = {.active_max = config->active_max,
-                                 .cache = config->is_verbose ? print_report : NULL},
+                                 .cache = config->is_verbose ? print_report : NULL,
+                                 .warn = config->is_verbose ? print_warnings : NULL},
                    .keep_seconds = config->keep_seconds},
     };
     TRY(lock(config, err));

@@ -42,7 +42,8 @@ struct serve_role_config {
     enum engine_speculate speculate;
     const char *draft_path; /* NULL: no model to guess with */
     struct prompt_store prompts;
-    bool is_verbose; /* say on standard error what each request found computed */
+    bool is_verbose; /* say on standard error what each request found computed, and what of its
+                        tools and schemas is not enforced */
     bool is_loopback;
 };
 

@@ -35,6 +35,10 @@ struct scheduler_config {
     uint32_t active_max;    /* 0: SCHEDULER_ACTIVE_DEFAULT */
     uint32_t queue_max;     /* tasks that wait; 0: SCHEDULER_QUEUE_MAX */
     cache_report_fn *cache; /* told what each task found computed; may be NULL */
+
+    /* For who makes the masks: told, once in a row, what of tools and schemas is not enforced, some
+     * lines; may be NULL. */
+    void (*warn)(struct str lines);
 };
 
 /* What happens to a task is told by these calls, on the engine's thread. */

@@ -183,6 +183,7 @@ void tool_mask_cache_done(struct tool_mask_cache *cache)
 {
     for (size_t i = 0; i < TOOL_MASK_CACHE_SIZE; i++) {
         mem_free(cache->rows[i].key);
+        mem_free(cache->rows[i].warnings);
         token_mask_free(cache->rows[i].mask);
     }
     *cache = (struct tool_mask_cache){0};
@@ -191,7 +192,7 @@ void tool_mask_cache_done(struct tool_mask_cache *cache)
 /* What tells one mask of an engine from another, as text. */
 static void write_key(const struct tool_mask_options *options, uint32_t calls, struct strbuf *out)
 {
-    strbuf_addf(out, "%d %d %u %zu:", (int)options->choice, options->is_lenient, calls,
+    strbuf_addf(out, "%d %d %u %zu:", (int)options->choice, options->warnings != NULL, calls,
                 options->name.len);
     strbuf_add_str(out, options->name);
     const json_t *const parts[] = {options->tools, options->inputs, options->schema};
@@ -204,8 +205,10 @@ static void write_key(const struct tool_mask_options *options, uint32_t calls, s
     strbuf_add_str(out, options->grammar);
 }
 
+/* `warnings`: of a lenient caller, or NULL. */
 static enum status compile(struct engine *engine, const struct tool_mask_options *options,
-                           uint32_t calls, struct token_mask **out, struct error *err)
+                           uint32_t calls, struct strbuf *warnings, struct token_mask **out,
+                           struct error *err)
 {
     const size_t size = json_array_size(options->tools);
     if (size > TOKEN_MASK_TOOLS_MAX)
@@ -220,7 +223,6 @@ static enum status compile(struct engine *engine, const struct tool_mask_options
     CLEANUP(strbuf_done) struct strbuf close = {0};
     struct token_mask_syntax syntax;
     tool_mask_syntax(engine_tool_format(engine), &reasoning, &close, &syntax);
-    CLEANUP(strbuf_done) struct strbuf warnings = {0};
     const struct token_mask_answer answer = {
         .schema = options->schema,
         .grammar = {.syntax = GRAMMAR_WRITTEN_GBNF, .text = options->grammar},
@@ -230,19 +232,22 @@ static enum status compile(struct engine *engine, const struct tool_mask_options
         .answer = options->schema || options->grammar.len ? &answer : NULL,
         .is_unthinking = options->is_unthinking,
         .call_count_max = calls,
-        .limits = {.warnings = options->is_lenient ? &warnings : NULL},
+        .limits = {.warnings = warnings},
     };
     return token_mask_new_tools(vocab, &syntax, rows, count, &mask_options, out, err);
 }
 
 /* Puts a compiled mask in front; the last one makes room. */
-static void remember(struct tool_mask_cache *cache, struct strbuf *key, struct token_mask *mask)
+static void remember(struct tool_mask_cache *cache, struct strbuf *key, struct strbuf *warnings,
+                     struct token_mask *mask)
 {
     const size_t last = TOOL_MASK_CACHE_SIZE - 1;
     mem_free(cache->rows[last].key);
+    mem_free(cache->rows[last].warnings);
     token_mask_free(cache->rows[last].mask);
     memmove(cache->rows + 1, cache->rows, last * sizeof(cache->rows[0]));
     cache->rows[0].key = strbuf_take(key);
+    cache->rows[0].warnings = warnings->len ? strbuf_take(warnings) : NULL;
     cache->rows[0].mask = mask;
 }
 
@@ -256,13 +261,19 @@ enum status tool_mask_make(struct engine *engine, const struct tool_mask_options
     CLEANUP(strbuf_done) struct strbuf key = {0};
     write_key(options, calls, &key);
     for (size_t i = 0; i < TOOL_MASK_CACHE_SIZE && cache->rows[i].key; i++) {
-        if (str_equal_c(strbuf_view(&key), cache->rows[i].key))
-            return token_mask_fork(cache->rows[i].mask, out, err);
+        if (!str_equal_c(strbuf_view(&key), cache->rows[i].key))
+            continue;
+        if (cache->rows[i].warnings)
+            strbuf_add_c(options->warnings, cache->rows[i].warnings);
+        return token_mask_fork(cache->rows[i].mask, out, err);
     }
     CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
-    TRY(compile(engine, options, calls, &mask, err));
+    CLEANUP(strbuf_done) struct strbuf warnings = {0};
+    TRY(compile(engine, options, calls, options->warnings ? &warnings : NULL, &mask, err));
     TRY(token_mask_fork(mask, out, err));
-    remember(cache, &key, mask);
+    if (options->warnings)
+        strbuf_add_str(options->warnings, strbuf_view(&warnings));
+    remember(cache, &key, &warnings, mask);
     mask = NULL; /* ownership moves to the cache */
     return OK;
 }

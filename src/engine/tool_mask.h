@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct engine;
+struct strbuf;
 struct token_mask;
 
 enum { TOOL_MASK_CALLS_DEFAULT = 8 };
@@ -33,8 +34,10 @@ struct tool_mask_options {
     const json_t *tools; /* an array in OpenAI form; NULL: none */
     enum tool_choice choice;
     struct str name;         /* only this tool may be called; empty: any. E_NOT_FOUND: no such */
-    bool is_lenient;         /* what of a schema cannot be enforced is not, and no error: for tools
-                                that somebody else wrote */
+    struct strbuf *warnings; /* not NULL: lenient, for tools that somebody else wrote. What of a
+                                schema cannot be enforced is no error but left open, and a line here
+                                names the tool, the place in its schema and the keyword; at most
+                                GRAMMAR_WARNINGS_LEN_MAX bytes are appended */
     uint32_t call_count_max; /* calls in one answer, 1: no parallel ones; 0: the default. Formats
                                 that know one call only have one whatever this says */
     const json_t *inputs;    /* {TOOL: {"syntax": "lark" | "regex", "definition": TEXT}}: the text
@@ -47,7 +50,8 @@ struct tool_mask_options {
 
 #define TOOL_MASK_INPUT "input"
 
-/* E_UNSUPPORTED names a schema keyword that cannot be enforced (unless lenient). On success *out
+/* E_UNSUPPORTED names a schema keyword that cannot be enforced (unless lenient: then at most that
+ * none of the tools can be called, where a call is required). On success *out
  * owns the mask; release it with tool_mask_free(). */
 MUST_USE enum status tool_mask_make(struct engine *engine, const struct tool_mask_options *options,
                                     struct token_mask **out, struct error *err);
@@ -78,7 +82,8 @@ MUST_USE enum status tool_mask_forbid_written(struct token_mask *mask, struct st
 enum { TOOL_MASK_CACHE_SIZE = 8 };
 struct tool_mask_cache {
     struct {
-        char *key; /* owned: tools and options as text */
+        char *key;      /* owned: tools and options as text */
+        char *warnings; /* owned: see tool_mask_options; NULL: none */
         struct token_mask *mask;
     } rows[TOOL_MASK_CACHE_SIZE];
 };

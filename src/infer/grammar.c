@@ -410,6 +410,38 @@ uint32_t grammar_add_network_again(struct grammar *grammar, uint32_t network)
     return add_rule(grammar, (struct grammar_rule){.kind = GRAMMAR_NETWORK, .first = network});
 }
 
+struct grammar_extent grammar_get_extent(const struct grammar *grammar)
+{
+    return (struct grammar_extent){
+        .texts = grammar->text_count,
+        .rules = grammar->rule_count,
+        .links = grammar->link_count,
+        .words = grammar->word_count,
+        .properties = grammar->property_count,
+        .numbers = grammar->number_count,
+        .networks = grammar->network_count,
+        .states = grammar->state_count,
+        .cells = grammar->cell_count,
+        .calls = grammar->call_count,
+        .too_much = grammar->too_much,
+    };
+}
+
+void grammar_cut(struct grammar *grammar, const struct grammar_extent *extent)
+{
+    grammar->text_count = extent->texts;
+    grammar->rule_count = extent->rules;
+    grammar->link_count = extent->links;
+    grammar->word_count = extent->words;
+    grammar->property_count = extent->properties;
+    grammar->number_count = extent->numbers;
+    grammar->network_count = extent->networks;
+    grammar->state_count = extent->states;
+    grammar->cell_count = extent->cells;
+    grammar->call_count = extent->calls;
+    grammar->too_much = extent->too_much;
+}
+
 /* ---------------------------------------------------------------- narrowing */
 
 static void *copy_array(const void *array, size_t count, size_t size)

@@ -230,6 +230,24 @@ uint32_t grammar_add_network_again(struct grammar *grammar, uint32_t network);
  */
 MUST_USE enum status grammar_finish(struct grammar *grammar, uint32_t depth_max, struct error *err);
 
+/* How much is in a grammar, and back to it: what was added since is gone. Nothing that stays may
+ * refer to it. */
+struct grammar_extent {
+    size_t texts;
+    uint32_t rules;
+    uint32_t links;
+    uint32_t words;
+    uint32_t properties;
+    uint32_t numbers;
+    uint32_t networks;
+    uint32_t states;
+    uint32_t cells;
+    uint32_t calls;
+    const char *too_much;
+};
+struct grammar_extent grammar_get_extent(const struct grammar *grammar);
+void grammar_cut(struct grammar *grammar, const struct grammar_extent *extent);
+
 /* For a mask that narrows a finished grammar of its own: a copy, changes, and grammar_finish()
  * again with copy->depth_max. */
 struct grammar *grammar_copy(const struct grammar *grammar);

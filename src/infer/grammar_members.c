@@ -54,7 +54,7 @@ static enum status check_keywords(const json_t *schema, const struct grammar_lim
             return error_set(err, E_UNSUPPORTED,
                              "\"%.*s\" beside the properties cannot be enforced in this form",
                              NAME_SHOWN_MAX, keyword);
-        strbuf_addf(limits->warnings, "\"%.*s\" beside the properties is not enforced\n",
+        strbuf_addf(limits->warnings, "\"%.*s\" at # is not enforced in this form\n",
                     NAME_SHOWN_MAX, keyword);
     }
     return OK;
@@ -211,6 +211,8 @@ enum status grammar_members_add_inside(struct grammar_members_value *in, const j
         const bool is_other = !is_text && form->key_close_other.len > 0;
         uint32_t rule = GRAMMAR_NONE;
         const uint32_t behind = add_choice(&b, i + 1, false);
+        if (depth == 0)
+            in->member = members[i].name.ptr;
         TRY(add_value(in, &b, &members[i], depth, &rule, err));
         members[i].then = sequence(&b, text(&b, is_other ? form->key_close_other : form->key_close),
                                    sequence(&b, rule, behind));

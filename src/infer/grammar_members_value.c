@@ -18,7 +18,12 @@
 enum status grammar_members_value_json(const struct grammar_members_value *in, const json_t *schema,
                                        uint32_t *out_rule, struct error *err)
 {
-    return grammar_schema_add_part(in->grammar, in->root, schema, in->limits, out_rule, err);
+    /* what is not enforced was said when all of the schema was read */
+    CLEANUP(strbuf_done) struct strbuf said = {.size_max = GRAMMAR_WARNINGS_LEN_MAX};
+    struct grammar_limits limits = *in->limits;
+    if (limits.warnings)
+        limits.warnings = &said;
+    return grammar_schema_add_part(in->grammar, in->root, schema, &limits, out_rule, err);
 }
 
 static bool is_type(const json_t *schema, const char *name)
@@ -34,8 +39,12 @@ static bool add_words(const struct grammar_members_value *in, const json_t *sche
     static const struct str words[] = {{"True", 4}, {"False", 5}, {"None", 4},
                                        {"true", 4}, {"false", 5}, {"null", 4}};
     const bool is_boolean = is_type(schema, "boolean");
+    static const char *const more[] = {"enum", "const", "not", "if", "anyOf", "oneOf", "allOf"};
+    bool says_more = false;
+    for (size_t i = 0; i < ARRAY_LEN(more); i++)
+        says_more |= json_object_get(schema, more[i]) != NULL;
     if (in->form->style == GRAMMAR_MEMBERS_BRACES || (!is_boolean && !is_type(schema, "null")) ||
-        json_object_get(schema, "enum") || json_object_get(schema, "const"))
+        says_more)
         return false;
     struct str found[4];
     uint32_t count = 0;
@@ -226,7 +235,8 @@ static enum status give_up(const struct grammar_members_value *in, const char *k
     if (!warnings)
         return error_set(err, E_UNSUPPORTED, "\"%s\" cannot be enforced in this form", keyword);
     if (warnings->len < GRAMMAR_WARNINGS_LEN_MAX)
-        strbuf_addf(warnings, "\"%s\" is not enforced in this form\n", keyword);
+        strbuf_addf(warnings, "\"%s\" at #/properties/%.*s is not enforced in this form\n", keyword,
+                    GRAMMAR_MEMBERS_NAME_MAX, in->member);
     return OK;
 }
 
@@ -247,6 +257,8 @@ static enum status read_bounds(const struct grammar_members_value *in, const jso
         TRY(add_one_pattern(out, grammar_schema_formats_pattern(format), err));
         if (json_object_get(one, "not"))
             TRY(give_up(in, "not", err));
+        if (json_object_get(one, "if"))
+            TRY(give_up(in, "if", err));
     }
     return OK;
 }
@@ -384,6 +396,16 @@ static bool are_words(const json_t *values)
     return json_array_size(values) > 0;
 }
 
+/* Is there an "if", in the schema itself or in what could not be put together with it? */
+static bool has_condition(const json_t *plain)
+{
+    const json_t *left = json_object_get(plain, "allOf");
+    bool found = json_object_get(plain, "if") != NULL;
+    for (size_t i = 0; i < json_array_size(left); i++)
+        found |= json_object_get(json_array_get(left, i), "if") != NULL;
+    return found;
+}
+
 /* A value of one type, without references and alternatives. */
 static enum status add_plain(struct grammar_members_value *in, const json_t *schema,
                              const json_t *plain, int depth, uint32_t *out_rule, struct error *err)
@@ -397,6 +419,8 @@ static enum status add_plain(struct grammar_members_value *in, const json_t *sch
                          "a list of objects or arrays cannot be enforced in this form");
     if ((is_object || is_type(plain, "array")) && json_object_get(plain, "not"))
         TRY(give_up(in, "not", err));
+    if ((is_object || is_type(plain, "array")) && has_condition(plain))
+        TRY(give_up(in, "if", err));
     if (is_object)
         return add_object(in, plain, depth, out_rule, err);
     if (is_type(plain, "array"))

@@ -22,6 +22,7 @@ struct grammar_members_value {
     const json_t *root; /* the document that references start from */
     const struct grammar_members_form *form;
     const struct grammar_limits *limits;
+    const char *member;    /* the property that the value is of, or is inside of */
     uint32_t count;        /* values so far */
     uint32_t plain_steps;  /* see grammar_members_plain.h */
     size_t work;           /* of patterns, see grammar_automaton.h */

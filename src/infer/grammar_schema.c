@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "infer/grammar_schema_builder.h"
+#include "infer/grammar_schema_if.h"
 #include "infer/grammar_schema_keywords.h"
 #include "infer/grammar_schema_not.h"
 #include "text/json.h"
@@ -162,7 +163,8 @@ static enum status refuse_keyword(const struct joining *in, struct str keyword, 
 static enum status check_keywords(struct joining *in, const json_t *schema, const char *path,
                                   bool *out_is_plain)
 {
-    static const char *const referring[] = {"allOf", "anyOf", "oneOf", "$ref"};
+    static const char *const referring[] = {"allOf", "anyOf", "oneOf", "$ref",
+                                            "if",    "then",  "else"};
     *out_is_plain = false;
     json_t *iterated = (json_t *)(uintptr_t)schema; /* jansson's iterators change nothing */
     for (void *i = json_object_iter(iterated); i; i = json_object_iter_next(iterated, i)) {
@@ -206,6 +208,29 @@ static enum status join_list(struct joining *in, const json_t *schema, const cha
     return add_atom(in, atom);
 }
 
+/* "if" as alternatives: the same list each time, since sets of schemas are told by addresses. */
+static enum status join_condition(struct joining *in, const json_t *schema, const char *path)
+{
+    struct grammar_schema_builder *builder = in->builder;
+    const json_t *condition = json_object_get(schema, "if");
+    if (!condition || !grammar_schema_if_is_simple(condition))
+        return OK; /* this was said already */
+    const struct str key = {(const char *)&schema, sizeof(schema)};
+    uint64_t known = 0;
+    if (!hash_map_find(&builder->conditions, key, &known)) {
+        json_t *list = grammar_schema_if_branches(schema);
+        if (!builder->made)
+            builder->made = json_array();
+        json_array_append_new(builder->made, list);
+        known = (uint64_t)(uintptr_t)list;
+        hash_map_add(&builder->conditions, arena_copy_str(&builder->arena, key), known);
+    }
+    const struct grammar_schema_atom atom = {.kind = GRAMMAR_SCHEMA_ANY_OF,
+                                             .json = (const json_t *)(uintptr_t)known,
+                                             .path = path_below(builder, path, "if")};
+    return add_atom(in, atom);
+}
+
 static enum status join_references(struct joining *in, const json_t *schema, const char *path)
 {
     TRY(join_list(in, schema, "allOf", path));
@@ -221,6 +246,7 @@ static enum status join_references(struct joining *in, const json_t *schema, con
         if (target)
             TRY(join(in, target, path_of(in->builder, json_str(ref))));
     }
+    TRY(join_condition(in, schema, path));
     TRY(join_list(in, schema, "anyOf", path));
     return join_list(in, schema, "oneOf", path);
 }
@@ -851,6 +877,8 @@ static enum status build(struct grammar_schema_builder *builder,
 static void builder_done(struct grammar_schema_builder *builder)
 {
     hash_map_done(&builder->rules);
+    hash_map_done(&builder->conditions);
+    json_decref(builder->made);
     grammar_schema_text_done(&builder->texts);
     arena_done(&builder->arena);
 }

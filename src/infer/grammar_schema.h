@@ -9,7 +9,8 @@
  * additionalProperties, items, prefixItems, additionalItems, minItems, maxItems, minLength,
  * maxLength, pattern (grammar_regex.h), format (grammar_schema_formats.h), minimum, maximum,
  * exclusiveMinimum, exclusiveMaximum (exact), multipleOf (integers and short binary fractions),
- * anyOf, oneOf, allOf, not (the forms of grammar_schema_not.h), $ref into the same document
+ * anyOf, oneOf, allOf, not (the forms of grammar_schema_not.h), if, then, else (where the "if" asks
+ * for the value of one member, grammar_schema_if.h), $ref into the same document
  * (recursive ones too), true and false. What is said in several places at once (allOf, $ref or
  * anyOf with siblings) is put together. Annotations
  * (title, description, default, x-..., see the table in grammar_schema_keywords.c) are ignored.

@@ -28,6 +28,8 @@ struct grammar_schema_builder {
     struct grammar_limits limits; /* filled in */
     struct arena arena;           /* sets, paths, keys of `rules` */
     struct hash_map rules;        /* set as bytes -> rule */
+    struct hash_map conditions;   /* a schema's address as bytes -> the list made of its "if" */
+    json_t *made;                 /* owned: those lists */
     struct grammar_schema_text texts;
     struct grammar_schema_job *first;
     struct grammar_schema_job *last;

@@ -1,6 +1,7 @@
 #include "infer/grammar_schema_keywords.h"
 
 #include "base/attr.h"
+#include "infer/grammar_schema_if.h"
 #include "infer/grammar_schema_not.h"
 #include "text/json.h"
 
@@ -90,6 +91,10 @@ enum grammar_schema_keyword grammar_schema_keywords_find(struct str keyword, con
         return GRAMMAR_SCHEMA_ANNOTATION;
     if (str_equal_c(keyword, "not") && grammar_schema_not_kind(value) != GRAMMAR_SCHEMA_NOT_OTHER)
         return GRAMMAR_SCHEMA_USED;
+    if (str_equal_c(keyword, "if") && grammar_schema_if_is_simple(value))
+        return GRAMMAR_SCHEMA_USED;
+    if (str_equal_c(keyword, "then") || str_equal_c(keyword, "else"))
+        return GRAMMAR_SCHEMA_USED; /* without "if" they say nothing */
     if (str_equal_c(keyword, "$id") || str_equal_c(keyword, "id"))
         return GRAMMAR_SCHEMA_ROOT_ONLY;
     for (size_t i = 0; i < ARRAY_LEN(harmless); i++) {

@@ -16,6 +16,7 @@
 #include "infer/grammar_members.h"
 #include "infer/grammar_schema.h"
 #include "infer/token_mask_internal.h"
+#include "infer/token_mask_loosen.h"
 #include "infer/token_mask_sets.h"
 #include "text/json.h"
 #include "text/utf8.h"
@@ -200,9 +201,82 @@ static enum status add_arguments(struct token_mask_internal_form *form,
     return OK;
 }
 
+/* The lines of `said` that are about this tool go to the caller. */
+static void pass_warnings(const struct token_mask_internal_form *form, struct str tool,
+                          const struct strbuf *said)
+{
+    struct str rest = strbuf_view(said);
+    while (rest.len) {
+        const size_t end = str_find(rest, STR("\n"), 0);
+        const size_t len = end == SIZE_MAX ? rest.len : end;
+        token_mask_loosen_warn(form->limits.warnings, tool, str_slice(rest, 0, len));
+        rest = str_slice(rest, len + (end != SIZE_MAX), rest.len);
+    }
+}
+
+/* Parameters that are tried, and taken out of the grammar again. */
+struct trial {
+    struct token_mask_internal_form *form;
+    struct str name;
+};
+
+static bool fits(void *context, const json_t *parameters, struct error *why)
+{
+    const struct trial *trial = context;
+    struct token_mask_internal_form *form = trial->form;
+    const struct grammar_extent extent = grammar_get_extent(form->program->grammar);
+    CLEANUP(strbuf_done) struct strbuf unsaid = {.size_max = GRAMMAR_WARNINGS_LEN_MAX};
+    struct token_mask_internal_form alone = *form;
+    struct token_mask_internal_tool row = {0};
+    const struct token_mask_tool tool = {.name = trial->name, .parameters = parameters};
+    uint32_t rule = GRAMMAR_NONE;
+    if (form->trials >= TOKEN_MASK_LOOSEN_TRIALS_MAX)
+        return error_set(why, E_LIMIT, "too much of the schemas cannot be enforced") == OK;
+    form->trials++;
+    alone.limits.warnings = &unsaid;
+    alone.err = why;
+    const bool is_fine =
+        add_arguments(&alone, &tool, &row, &rule) == OK && !form->program->grammar->too_much;
+    grammar_cut(form->program->grammar, &extent);
+    return is_fine;
+}
+
+/* The same for a lenient caller: what cannot be enforced is said and left open. */
+static enum status add_arguments_leniently(struct token_mask_internal_form *form,
+                                           const struct token_mask_tool *tool, bool is_bare,
+                                           struct token_mask_internal_tool *row, uint32_t *out)
+{
+    const struct grammar_extent extent = grammar_get_extent(form->program->grammar);
+    CLEANUP(strbuf_done) struct strbuf said = {0};
+    struct token_mask_internal_form own = *form;
+    struct trial trial = {form, tool->name};
+    own.limits.warnings = &said;
+    if (!is_bare) {
+        enum status status = add_arguments(&own, tool, row, out);
+        if (status == OK && form->program->grammar->too_much && !extent.too_much)
+            status = error_set(form->err, E_LIMIT, "the schema is too large (%s)",
+                               form->program->grammar->too_much);
+        if (status == OK)
+            pass_warnings(form, tool->name, &said);
+        if (status == OK || status == E_NO_MEMORY || !tool->parameters)
+            return status;
+        grammar_cut(form->program->grammar, &extent);
+        strbuf_clear(&said);
+        strbuf_addf(&said, "%s\n", form->err->text);
+    } else {
+        strbuf_add_c(&said, "no arguments satisfy the schema\n");
+    }
+    CLEANUP(json_decrefp)
+    json_t *loose = token_mask_loosen(tool->parameters, is_bare ? NULL : fits, &trial, &said);
+    const struct token_mask_tool left = {.name = tool->name, .parameters = loose};
+    TRY(add_arguments(&own, &left, row, out));
+    pass_warnings(form, tool->name, &said);
+    return OK;
+}
+
 /* One tool: appends the text that stands for its name among the words. */
 static enum status add_tool(struct token_mask_internal_form *form,
-                            const struct token_mask_tool *tool, struct strbuf *words)
+                            const struct token_mask_tool *tool, bool is_bare, struct strbuf *words)
 {
     const struct token_mask_syntax *syntax = form->syntax;
     struct token_mask_internal_program *program = form->program;
@@ -211,7 +285,9 @@ static enum status add_tool(struct token_mask_internal_form *form,
         syntax->id != TOKEN_MASK_NO_ID && syntax->id_place == TOKEN_MASK_BEHIND_NAME;
     uint32_t rule = GRAMMAR_NONE;
     TRY(add_name(form, tool->name, words));
-    const enum status status = add_arguments(form, tool, row, &rule);
+    const bool is_lenient = form->limits.warnings && !tool->input; /* its grammar is meant */
+    const enum status status = is_lenient ? add_arguments_leniently(form, tool, is_bare, row, &rule)
+                                          : add_arguments(form, tool, row, &rule);
     if (status != OK)
         return name_tool(form, tool->name, status);
     struct str suffix = syntax->name_suffix;
@@ -242,13 +318,26 @@ static enum status add_tools(struct token_mask_internal_form *form,
                 return error_set(form->err, E_INVALID, "two tools are named '%.*s'",
                                  STR_ARG(shown(tools[i].name)));
         }
-        TRY(add_tool(form, &tools[i], &texts));
-        ends[i] = texts.len;
-        then[i] = program->tools[i].then;
+        const uint32_t count = program->tool_count;
+        const struct grammar_extent extent = grammar_get_extent(program->grammar);
+        const enum status status = add_tool(form, &tools[i], form->is_bare[i], &texts);
+        if (status != OK && (!form->limits.warnings || status == E_NO_MEMORY || tools[i].input))
+            return status;
+        if (status != OK) { /* nothing of it can be written: the others are offered all the same */
+            token_mask_loosen_warn(form->limits.warnings, tools[i].name,
+                                   str_from_c(form->err->text));
+            grammar_cut(program->grammar, &extent);
+            strbuf_truncate(&texts, count ? ends[count - 1] : 0);
+            continue;
+        }
+        form->origin[count] = (uint32_t)i;
+        ends[count] = texts.len;
+        then[count] = program->tools[count].then;
     }
-    for (size_t i = 0; i < tool_count; i++)
+    const uint32_t count = program->tool_count;
+    for (size_t i = 0; i < count; i++)
         words[i] = str_slice(strbuf_view(&texts), i ? ends[i - 1] : 0, ends[i]);
-    program->words = grammar_add_words(program->grammar, words, then, (uint32_t)tool_count);
+    program->words = grammar_add_words(program->grammar, words, then, count);
     return OK;
 }
 
@@ -283,7 +372,11 @@ static enum status compile(struct token_mask_internal_form *form,
     program->name_suffix = copy_text(form->syntax->name_suffix);
     program->arguments_are_json = form->syntax->arguments == TOKEN_MASK_JSON;
     TRY(add_tools(form, tools, tool_count));
-    program->has_calls = tool_count > 0 && program->mode != TOKEN_MASK_NONE;
+    if (tool_count > 0 && program->tool_count == 0 && program->mode == TOKEN_MASK_REQUIRED)
+        return error_set(form->err, E_UNSUPPORTED,
+                         "a tool call is required, but none of the tools can be called: %.*s", 400,
+                         strbuf_c(form->limits.warnings));
+    program->has_calls = program->tool_count > 0 && program->mode != TOKEN_MASK_NONE;
     if (answer && program->mode != TOKEN_MASK_REQUIRED)
         TRY(token_mask_internal_add_answer(form, answer, &form->answer));
     TRY(token_mask_internal_add_form(form));
@@ -300,16 +393,23 @@ static enum status check_answer(const struct token_mask_internal_form *form)
                      GRAMMAR_SHORTEST_MAX);
 }
 
-/* A tool that cannot be called at all is a mistake worth knowing about. */
-static enum status check_tools(const struct token_mask_internal_program *program, struct error *err)
+/* A tool that cannot be called at all is a mistake worth knowing about. *out_again: a lenient
+ * caller goes without the schemas of such tools; to be compiled again. */
+static enum status check_tools(const struct token_mask_internal_form *form, bool *out_again)
 {
+    const struct token_mask_internal_program *program = form->program;
     for (uint32_t i = 0; i < program->tool_count; i++) {
         const struct token_mask_internal_tool *tool = &program->tools[i];
-        if (program->grammar->rules[tool->mark].shortest == GRAMMAR_ENDLESS)
-            return error_set(err, E_INVALID,
+        if (program->grammar->rules[tool->mark].shortest != GRAMMAR_ENDLESS)
+            continue;
+        bool *is_bare = &form->is_bare[form->origin[i]];
+        if (!form->limits.warnings || *is_bare)
+            return error_set(form->err, E_INVALID,
                              "tool '%.*s': no arguments satisfy its schema (or only larger ones "
                              "than %d bytes)",
                              STR_ARG(shown(tool->name)), GRAMMAR_SHORTEST_MAX);
+        *is_bare = true;
+        *out_again = true;
     }
     return OK;
 }
@@ -360,21 +460,29 @@ enum status token_mask_new_tools(const struct token_mask_vocab *vocab,
                          TOKEN_MASK_CALLS_MAX);
     if (tool_count == 0 && options->mode == TOKEN_MASK_REQUIRED)
         return error_set(err, E_INVALID, "a tool call is required, but there are no tools");
-    CLEANUP(program_unrefp)
-    struct token_mask_internal_program *program = new_program(vocab, options->mode);
-    struct token_mask_internal_form form = {
-        .program = program,
-        .syntax = syntax,
-        .limits = options->limits,
-        .call_count_max = options->call_count_max,
-        .answer = GRAMMAR_NONE,
-        .is_unthinking = options->is_unthinking,
-        .err = err,
-    };
-    TRY(compile(&form, tools, tool_count, options->answer));
-    TRY(check_answer(&form));
-    TRY(check_tools(program, err));
-    return new_mask(program, out, err);
+    CLEANUP(mem_freep) bool *is_bare = mem_zalloc((tool_count + 1) * sizeof(*is_bare));
+    CLEANUP(mem_freep) uint32_t *origin = mem_zalloc((tool_count + 1) * sizeof(*origin));
+    for (;;) {
+        CLEANUP(program_unrefp)
+        struct token_mask_internal_program *program = new_program(vocab, options->mode);
+        struct token_mask_internal_form form = {
+            .program = program,
+            .syntax = syntax,
+            .limits = options->limits,
+            .call_count_max = options->call_count_max,
+            .is_bare = is_bare,
+            .origin = origin,
+            .answer = GRAMMAR_NONE,
+            .is_unthinking = options->is_unthinking,
+            .err = err,
+        };
+        bool again = false;
+        TRY(compile(&form, tools, tool_count, options->answer));
+        TRY(check_answer(&form));
+        TRY(check_tools(&form, &again));
+        if (!again)
+            return new_mask(program, out, err);
+    }
 }
 
 enum status token_mask_new_schema(const struct token_mask_vocab *vocab, const json_t *schema,

@@ -183,6 +183,9 @@ struct token_mask_internal_form {
     uint32_t id;     /* the rule of an id */
     uint32_t answer; /* of what comes instead of calls; GRAMMAR_NONE: free text */
     bool is_unthinking;
+    uint32_t trials;  /* schemas tried for a lenient caller so far */
+    bool *is_bare;    /* [tool] lenient: of its arguments no more than types is enforced */
+    uint32_t *origin; /* [program->tool_count] which of the given tools each is */
     struct error *err;
 };
 

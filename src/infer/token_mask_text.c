@@ -83,7 +83,7 @@ struct place {
     uint64_t *const *sets;                    /* tokens that stay in the text, by their ends */
     const struct token_mask_vocab_trie *trie; /* those that may leave it */
     uint32_t room;                            /* characters the text may still get */
-    bool is_left_by_line_feed;
+    int last; /* the byte that, last in a token of the sets, may end the text; -1: none */
 };
 
 static struct place place_of(const struct token_mask_walk *walk, const struct grammar_layer *layer,
@@ -104,51 +104,56 @@ static struct place place_of(const struct token_mask_walk *walk, const struct gr
         .sets = is_quoted ? vocab->plain : vocab->bare,
         .trie = is_quoted ? &vocab->quoted : &vocab->tagged,
         .room = rule->len_max - node.count,
+        .last = -1,
     };
 }
 
-/* Only these bytes may follow; *out_any: the first of them does. */
-static bool follows_only(struct grammar_state *state, const struct grammar_layer *from,
-                         bool only_aside, const char *bytes, bool *out_any)
+/* The bytes that may follow a layer, but for '<': -1: none, -2: several. */
+static int only_next(struct grammar_state *state, const struct grammar_layer *from, bool only_aside)
 {
-    for (unsigned byte = 0; byte < 256; byte++) {
+    int found = -1;
+    for (int byte = 0; byte < 256; byte++) {
         struct grammar_layer to;
         const bool fits = only_aside
                               ? grammar_state_step_aside(state, from, (unsigned char)byte, &to)
                               : grammar_state_step(state, from, (unsigned char)byte, &to);
-        if (fits && (byte == 0 || !strchr(bytes, (int)byte)))
-            return false;
-        *out_any |= fits && byte == (unsigned char)bytes[0];
+        if (!fits || byte == '<')
+            continue;
+        if (found >= 0)
+            return -2;
+        found = byte;
     }
-    return true;
+    return found;
 }
 
-/* Is what ends the text a quote, a '<', or a line feed and a '<'? Then of the tokens that have none
- * only the last byte may leave the text. */
+/* Is what ends the text a quote, a '<', or one more byte and a '<'? Then of the tokens that have
+ * none only the last byte may leave the text. */
 static bool is_left_simply(struct place *in)
 {
     struct grammar_state *state = &in->mask->state;
     struct grammar_node node = in->node;
     struct grammar_layer behind;
-    bool has_tag = false;
+    in->last = -1;
     if (in->rule->kind == GRAMMAR_STRING)
         return true;
     node.count = node.count > in->rule->len_min ? node.count : in->rule->len_min;
     const struct grammar_layer from = grammar_state_put(state, &in->layer, &node);
-    if (!follows_only(state, &from, true, "\n<", &in->is_left_by_line_feed))
-        return false;
-    if (!in->is_left_by_line_feed || !grammar_state_step_aside(state, &from, '\n', &behind))
-        return true;
-    return follows_only(state, &behind, false, "<", &has_tag);
+    in->last = only_next(state, &from, true);
+    if (in->last < 0)
+        return in->last == -1;
+    return in->last < 0x80 &&
+           grammar_state_step_aside(state, &from, (unsigned char)in->last, &behind) &&
+           only_next(state, &behind, false) == -1;
 }
 
-/* Adds the tokens of which only the last byte, a line feed, is too much: it ends the text. */
-static void add_lined(const struct place *in, uint64_t *to)
+/* Adds the tokens of which only the last byte, which ends the text, is too much for it. */
+static void add_leaving(const struct place *in, uint64_t *to)
 {
     for (uint32_t word = 0; word < in->vocab->word_count; word++) {
-        for (uint64_t bits = in->vocab->lined[word]; bits; bits &= bits - 1) {
+        for (uint64_t bits = in->sets[0][word]; bits; bits &= bits - 1) {
             const uint32_t bit = (uint32_t)__builtin_ctzll(bits);
-            if (in->vocab->characters[word * 64 + bit] == in->room + 1)
+            const uint32_t id = word * 64 + bit;
+            if (in->vocab->lasts[id] == in->last && in->vocab->characters[id] == in->room + 1)
                 to[word] |= (uint64_t)1 << bit;
         }
     }
@@ -166,8 +171,8 @@ bool token_mask_text_add_all(const struct token_mask_walk *walk, const struct gr
         clear(mask, set);
     for (size_t end = 0; end < TOKEN_MASK_VOCAB_ENDS; end++)
         token_mask_text_add_plain(in.vocab, set, in.sets[end], in.room);
-    if (in.is_left_by_line_feed)
-        add_lined(&in, set);
+    if (in.last >= 0)
+        add_leaving(&in, set);
     if (!in.node.index)
         return true;
     take_completing(mask, &in.node, set);
@@ -177,49 +182,45 @@ bool token_mask_text_add_all(const struct token_mask_walk *walk, const struct gr
 
 /* ---------------------------------------------------------------- near the end of the budget */
 
-/* Is the end within reach behind a token that begins so many characters and ends in this phase? */
-static bool fits_behind(const struct place *in, uint32_t characters, unsigned phase,
-                        bool ends_with_line_feed)
-{
-    struct grammar_state *state = &in->mask->state;
-    struct grammar_node node = in->node;
-    node.count += ends_with_line_feed ? characters - 1 : characters;
-    node.phase = (uint16_t)phase;
-    node.index = 0; /* what has been read of the tag does not count any more */
-    struct grammar_layer layer = grammar_state_put(state, &in->layer, &node);
-    if (ends_with_line_feed && !grammar_state_step(state, &layer, '\n', &layer))
-        return false;
-    return token_mask_internal_fits(in->mask, &layer, in->walk->left);
-}
-
 /* Tokens that are alike but for the characters they begin. */
 struct alike {
     const uint64_t *set;
-    const uint64_t *but; /* minus these; NULL: none */
-    unsigned phase;
-    bool ends_with_line_feed;
+    unsigned phase; /* they end in */
+    bool may_leave; /* those that end with in->last, and no others */
 };
+
+/* Is the end within reach behind a token that begins so many characters? */
+static bool fits_behind(const struct place *in, const struct alike *alike, uint32_t characters)
+{
+    struct grammar_state *state = &in->mask->state;
+    struct grammar_node node = in->node;
+    node.count += alike->may_leave ? characters - 1 : characters;
+    node.phase = (uint16_t)alike->phase;
+    node.index = 0; /* what has been read of the tag does not count any more */
+    struct grammar_layer layer = grammar_state_put(state, &in->layer, &node);
+    if (alike->may_leave && !grammar_state_step(state, &layer, (unsigned char)in->last, &layer))
+        return false;
+    return token_mask_internal_fits(in->mask, &layer, in->walk->left);
+}
 
 static void add_alike(const struct place *in, const struct alike *alike, uint64_t *to)
 {
     enum { UNKNOWN, FITS, DOES_NOT };
     uint8_t verdicts[TOKEN_MASK_VOCAB_PIECE_MAX + 1] = {UNKNOWN};
-    const uint32_t room = in->room + alike->ends_with_line_feed; /* that may be the end's */
+    const uint32_t room = in->room + alike->may_leave; /* the last byte may be the end's */
     const uint32_t least = in->rule->len_min;
     /* with so many characters there are enough: more make no difference */
     const uint32_t enough = (in->node.count < least ? least - in->node.count : 0) + 1;
     for (uint32_t word = 0; word < in->vocab->word_count; word++) {
-        uint64_t bits = alike->set[word] & (alike->but ? ~alike->but[word] : UINT64_MAX);
-        for (; bits; bits &= bits - 1) {
+        for (uint64_t bits = alike->set[word]; bits; bits &= bits - 1) {
             const uint32_t bit = (uint32_t)__builtin_ctzll(bits);
             const uint32_t characters = in->vocab->characters[word * 64 + bit];
             const uint32_t row = characters < enough ? characters : enough;
-            if (characters > room)
+            if (characters > room ||
+                (in->vocab->lasts[word * 64 + bit] == in->last) != alike->may_leave)
                 continue;
             if (verdicts[row] == UNKNOWN)
-                verdicts[row] = fits_behind(in, row, alike->phase, alike->ends_with_line_feed)
-                                    ? FITS
-                                    : DOES_NOT;
+                verdicts[row] = fits_behind(in, alike, row) ? FITS : DOES_NOT;
             if (verdicts[row] == FITS)
                 to[word] |= (uint64_t)1 << bit;
         }
@@ -229,18 +230,13 @@ static void add_alike(const struct place *in, const struct alike *alike, uint64_
 /* The tokens that stay in the text, as far as it alone allows them. */
 static void add_text(const struct place *in, uint64_t *to)
 {
-    const uint64_t *lined = in->is_left_by_line_feed ? in->vocab->lined : NULL;
     for (size_t end = 0; end < TOKEN_MASK_VOCAB_ENDS; end++) {
-        const struct alike alike = {.set = in->sets[end],
-                                    .but = end == 0 ? lined : NULL,
-                                    .phase = token_mask_vocab_ends[end].phase};
+        const struct alike alike = {in->sets[end], token_mask_vocab_ends[end].phase, false};
         add_alike(in, &alike, to);
     }
-    if (!lined)
-        return;
-    const struct alike alike = {
-        .set = lined, .phase = GRAMMAR_IN_STRING, .ends_with_line_feed = true};
-    add_alike(in, &alike, to);
+    const struct alike leaving = {in->sets[0], GRAMMAR_IN_STRING, true};
+    if (in->last >= 0)
+        add_alike(in, &leaving, to);
 }
 
 /* The tokens that the layer accepts; false: too many. */

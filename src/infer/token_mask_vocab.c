@@ -218,6 +218,7 @@ static void sort_in(struct token_mask_vocab *vocab, int32_t id, struct sorted *s
         return;
     }
     add_entry(&sorted->all, piece, id);
+    vocab->lasts[id] = (uint8_t)piece.ptr[piece.len - 1];
     unsigned end = 0;
     uint16_t characters = 0;
     switch (classify(piece, &end, &characters)) {
@@ -231,8 +232,6 @@ static void sort_in(struct token_mask_vocab *vocab, int32_t id, struct sorted *s
     switch (classify_bare(piece, &end, &characters)) {
     case PIECE_PLAIN:
         set_bit(vocab->bare[end], id);
-        if (piece.ptr[piece.len - 1] == '\n')
-            set_bit(vocab->lined, id);
         note_characters(vocab, id, characters);
         break;
     case PIECE_QUOTED: add_entry(&sorted->tagged, piece, id); break;
@@ -244,7 +243,7 @@ static bool reserve(struct token_mask_vocab *vocab)
 {
     vocab->word_count = vocab->size / 64 + 1;
     bool is_whole = true;
-    vocab->lined = mem_try_zalloc(vocab->word_count, sizeof(*vocab->lined));
+    vocab->lasts = mem_try_zalloc(vocab->size + (size_t)1, sizeof(*vocab->lasts));
     for (size_t i = 0; i < TOKEN_MASK_VOCAB_ENDS; i++) {
         vocab->plain[i] = mem_try_zalloc(vocab->word_count, sizeof(uint64_t));
         vocab->bare[i] = mem_try_zalloc(vocab->word_count, sizeof(uint64_t));
@@ -253,7 +252,7 @@ static bool reserve(struct token_mask_vocab *vocab)
     vocab->characters = mem_try_zalloc(vocab->size + (size_t)1, sizeof(*vocab->characters));
     vocab->ends = mem_try_zalloc(vocab->word_count, sizeof(uint64_t));
     vocab->specials = mem_try_zalloc(vocab->size + (size_t)1, sizeof(*vocab->specials));
-    return is_whole && vocab->lined && vocab->characters && vocab->ends && vocab->specials;
+    return is_whole && vocab->lasts && vocab->characters && vocab->ends && vocab->specials;
 }
 
 /* Everything a mask may have to write can be spelled with one-byte tokens: printable ASCII, and the
@@ -306,7 +305,7 @@ void token_mask_vocab_free(struct token_mask_vocab *vocab)
         mem_free(vocab->plain[i]);
         mem_free(vocab->bare[i]);
     }
-    mem_free(vocab->lined);
+    mem_free(vocab->lasts);
     mem_free(vocab->characters);
     mem_free(vocab->ends);
     mem_free(vocab->specials);

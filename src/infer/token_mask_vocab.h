@@ -72,7 +72,7 @@ struct token_mask_vocab {
     /* The same for texts without quotes (GRAMMAR_TEXT), which only '<' may end. */
     struct token_mask_vocab_trie tagged; /* begin like text, then a '<' */
     uint64_t *bare[TOKEN_MASK_VOCAB_ENDS];
-    uint64_t *lined;   /* those of bare[0] that end with a line feed */
+    uint8_t *lasts;    /* [size] the last byte of each ordinary token */
     uint64_t *ends;    /* set of tokens that end generation */
     int32_t *specials; /* ids of control, user-defined and unknown tokens with a text */
     uint32_t special_count;

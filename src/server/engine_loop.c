@@ -37,6 +37,8 @@ struct engine_loop {
     struct scheduler_facts facts;
     struct exchange *working; /* list of those handed to the scheduler */
     double watched_seconds;
+    void (*warn)(struct str lines); /* see scheduler_config */
+    struct strbuf warned;           /* what was said last */
 };
 
 /* ---------------------------------------------------------------- what the scheduler tells */
@@ -216,14 +218,14 @@ static enum tool_choice choice_of(enum api_tool_choice choice)
 }
 
 /* Calls are valid by construction, whatever the choice; an answer may be held to a schema or to a
- * grammar, which wait until the model has thought. */
+ * grammar, which wait until the model has thought. What cannot be enforced is left open, and said in
+ * `warnings`. */
 static enum status make_mask(struct engine *engine, const struct api_request *request,
-                             struct token_mask **out, struct error *err)
+                             struct strbuf *warnings, struct token_mask **out, struct error *err)
 {
     *out = NULL;
-    CLEANUP(strbuf_done) struct strbuf warnings = {0};
     if (request->schema && request->is_raw) {
-        const struct grammar_limits limits = {.warnings = &warnings};
+        const struct grammar_limits limits = {.warnings = warnings};
         const struct token_mask_vocab *vocab = NULL;
         TRY(engine_mask_vocab(engine, &vocab, err));
         return token_mask_new_schema(vocab, request->schema, &limits, out, err);
@@ -240,13 +242,25 @@ static enum status make_mask(struct engine *engine, const struct api_request *re
         .choice = choice_of(request->tool_choice),
         .name = request->tool_name,
         .call_count_max = request->one_call_only ? 1 : 0,
-        .is_lenient = true, /* clients' tools: better held loosely than refused */
+        .warnings = warnings, /* clients' tools: better held loosely than refused */
         .inputs = request->tool_grammars,
         .schema = request->schema,
         .grammar = request->grammar,
         .is_unthinking = request->chat.thinking == CHAT_THINKING_OFF,
     };
     return tool_mask_make(engine, &options, out, err);
+}
+
+/* Says what is not enforced, unless it is what was said last: a conversation has the same tools in
+ * every request. */
+static void warn(struct engine_loop *loop, const struct strbuf *warnings)
+{
+    if (!loop->warn || !warnings->len ||
+        str_equal(strbuf_view(&loop->warned), strbuf_view(warnings)))
+        return;
+    strbuf_clear(&loop->warned);
+    strbuf_add_str(&loop->warned, strbuf_view(warnings));
+    loop->warn(strbuf_view(warnings));
 }
 
 /* The next answer of an exchange. */
@@ -256,9 +270,11 @@ static enum status begin(struct engine_loop *loop, struct exchange *exchange, st
     struct api_request *request = &exchange->request;
     CLEANUP(chat_spans_done) struct chat_spans prompt = {0};
     CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
+    CLEANUP(strbuf_done) struct strbuf warnings = {0};
     request->chat.local_seconds = clock_local_seconds();
     TRY(prompt_make(loop->engine, request, &prompt, err));
-    TRY(make_mask(loop->engine, request, &mask, err));
+    TRY(make_mask(loop->engine, request, &warnings, &mask, err));
+    warn(loop, &warnings);
     struct scheduler_request wanted = {
         .prompt = &prompt,
         .mask = mask,
@@ -473,6 +489,7 @@ enum status engine_loop_start(struct engine *engine, const struct scheduler_conf
     struct engine_loop *loop = mem_zalloc(sizeof(*loop));
     loop->engine = engine;
     loop->turn = turn;
+    loop->warn = config->warn;
     lock_init(&loop->lock);
     lock_signal_init(&loop->signal);
     enum status status = scheduler_new(engine, config, &loop->scheduler, err);
@@ -499,6 +516,7 @@ void engine_loop_stop(struct engine_loop *loop)
     thread_join(&loop->thread);
     lock_signal_done(&loop->signal);
     lock_done(&loop->lock);
+    strbuf_done(&loop->warned);
     mem_free(loop);
 }
 

@@ -366,6 +366,7 @@ int main(void)
         "kimi",                                          /* JSON behind an id */
         "harmony",                                       /* JSON in messages with headers */
         "qwen3_coder", "glm", "minimax", "deepseek_v32", /* texts between tags */
+        "minimax_m3",                                    /* the same, one inside the other */
         "lfm2",                                          /* keyword arguments of Python */
         "gemma4",                                        /* braces */
     };

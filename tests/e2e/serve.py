@@ -478,6 +478,32 @@ def a_key_is_wanted_where_one_was_set(server):
         assert other.stop() == 0
 
 
+def what_is_not_enforced_is_said(_):
+    """A tool whose schema cannot be held to in full is offered all the same; with --verbose the server says what is open."""
+    parameters = {"type": "object", "required": ["path", "line"], "properties": {
+        "path": {"type": "string"}, "line": {"type": "integer", "dependentRequired": {}},
+        "bad": {"$ref": "#/nowhere"}}, "additionalProperties": False}
+    tool = {"type": "function", "function": {"name": "look", "parameters": parameters}}
+    schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "integer", "maximum": 9, "unknownWord": 1}}}
+    other = Server(PROGRAM, "--verbose")
+    try:
+        for _ in range(2):  # the second time nothing new is said
+            answer = other.json("/v1/chat/completions", chat("look", tools=[tool], tool_choice="required"))
+            call = answer["choices"][0]["message"]["tool_calls"][0]["function"]
+            arguments = json.loads(call["arguments"])
+            assert call["name"] == "look" and isinstance(arguments["path"], str) and isinstance(arguments["line"], int), call
+        answer = other.json("/v1/chat/completions", chat("a number", response_format=schema))
+        assert int(answer["choices"][0]["message"]["content"]) <= 9, answer
+    finally:
+        other.stop()
+    said = [line for line in other.process.stderr.read().split("\n") if line.startswith("not enforced: ")]
+    assert len(said) == 4, said
+    assert said[0] == "not enforced: tool 'look': the $ref at #/properties/bad leads nowhere", said
+    assert said[1].startswith("not enforced: tool 'look': #/properties/bad: ") and said[1].endswith("; it may be anything"), said
+    assert said[2].startswith('not enforced: tool \'look\': the schema keyword "dependentRequired" at #/properties/line'), said
+    assert said[3] == 'not enforced: the schema keyword "unknownWord" at # cannot be enforced', said
+
+
 def a_taken_port_is_explained(server):
     result = subprocess.run([PROGRAM, "serve", "--port", str(server.port)], capture_output=True, text=True, timeout=60)
     assert result.returncode == 1 and "--port" in result.stderr and "holt" in result.stderr, result
@@ -554,7 +580,7 @@ TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, th
          a_server_may_keep_few_responses_or_none, a_custom_tool_gets_a_text_of_its_grammar, a_schema_holds_the_answer, a_grammar_holds_the_answer, an_answer_goes_on, a_prompt_may_be_tokens, eight_at_once_are_those_of_each_alone,
          a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, llamas_own_addresses_answer, counts_are_exact, a_stop_text_ends_the_answer,
          what_is_wrong_is_told_in_the_protocols_form, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
-         a_key_is_wanted_where_one_was_set, a_taken_port_is_explained, several_models_take_turns, embeddings_are_those_of_the_command]
+         a_key_is_wanted_where_one_was_set, what_is_not_enforced_is_said, a_taken_port_is_explained, several_models_take_turns, embeddings_are_those_of_the_command]
 PROGRAM = sys.argv[1]
 
 

@@ -537,84 +537,6 @@ static void every_format_gives_valid_calls_whatever_the_logits(void **state)
     }
 }
 
-static enum status compile_one(const struct tool_format *format, const char *parameters,
-                               struct strbuf *warnings, struct error *err)
-{
-    CLEANUP(json_decrefp) json_t *schema = json_loads(parameters, 0, NULL);
-    CLEANUP(strbuf_done) struct strbuf close = {0};
-    CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
-    const struct token_mask_tool row = {.name = STR("f"), .parameters = schema};
-    const struct token_mask_options options = {
-        .mode = TOKEN_MASK_REQUIRED, .call_count_max = 1, .limits = {.warnings = warnings}};
-    struct token_mask_syntax syntax;
-    assert_non_null(schema);
-    tool_mask_syntax(format, &no_reasoning, &close, &syntax);
-    return token_mask_new_tools(vocabs[0].tables, &syntax, &row, 1, &options, &mask, err);
-}
-
-static void what_a_form_cannot_hold_to_is_named(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *format;
-        const char *parameters;
-        const char *message; /* NULL: accepted */
-        const char *warning; /* of a lenient caller; NULL: it fails, too */
-    } rows[] = {
-        {"gemma4", "{\"properties\": {\"a\": {\"$ref\": \"#/x\"}}}", "leads nowhere", NULL},
-        {"gemma4", "{\"properties\": {\"a\": {\"$ref\": \"x.json\"}}}", "leads out of the schema",
-         "leads out of the schema"},
-        {"gemma4",
-         "{\"$defs\": {\"L\": {\"$ref\": \"#/$defs/L\"}}, \"properties\": {\"a\": {\"$ref\": "
-         "\"#/$defs/L\"}}}",
-         "leads back to itself", NULL},
-        {"gemma4",
-         "{\"properties\": {\"a\": {\"oneOf\": [{\"type\": \"string\"}, {\"type\": "
-         "\"string\", \"minLength\": 2}]}}}",
-         "\"oneOf\" at #/properties/a/oneOf may allow the same value",
-         "\"oneOf\" at #/properties/a/oneOf may allow the same value"},
-        {"gemma4", "{\"properties\": {\"a\": {\"type\": \"object\", \"enum\": [{}]}}}",
-         "a list of objects or arrays", NULL},
-        {"gemma4", "{\"properties\": {\"a\": false}}", "it allows no value", NULL},
-        {"gemma4",
-         "{\"properties\": {\"a\": {\"allOf\": [{\"pattern\": \"^a+$\"}, {\"type\": "
-         "\"string\", \"pattern\": \"^[ab]{3}$\"}]}}}",
-         NULL, NULL},
-        {"gemma4",
-         "{\"properties\": {\"a\": {\"allOf\": [{\"pattern\": \"^a+$\"}, {\"type\": "
-         "\"string\", \"pattern\": \"^b+$\"}]}}, \"required\": [\"a\"]}",
-         "no arguments satisfy its schema", NULL},
-        {"qwen3_coder",
-         "{\"properties\": {\"a\": {\"type\": \"string\", \"enum\": [\"ab\"], "
-         "\"pattern\": \"^a\"}}}",
-         "a list of texts beside a pattern", NULL},
-        {"qwen3_coder", "{\"properties\": {\"a\": {\"type\": \"string\", \"x\": 1}}}",
-         "\"x\" at #/properties/a", "\"x\" at #/properties/a"},
-        {"qwen3_coder",
-         "{\"$ref\": \"#/$defs/A\", \"$defs\": {\"A\": {\"properties\": {\"a\": "
-         "{\"type\": \"string\"}}}}}",
-         NULL, NULL},
-        {"lfm2",
-         "{\"properties\": {\"a\": {\"$ref\": \"#/properties/b\"}, \"b\": {\"type\": "
-         "\"boolean\"}}}",
-         NULL, NULL},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const struct tool_format *format = tool_format_find(str_from_c(rows[i].format));
-        CLEANUP(strbuf_done) struct strbuf warnings = {0};
-        struct error err = {0};
-        test_case(rows[i].parameters);
-        const enum status strict = compile_one(format, rows[i].parameters, NULL, &err);
-        assert_int_equal(strict == OK, !rows[i].message);
-        if (rows[i].message && !strstr(err.text, rows[i].message))
-            fail_msg("%s", err.text);
-        const enum status lenient = compile_one(format, rows[i].parameters, &warnings, &err);
-        assert_int_equal(lenient == OK, !rows[i].message || rows[i].warning);
-        if (rows[i].warning && !strstr(strbuf_c(&warnings), rows[i].warning))
-            fail_msg("%s", strbuf_c(&warnings));
-    }
-}
-
 /* A mask that demands a call of the tool `f` with these parameters. */
 static struct token_mask *demand(const struct vocab *vocab, const struct tool_format *format,
                                  const json_t *parameters)
@@ -929,7 +851,6 @@ int test_tool_mask(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format_gives_valid_calls_whatever_the_logits),
-        cmocka_unit_test(what_a_form_cannot_hold_to_is_named),
         cmocka_unit_test(elements_are_written_where_the_schema_lists_them),
         cmocka_unit_test(elements_are_written_as_a_template_writes_them),
         cmocka_unit_test(the_set_is_what_brute_force_finds),
