@@ -218,8 +218,8 @@ static enum tool_choice choice_of(enum api_tool_choice choice)
 }
 
 /* Calls are valid by construction, whatever the choice; an answer may be held to a schema or to a
- * grammar, which wait until the model has thought. What cannot be enforced is left open, and said in
- * `warnings`. */
+ * grammar, which wait until the model has thought. What cannot be enforced is left open, and said
+ * in `warnings`. */
 static enum status make_mask(struct engine *engine, const struct api_request *request,
                              struct strbuf *warnings, struct token_mask **out, struct error *err)
 {
