@@ -73,6 +73,8 @@ static const char *openai_code(const struct api_failure *failure)
 {
     if (failure->is_context)
         return "context_length_exceeded";
+    if (failure->code)
+        return failure->code;
     switch (failure->http_status) {
     case 401: return "invalid_api_key";
     case HTTP_NOT_FOUND: return "not_found";

@@ -12,6 +12,8 @@ void api_request_done(struct api_request *request)
     strbuf_done(&request->model);
     json_decref(request->schema);
     json_decref(request->tool_names);
+    json_decref(request->tool_grammars);
+    json_decref(request->repeated);
     stop_texts_done(&request->stops);
     *request = (struct api_request){0};
 }

@@ -39,6 +39,8 @@ struct api_request {
     struct strbuf model;       /* as the client named it; empty: the default */
     json_t *tool_names;        /* Responses: what functions stand for, {joined name: {"name",
                                   "namespace", "custom"}}; NULL: for themselves; owned */
+    json_t *repeated;          /* Responses: fields of the request that its answer repeats; owned */
+    json_t *tool_grammars;     /* of custom tools, as tool_mask_options.inputs; or NULL; owned */
     json_t *schema;            /* the answer is one value of it; NULL: free; owned */
     struct str grammar;        /* GBNF: the answer is a text of it; empty: free; in the chat's
                                   arena */
@@ -62,6 +64,7 @@ struct api_request {
     bool streams;
     bool wants_tokens; /* their probabilities */
     bool wants_usage;  /* OpenAI: a last chunk with the counts */
+    bool echoes;       /* the answer begins with `raw` */
     bool ignores_end;  /* as llama.cpp's ignore_eos: benchmarks go on to the length */
     bool only_loads;   /* Ollama: an empty prompt loads the model */
 };

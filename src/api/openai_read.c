@@ -292,19 +292,19 @@ enum status openai_read_chat(const json_t *body, struct api_request *out, struct
 
 enum status openai_read_completion(const json_t *body, struct api_request *out, struct error *err)
 {
-    bool echoes = false;
     int64_t best_of = 1;
     int64_t top = -1;
     TRY(read_common(body, out, err));
-    TRY(field_bool(body, "echo", &echoes, err));
+    TRY(field_bool(body, "echo", &out->echoes, err));
     TRY(field_int(body, "best_of", 1, 128, &best_of, err));
     TRY(field_int(body, "logprobs", 0, TOKEN_RANKING_TOP_MAX, &top, err));
-    if (echoes || (best_of != 1 && best_of != out->choice_count))
-        return error_set(err, E_UNSUPPORTED, "%s is not supported here",
-                         echoes ? "echo" : "best_of above n");
-    out->wants_tokens = top >= 0;
+    if (best_of != 1 && best_of != out->choice_count)
+        return error_set(err, E_UNSUPPORTED, "best_of above n is not supported here");
+    out->wants_tokens = top >= 0 && !out->echoes; /* those of the prompt are not computed */
     out->top_count = top > 0 ? (uint32_t)top : 0;
     TRY(api_request_read_prompt(out, json_object_get(body, "prompt"), err));
+    if (out->echoes && out->prompt_id_count > 0)
+        return error_set(err, E_UNSUPPORTED, "echo of a prompt that is given as tokens");
     const struct str suffix = json_str(json_object_get(body, "suffix"));
     if (suffix.len > 0)
         llama_read_set_middle(out, strbuf_view(&out->raw), suffix);

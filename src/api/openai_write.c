@@ -198,6 +198,12 @@ static void completion_chunk(struct reply *reply, struct str text, const char *f
     reply_add_sse(reply, NULL, object);
 }
 
+static void completion_begin(struct reply *reply)
+{
+    if (reply->echo.len > 0)
+        completion_chunk(reply, strbuf_view(&reply->echo), NULL);
+}
+
 static void completion_text(struct reply *reply, struct str text)
 {
     completion_chunk(reply, text, NULL);
@@ -212,8 +218,10 @@ static void completion_end(struct reply *reply, enum reply_end why)
 static json_t *completion_whole(struct reply *reply, enum reply_end why)
 {
     json_t *object = envelope(reply, "cmpl-", "text_completion");
-    json_object_set_new(object, "choices",
-                        choice(reply, strbuf_view(&reply->text), finish_reason(why)));
+    CLEANUP(strbuf_done) struct strbuf text = {0};
+    strbuf_add_str(&text, strbuf_view(&reply->echo));
+    strbuf_add_str(&text, strbuf_view(&reply->text));
+    json_object_set_new(object, "choices", choice(reply, strbuf_view(&text), finish_reason(why)));
     json_object_set_new(object, "usage", usage(reply));
     return object;
 }
@@ -222,6 +230,7 @@ const struct reply_format reply_openai_completion = {
     .protocol = API_OPENAI,
     .stream_type = "text/event-stream",
     .repeats = true,
+    .begin = completion_begin,
     .text = completion_text,
     .reasoning = completion_text,
     .end = completion_end,

@@ -32,6 +32,7 @@ void reply_done(struct reply *reply)
     strbuf_done(&reply->model);
     stop_texts_done(&reply->stops);
     token_log_done(&reply->tokens);
+    strbuf_done(&reply->echo);
     strbuf_done(&reply->text);
     strbuf_done(&reply->reasoning);
     strbuf_done(&reply->out);
@@ -41,6 +42,8 @@ void reply_done(struct reply *reply)
     json_decref(reply->calls);
     json_decref(reply->items);
     json_decref(reply->tool_names);
+    json_decref(reply->repeated);
+    json_decref(reply->final);
     *reply = (struct reply){0};
 }
 

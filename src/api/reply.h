@@ -89,6 +89,7 @@ struct reply {
     double load_seconds; /* until the answer began */
     struct stop_texts stops;
     struct token_log tokens;
+    struct strbuf echo; /* the prompt, where the answer begins with it */
     struct strbuf text; /* all of it, without what a stop text cut */
     struct strbuf reasoning;
     json_t *calls;     /* [{"id", "name", "arguments" (text)}] */
@@ -105,6 +106,8 @@ struct reply {
     size_t item_from; /* where the open item's text begins in text or reasoning */
     uint64_t event_count;
     json_t *tool_names; /* api_request.tool_names; owned */
+    json_t *repeated;   /* api_request.repeated; owned */
+    json_t *final;      /* Responses: the response, once it is finished; owned */
 };
 
 /* Takes `stops` over. `random`: 16 bytes for the id; `now_us`: microseconds since 1970. */

@@ -2,6 +2,7 @@
 
 #include "api/field.h"
 #include "api/openai_read.h"
+#include "api/responses_kept.h"
 #include "text/json.h"
 
 /* ---------------------------------------------------------------- tools */
@@ -31,16 +32,49 @@ static void add_function(struct api_request *out, const char *name, json_t *desc
                           json_pack("{s:s, s:o}", "type", "function", "function", function));
 }
 
-static void add_custom(struct api_request *out, const json_t *tool, struct str name)
+/* What the text of a custom tool is held to; the model is told in the argument's description. */
+static enum status note_grammar(struct api_request *out, const char *name, const json_t *format,
+                                json_t *argument, struct error *err)
+{
+    struct str type = STR("text");
+    struct str syntax = {0};
+    struct str definition = {0};
+    TRY(field_str(format, "type", &type, err));
+    if (str_equal_c(type, "text"))
+        return OK;
+    TRY(field_str(format, "syntax", &syntax, err));
+    TRY(field_str(format, "definition", &definition, err));
+    if (!str_equal_c(type, "grammar") || syntax.len == 0 || definition.len == 0)
+        return error_set(err, E_INVALID,
+                         "the format of tool \"%.*s\" is not text, or grammar with syntax and "
+                         "definition",
+                         STR_ARG(field_shown(str_from_c(name))));
+    if (!out->tool_grammars)
+        out->tool_grammars = json_object();
+    json_object_set_new(out->tool_grammars, name,
+                        json_pack("{s:o, s:o}", "syntax", json_stringn(syntax.ptr, syntax.len),
+                                  "definition", json_stringn(definition.ptr, definition.len)));
+    CLEANUP(strbuf_done) struct strbuf told = {0};
+    strbuf_addf(&told, "A text of this grammar (%.*s):\n", STR_ARG(field_shown(syntax)));
+    strbuf_add_str(&told, definition);
+    json_object_set_new(argument, "description", json_stringn(told.ptr, told.len));
+    return OK;
+}
+
+static enum status add_custom(struct api_request *out, const json_t *tool, struct str name,
+                              struct error *err)
 {
     CLEANUP(strbuf_done) struct strbuf copy = {0};
+    CLEANUP(json_decrefp) json_t *argument = json_pack("{s:s}", "type", "string");
     strbuf_add_str(&copy, name);
     note_name(out, strbuf_c(&copy), (struct str){0}, name, true);
+    TRY(note_grammar(out, strbuf_c(&copy), json_object_get(tool, "format"), argument, err));
+    CLEANUP(json_decrefp)
     json_t *parameters =
-        json_pack("{s:s, s:{s:{s:s}}, s:[s], s:b}", "type", "object", "properties", RESPONSES_INPUT,
-                  "type", "string", "required", RESPONSES_INPUT, "additionalProperties", 0);
+        json_pack("{s:s, s:{s:O}, s:[s], s:b}", "type", "object", "properties", RESPONSES_INPUT,
+                  argument, "required", RESPONSES_INPUT, "additionalProperties", 0);
     add_function(out, strbuf_c(&copy), json_object_get(tool, "description"), parameters);
-    json_decref(parameters);
+    return OK;
 }
 
 /* The functions of a namespace, under joined names. */
@@ -83,7 +117,7 @@ static enum status read_tools(const json_t *tools, struct api_request *out, stru
             add_function(out, json_string_value(json_object_get(tool, "name")),
                          json_object_get(tool, "description"), json_object_get(tool, "parameters"));
         else if (str_equal_c(type, "custom") && name.len > 0)
-            add_custom(out, tool, name);
+            TRY(add_custom(out, tool, name, err));
         else if (str_equal_c(type, "namespace") && name.len > 0)
             TRY(add_namespace(out, tool, name, err));
         else if (str_equal_c(type, "function") || str_equal_c(type, "custom"))
@@ -268,11 +302,12 @@ static enum status read_settings(const json_t *body, struct api_request *out, st
     if (top > 0)
         return error_set(err, E_UNSUPPORTED,
                          "top_logprobs is not supported here; /v1/chat/completions has it");
-    const json_t *previous = json_object_get(body, "previous_response_id");
-    if (previous && !json_is_null(previous))
+    const json_t *conversation = json_object_get(body, "conversation");
+    if (conversation && !json_is_null(conversation))
         return error_set(err, E_UNSUPPORTED,
-                         "previous_response_id: nothing is kept here; send the whole conversation "
-                         "(what is known of it is not computed again)");
+                         "conversation is not supported here; previous_response_id is");
+    bool keeps = true;
+    TRY(field_bool(body, "store", &keeps, err));
     TRY(field_str(json_object_get(body, "reasoning"), "effort", &effort, err));
     if (str_equal_c(effort, "none"))
         out->chat.thinking = CHAT_THINKING_OFF;
@@ -297,6 +332,7 @@ enum status responses_read(const json_t *body, struct api_request *out, struct e
     TRY(read_tools(tools, out, err));
     TRY(read_input(body, out, err));
     TRY(read_tool_choice(body, out, err));
+    out->repeated = responses_kept_fields(body);
     out->chat.add_generation_prompt = true;
     return OK;
 }

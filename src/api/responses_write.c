@@ -34,11 +34,12 @@ static json_t *response(const struct reply *reply, const char *status)
 {
     char id[64];
     snprintf(id, sizeof(id), "resp_%s", reply->id);
-    return json_pack("{s:s, s:s, s:I, s:s, s:n, s:n, s:o, s:O, s:b, s:n}", "id", id, "object",
-                     "response", "created_at", (json_int_t)(reply->created_us / 1000000), "status",
-                     status, "error", "incomplete_details", "model",
-                     reply_text(strbuf_view(&reply->model)), "output", reply->items,
-                     "parallel_tool_calls", 1, "previous_response_id");
+    json_t *object = json_pack("{s:s, s:s, s:I, s:s, s:n, s:n, s:o, s:O}", "id", id, "object",
+                               "response", "created_at", (json_int_t)(reply->created_us / 1000000),
+                               "status", status, "error", "incomplete_details", "model",
+                               reply_text(strbuf_view(&reply->model)), "output", reply->items);
+    json_object_update_missing(object, reply->repeated);
+    return object;
 }
 
 static void begin(struct reply *reply)
@@ -265,7 +266,7 @@ static void call_end(struct reply *reply, const json_t *call)
 
 /* ---------------------------------------------------------------- the end */
 
-static json_t *final_response(const struct reply *reply, enum reply_end why)
+static json_t *final_response(struct reply *reply, enum reply_end why)
 {
     const bool is_cut = why == REPLY_END_LENGTH || why == REPLY_END_CONTEXT;
     json_t *object = response(reply, is_cut ? "incomplete" : "completed");
@@ -273,6 +274,7 @@ static json_t *final_response(const struct reply *reply, enum reply_end why)
     if (is_cut)
         json_object_set_new(object, "incomplete_details",
                             json_pack("{s:s}", "reason", "max_output_tokens"));
+    reply->final = json_incref(object);
     return object;
 }
 

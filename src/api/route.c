@@ -34,7 +34,20 @@ static const struct route routes[] = {
      .path = "/v1/responses",
      .protocol = API_OPENAI,
      .read = responses_read,
+     .keeps = true,
      .format = &reply_responses},
+    {.method = "GET",
+     .path = "/v1/responses/*",
+     .protocol = API_OPENAI,
+     .kept = ROUTE_KEPT_RESPONSE},
+    {.method = "DELETE",
+     .path = "/v1/responses/*",
+     .protocol = API_OPENAI,
+     .kept = ROUTE_KEPT_DELETE},
+    {.method = "GET",
+     .path = "/v1/responses/*/input_items",
+     .protocol = API_OPENAI,
+     .kept = ROUTE_KEPT_ITEMS},
     {.method = "POST", .path = "/v1/embeddings", .protocol = API_OPENAI, .work = embeddings_openai},
     {.method = "GET",
      .path = "/v1/models",
@@ -201,6 +214,28 @@ static const struct route routes[] = {
      .about = ROUTE_ABOUT_MODEL},
 };
 
+/* What `*` in a row's path stands for; false: the path is another one. */
+static bool match_path(const char *pattern, struct str path, struct str *out_id)
+{
+    const struct str wanted = str_from_c(pattern);
+    const size_t star = str_find_char(wanted, '*', 0);
+    *out_id = (struct str){0};
+    if (star == SIZE_MAX)
+        return str_equal(path, wanted);
+    const struct str behind = str_slice(wanted, star + 1, wanted.len);
+    if (path.len <= star + behind.len || !str_starts_with(path, str_slice(wanted, 0, star)) ||
+        !str_ends_with(path, behind))
+        return false;
+    *out_id = str_slice(path, star, path.len - behind.len);
+    return str_find_char(*out_id, '/', 0) == SIZE_MAX;
+}
+
+struct str route_id(const struct route *route, struct str path)
+{
+    struct str id;
+    return match_path(route->path, path, &id) ? id : (struct str){0};
+}
+
 const struct route *route_find(struct str method, struct str path, bool *out_path_is_known)
 {
     const bool is_head = str_equal_c(method, "HEAD");
@@ -208,7 +243,8 @@ const struct route *route_find(struct str method, struct str path, bool *out_pat
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
         const struct route *route = &routes[i];
         const struct str own = str_from_c(route->path);
-        if (route->has_name ? !str_starts_with(path, own) : !str_equal(path, own))
+        struct str id;
+        if (route->has_name ? !str_starts_with(path, own) : !match_path(route->path, path, &id))
             continue;
         *out_path_is_known = true;
         if (str_equal_c(method, route->method) ||

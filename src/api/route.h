@@ -71,10 +71,13 @@ enum route_about {
     ROUTE_ABOUT_LIST,
 };
 
+/* What is asked about a response that is kept. */
+enum route_kept { ROUTE_KEPT_NOTHING, ROUTE_KEPT_RESPONSE, ROUTE_KEPT_ITEMS, ROUTE_KEPT_DELETE };
+
 struct route {
     const char *method; /* GET answers HEAD too */
-    const char *path;
-    bool has_name; /* the path goes on with a name, which becomes the body's member "digest" */
+    const char *path;   /* a part of it may be "*": an id */
+    bool has_name;      /* the path goes on with a name, which becomes the body's member "digest" */
     enum api_protocol protocol; /* the form of errors */
     route_read_fn *read;
     const struct reply_format *format;
@@ -86,6 +89,8 @@ struct route {
     route_check_fn *check;  /* of what the front is asked to do, before it is asked */
     route_answer_fn *work;
     route_print_fn *print; /* plain text */
+    bool keeps;            /* its responses can be gone on from */
+    enum route_kept kept;
 };
 
 /* Reads a request for a model with these settings (NULL: none): what the client leaves open comes
@@ -95,6 +100,9 @@ MUST_USE enum status route_read(const struct route *route, const json_t *setting
 
 /* The row, or NULL; *out_path_is_known tells whether another method would do. */
 const struct route *route_find(struct str method, struct str path, bool *out_path_is_known);
+
+/* The id in a path that this row was found for; empty: it has none. */
+struct str route_id(const struct route *route, struct str path);
 
 /* The model's name in a request's body, without ":latest"; empty: the default. Clients that can
  * only say names of Anthropic's models mean the default, too. E_INVALID, E_LIMIT. */

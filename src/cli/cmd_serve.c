@@ -20,13 +20,14 @@
 #include "engine/scheduler.h"
 #include "os/file.h"
 #include "os/listener.h"
+#include "server/response_store.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PORT_DEFAULT = 11434, CONTEXT_MAX = 1 << 24, THREADS_MAX = 256 };
+enum { PORT_DEFAULT = 11434, CONTEXT_MAX = 1 << 24, THREADS_MAX = 256, RESPONSES_MAX = 10000 };
 
 /* Uploaded files that no model was made of stay so long. */
 enum { BLOB_AGE_SECONDS = 24 * 3600 };
@@ -48,12 +49,14 @@ struct serve_args {
     int64_t context_tokens;
     int64_t thread_count;
     int64_t active_max;
+    int64_t kept_responses;
     struct speculation_options speculation;
 };
 
 static const struct serve_args defaults = {.host = "127.0.0.1",
                                            .port = PORT_DEFAULT,
                                            .keep_alive = "5m",
+                                           .kept_responses = RESPONSE_STORE_COUNT_MAX,
                                            .hub = PULL_SOURCE_HUB,
                                            .registry = PULL_SOURCE_REGISTRY};
 
@@ -76,6 +79,8 @@ static const struct option_spec options[] = {
                   "how keys and values are kept: " KV_KIND_NAMES " (default f16)"),
     OPTION_STRING(struct serve_args, keep_alive, 0, "keep-alive", "TIME",
                   "how long a model stays that was loaded on demand (default 5m; -1: for ever)"),
+    OPTION_INT(struct serve_args, kept_responses, 0, "keep-responses", "N", 0, RESPONSES_MAX,
+               "responses kept in memory for previous_response_id (default 1000; 0: none)"),
     OPTION_STRING(struct serve_args, pooling, 0, "pooling", "KIND",
                   "serve embeddings of a model that was not made for it: mean, cls or last"),
     OPTION_FLAG(struct serve_args, allows_pull, 0, "allow-pull",
@@ -297,6 +302,7 @@ static int run(const struct command_call *call)
         .thread_count = (uint32_t)args->thread_count,
         .context_tokens = (uint32_t)args->context_tokens,
         .active_max = (uint32_t)args->active_max,
+        .kept_responses = (uint32_t)args->kept_responses,
         .is_loopback = listener_is_loopback(args->host),
         .embeds = args->pooling != NULL,
         .is_verbose = args->is_verbose,

@@ -8,6 +8,7 @@
 #include "cli/model_lock.h"
 #include "engine/memory_plan.h"
 #include "engine/session.h"
+#include "engine/tool_mask.h"
 #include "gguf/gguf.h"
 #include "infer/token_mask.h"
 #include "os/channel.h"
@@ -90,7 +91,7 @@ static enum status append_chat(struct run *run, struct str prompt, struct error 
     add_messages(run->config->messages, &request);
     chat_request_add(&request, CHAT_ROLE_USER, prompt);
     request.local_seconds = clock_local_seconds();
-    request.thinking = run->mask ? CHAT_THINKING_OFF : run->config->thinking;
+    request.thinking = run->config->thinking;
     request.add_generation_prompt = true;
     TRY(engine_render(run->engine, &request, &spans, err));
     run->starts_in_reasoning = engine_prompt_opens_reasoning(run->engine, &spans);
@@ -114,31 +115,42 @@ static enum status answer(struct run *run, struct str prompt, struct error *err)
     TRY(append(run, prompt, err));
     const struct session_limits limits = {
         .token_count_max = run->config->token_count_max,
-        .starts_in_reasoning = run->starts_in_reasoning && !run->mask,
+        .starts_in_reasoning = run->starts_in_reasoning,
     };
     return session_generate(run->session, &limits, run->mask, on_event, on_progress, run,
                             &run->result, err);
 }
 
-static enum status make_schema_mask(struct run *run, const struct token_mask_vocab *vocab,
-                                    struct error *err)
+/* The text is what the model goes on with, or the model thinks first where it does. */
+static enum status make_described_mask(struct run *run, const json_t *schema, struct error *err)
 {
-    CLEANUP(json_decrefp) json_t *schema = NULL;
-    TRY(json_parse(run->config->json_schema, NULL, &schema, err));
-    return token_mask_new_schema(vocab, schema, NULL, &run->mask, err);
+    const struct run_role_config *config = run->config;
+    const struct token_mask_vocab *vocab = NULL;
+    const struct tool_mask_options options = {
+        .choice = TOOL_CHOICE_NONE,
+        .schema = schema,
+        .grammar = config->grammar,
+        .is_unthinking = config->thinking == CHAT_THINKING_OFF,
+    };
+    if (!config->is_raw && engine_get_info(run->engine)->has_template)
+        return tool_mask_make(run->engine, &options, &run->mask, err);
+    TRY(engine_mask_vocab(run->engine, &vocab, err));
+    return schema ? token_mask_new_schema(vocab, schema, NULL, &run->mask, err)
+                  : token_mask_new_grammar(vocab, config->grammar, &run->mask, err);
 }
 
 static enum status make_mask(struct run *run, struct error *err)
 {
     const struct run_role_config *config = run->config;
-    const struct token_mask_vocab *vocab = NULL;
-    if (!config->json_schema.ptr && !config->grammar.ptr)
-        return OK;
-    TRY(engine_mask_vocab(run->engine, &vocab, err));
+    CLEANUP(json_decrefp) json_t *schema = NULL;
     if (config->grammar.ptr)
-        return token_mask_new_grammar(vocab, config->grammar, &run->mask, err);
+        return make_described_mask(run, NULL, err);
+    if (!config->json_schema.ptr)
+        return OK;
     struct error reason = {0};
-    const enum status status = make_schema_mask(run, vocab, &reason);
+    enum status status = json_parse(config->json_schema, NULL, &schema, &reason);
+    if (status == OK)
+        status = make_described_mask(run, schema, &reason);
     return status == OK ? OK : error_set(err, status, "the JSON schema: %.400s", reason.text);
 }
 

@@ -120,6 +120,7 @@ static enum status start(const struct serve_role_config *config, struct admin_li
             },
         .admin_send = send_job,
         .admin_context = line,
+        .kept_responses = config->kept_responses,
         .models = {.first_settings = config->settings,
                    .scheduler = {.active_max = config->active_max,
                                  .cache = config->is_verbose ? print_report : NULL,

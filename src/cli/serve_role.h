@@ -33,7 +33,8 @@ struct serve_role_config {
     int listen_fd;
     uint32_t thread_count;
     uint32_t context_tokens;
-    uint32_t active_max; /* 0: the default */
+    uint32_t active_max;     /* 0: the default */
+    uint32_t kept_responses; /* that can be gone on from; 0: none */
     enum kv_kind kv;
     unsigned cpu_features_off;
     bool embeds; /* serve embeddings whatever the file says */

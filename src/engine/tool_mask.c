@@ -1,5 +1,6 @@
 #include "engine/tool_mask.h"
 
+#include "base/attr.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "chat/chat_template.h"
@@ -18,9 +19,32 @@ static enum token_mask_mode mode_of(enum tool_choice choice)
     return TOKEN_MASK_NONE;
 }
 
-/* Name and schema of every tool that may be called; views into the tools. */
+/* The grammar of a tool's text. */
+static enum status read_input(const json_t *input, struct str name, struct token_mask_input *out,
+                              struct error *err)
+{
+    const struct str syntax = json_str(json_object_get(input, "syntax"));
+    const bool is_regex = str_equal_c(syntax, "regex");
+    if (!is_regex && !str_equal_c(syntax, "lark"))
+        return error_set(err, E_UNSUPPORTED, "the grammar of tool '%.*s' is not lark or regex",
+                         STR_ARG(str_slice(name, 0, TOKEN_MASK_NAME_MAX)));
+    *out = (struct token_mask_input){
+        .key = STR(TOOL_MASK_INPUT),
+        .grammar = {.syntax = is_regex ? GRAMMAR_WRITTEN_REGEX : GRAMMAR_WRITTEN_LARK,
+                    .text = json_str(json_object_get(input, "definition"))},
+    };
+    return OK;
+}
+
+static const json_t *input_of(const struct tool_mask_options *options, struct str name)
+{
+    return json_object_getn(options->inputs, name.ptr, name.len);
+}
+
+/* Name and schema of every tool that may be called; views into the tools. `inputs`: room for as
+ * many. */
 static enum status read_tools(const struct tool_mask_options *options, struct token_mask_tool *out,
-                              size_t *out_count, struct error *err)
+                              struct token_mask_input *inputs, size_t *out_count, struct error *err)
 {
     size_t count = 0;
     for (size_t i = 0; i < json_array_size(options->tools); i++) {
@@ -32,7 +56,15 @@ static enum status read_tools(const struct tool_mask_options *options, struct to
             return error_set(err, E_INVALID, "tool %zu has no name", i + 1);
         if (options->name.len && !str_equal(name, options->name))
             continue;
-        out[count++] = (struct token_mask_tool){name, json_object_get(function, "parameters")};
+        const json_t *input = input_of(options, name);
+        if (input)
+            TRY(read_input(input, name, &inputs[count], err));
+        out[count] = (struct token_mask_tool){
+            .name = name,
+            .parameters = json_object_get(function, "parameters"),
+            .input = input ? &inputs[count] : NULL,
+        };
+        count++;
     }
     if (options->name.len && count == 0)
         return error_set(err, E_NOT_FOUND, "there is no tool '%.*s' to be called",
@@ -163,8 +195,14 @@ static void write_key(const struct tool_mask_options *options, uint32_t calls, s
     strbuf_addf(out, "%d %d %u %zu:", (int)options->choice, options->warnings != NULL, calls,
                 options->name.len);
     strbuf_add_str(out, options->name);
-    if (options->tools)
-        json_write_python(options->tools, out);
+    const json_t *const parts[] = {options->tools, options->inputs, options->schema};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        strbuf_add_char(out, '\n');
+        if (parts[i])
+            json_write_python(parts[i], out);
+    }
+    strbuf_addf(out, "\n%d ", (int)options->is_unthinking);
+    strbuf_add_str(out, options->grammar);
 }
 
 /* `warnings`: of a lenient caller, or NULL. */
@@ -178,14 +216,21 @@ static enum status compile(struct engine *engine, const struct tool_mask_options
     const struct token_mask_vocab *vocab = NULL;
     TRY(engine_mask_vocab(engine, &vocab, err));
     CLEANUP(mem_freep) struct token_mask_tool *rows = mem_zalloc((size + 1) * sizeof(*rows));
+    CLEANUP(mem_freep) struct token_mask_input *inputs = mem_zalloc((size + 1) * sizeof(*inputs));
     size_t count = 0;
-    TRY(read_tools(options, rows, &count, err));
+    TRY(read_tools(options, rows, inputs, &count, err));
     const struct output_parser_reasoning reasoning = reasoning_of(engine);
     CLEANUP(strbuf_done) struct strbuf close = {0};
     struct token_mask_syntax syntax;
     tool_mask_syntax(engine_tool_format(engine), &reasoning, &close, &syntax);
+    const struct token_mask_answer answer = {
+        .schema = options->schema,
+        .grammar = {.syntax = GRAMMAR_WRITTEN_GBNF, .text = options->grammar},
+    };
     const struct token_mask_options mask_options = {
         .mode = mode_of(options->choice),
+        .answer = options->schema || options->grammar.len ? &answer : NULL,
+        .is_unthinking = options->is_unthinking,
         .call_count_max = calls,
         .limits = {.warnings = warnings},
     };

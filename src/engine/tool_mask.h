@@ -31,7 +31,7 @@ enum tool_choice {
 };
 
 struct tool_mask_options {
-    const json_t *tools; /* an array in OpenAI form */
+    const json_t *tools; /* an array in OpenAI form; NULL: none */
     enum tool_choice choice;
     struct str name;         /* only this tool may be called; empty: any. E_NOT_FOUND: no such */
     struct strbuf *warnings; /* not NULL: lenient, for tools that somebody else wrote. What of a
@@ -40,7 +40,15 @@ struct tool_mask_options {
                                 GRAMMAR_WARNINGS_LEN_MAX bytes are appended */
     uint32_t call_count_max; /* calls in one answer, 1: no parallel ones; 0: the default. Formats
                                 that know one call only have one whatever this says */
+    const json_t *inputs;    /* {TOOL: {"syntax": "lark" | "regex", "definition": TEXT}}: the text
+                                of the only argument of these tools, TOOL_MASK_INPUT, is held to a
+                                grammar (infer/grammar_lark.h); NULL: none */
+    const json_t *schema;    /* an answer that is no call is a value of it; NULL: free text */
+    struct str grammar; /* the same with a grammar in GBNF, in place of `schema`; empty: none */
+    bool is_unthinking; /* with either: only thinking that the prompt opened comes before it */
 };
+
+#define TOOL_MASK_INPUT "input"
 
 /* E_UNSUPPORTED names a schema keyword that cannot be enforced (unless lenient: then at most that
  * none of the tools can be called, where a call is required). On success *out

@@ -26,6 +26,20 @@ void grammar_characters_add(struct grammar_characters *set, uint32_t low, uint32
     set->ranges[set->count++] = (struct grammar_characters_range){low, high};
 }
 
+void grammar_characters_add_cases(struct grammar_characters *set)
+{
+    enum { CASE_BIT = 0x20 };
+    const size_t count = set->count;
+    for (size_t i = 0; i < count; i++) {
+        const struct grammar_characters_range range = set->ranges[i];
+        for (uint32_t c = range.low; c <= range.high && c <= 'z'; c++) {
+            const uint32_t lower = c | CASE_BIT;
+            if (lower >= 'a' && lower <= 'z' && c >= 'A')
+                grammar_characters_add(set, c ^ CASE_BIT, c ^ CASE_BIT);
+        }
+    }
+}
+
 static int by_low(const void *a, const void *b)
 {
     const struct grammar_characters_range *left = a;

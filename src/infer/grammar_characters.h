@@ -28,6 +28,8 @@ void grammar_characters_done(struct grammar_characters *set);
 void grammar_characters_add(struct grammar_characters *set, uint32_t low, uint32_t high);
 /* What a set of the same name in patterns means: 'd', 'w', 's', or 'D', 'W', 'S' (ECMA-262). */
 void grammar_characters_add_class(struct grammar_characters *set, char name);
+/* The other case of every ASCII letter in it. */
+void grammar_characters_add_cases(struct grammar_characters *set);
 void grammar_characters_tidy(struct grammar_characters *set);
 void grammar_characters_negate(struct grammar_characters *set); /* tidy before and after */
 bool grammar_characters_has(const struct grammar_characters *set, uint32_t code_point);

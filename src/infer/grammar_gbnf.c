@@ -406,22 +406,35 @@ static enum status parse_rules(struct parser *p, uint32_t *out_root)
     return OK;
 }
 
-enum status grammar_gbnf_parse(struct str text, struct grammar **out, uint32_t *out_rule,
-                               struct error *err)
+void grammar_gbnf_internal_done(struct grammar_gbnf_internal *rules)
+{
+    mem_free(rules->rules);
+    arena_done(&rules->arena);
+    *rules = (struct grammar_gbnf_internal){0};
+}
+
+enum status grammar_gbnf_internal_read(struct str text, struct grammar_gbnf_internal *out,
+                                       uint32_t *out_root, struct error *err)
 {
     if (text.len > GRAMMAR_GBNF_SIZE_MAX)
         return error_set(err, E_LIMIT, "the grammar has %zu bytes (limit %d)", text.len,
                          GRAMMAR_GBNF_SIZE_MAX);
     if (!utf8_is_valid(text))
         return error_set(err, E_INVALID, "the grammar is no valid UTF-8");
+    struct parser p = {.text = text, .out = out, .err = err};
+    const enum status status = parse_rules(&p, out_root);
+    hash_map_done(&p.names);
+    return status;
+}
+
+enum status grammar_gbnf_parse(struct str text, struct grammar **out, uint32_t *out_rule,
+                               struct error *err)
+{
     struct grammar_gbnf_internal rules = {0};
-    struct parser p = {.text = text, .out = &rules, .err = err};
     uint32_t root = 0;
-    enum status status = parse_rules(&p, &root);
+    enum status status = grammar_gbnf_internal_read(text, &rules, &root, err);
     if (status == OK)
         status = grammar_gbnf_internal_compile(&rules, root, out, out_rule, err);
-    hash_map_done(&p.names);
-    mem_free(rules.rules);
-    arena_done(&rules.arena);
+    grammar_gbnf_internal_done(&rules);
     return status;
 }

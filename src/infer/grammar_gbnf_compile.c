@@ -1,17 +1,19 @@
 /*
- * grammar_gbnf_compile - from the rules of a GBNF text to a grammar of networks.
+ * grammar_gbnf_compile - from the rules of a written grammar to networks, in a grammar of their own
+ * or among other rules.
  *
  * A rule becomes a network, or is put in place of its calls: those that lead back to themselves and
  * those that are large stay rules. Left recursion is what begins with itself without having read
  * anything; it would never end and is refused by name.
  *
- * Threads: any. Used by: grammar_gbnf.c.
+ * Threads: any. Used by: grammar_gbnf.c, grammar_written.c.
  */
 #include "infer/grammar_gbnf_internal.h"
 
 #include "base/attr.h"
 #include "base/mem.h"
 #include "infer/grammar_automaton.h"
+#include "infer/grammar_without.h"
 
 enum {
     INLINE_WEIGHT_MAX = 512, /* of a rule that is put in place of its calls */
@@ -27,15 +29,17 @@ struct compiler {
     const struct grammar_expression **bodies; /* [rule] */
     uint32_t *weights;                        /* [rule] parts, with what is put into it */
     uint32_t *ids;                            /* [rule] in the grammar; NONE: put in place */
-    uint32_t *rules_of;                       /* [id] the rule */
-    bool *may_be_empty;                       /* [rule] */
-    bool *stays;                              /* [rule] leads back to itself */
-    uint8_t *visits;                          /* [rule] enum visit */
-    uint32_t *chains;                         /* [rule] rules it begins with, one in the other */
+    uint32_t *rules_of;                       /* [id - first_id] the rule */
+    uint32_t first_id;
+    bool *may_be_empty; /* [rule] */
+    bool *stays;        /* [rule] leads back to itself */
+    uint8_t *visits;    /* [rule] enum visit */
+    uint32_t *chains;   /* [rule] rules it begins with, one in the other */
     uint32_t inline_max;
     bool has_inlined;
     uint32_t work;
     size_t automaton_work;
+    struct grammar_written_place place;
     struct grammar *grammar;
     struct error *err;
 };
@@ -123,6 +127,7 @@ static uint32_t weigh_rule(struct compiler *in, uint32_t rule, unsigned depth)
 static void number_rules(struct compiler *in, uint32_t root)
 {
     (void)weigh_rule(in, root, 0);
+    in->first_id = in->grammar->rule_count;
     bool found = true;
     while (found) { /* what lay too deep to be weighed on the way */
         found = false;
@@ -142,21 +147,31 @@ static void number_rules(struct compiler *in, uint32_t root)
         if (i != root && !(stays && in->visits[i] == DONE))
             continue;
         in->ids[i] = grammar_reserve(in->grammar);
-        in->rules_of[in->ids[i]] = i;
+        in->rules_of[in->ids[i] - in->first_id] = i;
     }
+}
+
+static enum status build_automaton(struct compiler *in, uint32_t rule,
+                                   struct grammar_automaton *out, struct error *err)
+{
+    const struct grammar_automaton_options options = {.is_json = in->place.is_json,
+                                                      .rules = in->bodies,
+                                                      .calls = in->ids,
+                                                      .may_be_empty = in->may_be_empty,
+                                                      .work = &in->automaton_work};
+    if (in->place.without.len == 0)
+        return grammar_automaton_build(in->bodies[rule], &options, out, err);
+    CLEANUP(grammar_automaton_done) struct grammar_automaton whole = {0};
+    TRY(grammar_automaton_build(in->bodies[rule], &options, &whole, err));
+    return grammar_without_apply(&whole, in->place.without, out, err);
 }
 
 static enum status build_rule(struct compiler *in, uint32_t rule)
 {
-    const struct grammar_automaton_options options = {.rules = in->bodies,
-                                                      .calls = in->ids,
-                                                      .may_be_empty = in->may_be_empty,
-                                                      .work = &in->automaton_work};
     const struct str name = in->rules->rules[rule].name;
     CLEANUP(grammar_automaton_done) struct grammar_automaton automaton = {0};
     struct error reason = {0};
-    const enum status status =
-        grammar_automaton_build(in->bodies[rule], &options, &automaton, &reason);
+    const enum status status = build_automaton(in, rule, &automaton, &reason);
     if (status != OK)
         return error_set(in->err, status, "rule \"%.*s\" of the grammar is %.*s", STR_ARG(name),
                          200, reason.text);
@@ -186,7 +201,7 @@ static enum status follow_beginning(struct compiler *in, uint32_t rule, uint32_t
     in->visits[rule] = OPEN;
     const struct grammar_network_state *start = grammar_network_at(grammar, at, 0);
     for (uint32_t i = start->first_call; i < start->first_call + start->call_count; i++) {
-        const uint32_t next = in->rules_of[grammar->calls[i].rule];
+        const uint32_t next = in->rules_of[grammar->calls[i].rule - in->first_id];
         TRY(follow_beginning(in, next, depth + 1));
         if (in->chains[next] + 1 > in->chains[rule])
             in->chains[rule] = in->chains[next] + 1;
@@ -225,11 +240,10 @@ static void compiler_done(struct compiler *in)
     grammar_unref(in->grammar);
 }
 
+/* All rules into in->grammar. */
 static enum status compile(struct compiler *in, uint32_t root)
 {
     const uint32_t count = in->rules->count;
-    in->grammar = grammar_new();
-    in->grammar->is_text = true;
     in->bodies = mem_zalloc(count * sizeof(*in->bodies));
     in->weights = mem_zalloc(count * sizeof(*in->weights));
     in->ids = mem_zalloc(count * sizeof(*in->ids));
@@ -243,37 +257,73 @@ static enum status compile(struct compiler *in, uint32_t root)
     TRY(find_empty(in));
     number_rules(in, root);
     for (uint32_t i = 0; i < count; i++) {
+        if (in->grammar->too_much)
+            return OK; /* grammar_finish() will say so */
         if (in->ids[i] != GRAMMAR_NONE)
             TRY(build_rule(in, i));
-        if (in->grammar->too_much)
-            break; /* grammar_finish() will say so */
     }
-    if (!in->grammar->too_much)
-        TRY(check_left_recursion(in));
+    return in->grammar->too_much ? OK : check_left_recursion(in);
+}
+
+static enum status finish(struct compiler *in, uint32_t root)
+{
+    TRY(compile(in, root));
     TRY(grammar_finish(in->grammar, GRAMMAR_TEXT_DEPTH_MAX, in->err));
     if (in->grammar->rules[in->ids[root]].shortest == GRAMMAR_ENDLESS)
         return error_set(in->err, E_INVALID, "no text satisfies the grammar: it never ends");
     return OK;
 }
 
-enum status grammar_gbnf_internal_compile(const struct grammar_gbnf_internal *rules, uint32_t root,
-                                          struct grammar **out, uint32_t *out_rule,
-                                          struct error *err)
+/* A grammar of its own; *out_inline_max: what was put in place of calls. */
+static enum status compile_alone(const struct grammar_gbnf_internal *rules, uint32_t root,
+                                 const struct grammar_written_place *place, struct grammar **out,
+                                 uint32_t *out_rule, uint32_t *out_inline_max, struct error *err)
 {
     static const uint32_t sizes[] = {INLINE_WEIGHT_MAX,
                                      0}; /* first with few rules, then with all */
     enum status status = OK;
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
-        struct compiler in = {.rules = rules, .inline_max = sizes[i], .err = err};
-        status = compile(&in, root);
+        struct compiler in = {.rules = rules,
+                              .inline_max = sizes[i],
+                              .place = *place,
+                              .grammar = grammar_new(),
+                              .err = err};
+        in.grammar->is_text = true;
+        status = finish(&in, root);
         if (status == OK) {
-            *out = in.grammar;
+            *out = grammar_ref(in.grammar);
             *out_rule = in.ids[root];
-            in.grammar = NULL;
+            *out_inline_max = sizes[i];
         }
         compiler_done(&in);
         if (status != E_LIMIT || !in.has_inlined)
             break;
     }
+    return status;
+}
+
+enum status grammar_gbnf_internal_compile(const struct grammar_gbnf_internal *rules, uint32_t root,
+                                          struct grammar **out, uint32_t *out_rule,
+                                          struct error *err)
+{
+    const struct grammar_written_place place = {0};
+    uint32_t inline_max = 0;
+    return compile_alone(rules, root, &place, out, out_rule, &inline_max, err);
+}
+
+/* Alone first: what is wrong with it is not to be found in a grammar that holds other things. */
+enum status grammar_gbnf_internal_add(const struct grammar_gbnf_internal *rules, uint32_t root,
+                                      const struct grammar_written_place *place,
+                                      struct grammar *grammar, uint32_t *out_rule,
+                                      struct error *err)
+{
+    CLEANUP(grammar_unrefp) struct grammar *alone = NULL;
+    struct compiler in = {.rules = rules, .place = *place, .err = err};
+    TRY(compile_alone(rules, root, place, &alone, out_rule, &in.inline_max, err));
+    in.grammar = grammar_ref(grammar);
+    const enum status status = compile(&in, root);
+    if (status == OK)
+        *out_rule = in.ids[root];
+    compiler_done(&in);
     return status;
 }

@@ -1,6 +1,6 @@
 /*
- * grammar_gbnf_internal - the rules of a GBNF text, between reading (grammar_gbnf.c) and compiling
- * (grammar_gbnf_compile.c).
+ * grammar_gbnf_internal - the rules of a written grammar, between reading (grammar_gbnf.c,
+ * grammar_lark.c) and compiling (grammar_gbnf_compile.c).
  *
  * Threads: one at a time.
  */
@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "infer/grammar_expression.h"
 #include "infer/grammar_gbnf.h"
+#include "infer/grammar_written.h"
 
 struct grammar_gbnf_internal_rule {
     struct str name;
@@ -22,6 +23,20 @@ struct grammar_gbnf_internal {
     uint32_t count;
     struct arena arena; /* names and bodies */
 };
+
+void grammar_gbnf_internal_done(struct grammar_gbnf_internal *rules);
+
+/* The rules of a GBNF text into *out, which is to be released also where this fails; names are
+ * views of the text. */
+MUST_USE enum status grammar_gbnf_internal_read(struct str text, struct grammar_gbnf_internal *out,
+                                                uint32_t *out_root, struct error *err);
+
+/* Rule `root` and all it needs into a grammar that holds others and is not finished. */
+MUST_USE enum status grammar_gbnf_internal_add(const struct grammar_gbnf_internal *rules,
+                                               uint32_t root,
+                                               const struct grammar_written_place *place,
+                                               struct grammar *grammar, uint32_t *out_rule,
+                                               struct error *err);
 
 /* Rule `root` and all it needs into a new grammar, which is finished. */
 MUST_USE enum status grammar_gbnf_internal_compile(const struct grammar_gbnf_internal *rules,

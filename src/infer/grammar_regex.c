@@ -8,6 +8,7 @@ struct parser {
     struct str text;
     size_t at;
     int depth;
+    struct grammar_regex_options options;
     struct error *err;
 };
 
@@ -190,6 +191,8 @@ static enum status read_set(struct parser *p, struct grammar_characters *set)
 {
     const bool is_negated = take(p, "^");
     TRY(read_members(p, set));
+    if (p->options.ignores_case)
+        grammar_characters_add_cases(set);
     grammar_characters_tidy(set);
     if (is_negated)
         grammar_characters_negate(set);
@@ -236,7 +239,8 @@ static bool read_number(struct parser *p, uint32_t *out)
 static bool read_times(struct parser *p, uint32_t *out_min, uint32_t *out_max)
 {
     const size_t before = p->at;
-    bool is_times = take(p, "{") && read_number(p, out_min);
+    bool is_times =
+        take(p, "{") && (read_number(p, out_min) || (p->options.is_of_grammar && peek(p) == ','));
     *out_max = *out_min;
     if (is_times && take(p, ",") && !read_number(p, out_max))
         *out_max = GRAMMAR_EXPRESSION_ENDLESS;
@@ -282,7 +286,9 @@ static enum status parse_characters(struct parser *p, struct grammar_characters 
         TRY(read_set(p, set));
     } else if (take(p, ".")) {
         static const uint32_t line_ends[] = {'\n', '\r', 0x2028, 0x2029};
-        for (size_t i = 0; i < ARRAY_LEN(line_ends); i++)
+        const size_t all = p->options.is_of_grammar ? 1 : ARRAY_LEN(line_ends);
+        const size_t count = p->options.dot_is_all ? 0 : all;
+        for (size_t i = 0; i < count; i++)
             grammar_characters_add(set, line_ends[i], line_ends[i]);
         grammar_characters_negate(set);
     } else {
@@ -296,6 +302,8 @@ static enum status parse_characters(struct parser *p, struct grammar_characters 
             grammar_characters_add_class(set, class);
         else
             grammar_characters_add(set, c, c);
+        if (p->options.ignores_case)
+            grammar_characters_add_cases(set);
     }
     return OK;
 }
@@ -352,10 +360,11 @@ static enum status parse_choice(struct parser *p, struct grammar_expression **ou
     return OK;
 }
 
-enum status grammar_regex_parse(struct arena *arena, struct str text,
-                                struct grammar_expression **out, struct error *err)
+enum status grammar_regex_parse_as(struct arena *arena, struct str text,
+                                   const struct grammar_regex_options *options,
+                                   struct grammar_expression **out, struct error *err)
 {
-    struct parser p = {.arena = arena, .text = text, .err = err};
+    struct parser p = {.arena = arena, .text = text, .options = *options, .err = err};
     if (text.len > GRAMMAR_REGEX_LEN_MAX)
         return error_set(err, E_LIMIT, "a pattern of %zu bytes (limit %d)", text.len,
                          GRAMMAR_REGEX_LEN_MAX);
@@ -363,4 +372,11 @@ enum status grammar_regex_parse(struct arena *arena, struct str text,
         return error_set(err, E_INVALID, "a pattern that is no valid UTF-8");
     TRY(parse_choice(&p, out));
     return p.at == text.len ? OK : fail(&p, "a closing parenthesis too many");
+}
+
+enum status grammar_regex_parse(struct arena *arena, struct str text,
+                                struct grammar_expression **out, struct error *err)
+{
+    const struct grammar_regex_options options = {0};
+    return grammar_regex_parse_as(arena, text, &options, out, err);
 }

@@ -30,6 +30,7 @@
 #pragma once
 
 #include "infer/grammar.h"
+#include "infer/grammar_written.h"
 #include "infer/token_mask_vocab.h"
 
 #include <jansson.h>
@@ -122,9 +123,17 @@ struct token_mask_syntax {
     enum token_mask_headers headers;
 };
 
+/* Arguments that are one text, which a grammar describes. In a form that writes JSON it is held to
+ * it between the quotes, in one that writes texts as they stand it holds no end of one. */
+struct token_mask_input {
+    struct str key; /* the argument's name: letters */
+    struct grammar_written grammar;
+};
+
 struct token_mask_tool {
     struct str name;
-    const json_t *parameters; /* JSON Schema of an object; NULL: no arguments, "{}" */
+    const json_t *parameters;             /* JSON Schema of an object; NULL: no arguments, "{}" */
+    const struct token_mask_input *input; /* instead of `parameters`, or NULL */
 };
 
 enum token_mask_mode {
@@ -134,8 +143,18 @@ enum token_mask_mode {
     TOKEN_MASK_NONE,     /* free text in which `open` cannot appear */
 };
 
+/* What an answer that is no call must be. */
+struct token_mask_answer {
+    const json_t *schema;           /* one JSON value of it, or, where this is NULL, ... */
+    struct grammar_written grammar; /* ... a text of this */
+};
+
 struct token_mask_options {
     enum token_mask_mode mode;
+    const struct token_mask_answer *answer; /* where it may come (AUTO, NONE) there is no free text
+                                               but reasoning: this, from the first token on or
+                                               behind it; NULL: free text */
+    bool is_unthinking;           /* with an answer: only reasoning that the prompt opened */
     uint32_t call_count_max;      /* calls in one answer; 0: 1 */
     struct grammar_limits limits; /* zeroed: the defaults */
 };
@@ -143,7 +162,8 @@ struct token_mask_options {
 /*
  * A mask for calls of these tools. E_UNSUPPORTED names the tool and the keyword of its schema that
  * holt cannot enforce; E_INVALID a schema no object satisfies, or two tools with one name; E_LIMIT
- * what is too large. With no tools, REQUIRED is E_INVALID and AUTO is as NONE.
+ * what is too large. With no tools, REQUIRED is E_INVALID and AUTO is as NONE. An answer's grammar
+ * that cannot be read is told with line and column.
  */
 MUST_USE enum status token_mask_new_tools(const struct token_mask_vocab *vocab,
                                           const struct token_mask_syntax *syntax,

@@ -119,9 +119,11 @@ static uint32_t member_text(void *context, struct grammar *grammar, struct str t
     return token_mask_internal_text(context, text);
 }
 
-static enum status add_json(const struct token_mask_internal_form *form,
+static enum status add_json(struct token_mask_internal_form *form,
                             const struct token_mask_tool *tool, uint32_t *out)
 {
+    if (tool->input)
+        return token_mask_internal_add_input(form, tool->input, GRAMMAR_NONE, out);
     if (tool->parameters)
         return grammar_schema_add_object(form->program->grammar, tool->parameters, &form->limits,
                                          out, form->err);
@@ -135,6 +137,8 @@ static enum status add_members(struct token_mask_internal_form *form,
 {
     const struct token_mask_syntax *syntax = form->syntax;
     struct grammar *grammar = form->program->grammar;
+    if (tool->input)
+        return token_mask_internal_add_input(form, tool->input, end, out);
     struct grammar_members_form members = {
         .style = GRAMMAR_MEMBERS_TAGS,
         .key_open = syntax->key_open,
@@ -224,7 +228,7 @@ static bool fits(void *context, const json_t *parameters, struct error *why)
     CLEANUP(strbuf_done) struct strbuf unsaid = {.size_max = GRAMMAR_WARNINGS_LEN_MAX};
     struct token_mask_internal_form alone = *form;
     struct token_mask_internal_tool row = {0};
-    const struct token_mask_tool tool = {trial->name, parameters};
+    const struct token_mask_tool tool = {.name = trial->name, .parameters = parameters};
     uint32_t rule = GRAMMAR_NONE;
     if (form->trials >= TOKEN_MASK_LOOSEN_TRIALS_MAX)
         return error_set(why, E_LIMIT, "too much of the schemas cannot be enforced") == OK;
@@ -264,7 +268,7 @@ static enum status add_arguments_leniently(struct token_mask_internal_form *form
     }
     CLEANUP(json_decrefp)
     json_t *loose = token_mask_loosen(tool->parameters, is_bare ? NULL : fits, &trial, &said);
-    const struct token_mask_tool left = {tool->name, loose};
+    const struct token_mask_tool left = {.name = tool->name, .parameters = loose};
     TRY(add_arguments(&own, &left, row, out));
     pass_warnings(form, tool->name, &said);
     return OK;
@@ -281,9 +285,9 @@ static enum status add_tool(struct token_mask_internal_form *form,
         syntax->id != TOKEN_MASK_NO_ID && syntax->id_place == TOKEN_MASK_BEHIND_NAME;
     uint32_t rule = GRAMMAR_NONE;
     TRY(add_name(form, tool->name, words));
-    const enum status status = form->limits.warnings
-                                   ? add_arguments_leniently(form, tool, is_bare, row, &rule)
-                                   : add_arguments(form, tool, row, &rule);
+    const bool is_lenient = form->limits.warnings && !tool->input; /* its grammar is meant */
+    const enum status status = is_lenient ? add_arguments_leniently(form, tool, is_bare, row, &rule)
+                                          : add_arguments(form, tool, row, &rule);
     if (status != OK)
         return name_tool(form, tool->name, status);
     struct str suffix = syntax->name_suffix;
@@ -317,7 +321,7 @@ static enum status add_tools(struct token_mask_internal_form *form,
         const uint32_t count = program->tool_count;
         const struct grammar_extent extent = grammar_get_extent(program->grammar);
         const enum status status = add_tool(form, &tools[i], form->is_bare[i], &texts);
-        if (status != OK && (!form->limits.warnings || status == E_NO_MEMORY))
+        if (status != OK && (!form->limits.warnings || status == E_NO_MEMORY || tools[i].input))
             return status;
         if (status != OK) { /* nothing of it can be written: the others are offered all the same */
             token_mask_loosen_warn(form->limits.warnings, tools[i].name,
@@ -357,7 +361,8 @@ static enum status check_syntax(const struct token_mask_syntax *syntax, struct e
 }
 
 static enum status compile(struct token_mask_internal_form *form,
-                           const struct token_mask_tool *tools, size_t tool_count)
+                           const struct token_mask_tool *tools, size_t tool_count,
+                           const struct token_mask_answer *answer)
 {
     struct token_mask_internal_program *program = form->program;
     TRY(check_syntax(form->syntax, form->err));
@@ -372,8 +377,20 @@ static enum status compile(struct token_mask_internal_form *form,
                          "a tool call is required, but none of the tools can be called: %.*s", 400,
                          strbuf_c(form->limits.warnings));
     program->has_calls = program->tool_count > 0 && program->mode != TOKEN_MASK_NONE;
+    if (answer && program->mode != TOKEN_MASK_REQUIRED)
+        TRY(token_mask_internal_add_answer(form, answer, &form->answer));
     TRY(token_mask_internal_add_form(form));
     return grammar_finish(program->grammar, form->limits.depth_max, form->err);
+}
+
+static enum status check_answer(const struct token_mask_internal_form *form)
+{
+    const struct grammar *grammar = form->program->grammar;
+    if (form->answer == GRAMMAR_NONE || grammar->rules[form->answer].shortest != GRAMMAR_ENDLESS)
+        return OK;
+    return error_set(form->err, E_INVALID,
+                     "no value satisfies the schema (or only larger ones than %d bytes)",
+                     GRAMMAR_SHORTEST_MAX);
 }
 
 /* A tool that cannot be called at all is a mistake worth knowing about. *out_again: a lenient
@@ -455,10 +472,13 @@ enum status token_mask_new_tools(const struct token_mask_vocab *vocab,
             .call_count_max = options->call_count_max,
             .is_bare = is_bare,
             .origin = origin,
+            .answer = GRAMMAR_NONE,
+            .is_unthinking = options->is_unthinking,
             .err = err,
         };
         bool again = false;
-        TRY(compile(&form, tools, tool_count));
+        TRY(compile(&form, tools, tool_count, options->answer));
+        TRY(check_answer(&form));
         TRY(check_tools(&form, &again));
         if (!again)
             return new_mask(program, out, err);

@@ -5,6 +5,8 @@
  *   REQUIRED  calls at once, or reasoning (free) and then calls
  *   NONE      free text in which nothing can open
  *
+ * Where the answer is described, it and calls come in the places of calls that are required.
+ *
  * gpt-oss writes messages with headers. There the header is what is constrained:
  *
  *   answer  = "<|channel|>" header
@@ -267,14 +269,27 @@ static uint32_t add_line_ends(struct token_mask_internal_form *form, uint32_t wh
     return grammar_add_choice(grammar, (const uint32_t[]){whole, one, two}, 3);
 }
 
+/* Calls, the answer, or one of them. */
+static uint32_t add_whole(struct token_mask_internal_form *form)
+{
+    struct token_mask_internal_program *program = form->program;
+    const struct token_mask_syntax *syntax = form->syntax;
+    if (!program->has_calls)
+        return form->answer;
+    CLEANUP(strbuf_done) struct strbuf before = {0};
+    strbuf_add_str(&before, syntax->section_open);
+    strbuf_add_str(&before, syntax->open);
+    const uint32_t calls = add_calls(form, add_opening(form, strbuf_view(&before), program->words));
+    if (form->answer == GRAMMAR_NONE)
+        return calls;
+    return grammar_add_choice(program->grammar, (const uint32_t[]){form->answer, calls}, 2);
+}
+
 static enum status add_required(struct token_mask_internal_form *form)
 {
     struct token_mask_internal_program *program = form->program;
     const struct token_mask_syntax *syntax = form->syntax;
-    CLEANUP(strbuf_done) struct strbuf before = {0};
-    strbuf_add_str(&before, syntax->section_open);
-    strbuf_add_str(&before, syntax->open);
-    const uint32_t whole = add_calls(form, add_opening(form, strbuf_view(&before), program->words));
+    const uint32_t whole = add_whole(form);
     program->start = whole;
     if (!syntax->reasoning_open.len || !syntax->reasoning_close.len)
         return OK;
@@ -285,45 +300,65 @@ static enum status add_required(struct token_mask_internal_form *form)
         token_mask_internal_join(form, token_mask_internal_text(form, syntax->reasoning_open),
                                  grammar_add_free(program->grammar, program->exit));
     /* the end of reasoning alone, which MiniMax writes where there was none, is the exit, too */
-    program->start = grammar_add_choice(program->grammar,
-                                        (const uint32_t[]){whole, reasoning, program->exit}, 3);
+    if (!form->is_unthinking)
+        program->start = grammar_add_choice(program->grammar,
+                                            (const uint32_t[]){whole, reasoning, program->exit}, 3);
     add_trigger(form, syntax->reasoning_close, behind);
-    return add_triggers(form, true);
+    return program->tool_count > 0 ? add_triggers(form, program->has_calls) : OK;
 }
 
 /* ---------------------------------------------------------------- messages with headers */
 
-/* What may stand behind "<|channel|>". */
-static uint32_t add_header(struct token_mask_internal_form *form)
+/* What may stand behind "<|channel|>". Where something must come, only thinking is free. */
+static uint32_t add_header(struct token_mask_internal_form *form, uint32_t must_come)
 {
     static const struct str channels[] = {{"analysis", 8}, {"commentary", 10}, {"final", 5}};
     struct token_mask_internal_program *program = form->program;
-    const bool is_required = program->mode == TOKEN_MASK_REQUIRED;
     uint32_t rules[ARRAY_LEN(channels) + 1];
     uint32_t count = 0;
-    for (size_t i = 0; i < (is_required ? 1 : ARRAY_LEN(channels)); i++) {
+    for (size_t i = 0; i < (must_come != GRAMMAR_NONE ? 1 : ARRAY_LEN(channels)); i++) {
         uint32_t rule = grammar_add_free(program->grammar, program->exit);
         rule = token_mask_internal_join(form, token_mask_internal_text(form, STR("<|message|>")),
                                         rule);
         rules[count++] =
             token_mask_internal_join(form, token_mask_internal_text(form, channels[i]), rule);
     }
-    if (program->has_calls)
+    if (must_come != GRAMMAR_NONE)
+        rules[count++] = must_come;
+    else if (program->has_calls)
         rules[count++] = token_mask_internal_join(
             form, token_mask_internal_text(form, STR("commentary to=functions.")), program->words);
     return grammar_add_choice(program->grammar, rules, count);
 }
 
+/* The header and text of a call that is required, or of the answer. */
+static uint32_t add_must_come(struct token_mask_internal_form *form)
+{
+    struct token_mask_internal_program *program = form->program;
+    if (program->mode != TOKEN_MASK_REQUIRED && form->answer == GRAMMAR_NONE)
+        return GRAMMAR_NONE;
+    uint32_t answer = form->answer;
+    if (answer != GRAMMAR_NONE)
+        answer = token_mask_internal_join(
+            form, token_mask_internal_text(form, STR("final<|message|>")), answer);
+    if (!program->has_calls)
+        return answer;
+    const uint32_t call = token_mask_internal_join(
+        form, token_mask_internal_text(form, STR("commentary to=functions.")), program->words);
+    if (answer == GRAMMAR_NONE)
+        return call;
+    return grammar_add_choice(program->grammar, (const uint32_t[]){answer, call}, 2);
+}
+
 static enum status add_messages(struct token_mask_internal_form *form)
 {
     struct token_mask_internal_program *program = form->program;
-    if (program->mode == TOKEN_MASK_REQUIRED)
+    const uint32_t must_come = add_must_come(form);
+    if (must_come != GRAMMAR_NONE)
         program->exit = token_mask_internal_join(
-            form,
-            token_mask_internal_text(
-                form, STR("<|end|><|start|>assistant<|channel|>commentary to=functions.")),
-            program->words);
-    const uint32_t header = add_header(form);
+            form, token_mask_internal_text(form, STR("<|end|><|start|>assistant<|channel|>")),
+            must_come);
+    const uint32_t header = add_header(form, must_come);
     const uint32_t channel =
         token_mask_internal_join(form, token_mask_internal_text(form, STR("<|channel|>")), header);
     const uint32_t role =
@@ -363,8 +398,11 @@ static enum status add_recipients(struct token_mask_internal_form *form)
     }
     if (program->has_calls)
         rules[count++] = add_calls(form, program->words);
-    if (program->mode == TOKEN_MASK_REQUIRED) {
-        program->start = rules[0];
+    if (form->answer != GRAMMAR_NONE)
+        rules[count++] = token_mask_internal_join(
+            form, token_mask_internal_text(form, STR("all\n")), form->answer);
+    if (program->mode == TOKEN_MASK_REQUIRED || form->answer != GRAMMAR_NONE) {
+        program->start = grammar_add_choice(program->grammar, rules, count);
         return OK;
     }
     rules[count++] = add_free_behind(form, STR("all\n"));
@@ -383,7 +421,7 @@ enum status token_mask_internal_add_form(struct token_mask_internal_form *form)
     case TOKEN_MASK_CHANNELS: return add_messages(form);
     case TOKEN_MASK_RECIPIENTS: return add_recipients(form);
     }
-    if (program->mode == TOKEN_MASK_REQUIRED)
+    if (program->mode == TOKEN_MASK_REQUIRED || form->answer != GRAMMAR_NONE)
         return add_required(form);
     return add_triggers(form, program->has_calls);
 }

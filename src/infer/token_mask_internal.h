@@ -5,6 +5,7 @@
  *   token_mask_free.c     free text, and what opens a call in it
  *   token_mask_compile.c  tools and schemas -> grammar
  *   token_mask_form.c     tool-call form -> grammar
+ *   token_mask_answer.c   answers that are no calls, and texts of grammars
  *   token_mask_allowed.c  the set of allowed tokens
  *   token_mask_walk.c     ... by walking the vocabulary
  *   token_mask_text.c     ... in texts between tags
@@ -179,7 +180,9 @@ struct token_mask_internal_form {
     const struct token_mask_syntax *syntax;
     struct grammar_limits limits;
     uint32_t call_count_max;
-    uint32_t id;      /* the rule of an id */
+    uint32_t id;     /* the rule of an id */
+    uint32_t answer; /* of what comes instead of calls; GRAMMAR_NONE: free text */
+    bool is_unthinking;
     uint32_t trials;  /* schemas tried for a lenient caller so far */
     bool *is_bare;    /* [tool] lenient: of its arguments no more than types is enforced */
     uint32_t *origin; /* [program->tool_count] which of the given tools each is */
@@ -201,3 +204,13 @@ struct str token_mask_internal_plain(const struct token_mask_internal_form *form
 
 /* Fills start, exit and triggers of the program; its words are there. */
 MUST_USE enum status token_mask_internal_add_form(struct token_mask_internal_form *form);
+
+/* The rule of an answer that is no call. */
+MUST_USE enum status token_mask_internal_add_answer(struct token_mask_internal_form *form,
+                                                    const struct token_mask_answer *answer,
+                                                    uint32_t *out);
+
+/* The arguments that are one text, and `end` behind them. */
+MUST_USE enum status token_mask_internal_add_input(struct token_mask_internal_form *form,
+                                                   const struct token_mask_input *input,
+                                                   uint32_t end, uint32_t *out);

@@ -12,6 +12,7 @@
 #include "os/random.h"
 #include "os/thread.h"
 #include "server/exchange.h"
+#include "server/response_store.h"
 #include "server/turn.h"
 #include "tokenizer/token_list.h"
 
@@ -163,6 +164,11 @@ static void finish_choice(struct exchange_choice *choice, const struct session_r
         reply_end(reply, result);
     else
         add_whole(exchange, reply->index, reply_end_whole(reply, result));
+    if (exchange->draft && reply->final &&
+        !exchange->is_gone) { /* before the client can know that it is there */
+        response_store_keep(exchange->responses, exchange->draft, reply->final);
+        exchange->draft = NULL;
+    }
     pass_on(choice);
     if (is_last && exchange->whole)
         reply_add_json(&exchange->reply, json_incref(exchange->whole));
@@ -211,24 +217,25 @@ static enum tool_choice choice_of(enum api_tool_choice choice)
     return TOOL_CHOICE_AUTO;
 }
 
-/* Calls are valid by construction, whatever the choice; an answer may be held to a schema. What
- * cannot be enforced is left open, and said in `warnings`. */
+/* Calls are valid by construction, whatever the choice; an answer may be held to a schema or to a
+ * grammar, which wait until the model has thought. What cannot be enforced is left open, and said
+ * in `warnings`. */
 static enum status make_mask(struct engine *engine, const struct api_request *request,
                              struct strbuf *warnings, struct token_mask **out, struct error *err)
 {
     *out = NULL;
-    if (request->schema) {
+    if (request->schema && request->is_raw) {
         const struct grammar_limits limits = {.warnings = warnings};
         const struct token_mask_vocab *vocab = NULL;
         TRY(engine_mask_vocab(engine, &vocab, err));
         return token_mask_new_schema(vocab, request->schema, &limits, out, err);
     }
-    if (request->grammar.len > 0) {
+    if (request->grammar.len > 0 && request->is_raw) {
         const struct token_mask_vocab *vocab = NULL;
         TRY(engine_mask_vocab(engine, &vocab, err));
         return token_mask_new_grammar(vocab, request->grammar, out, err);
     }
-    if (json_array_size(request->chat.tools) == 0)
+    if (!request->schema && request->grammar.len == 0 && json_array_size(request->chat.tools) == 0)
         return OK;
     const struct tool_mask_options options = {
         .tools = request->chat.tools,
@@ -236,6 +243,10 @@ static enum status make_mask(struct engine *engine, const struct api_request *re
         .name = request->tool_name,
         .call_count_max = request->one_call_only ? 1 : 0,
         .warnings = warnings, /* clients' tools: better held loosely than refused */
+        .inputs = request->tool_grammars,
+        .schema = request->schema,
+        .grammar = request->grammar,
+        .is_unthinking = request->chat.thinking == CHAT_THINKING_OFF,
     };
     return tool_mask_make(engine, &options, out, err);
 }

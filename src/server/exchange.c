@@ -1,6 +1,7 @@
 #include "server/exchange.h"
 
 #include "base/mem.h"
+#include "server/response_store.h"
 #include "text/json.h"
 
 struct exchange *exchange_new(const struct route *route)
@@ -38,6 +39,7 @@ void exchange_unref(struct exchange *exchange)
     }
     mem_free(exchange->choices);
     json_decref(exchange->whole);
+    response_store_drop(exchange->responses, exchange->draft);
     api_request_done(&exchange->request);
     reply_done(&exchange->reply);
     json_decref(exchange->body);
@@ -58,6 +60,8 @@ static struct reply *copy_reply(const struct reply *first, unsigned index, const
     reply->wants_usage = first->wants_usage;
     reply->wants_tokens = first->wants_tokens;
     reply->tool_names = json_incref(first->tool_names);
+    reply->repeated = json_incref(first->repeated);
+    strbuf_add_str(&reply->echo, strbuf_view(&first->echo));
     reply->index = index;
     return reply;
 }

@@ -17,6 +17,8 @@
 #include <stdbool.h>
 
 struct engine;
+struct response_draft;
+struct response_store;
 struct scheduler_task;
 
 /* One of the answers to a request; most ask for one. The engine's thread only, but for the reply.
@@ -31,10 +33,13 @@ enum { EXCHANGE_HELD_BYTES_MAX = 8 << 20 }; /* a client that reads no more loses
 
 struct exchange {
     const struct route *route;
-    struct api_request request; /* until the engine takes it */
-    json_t *body;               /* of a route that works in one go; owned */
-    json_t *settings;           /* of the model that is asked; NULL: none; owned */
-    bool is_anthropic;          /* the client sent anthropic-version */
+    struct api_request request;       /* until the engine takes it */
+    json_t *body;                     /* of a route that works in one go; owned */
+    json_t *settings;                 /* of the model that is asked; NULL: none; owned */
+    bool is_anthropic;                /* the client sent anthropic-version */
+    struct response_store *responses; /* where its response is kept; borrowed */
+    struct response_draft *draft;     /* of it, until it is; NULL: it is not to be kept. Under the
+                                         lock */
 
     struct lock lock;
     unsigned references;

@@ -1,12 +1,14 @@
 #include "server/http_server.h"
 
 #include "api/field.h"
+#include "api/responses_kept.h"
 #include "base/mem.h"
 #include "os/clock.h"
 #include "os/random.h"
 #include "server/arrival.h"
 #include "server/exchange.h"
 #include "server/model_pool.h"
+#include "server/response_store.h"
 #include "text/json.h"
 
 #include <arpa/inet.h>
@@ -21,6 +23,7 @@ struct http_server {
     struct http_server_config config;
     struct model_pool *models;
     struct admin *admin;
+    struct response_store *responses;
     struct arrival_watch *arrivals;
     struct MHD_Daemon *daemon;
     double started_seconds;
@@ -33,7 +36,7 @@ enum file_stage { FILE_ASKED, FILE_COMES, FILE_IS_WHOLE };
 struct request {
     struct http_server *server;
     const struct route *route;
-    struct strbuf name; /* behind the route's path, where it has one */
+    struct strbuf name; /* in the path or behind it, where the route has one */
     struct strbuf body;
     struct exchange *exchange; /* once the engine has it */
     enum file_stage stage;     /* of routes that take a file */
@@ -223,14 +226,26 @@ static enum status begin_reply(struct exchange *exchange, const json_t *body, st
 {
     struct api_request *asked = &exchange->request;
     uint8_t random[16];
-    TRY(route_read(exchange->route, exchange->settings, body, asked, err));
+    char id[2 * sizeof(random) + 1];
+    CLEANUP(json_decrefp) json_t *whole = json_incref((json_t *)(uintptr_t)body);
     random_bytes(random, sizeof(random));
+    for (size_t i = 0; i < sizeof(random); i++)
+        snprintf(id + 2 * i, 3, "%02x", random[i]);
+    if (exchange->responses) {
+        json_decref(whole);
+        whole = NULL;
+        TRY(response_store_begin(exchange->responses, body, id, &whole, &exchange->draft, err));
+    }
+    TRY(route_read(exchange->route, exchange->settings, whole, asked, err));
     reply_init(&exchange->reply, exchange->route->format, strbuf_view(&asked->model), &asked->stops,
                random, clock_unix_us());
     exchange->reply.streams = asked->streams;
     exchange->reply.wants_usage = asked->wants_usage;
     exchange->reply.wants_tokens = asked->wants_tokens;
     exchange->reply.tool_names = json_incref(asked->tool_names);
+    exchange->reply.repeated = json_incref(asked->repeated);
+    if (asked->echoes)
+        strbuf_add_str(&exchange->reply.echo, strbuf_view(&asked->raw));
     exchange_make_choices(exchange, asked->choice_count ? asked->choice_count : 1, random,
                           exchange->reply.created_us);
     return OK;
@@ -251,6 +266,7 @@ static bool submit(struct request *request, struct MHD_Connection *connection, j
     exchange->is_anthropic = header(connection, "anthropic-version").len > 0;
     exchange->connection = connection;
     exchange->wake = wake;
+    exchange->responses = route->keeps ? request->server->responses : NULL;
     enum status status = route_model_name(body, &name, &err);
     if (status == OK)
         status = route_keep_alive(body, &keep_seconds, &err);
@@ -265,7 +281,10 @@ static bool submit(struct request *request, struct MHD_Connection *connection, j
         exchange->fd = socket_of(connection);
     }
     if (status != OK) {
-        *out_failure = api_failure_of(status, &err);
+        *out_failure = route->keeps && status == E_NOT_FOUND
+                           ? responses_kept_unknown(
+                                 json_str(json_object_get(body, "previous_response_id")), true)
+                           : api_failure_of(status, &err);
         return false;
     }
     const json_t *keeps = json_object_get(body, "keep_alive");
@@ -335,6 +354,42 @@ static enum MHD_Result answer_at_once(struct request *request, struct MHD_Connec
     return send_json(connection, MHD_HTTP_OK, value);
 }
 
+static struct str argument(struct MHD_Connection *connection, const char *name)
+{
+    return str_from_c(MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name));
+}
+
+/* About a response that is kept, or its request. */
+static enum MHD_Result answer_kept(struct request *request, struct MHD_Connection *connection)
+{
+    struct response_store *store = request->server->responses;
+    const struct str id = strbuf_view(&request->name);
+    const struct responses_kept_query query = {
+        .limit = argument(connection, "limit"),
+        .after = argument(connection, "after"),
+        .order = argument(connection, "order"),
+    };
+    struct api_failure failure = responses_kept_unknown(id, false);
+    CLEANUP(json_decrefp) json_t *items = NULL;
+    json_t *value = NULL;
+    switch (request->route->kept) {
+    case ROUTE_KEPT_NOTHING: break;
+    case ROUTE_KEPT_RESPONSE: value = response_store_get(store, id); break;
+    case ROUTE_KEPT_DELETE:
+        if (response_store_delete(store, id))
+            value = json_pack("{s:s, s:s, s:b}", "id", strbuf_c(&request->name), "object",
+                              "response", "deleted", 1);
+        break;
+    case ROUTE_KEPT_ITEMS:
+        items = response_store_get_items(store, id);
+        if (items)
+            value = responses_kept_page(items, &query, &failure);
+        break;
+    }
+    return value ? send_json(connection, MHD_HTTP_OK, value)
+                 : send_failure(connection, &failure, request->route->protocol);
+}
+
 static enum MHD_Result answer(struct request *request, struct MHD_Connection *connection)
 {
     struct api_failure failure = {0};
@@ -344,6 +399,8 @@ static enum MHD_Result answer(struct request *request, struct MHD_Connection *co
     arrival_whole(arrival_of(connection));
     if (request->body.overflowed)
         return send_too_large(connection, route->protocol);
+    if (route->kept != ROUTE_KEPT_NOTHING)
+        return answer_kept(request, connection);
     if (route->has_name)
         body = json_pack("{s:o}", "digest", reply_text(strbuf_view(&request->name)));
     else if (!str_equal_c(str_from_c(route->method), "GET")) {
@@ -468,6 +525,8 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
     request->server = server;
     request->body.size_max = HTTP_SERVER_BODY_MAX;
     request->route = route_find(method, path, &path_is_known);
+    if (request->route)
+        strbuf_add_str(&request->name, route_id(request->route, path));
     const enum api_protocol protocol = request->route ? request->route->protocol : API_OPENAI;
     if (!is_admitted(request, connection, &failure))
         return send_failure(connection, &failure, protocol);
@@ -564,6 +623,7 @@ enum status http_server_start(const struct http_server_config *config, struct ht
     server->config = *config;
     server->started_seconds = clock_seconds();
     server->admin = admin_new(config->admin_send, config->admin_context);
+    server->responses = response_store_new(config->kept_responses, RESPONSE_STORE_BYTES_MAX);
     enum status status = model_pool_start(&config->models, &server->models, err);
     if (status == OK)
         status = arrival_watch_start(config->request_seconds > 0 ? config->request_seconds
@@ -594,6 +654,7 @@ void http_server_stop(struct http_server *server)
         MHD_stop_daemon(server->daemon);
     arrival_watch_stop(server->arrivals);
     model_pool_free(server->models);
+    response_store_free(server->responses);
     admin_free(server->admin);
     mem_free(server);
 }

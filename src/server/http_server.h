@@ -28,7 +28,8 @@ struct http_server_config {
     struct guard guard;
     admin_send_fn *admin_send; /* NULL: models cannot be changed */
     void *admin_context;
-    double request_seconds; /* 0: HTTP_SERVER_REQUEST_SECONDS */
+    double request_seconds;  /* 0: HTTP_SERVER_REQUEST_SECONDS */
+    uint32_t kept_responses; /* see response_store.h; 0: none */
 };
 
 /* Borrows what the configuration points to. E_IO when the library refuses. */

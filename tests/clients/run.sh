@@ -43,8 +43,8 @@ agents() { # LangChain and CrewAI; hundreds of packages
 
 coding() {
     command -v node >/dev/null && command -v npm >/dev/null || return 1
-    [ -x "$home/coding/node_modules/.bin/opencode" ] ||
-        npm install --silent --no-fund --no-audit --prefix "$home/coding" @anthropic-ai/claude-code opencode-ai
+    [ -x "$home/coding/node_modules/.bin/opencode" ] && [ -x "$home/coding/node_modules/.bin/codex" ] ||
+        npm install --silent --no-fund --no-audit --prefix "$home/coding" @anthropic-ai/claude-code opencode-ai @openai/codex
 }
 
 hermes() {
@@ -123,8 +123,9 @@ fi
 if coding >build/test-logs/clients-coding.log 2>&1; then
     check "claude code" in_scratch claude python3 "$PWD/tests/clients/coding.py" "$PWD/$holt" claude
     check "opencode" in_scratch opencode python3 "$PWD/tests/clients/coding.py" "$PWD/$holt" opencode
+    check "codex" in_scratch codex python3 "$PWD/tests/clients/codex.py" "$PWD/$holt"
 else
-    skipped=$((skipped + 2))
+    skipped=$((skipped + 3))
     echo "skipped: the coding agents cannot be installed (build/test-logs/clients-coding.log)"
 fi
 if hermes >build/test-logs/clients-hermes.log 2>&1; then

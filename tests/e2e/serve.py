@@ -185,6 +185,67 @@ def responses_tell_every_item(server):
             assert item["name"] == "apply_patch" and isinstance(item["input"], str), item
 
 
+def responses_can_be_gone_on_from(server):
+    ask = lambda text, **more: server.json("/v1/responses", {"model": "builtin", "input": text, "temperature": 0, **more})
+    said = lambda response: response["output"][-1]["content"][0]["text"]
+    first = ask("hello", instructions="Be brief.", metadata={"a": "b"})
+    assert first["store"] is True and first["metadata"] == {"a": "b"} and first["instructions"] == "Be brief.", first
+    second = ask("and what can you do?", previous_response_id=first["id"])
+    assert second["previous_response_id"] == first["id"] and second["instructions"] is None, second
+    item = lambda role, kind, text: {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
+    whole = ask([item("user", "input_text", "hello"), item("assistant", "output_text", said(first)),
+                 item("user", "input_text", "and what can you do?")], store=False)
+    assert said(second) == said(whole) and second["usage"]["input_tokens"] == whole["usage"]["input_tokens"], (second, whole)
+    assert second["usage"]["input_tokens_details"]["cached_tokens"] > 0, second["usage"]
+    assert server.json(f"/v1/responses/{first['id']}") == first
+    assert server.json(f"/v1/responses/{second['id']}") == second
+    items = server.json(f"/v1/responses/{second['id']}/input_items")
+    assert items["object"] == "list" and items["has_more"] is False and len(items["data"]) == 1, items
+    assert items["data"][0]["content"] == [{"type": "input_text", "text": "and what can you do?"}], items
+    assert items == server.json(f"/v1/responses/{second['id']}/input_items?order=asc&limit=5")
+    assert server.ask("GET", f"/v1/responses/{whole['id']}")[0] == 404  # it was not to be kept
+    # a stream is kept as what its last event says, and is there when that comes
+    last = events(server.ask("POST", "/v1/responses", {"model": "builtin", "input": "once more", "temperature": 0, "stream": True,
+                                                       "previous_response_id": second["id"]})[1])[-1]["response"]
+    assert server.json(f"/v1/responses/{last['id']}") == last
+    # what is deleted is gone, what was made from it is not
+    status, text = server.ask("DELETE", f"/v1/responses/{first['id']}")
+    assert status == 200 and json.loads(text) == {"id": first["id"], "object": "response", "deleted": True}, text
+    status, text = server.ask("DELETE", f"/v1/responses/{first['id']}")
+    assert status == 404 and json.loads(text)["error"]["message"] == f"Response with id '{first['id']}' not found.", text
+    error = server.json("/v1/responses", {"model": "builtin", "input": "x", "previous_response_id": first["id"]}, 404)["error"]
+    assert error["code"] == "previous_response_not_found" and error["param"] == "previous_response_id", error
+    assert said(ask("thanks", previous_response_id=second["id"]))
+    assert server.ask("PUT", f"/v1/responses/{second['id']}", "{}")[0] == 405
+
+
+def a_server_may_keep_few_responses_or_none(_):
+    body = {"model": "builtin", "input": "hello", "temperature": 0, "max_output_tokens": 3}
+    for count in (0, 2):
+        server = Server(sys.argv[1], "--keep-responses", str(count))
+        ids = [server.json("/v1/responses", body)["id"] for _ in range(4)]
+        found = [server.ask("GET", f"/v1/responses/{name}")[0] for name in ids]
+        assert found == [404] * (4 - count) + [200] * count, found
+        server.stop()
+
+
+def a_custom_tool_gets_a_text_of_its_grammar(server):
+    grammar = 'start: "*** Begin" LF line+ "*** End" LF?\nline: ("+" | "-") /[a-z"\\\\ ]*/ LF\n%import common.LF'
+    tool = lambda syntax, text: {"type": "custom", "name": "edit", "format": {"type": "grammar", "syntax": syntax, "definition": text}}
+    body = {"model": "builtin", "input": "change notes.txt", "tool_choice": "required", "max_output_tokens": 300}
+    for seed in range(3):
+        for stream in (False, True):
+            ask = {**body, "tools": [tool("lark", grammar)], "temperature": 1.5, "stream": stream, "user": str(seed)}
+            text = server.ask("POST", "/v1/responses", ask)[1]
+            item = (events(text)[-1]["response"] if stream else json.loads(text))["output"][-1]
+            assert item["type"] == "custom_tool_call" and item["name"] == "edit", item
+            assert re.fullmatch(r'\*\*\* Begin\n([+-][a-z"\\ ]*\n)+\*\*\* End\n?', item["input"]), item
+    item = server.json("/v1/responses", {**body, "tools": [tool("regex", "[a-f]{4}-[0-9]+")]})["output"][-1]
+    assert re.fullmatch("[a-f]{4}-[0-9]+", item["input"]), item
+    error = server.json("/v1/responses", {**body, "tools": [tool("lark", "start: A\n%declare A")]}, 400)["error"]
+    assert "line 2, column 1" in error["message"] and "edit" in error["message"], error
+
+
 def a_schema_holds_the_answer(server):
     schema = {"type": "object", "properties": {"color": {"enum": ["red", "green"]}, "n": {"type": "integer", "minimum": 3, "maximum": 5}},
               "required": ["color", "n"], "additionalProperties": False}
@@ -345,7 +406,13 @@ def what_is_wrong_is_told_in_the_protocols_form(server):
     with socket.create_connection(("127.0.0.1", server.port)) as connection:  # refused before it comes
         connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n")
         assert b" 413 " in connection.recv(200)
-    assert "echo" in server.json("/v1/completions", {"prompt": "a", "echo": True}, 400)["error"]["message"]
+    body = {"prompt": "The sum of", "max_tokens": 5, "temperature": 0, "echo": True, "n": 2, "best_of": 2}
+    whole = server.json("/v1/completions", {**body, "logprobs": 1})["choices"]
+    assert all(c["text"].startswith("The sum of") and c["logprobs"] is None for c in whole) and len(whole[0]["text"]) > 10, whole
+    parts = [p["choices"][0] for p in events(server.ask("POST", "/v1/completions", {**body, "stream": True})[1]) if p != "[DONE]"]
+    for index in (0, 1):
+        assert "".join(p["text"] for p in parts if p["index"] == index) == whole[index]["text"], parts
+    assert "best_of" in server.json("/v1/completions", {"prompt": "a", "best_of": 3, "n": 2}, 400)["error"]["message"]
     status, text = server.ask("POST", "/v1/chat/completions", "{")
     assert status == 400 and json.loads(text)["error"]["type"] == "invalid_request_error", text
     assert server.ask("POST", "/v1/chat/completions", chat("x", model="other"))[0] == 404
@@ -509,7 +576,8 @@ def several_models_take_turns(_):
 
 
 TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, the_three_protocols_say_the_same,
-         a_call_is_valid_in_every_protocol, without_tools_there_are_no_calls, responses_tell_every_item, a_schema_holds_the_answer, a_grammar_holds_the_answer, an_answer_goes_on, a_prompt_may_be_tokens, eight_at_once_are_those_of_each_alone,
+         a_call_is_valid_in_every_protocol, without_tools_there_are_no_calls, responses_tell_every_item, responses_can_be_gone_on_from,
+         a_server_may_keep_few_responses_or_none, a_custom_tool_gets_a_text_of_its_grammar, a_schema_holds_the_answer, a_grammar_holds_the_answer, an_answer_goes_on, a_prompt_may_be_tokens, eight_at_once_are_those_of_each_alone,
          a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, llamas_own_addresses_answer, counts_are_exact, a_stop_text_ends_the_answer,
          what_is_wrong_is_told_in_the_protocols_form, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
          a_key_is_wanted_where_one_was_set, what_is_not_enforced_is_said, a_taken_port_is_explained, several_models_take_turns, embeddings_are_those_of_the_command]

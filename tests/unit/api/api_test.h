@@ -77,6 +77,12 @@ static inline void api_test_show(const struct api_request *request, struct strbu
         strbuf_addf(out, " id %d", request->prompt_ids[i]);
     if (request->grammar.len > 0)
         strbuf_addf(out, " grammar %.*s", STR_ARG(request->grammar));
+    if (request->echoes)
+        strbuf_add_c(out, " echo");
+    if (request->tool_grammars) {
+        strbuf_add_c(out, " grammars ");
+        json_write_python(request->tool_grammars, out);
+    }
     if (request->tool_names) {
         strbuf_add_c(out, " names ");
         json_write_python(request->tool_names, out);

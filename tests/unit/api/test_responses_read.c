@@ -28,6 +28,16 @@ static const struct api_test_row rows[] = {
      "\"parameters\": {\"type\": \"object\", \"properties\": {\"input\": {\"type\": \"string\"}}, "
      "\"required\": [\"input\"], \"additionalProperties\": false}}}]",
      NULL},
+    {"a custom tool's grammar is told to the model",
+     "{\"input\": \"a\", \"tools\": [{\"type\": \"custom\", \"name\": \"p\", \"format\": "
+     "{\"type\": \"grammar\", \"syntax\": \"lark\", \"definition\": \"start: A\"}}]}",
+     "{\"input\": {\"type\": \"string\", \"description\": \"A text of this grammar "
+     "(lark):\\nstart: A\"}}",
+     NULL},
+    {"and to the mask",
+     "{\"input\": \"a\", \"tools\": [{\"type\": \"custom\", \"name\": \"p\", \"format\": "
+     "{\"type\": \"grammar\", \"syntax\": \"lark\", \"definition\": \"start: A\"}}]}",
+     "grammars {\"p\": {\"syntax\": \"lark\", \"definition\": \"start: A\"}}", NULL},
     {"a custom call comes back as one",
      "{\"input\": [{\"type\": \"custom_tool_call\", \"call_id\": \"c\", \"name\": \"p\", "
      "\"input\": \"x\"}, {\"type\": \"custom_tool_call_output\", \"call_id\": \"c\", "
@@ -61,8 +71,14 @@ static const struct api_test_row rows[] = {
      NULL},
 
     {"nothing", "{}", NULL, "input is missing"},
-    {"an answer that is kept elsewhere", "{\"input\": \"a\", \"previous_response_id\": \"r\"}",
-     NULL, "previous_response_id"},
+    {"a conversation that is kept elsewhere", "{\"input\": \"a\", \"conversation\": \"c\"}", NULL,
+     "previous_response_id is"},
+    {"a store that is neither true nor false", "{\"input\": \"a\", \"store\": \"yes\"}", NULL,
+     "store"},
+    {"a grammar without a definition",
+     "{\"input\": \"a\", \"tools\": [{\"type\": \"custom\", \"name\": \"p\", \"format\": "
+     "{\"type\": \"grammar\", \"syntax\": \"lark\"}}]}",
+     NULL, "the format of tool \"p\""},
     {"an unknown role", "{\"input\": [{\"role\": \"x\", \"content\": \"a\"}]}", NULL, "\"x\""},
     {"a tool without a name", "{\"input\": \"a\", \"tools\": [{\"type\": \"function\"}]}", NULL,
      "tools[0]"},

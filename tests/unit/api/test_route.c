@@ -95,11 +95,43 @@ static void keep_alive_is_a_number_or_a_text(void **state)
     }
 }
 
+static void an_id_in_a_path_is_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *path;
+        enum route_kept kept; /* NOTHING: not found */
+        const char *id;
+        bool path_is_known;
+    } paths[] = {
+        {"GET", "/v1/responses/resp_1", ROUTE_KEPT_RESPONSE, "resp_1", true},
+        {"HEAD", "/v1/responses/resp_1", ROUTE_KEPT_RESPONSE, "resp_1", true},
+        {"DELETE", "/v1/responses/resp_1", ROUTE_KEPT_DELETE, "resp_1", true},
+        {"GET", "/v1/responses/resp_1/input_items", ROUTE_KEPT_ITEMS, "resp_1", true},
+        {"POST", "/v1/responses/resp_1", ROUTE_KEPT_NOTHING, NULL, true},
+        {"GET", "/v1/responses/", ROUTE_KEPT_NOTHING, NULL, false},
+        {"GET", "/v1/responses//input_items", ROUTE_KEPT_NOTHING, NULL, false},
+        {"GET", "/v1/responses/a/b", ROUTE_KEPT_NOTHING, NULL, false},
+        {"GET", "/v1/responses/a/input_items/", ROUTE_KEPT_NOTHING, NULL, false},
+        {"GET", "/v1/responses/../models", ROUTE_KEPT_NOTHING, NULL, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        bool path_is_known = false;
+        const struct str path = str_from_c(paths[i].path);
+        test_case(paths[i].path);
+        const struct route *route = route_find(str_from_c(paths[i].method), path, &path_is_known);
+        assert_int_equal(path_is_known, paths[i].path_is_known);
+        assert_int_equal(route ? route->kept : ROUTE_KEPT_NOTHING, paths[i].kept);
+        assert_true(!route || str_equal_c(route_id(route, path), paths[i].id));
+    }
+}
+
 int test_route(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(durations_are_read),
         cmocka_unit_test(names_are_read),
+        cmocka_unit_test(an_id_in_a_path_is_found),
         cmocka_unit_test(keep_alive_is_a_number_or_a_text),
     };
     return cmocka_run_group_tests_name("route", tests, NULL, NULL);

@@ -463,7 +463,7 @@ static struct token_mask *make_mask(const struct vocab *vocab, const struct tool
                                     const json_t *tools, enum token_mask_mode mode,
                                     const struct output_parser_reasoning *reasoning)
 {
-    struct token_mask_tool rows[TOOL_COUNT];
+    struct token_mask_tool rows[TOOL_COUNT] = {0};
     for (size_t i = 0; i < TOOL_COUNT; i++) {
         const json_t *function = json_object_get(json_array_get(tools, i), "function");
         rows[i].name = json_str(json_object_get(function, "name"));
@@ -543,7 +543,7 @@ static struct token_mask *demand(const struct vocab *vocab, const struct tool_fo
 {
     CLEANUP(strbuf_done) struct strbuf close = {0};
     struct token_mask *mask = NULL;
-    const struct token_mask_tool row = {STR("f"), parameters};
+    const struct token_mask_tool row = {.name = STR("f"), .parameters = parameters};
     const struct token_mask_options options = {.mode = TOKEN_MASK_REQUIRED, .call_count_max = 1};
     struct token_mask_syntax syntax;
     assert_non_null(parameters);

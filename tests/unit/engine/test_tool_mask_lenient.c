@@ -41,7 +41,7 @@ static enum status compile_one(const struct tool_format *format, const char *par
     CLEANUP(json_decrefp) json_t *schema = json_loads(parameters, 0, NULL);
     CLEANUP(strbuf_done) struct strbuf close = {0};
     CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
-    const struct token_mask_tool row = {STR("f"), schema};
+    const struct token_mask_tool row = {.name = STR("f"), .parameters = schema};
     const struct token_mask_options options = {
         .mode = TOKEN_MASK_REQUIRED, .call_count_max = 1, .limits = {.warnings = warnings}};
     struct token_mask_syntax syntax;
@@ -186,7 +186,8 @@ static void a_lenient_caller_loses_only_what_cannot_be_held_to(void **state)
     CLEANUP(strbuf_done) struct strbuf close = {0};
     CLEANUP(strbuf_done) struct strbuf warnings = {0};
     CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
-    const struct token_mask_tool rows[] = {{STR("no\nname"), NULL}, {STR("f"), parameters}};
+    const struct token_mask_tool rows[] = {{.name = STR("no\nname")},
+                                           {.name = STR("f"), .parameters = parameters}};
     const struct token_mask_options options = {.mode = TOKEN_MASK_REQUIRED,
                                                .limits = {.warnings = &warnings}};
     struct token_mask_syntax syntax;

@@ -660,7 +660,7 @@ static void a_token_that_leaves_only_a_forbidden_call_is_refused(void **state)
     json_t *schema = mask_support_json(
         "{\"type\":\"object\",\"properties\":{\"p\":{\"type\":\"string\",\"minLength\":2,"
         "\"maxLength\":2}},\"required\":[\"p\"]}");
-    const struct token_mask_tool tool = {STR("t"), schema};
+    const struct token_mask_tool tool = {.name = STR("t"), .parameters = schema};
     const struct token_mask_options options = {.mode = TOKEN_MASK_REQUIRED};
     CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
     assert_ok(
@@ -901,11 +901,17 @@ static void mistakes_in_tools_get_a_sentence(void **state)
         enum status want;
         const char *says;
     } rows[] = {
-        {{{STR("a"), pattern}}, 1, E_UNSUPPORTED, "tool 'a': the schema keyword \"not\""},
-        {{{STR("a"), never}}, 1, E_INVALID, "tool 'a'"},
-        {{{STR("a"), good}, {STR("a"), NULL}}, 2, E_INVALID, "two tools"},
-        {{{STR(""), good}}, 1, E_INVALID, "name"},
-        {{{STR("a"), good}}, 0, E_INVALID, "no tools"},
+        {{{.name = STR("a"), .parameters = pattern}},
+         1,
+         E_UNSUPPORTED,
+         "tool 'a': the schema keyword \"not\""},
+        {{{.name = STR("a"), .parameters = never}}, 1, E_INVALID, "tool 'a'"},
+        {{{.name = STR("a"), .parameters = good}, {.name = STR("a"), .parameters = NULL}},
+         2,
+         E_INVALID,
+         "two tools"},
+        {{{.name = STR(""), .parameters = good}}, 1, E_INVALID, "name"},
+        {{{.name = STR("a"), .parameters = good}}, 0, E_INVALID, "no tools"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct token_mask *mask = NULL;

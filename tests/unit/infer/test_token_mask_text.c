@@ -222,7 +222,7 @@ static void run(struct walk *walk, uint32_t rounds, uint32_t every)
 static struct token_mask *new_mask(const struct mask_vocab *vocab, size_t form, size_t schema)
 {
     CLEANUP(json_decrefp) json_t *parameters = mask_support_json(schemas[schema]);
-    const struct token_mask_tool tool = {STR("ab"), parameters};
+    const struct token_mask_tool tool = {.name = STR("ab"), .parameters = parameters};
     const struct token_mask_options options = {.mode = TOKEN_MASK_REQUIRED};
     struct token_mask *mask = NULL;
     json_object_set_new(parameters, "additionalProperties", json_false());
