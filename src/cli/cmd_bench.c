@@ -307,8 +307,7 @@ const struct command cmd_bench = {
         "anything else the last number. Figures are medians, ratios medians of the ratios of a "
         "turn.",
     .examples = "holt bench -m model.gguf --depth 0,4096,16384 --kv f16,q8,t4 --svg speed.svg\n"
-                "holt bench -m model.gguf --peer 'llama.cpp=llama-bench -m \"$HOLT_MODEL\" -t "
-                "\"$HOLT_THREADS\" -p 512 -n 24 -r 1 -o json'",
+                "holt bench -m m.gguf --peer 'llama.cpp=llama-bench -m \"$HOLT_MODEL\" -o json'",
     .group = COMMAND_GROUP_MODEL,
     .options = options,
     .defaults = &defaults,
