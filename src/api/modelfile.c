@@ -171,7 +171,9 @@ static enum status read_line(struct modelfile *file, struct str line, struct err
         append(file, "adapters", json_stringn(text.ptr ? text.ptr : "", text.len));
     else if (!is_command(command, "RENDERER") && !is_command(command, "PARSER") &&
              !is_command(command, "REQUIRES"))
-        return error_set(err, E_FORMAT, "line %u: \"%.*s\" is no command of a Modelfile",
+        return error_set(err, E_FORMAT,
+                         "line %u: \"%.*s\" is no command of a Modelfile: it has "
+                         "FROM, PARAMETER, TEMPLATE, SYSTEM, MESSAGE and LICENSE",
                          file->line, STR_ARG(field_shown(command)));
     return OK;
 }

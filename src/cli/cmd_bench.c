@@ -240,7 +240,9 @@ static enum status check_file(const char *option, const char *path, struct error
     if (folder.len == 0)
         strbuf_add_c(&folder, slash ? "/" : ".");
     if (!path_can_write_folder(strbuf_c(&folder)))
-        return error_set(err, E_NOT_FOUND, "--%s: nothing can be written to the folder %.200s",
+        return error_set(err, E_NOT_FOUND,
+                         "--%s: nothing can be written to the folder %.200s; name "
+                         "another",
                          option, strbuf_c(&folder));
     return OK;
 }

@@ -9,7 +9,10 @@ static enum status resolve_path(const char *path, char **out, struct error *err)
 {
     switch (path_kind(path)) {
     case PATH_FILE: return path_real(path, out, err);
-    case PATH_MISSING: return error_set(err, E_NOT_FOUND, "there is no model file %.300s", path);
+    case PATH_MISSING:
+        return error_set(err, E_NOT_FOUND,
+                         "there is no model file %.300s; 'holt models' lists what is at hand",
+                         path);
     case PATH_FOLDER:
         return error_set(err, E_INVALID, "%.300s is a folder, not a model file", path);
     case PATH_OTHER: break;
