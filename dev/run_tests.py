@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Run test suites one after the other and print one total.
+"""Run test suites, one for each processor at a time, and print one total.
 
-    dev/run_tests.py NAME=COMMAND ...
+    dev/run_tests.py NAME=COMMAND ... [--alone NAME=COMMAND ...]
 
-Each command's output goes to build/test-logs/NAME.log. Results are counted from cmocka's lines
+They begin in the order given: put the longest first. Those behind --alone run one after the other
+when the rest has ended. Each command's output goes to build/test-logs/NAME.log. Results are counted from cmocka's lines
 ("[       OK ] name", "[  FAILED  ] name", "[  SKIPPED ] name") or, where a suite has none, from its
 last line of the form "N passed, N failed". A suite that ends badly counts at least one failure. The
 last line printed is "N passed, N failed, N skipped"; exit 1 on any failure. Standard library only.
 """
+import concurrent.futures
 import os
 import re
 import subprocess
@@ -16,6 +18,7 @@ import time
 
 LOGS = 'build/test-logs'
 TAIL_LINES = 40
+JOBS_MAX = 8
 
 
 def count(text):
@@ -30,8 +33,8 @@ def count(text):
     return 0, 0, 0
 
 
-def run(name, command):
-    os.makedirs(LOGS, exist_ok=True)
+def run(suite):
+    name, command = suite.split('=', 1)
     path = os.path.join(LOGS, name + '.log')
     start = time.monotonic()
     with open(path, 'wb') as log:
@@ -45,19 +48,26 @@ def run(name, command):
         text += '\n(the suite ran no test)\n'
         failed = 1
     note = f', {skipped} skipped' if skipped else ''
-    print(f'  {name:<16} {passed:>5} passed, {failed} failed{note}  ({time.monotonic() - start:.1f} s)', flush=True)
+    lines = [f'  {name:<16} {passed:>5} passed, {failed} failed{note}  ({time.monotonic() - start:.1f} s)']
     if failed:
-        print(f'--- {path}, last lines')
-        print('\n'.join(text.rstrip().split('\n')[-TAIL_LINES:]), flush=True)
+        lines += [f'--- {path}, last lines'] + text.rstrip().split('\n')[-TAIL_LINES:]
+    print('\n'.join(lines), flush=True)
     return passed, failed, skipped
 
 
+def run_all(suites, jobs):
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        return [sum(column) for column in zip((0, 0, 0), *pool.map(run, suites))]
+
+
 def main():
-    totals = [0, 0, 0]
-    for argument in sys.argv[1:]:
-        name, command = argument.split('=', 1)
-        for i, n in enumerate(run(name, command)):
-            totals[i] += n
+    os.makedirs(LOGS, exist_ok=True)
+    together, alone = sys.argv[1:], []
+    if '--alone' in together:
+        at = together.index('--alone')
+        together, alone = together[:at], together[at + 1:]
+    jobs = min(len(os.sched_getaffinity(0)), JOBS_MAX)
+    totals = [sum(column) for column in zip(run_all(together, jobs), run_all(alone, 1))]
     print(f'{totals[0]} passed, {totals[1]} failed, {totals[2]} skipped')
     return 1 if totals[1] or not totals[0] else 0
 

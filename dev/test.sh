@@ -4,19 +4,24 @@ set -eu
 cd "$(dirname "$0")/.."
 quick=${1:-}
 suites=()
+alone=()
+add_unit() { suites+=("unit-$1=build/dev/tests/test_$1"); }
 
-for program in build/dev/tests/test_*; do
-    case $program in *.d|*.o|*.c) continue ;; esac
-    [ -x "$program" ] && suites+=("unit-${program##*/test_}=$program")
-done
+add_unit infer # the longest first
 suites+=("kernels=build/release/tests/checkkernel")
+add_unit engine
+suites+=("cli=tests/cli/run.sh")
+for program in build/dev/tests/test_*; do
+    name=${program##*/test_}
+    case $name in infer|engine|*.d|*.o|*.c) continue ;; esac
+    [ -x "$program" ] && add_unit "$name"
+done
 for program in build/dev/tests/replay_*; do
     name=${program##*/replay_}
     case $name in *.d|*.o) continue ;; esac
     [ -x "$program" ] && suites+=("fuzz-$name=$program tests/fuzz/corpus/$name/*")
 done
-suites+=("cli=tests/cli/run.sh")
 if [ "$quick" != quick ]; then
-    suites+=("e2e=tests/e2e/run.sh")
+    alone+=("e2e=tests/e2e/run.sh")
 fi
-exec dev/run_tests.py "${suites[@]}"
+exec dev/run_tests.py "${suites[@]}" --alone "${alone[@]}"

@@ -137,9 +137,9 @@ TOOLS = [{"type": "function", "function": {"name": name, "description": prose(na
     "required": ["path"]}}} for name in ("read_file", "write_file", "search_text", "run_command", "list_dir", "edit_file")]
 
 
-def session(server, calls, words):
-    """Seconds of all calls together."""
-    messages = [{"role": "system", "content": prose("system", words)}, {"role": "user", "content": "mend the wheel of the mill"}]
+def session(server, calls, words, number):
+    """Seconds of all calls together. Another number is another prompt: a server that stays has not seen it."""
+    messages = [{"role": "system", "content": prose(f"system {number}", words)}, {"role": "user", "content": "mend the wheel of the mill"}]
     rng = random.Random(7)
     began = time.monotonic()
     for i in range(calls):
@@ -174,12 +174,12 @@ def main():
     failed = 0
     for part in parts:
         if part == "session":
-            for _ in range(args.rounds):
+            for number in range(args.rounds):
                 own = Server(program=args.program, options=options)
-                seconds = {"holt": session(own, args.calls, words)}
+                seconds = {"holt": session(own, args.calls, words, number)}
                 own.stop()
                 for url in args.peer:
-                    seconds[url] = session(Server(url), args.calls, words)
+                    seconds[url] = session(Server(url), args.calls, words, number)
                 print(json.dumps({"part": "session", "calls": args.calls, "words": words, "seconds": {k: round(v, 1) for k, v in seconds.items()},
                                   "ratio": {k: round(v / seconds["holt"], 2) for k, v in seconds.items() if k != "holt"}}), flush=True)
             continue

@@ -21,6 +21,8 @@ enum {
     COST_MAX = 65535, /* sums stop there */
 };
 
+static const size_t tokens_of[2] = {1, 4}; /* in a chain: of keys, of values */
+
 /* One step through the trellis: what the state before was, and which of the symbols that lead to
  * the state. */
 struct step {
@@ -83,7 +85,6 @@ static void choose_chain(const struct kv_code_format *format, const int v[KV_COD
 
 static void choose_trellis(struct code_block *b)
 {
-    static const size_t tokens_of[2] = {1, 4}; /* in a chain */
     const size_t tokens = tokens_of[b->is_value];
     const size_t channels = KV_CODE_CHAIN / tokens;
     for (size_t t = 0; t < KV_CODE_TOKENS; t += tokens)
@@ -102,16 +103,21 @@ void code_ref_read(enum kv_code code, bool is_value, const unsigned char *chains
 {
     const struct kv_code_format *format = &kv_code_formats[code];
     const unsigned bits = format->bits;
-    for (size_t t = 0; t < KV_CODE_TOKENS; t++)
-        for (size_t c = 0; c < dim; c++) {
-            const struct kv_code_place place = kv_code_place_of(is_value, dim, t, c);
-            const size_t before = (place.symbol + KV_CODE_CHAIN - 1) % KV_CODE_CHAIN;
+    const unsigned mask = (1u << bits) - 1;
+    const size_t tokens = tokens_of[is_value];
+    const size_t channels = KV_CODE_CHAIN / tokens;
+    for (size_t t = 0; t < KV_CODE_TOKENS; t += tokens)
+        for (size_t c = 0; c < dim; c += channels) {
             uint64_t word = 0;
-            memcpy(&word, chains + place.chain * 2 * bits, (size_t)2 * bits);
-            const uint64_t mask = (1u << bits) - 1;
-            const uint64_t symbol = word >> (bits * place.symbol) & mask;
-            const uint64_t last = word >> (bits * before) & mask;
-            out[t * dim + c] = format->table[symbol << (6 - bits) | last >> (2 * bits - 6)];
+            memcpy(&word, chains + kv_code_place_of(is_value, dim, t, c).chain * 2 * bits,
+                   (size_t)2 * bits);
+            unsigned before = (unsigned)(word >> (bits * (KV_CODE_CHAIN - 1))) & mask;
+            for (size_t p = 0; p < KV_CODE_CHAIN; p++) {
+                const unsigned symbol = (unsigned)(word >> (bits * p)) & mask;
+                out[(t + p % tokens) * dim + c + p / tokens] =
+                    format->table[symbol << (6 - bits) | before >> (2 * bits - 6)];
+                before = symbol;
+            }
         }
 }
 
