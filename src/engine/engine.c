@@ -209,7 +209,7 @@ enum status engine_open(const struct engine_config *config, struct engine **out,
     TRY(start_infer(engine, config, err));
     engine->pick_count = engine->info.has_vocabulary ? tokenizer_vocab_size(engine->tokenizer)
                                                      : engine->info.vocab_size;
-    TRY(sampler_new(engine->pick_count, &engine->sampler, err));
+    TRY(sampler_new(engine->pick_count, infer_kernels(engine->infer), &engine->sampler, err));
     TRY(start_speculation(engine, config, err));
     open_prefixes(engine, config);
     *out = engine;

@@ -2,7 +2,6 @@
 
 #include "base/mem.h"
 #include "infer/sampler_stages.h"
-#include "kernel/exact_math.h"
 
 #include <float.h>
 #include <math.h>
@@ -12,6 +11,8 @@ struct sampler {
     struct sampler_candidate *candidates; /* [vocab_size] */
     uint64_t *seen;                       /* bit per token; all zero between picks */
     double *added;                        /* [vocab_size] to the logits; the same */
+    double *sums;                         /* of the weights of each chunk of candidates */
+    kernel_exp_f64_fn *exp;
     bool has_added;
     uint32_t vocab_size;
 };
@@ -91,17 +92,20 @@ enum status sampler_options_check(const struct sampler_options *options, struct 
 
 /* ---------------------------------------------------------------- candidates */
 
-enum status sampler_new(uint32_t vocab_size, struct sampler **out, struct error *err)
+enum status sampler_new(uint32_t vocab_size, const struct kernel_table *kernels,
+                        struct sampler **out, struct error *err)
 {
     if (vocab_size == 0 || vocab_size > SAMPLER_VOCAB_MAX)
         return error_set(err, E_LIMIT, "a vocabulary of %u tokens (limit %d)", vocab_size,
                          SAMPLER_VOCAB_MAX);
     CLEANUP(sampler_freep) struct sampler *sampler = mem_zalloc(sizeof(*sampler));
     sampler->vocab_size = vocab_size;
+    sampler->exp = kernels->exp_f64;
     sampler->candidates = mem_try_zalloc(vocab_size, sizeof(*sampler->candidates));
     sampler->seen = mem_try_zalloc(vocab_size / 64 + 1, sizeof(*sampler->seen));
     sampler->added = mem_try_zalloc(vocab_size, sizeof(*sampler->added));
-    if (!sampler->candidates || !sampler->seen || !sampler->added)
+    sampler->sums = mem_try_zalloc(vocab_size / SAMPLER_CHUNK + 1, sizeof(*sampler->sums));
+    if (!sampler->candidates || !sampler->seen || !sampler->added || !sampler->sums)
         return error_set(err, E_NO_MEMORY, "no memory to sample from %u tokens", vocab_size);
     *out = sampler;
     sampler = NULL;
@@ -115,6 +119,7 @@ void sampler_free(struct sampler *sampler)
     mem_free(sampler->candidates);
     mem_free(sampler->seen);
     mem_free(sampler->added);
+    mem_free(sampler->sums);
     mem_free(sampler);
 }
 
@@ -207,15 +212,21 @@ static void clear_added(struct sampler *sampler, const struct sampler_input *inp
     sampler->has_added = false;
 }
 
-/* The logit with the penalties and what is added; NaN is minus infinity, plus infinity the largest
- * float. */
+/* NaN is minus infinity, plus infinity the largest float. */
+static double plain_logit(float raw)
+{
+    if (isnan(raw))
+        return -HUGE_VAL;
+    return isinf(raw) && raw > 0 ? (double)FLT_MAX : (double)raw;
+}
+
+/* With the penalties and what is added. */
 static double logit_of(const struct sampler *sampler, const struct sampler_options *options,
                        const float *logits, uint32_t id)
 {
-    const float raw = logits[id];
-    if (isnan(raw))
-        return -HUGE_VAL;
-    const double logit = isinf(raw) && raw > 0 ? (double)FLT_MAX : (double)raw;
+    const double logit = plain_logit(logits[id]);
+    if (!(logit > -HUGE_VAL))
+        return logit;
     const double added = sampler->has_added ? sampler->added[id] : 0;
     if (!(sampler->seen[id / 64] >> (id % 64) & 1))
         return logit + added;
@@ -232,26 +243,32 @@ static uint64_t allowed_word(const struct sampler *sampler, const struct sampler
     return (input->allowed ? input->allowed[word] : UINT64_MAX) & inside;
 }
 
-/* Fills the list with the allowed tokens whose logit is above minus infinity, by ascending id.
+/* Fills the list, unless the best is taken anyway, with the allowed tokens whose logit is above
+ * minus infinity, by ascending id.
  * *out_first: the lowest allowed id or -1; *out_best: the most likely candidate's id or -1. */
 static struct sampler_candidates collect(struct sampler *sampler,
                                          const struct sampler_options *options,
                                          const struct sampler_input *input, int32_t *out_first,
                                          int32_t *out_best)
 {
-    struct sampler_candidates list = {.items = sampler->candidates, .logit_max = -HUGE_VAL};
+    struct sampler_candidates list = {
+        .items = sampler->candidates, .logit_max = -HUGE_VAL, .exp = sampler->exp};
     *out_first = -1;
     *out_best = -1;
+    const bool is_greedy = options->temperature == 0.0f; /* wants the best, not the list */
     const uint32_t words = (sampler->vocab_size + 63) / 64;
     for (uint32_t word = 0; word < words; word++) {
+        const bool is_plain = !sampler->has_added && sampler->seen[word] == 0;
         for (uint64_t bits = allowed_word(sampler, input, word); bits; bits &= bits - 1) {
             const uint32_t id = word * 64 + (uint32_t)__builtin_ctzll(bits);
             if (*out_first < 0)
                 *out_first = (int32_t)id;
-            const double logit = logit_of(sampler, options, input->logits, id);
+            const double logit = is_plain ? plain_logit(input->logits[id])
+                                          : logit_of(sampler, options, input->logits, id);
             if (!(logit > -HUGE_VAL))
                 continue;
-            list.items[list.count++] = (struct sampler_candidate){logit, (int32_t)id};
+            if (!is_greedy)
+                list.items[list.count++] = (struct sampler_candidate){logit, (int32_t)id};
             if (logit > list.logit_max) {
                 list.logit_max = logit;
                 *out_best = (int32_t)id;
@@ -263,25 +280,38 @@ static struct sampler_candidates collect(struct sampler *sampler,
 
 /* ---------------------------------------------------------------- the draw */
 
-/* Weights take the place of the logits. */
-static int32_t draw(struct sampler_candidates *list, double at)
+/* The first candidate at which the sum of the weights passes `at` of their total: first the chunk,
+ * then inside it. */
+static int32_t draw(struct sampler *sampler, const struct sampler_candidates *list, double at)
 {
+    double weights[SAMPLER_CHUNK];
     double total = 0;
-    for (size_t i = 0; i < list->count; i++) {
-        list->items[i].logit = exact_math_exp(list->items[i].logit - list->logit_max);
-        total += list->items[i].logit;
+    for (size_t i = 0; i < list->count; i += SAMPLER_CHUNK) {
+        const double sum = sampler_weights_sum(weights, sampler_weigh(list, i, weights));
+        sampler->sums[i / SAMPLER_CHUNK] = sum;
+        total += sum;
     }
 
+    /* What is too unlikely for a double is never drawn, not even where rounding leads past the end:
+     * the last chunk, and in it the last candidate, that has a weight stands for the rest. */
+    size_t chunk = 0;
+    double before = 0;
     double sum = 0;
-    int32_t last = list->items[0].id;
-    for (size_t i = 0; i < list->count; i++) {
-        const double weight = list->items[i].logit;
-        if (weight == 0.0)
-            continue; /* too unlikely for a double: never drawn, not even by rounding */
-        sum += weight;
-        last = list->items[i].id;
-        if (at * total < sum)
-            break;
+    for (size_t i = 0; i * SAMPLER_CHUNK < list->count && !(at * total < sum); i++) {
+        if (sampler->sums[i] == 0.0)
+            continue;
+        chunk = i;
+        before = sum;
+        sum += sampler->sums[i];
+    }
+    const size_t first = chunk * SAMPLER_CHUNK;
+    const size_t count = sampler_weigh(list, first, weights);
+    int32_t last = -1;
+    for (size_t i = 0; i < count && !(last >= 0 && at * total < before); i++) {
+        if (weights[i] == 0.0)
+            continue;
+        before += weights[i];
+        last = list->items[first + i].id;
     }
     return last;
 }
@@ -296,7 +326,7 @@ int32_t sampler_pick(struct sampler *sampler, const struct sampler_options *opti
     struct sampler_candidates list = collect(sampler, options, input, &first, &best);
     mark_seen(sampler, options, input, false);
     clear_added(sampler, input);
-    if (list.count == 0 || options->temperature == 0.0f)
+    if (list.count == 0)
         return best >= 0 ? best : first;
 
     size_t stage_count = 0;
@@ -305,5 +335,5 @@ int32_t sampler_pick(struct sampler *sampler, const struct sampler_options *opti
         if (stages[i].is_on(options))
             stages[i].apply(&list, options);
     }
-    return draw(&list, uniform(options->seed, input->position));
+    return draw(sampler, &list, uniform(options->seed, input->position));
 }

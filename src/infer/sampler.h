@@ -13,7 +13,7 @@
  * min-p, temperature; then the draw.
  *
  * Owns scratch memory for one vocabulary, nothing else; sampler_pick() allocates nothing.
- * Threads: one at a time. Depends on: kernel/exact_math.h. Used by: engine/.
+ * Threads: one at a time. Depends on: kernel/ (exact_math.h, exp_f64). Used by: engine/.
  */
 #pragma once
 
@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct kernel_table;
 struct sampler; /* opaque: scratch for one vocabulary size */
 
 enum {
@@ -76,7 +77,9 @@ struct sampler_input {
 uint32_t sampler_repeat_count(const struct sampler_options *options);
 bool sampler_sees_answer(const struct sampler_options *options);
 
-MUST_USE enum status sampler_new(uint32_t vocab_size, struct sampler **out, struct error *err);
+/* `kernels` is borrowed for the call. */
+MUST_USE enum status sampler_new(uint32_t vocab_size, const struct kernel_table *kernels,
+                                 struct sampler **out, struct error *err);
 void sampler_free(struct sampler *sampler); /* NULL is allowed */
 
 static inline void sampler_freep(struct sampler **sampler)

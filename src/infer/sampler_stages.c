@@ -67,6 +67,27 @@ static void keep_taken(struct sampler_candidates *list, const struct taker *take
     list->is_sorted = true;
 }
 
+/* ---------------------------------------------------------------- weights */
+
+size_t sampler_weigh(const struct sampler_candidates *list, size_t first, double out[SAMPLER_CHUNK])
+{
+    const size_t left = list->count - first;
+    const size_t count = left < SAMPLER_CHUNK ? left : SAMPLER_CHUNK;
+    for (size_t i = 0; i < count; i++)
+        out[i] = list->items[first + i].logit - list->logit_max;
+    list->exp(out, count, out);
+    return count;
+}
+
+double sampler_weights_sum(const double *weights, size_t count)
+{
+    double lane[8] = {0};
+    for (size_t i = 0; i < count; i++)
+        lane[i % 8] += weights[i];
+    return ((lane[0] + lane[1]) + (lane[2] + lane[3])) +
+           ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+}
+
 /* ---------------------------------------------------------------- top-k */
 
 static bool top_k_is_on(const struct sampler_options *options)
@@ -92,8 +113,9 @@ static bool top_p_is_on(const struct sampler_options *options)
 static void top_p(struct sampler_candidates *list, const struct sampler_options *options)
 {
     double total = 0;
-    for (size_t i = 0; i < list->count; i++)
-        total += exact_math_exp(list->items[i].logit - list->logit_max);
+    double weights[SAMPLER_CHUNK];
+    for (size_t i = 0; i < list->count; i += SAMPLER_CHUNK)
+        total += sampler_weights_sum(weights, sampler_weigh(list, i, weights));
     const double enough = (double)options->top_p * total;
 
     double sum = 0;
@@ -120,10 +142,12 @@ static bool min_p_is_on(const struct sampler_options *options)
 static void min_p(struct sampler_candidates *list, const struct sampler_options *options)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < list->count; i++) {
-        const double ratio = exact_math_exp(list->items[i].logit - list->logit_max);
-        if (ratio >= (double)options->min_p) /* the best has ratio 1 and min_p is at most 1 */
-            list->items[kept++] = list->items[i];
+    double ratios[SAMPLER_CHUNK];
+    for (size_t first = 0; first < list->count; first += SAMPLER_CHUNK) {
+        const size_t count = sampler_weigh(list, first, ratios);
+        for (size_t i = 0; i < count; i++)
+            if (ratios[i] >= (double)options->min_p) /* the best has 1 and min_p is at most 1 */
+                list->items[kept++] = list->items[first + i];
     }
     list->count = kept;
 }

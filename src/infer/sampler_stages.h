@@ -9,6 +9,7 @@
 #pragma once
 
 #include "infer/sampler.h"
+#include "kernel/kernel_table.h"
 
 struct sampler_candidate {
     double logit; /* finite */
@@ -20,7 +21,18 @@ struct sampler_candidates {
     size_t count;                    /* at least 1 */
     double logit_max;
     bool is_sorted; /* by descending logit, then ascending id */
+    kernel_exp_f64_fn *exp;
 };
+
+enum { SAMPLER_CHUNK = 64 };
+
+/* The weights exp(logit - logit_max) of the up to SAMPLER_CHUNK candidates from `first` on; returns
+ * how many. */
+size_t sampler_weigh(const struct sampler_candidates *list, size_t first,
+                     double out[SAMPLER_CHUNK]);
+
+/* Their sum: weight i in lane i mod 8, then the lanes in pairs. */
+double sampler_weights_sum(const double *weights, size_t count);
 
 struct sampler_stage {
     const char *name;

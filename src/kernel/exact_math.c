@@ -7,12 +7,11 @@
  */
 #include "kernel/exact_math.h"
 
+#include "kernel/exact_exp.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-
-/* 1.5 * 2^52: adding and subtracting it rounds |x| < 2^51 to the nearest even integer. */
-static const double round_to_integer = 0x1.8p52;
 
 static double power_of_two(int64_t n) /* -1022 <= n <= 1023 */
 {
@@ -33,33 +32,17 @@ static double polynomial(const double *c, int count, double x)
 
 /* ---------------------------------------------------------------- exp, log, pow */
 
-static const double ln2_high = 0x1.62e42fefa2p-1; /* 38 bits: exact times any exponent */
-static const double ln2_low = 0x1.9ef35793c7673p-41;
-
 double exact_math_exp(double x)
 {
-    static const double c[] = {/* 1/2!, 1/3!, ... 1/13! */
-                               0x1p-1,
-                               0x1.5555555555555p-3,
-                               0x1.5555555555555p-5,
-                               0x1.1111111111111p-7,
-                               0x1.6c16c16c16c17p-10,
-                               0x1.a01a01a01a01ap-13,
-                               0x1.a01a01a01a01ap-16,
-                               0x1.71de3a556c734p-19,
-                               0x1.27e4fb7789f5cp-22,
-                               0x1.ae64567f544e4p-26,
-                               0x1.1eed8eff8d898p-29,
-                               0x1.6124613a86d09p-33};
     if (isnan(x))
         return x;
-    if (x > 710.0)
+    if (x > EXACT_EXP_HIGH)
         return (double)INFINITY;
-    if (x < -746.0)
+    if (x < EXACT_EXP_LOW)
         return 0.0;
-    const double n = (x * 0x1.71547652b82fep+0 + round_to_integer) - round_to_integer;
-    const double r = (x - n * ln2_high) - n * ln2_low;
-    const double e = 1.0 + (r + r * r * polynomial(c, (int)(sizeof(c) / sizeof(c[0])), r));
+    const double n = (x * EXACT_EXP_INV_LN2 + EXACT_EXP_ROUND) - EXACT_EXP_ROUND;
+    const double r = (x - n * EXACT_EXP_LN2_HIGH) - n * EXACT_EXP_LN2_LOW;
+    const double e = 1.0 + (r + r * r * polynomial(exact_exp_terms, EXACT_EXP_TERMS, r));
     const int64_t whole = (int64_t)n;
     const int64_t half = whole / 2;
     return e * power_of_two(half) * power_of_two(whole - half);
@@ -91,7 +74,8 @@ double exact_math_log(double x)
     const double r = z * polynomial(c, (int)(sizeof(c) / sizeof(c[0])), z);
     const double n = exponent;
     /* log(1 + f) = f - (f^2/2 - s (f^2/2 + r)), small terms first. */
-    return n * ln2_high - ((half_square - (s * (half_square + r) + n * ln2_low)) - f);
+    return n * EXACT_EXP_LN2_HIGH -
+           ((half_square - (s * (half_square + r) + n * EXACT_EXP_LN2_LOW)) - f);
 }
 
 double exact_math_pow(double base, double y)
@@ -131,7 +115,7 @@ static bool reduce(double x, double *out_r, unsigned *out_quadrant)
 {
     if (!(fabs(x) <= EXACT_MATH_ANGLE_MAX))
         return false;
-    const double n = (x * 0x1.45f306dc9c883p-1 + round_to_integer) - round_to_integer;
+    const double n = (x * 0x1.45f306dc9c883p-1 + EXACT_EXP_ROUND) - EXACT_EXP_ROUND;
     double r = x - n * 0x1.921fb5p+0; /* pi/2 in parts of 26 bits */
     r -= n * 0x1.110b46p-26;
     r -= n * 0x1.1a6262p-54;

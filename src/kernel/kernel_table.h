@@ -114,6 +114,9 @@ typedef void(kernel_add_scaled_fn)(const float *x, float scale, size_t n, float 
 /* out[i] = f(x[i]); out may be x. */
 typedef void(kernel_unary_fn)(const float *x, size_t n, float *out);
 
+/* out[i] = exact_math_exp(x[i]); out may be x. */
+typedef void(kernel_exp_f64_fn)(const double *x, size_t n, double *out);
+
 /* f32 to f16, round to nearest even. */
 typedef void(kernel_to_f16_fn)(const float *x, size_t n, uint16_t *out);
 
@@ -357,6 +360,7 @@ struct kernel_table {
     kernel_unary_fn *gelu;         /* in its tanh form */
     kernel_unary_fn *relu_squared; /* max(0, x)^2 */
     kernel_unary_fn *exp_row;
+    kernel_exp_f64_fn *exp_f64;
     kernel_unary_fn *softmax; /* max subtracted, divided by the lane sum; n >= 1 */
     kernel_to_f16_fn *to_f16;
     kernel_to_q8_fn *to_q8;

@@ -196,6 +196,31 @@ static void check_read(struct check *c, size_t size)
     check_free(c, bytes);
 }
 
+/* Where exp is a number, above and below; and where it is none. */
+static void check_exp_f64(struct check *c, size_t n)
+{
+    static const double odd[] = {0.0,       -0.0,   710.0,  709.782712893384, 710.5,  1e300,
+                                 -745.0,    -745.2, -746.0, -746.0001,        -1e300, HUGE_VAL,
+                                 -HUGE_VAL, NAN,    1e-300, -708.5,           5e-324, -1075e-16,
+                                 1.0};
+    const size_t bytes = n * sizeof(double);
+    check_case(c, "exp_f64, %zu values", n);
+    double *x = check_buffer(c, bytes, sizeof(*x));
+    double *want = check_buffer(c, bytes, sizeof(*want));
+    double *got = check_buffer(c, bytes, sizeof(*got));
+    for (size_t i = 0; i < n; i++)
+        x[i] = check_int(c, 0, 9) == 0 ? odd[check_int(c, 0, (int)ARRAY_LEN(odd) - 1)]
+                                       : (double)check_int(c, -760000000, 720000000) * 1e-6;
+    c->reference->exp_f64(x, n, want);
+    c->candidate->exp_f64(x, n, got);
+    c->candidate->exp_f64(x, n, x);
+    check_bytes(c, got, want, bytes);
+    check_bytes(c, x, want, bytes);
+    check_free(c, got);
+    check_free(c, want);
+    check_free(c, x);
+}
+
 static void check_length(struct check *c, size_t n, int pattern)
 {
     if (check_skips(c))
@@ -212,6 +237,7 @@ static void check_length(struct check *c, size_t n, int pattern)
     check_unary(c, "relu_squared", ref->relu_squared, new->relu_squared, n, pattern);
     check_add_scaled(c, n, pattern);
     check_unary(c, "exp_row", ref->exp_row, new->exp_row, n, pattern);
+    check_exp_f64(c, n);
     check_unary(c, "softmax", ref->softmax, new->softmax, n, pattern);
     check_rms_norm(c, n, pattern, check_int(c, 0, 1) == 1);
     check_l2_norm(c, n, pattern);

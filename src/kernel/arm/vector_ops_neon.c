@@ -11,6 +11,9 @@
 
 #include <math.h>
 
+#define EXACT_EXP_LANES 2
+#include "kernel/exact_exp.h"
+
 enum { STEP = VECTOR_NEON_LANES };
 
 /* ---------------------------------------------------------------- element by element */
@@ -210,6 +213,7 @@ void vector_ops_neon_fill(struct kernel_table *table)
     table->mul = mul;
     table->swiglu = swiglu;
     table->exp_row = exp_row;
+    table->exp_f64 = exact_exp_row;
     table->to_f16 = to_f16;
     table->rms_norm = rms_norm;
     table->softmax = softmax;

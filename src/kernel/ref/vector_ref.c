@@ -3,6 +3,7 @@
  *
  * Threads: any; no state.
  */
+#include "kernel/exact_math.h"
 #include "kernel/gated_units.h"
 #include "kernel/kernel_table.h"
 #include "kernel/lanes.h"
@@ -126,6 +127,12 @@ static void exp_row(const float *x, size_t n, float *out)
         out[i] = vector_exp(x[i]);
 }
 
+static void exp_f64(const double *x, size_t n, double *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = exact_math_exp(x[i]);
+}
+
 static void softmax(const float *x, size_t n, float *out)
 {
     float largest = x[0];
@@ -186,6 +193,7 @@ void vector_ref_fill(struct kernel_table *table)
     table->relu_squared = relu_squared;
     table->add_scaled = add_scaled;
     table->exp_row = exp_row;
+    table->exp_f64 = exp_f64;
     table->softmax = softmax;
     table->to_f16 = to_f16;
     table->rope_halves = rope_halves;

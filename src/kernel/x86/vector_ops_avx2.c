@@ -13,6 +13,9 @@
 
 #include <math.h>
 
+#define EXACT_EXP_LANES 4
+#include "kernel/exact_exp.h"
+
 enum { LANES = 8 }; /* of a vector; sums have sixteen, in two vectors */
 
 /* ---------------------------------------------------------------- element by element */
@@ -378,6 +381,7 @@ void vector_ops_avx2_fill(struct kernel_table *table)
     table->relu_squared = relu_squared;
     table->add_scaled = add_scaled;
     table->exp_row = exp_row;
+    table->exp_f64 = exact_exp_row;
     table->to_f16 = to_f16;
     table->rms_norm = rms_norm;
     table->l2_norm = l2_norm;

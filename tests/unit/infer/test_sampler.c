@@ -5,7 +5,9 @@
 #include "base/attr.h"
 #include "base/mem.h"
 #include "infer/sampler.h"
+#include "kernel/exact_math.h"
 #include "tests/holt_test.h"
+#include "tests/unit/infer/test_kernels.h"
 
 #include <math.h>
 
@@ -14,7 +16,7 @@ enum { VOCAB = 200 };
 static struct sampler *new_sampler(uint32_t vocab_size)
 {
     struct sampler *sampler = NULL;
-    assert_ok(sampler_new(vocab_size, &sampler, err));
+    assert_ok(sampler_new(vocab_size, test_kernels(), &sampler, err));
     return sampler;
 }
 
@@ -224,6 +226,58 @@ static void picks_are_the_same_everywhere(void **state)
     assert_true(digest == 0xf02a5a7892f88960u);
 }
 
+enum { MANY = 1000, DRAWS = 300 };
+
+/* Some tokens likely, many too unlikely for a double, a chunk of them without any weight. */
+static void fill_logits(uint64_t position, float logits[MANY])
+{
+    for (uint32_t i = 0; i < MANY; i++) {
+        const float random = (float)(sampler_random(3, position, i) >> 40) * 0x1p-24f;
+        logits[i] = i / 128 == position % 8 ? -900.0f - random : 12.0f * random * random;
+    }
+}
+
+/* The draw as its definition has it, one weight after the other. */
+static int32_t plain_draw(const float logits[MANY], float temperature, double at)
+{
+    double total = 0;
+    double sum = 0;
+    float largest = logits[0];
+    for (int i = 1; i < MANY; i++)
+        largest = fmaxf(largest, logits[i]);
+    for (int i = 0; i < MANY; i++)
+        total += exact_math_exp((double)logits[i] / (double)temperature -
+                                (double)largest / (double)temperature);
+    for (int i = 0; i < MANY; i++) {
+        sum += exact_math_exp((double)logits[i] / (double)temperature -
+                              (double)largest / (double)temperature);
+        if (at * total < sum)
+            return i;
+    }
+    return -1;
+}
+
+static void a_draw_is_what_plain_sums_find_at_every_level(void **state)
+{
+    (void)state;
+    for (int level = 0; level < CPU_LEVEL_COUNT; level++) {
+        if ((cpu_levels[level].features & ~cpu_features()) != 0)
+            continue;
+        CLEANUP(sampler_freep) struct sampler *sampler = NULL;
+        test_case(cpu_levels[level].name);
+        assert_ok(sampler_new(MANY, test_kernels_of(cpu_levels[level].features), &sampler, err));
+        for (uint64_t position = 0; position < DRAWS; position++) {
+            const struct sampler_options options = {.temperature = position % 3 ? 1.0f : 1.5f,
+                                                    .seed = 9};
+            float logits[MANY];
+            fill_logits(position, logits);
+            const double at = (double)(sampler_random(9, position, 0) >> 11) * 0x1p-53;
+            assert_int_equal(pick(sampler, &options, logits, position),
+                             plain_draw(logits, options.temperature, at));
+        }
+    }
+}
+
 static void picks_allocate_nothing(void **state)
 {
     (void)state;
@@ -257,8 +311,8 @@ static void options_out_of_range_are_named(void **state)
     }
     struct sampler *sampler = NULL;
     struct error err = {0};
-    assert_int_equal(sampler_new(0, &sampler, &err), E_LIMIT);
-    assert_int_equal(sampler_new(UINT32_MAX, &sampler, &err), E_LIMIT);
+    assert_int_equal(sampler_new(0, test_kernels(), &sampler, &err), E_LIMIT);
+    assert_int_equal(sampler_new(UINT32_MAX, test_kernels(), &sampler, &err), E_LIMIT);
 }
 
 int test_sampler(void)
@@ -273,6 +327,7 @@ int test_sampler(void)
         cmocka_unit_test(frequencies_follow_the_options),
         cmocka_unit_test(penalty_makes_seen_tokens_less_likely_once),
         cmocka_unit_test(picks_are_the_same_everywhere),
+        cmocka_unit_test(a_draw_is_what_plain_sums_find_at_every_level),
         cmocka_unit_test(picks_allocate_nothing),
         cmocka_unit_test(options_out_of_range_are_named),
     };

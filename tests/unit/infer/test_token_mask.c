@@ -13,6 +13,7 @@
 #include "tests/unit/infer/mask_support.h"
 #include "tests/unit/infer/mask_tools.h"
 #include "tests/unit/infer/mask_vocab.h"
+#include "tests/unit/infer/test_kernels.h"
 #include "text/json.h"
 
 #include <stdlib.h>
@@ -213,7 +214,7 @@ static void run_one(const struct mask_vocab *vocab, const struct mask_tools *set
                            .uses_forced = mask_support_below(random, 2)};
     const uint32_t size = tokenizer_vocab_size(vocab->tokenizer);
     if (size < 1000 && mask_support_below(random, 2)) {
-        assert_ok(sampler_new(size, &sampler, err));
+        assert_ok(sampler_new(size, test_kernels(), &sampler, err));
         logits = mem_zalloc(size * sizeof(*logits));
         g.sampler = sampler;
         g.logits = logits;
