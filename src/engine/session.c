@@ -76,16 +76,17 @@ static size_t bytes_of(const struct tokenizer *tokenizer, int32_t id, struct str
     return has_extra ? piece.len - 1 : piece.len;
 }
 
-/* Moves scratch tokens into the log; `text` is what they were made from. */
+/* Moves scratch tokens from `first` on into the log; `text` is what all were made from. */
 static void push_scratch(struct session *session, const struct session_segment *segments,
-                         struct str text)
+                         struct str text, size_t first)
 {
     const struct token_list *list = &session->scratch;
     size_t offset = 0;
     for (size_t i = 0; i < list->count; i++) {
         const size_t bytes =
             bytes_of(session->engine->tokenizer, list->ids[i], str_slice(text, offset, text.len));
-        session_push(session, list->ids[i], segments[list->spans[i]].origin, bytes);
+        if (i >= first)
+            session_push(session, list->ids[i], segments[list->spans[i]].origin, bytes);
         offset += bytes;
     }
 }
@@ -150,27 +151,50 @@ static void mark_state(struct session *session, uint32_t begin)
     session_log_keep_state(&session->log, at + 1 < count ? at : count - 2);
 }
 
-/* Replaces everything behind the first `kept` tokens by the segments. */
-static enum status replace_tail(struct session *session, uint32_t kept,
+/* How many scratch tokens the log has from token `begin` on; one fewer than all, so that there is
+ * something to compute. */
+static size_t count_same(const struct session *session, uint32_t begin)
+{
+    const struct token_list *list = &session->scratch;
+    size_t same = 0;
+    while (same + 1 < list->count && begin + same < session->log.count &&
+           session_log_at(&session->log, begin + (uint32_t)same)->id == list->ids[same])
+        same++;
+    return same;
+}
+
+/* Replaces everything behind the first *kept tokens by the segments. What they begin with and the
+ * log has stays; *kept counts it, too. */
+static enum status replace_tail(struct session *session, uint32_t *kept,
                                 const struct session_segment *segments, size_t count,
                                 struct error *err)
 {
     TRY(encode(session, segments, count, err));
-    const bool bos = wants_bos(session, kept);
-    TRY(check_room(session, kept, session->scratch.count + bos, err));
-    cut(session, kept);
-    if (bos)
-        session_push(session, tokenizer_bos(session->engine->tokenizer), SEGMENT_TEMPLATE, 0);
-    push_scratch(session, segments, strbuf_view(&session->text));
+    const int32_t bos = tokenizer_bos(session->engine->tokenizer);
+    const bool has_bos = wants_bos(session, *kept);
+    TRY(check_room(session, *kept, session->scratch.count + has_bos, err));
+    const bool keeps_bos =
+        has_bos && session->log.count > 0 && session_log_at(&session->log, 0)->id == bos;
+    size_t same = 0;
+    if (keeps_bos || !has_bos) {
+        *kept += keeps_bos;
+        same = count_same(session, *kept);
+        *kept += (uint32_t)same;
+    }
+    cut(session, *kept);
+    if (has_bos && !keeps_bos)
+        session_push(session, bos, SEGMENT_TEMPLATE, 0);
+    push_scratch(session, segments, strbuf_view(&session->text), same);
     infer_seq_keep_state(session->seq);
-    mark_state(session, kept);
+    mark_state(session, *kept);
     return OK;
 }
 
 enum status session_append(struct session *session, const struct session_segment *segments,
                            size_t count, struct error *err)
 {
-    return replace_tail(session, session->log.count, segments, count, err);
+    uint32_t kept = session->log.count;
+    return replace_tail(session, &kept, segments, count, err);
 }
 
 enum status session_append_ids(struct session *session, const int32_t *ids, uint32_t count,
@@ -326,7 +350,7 @@ enum status session_sync(struct session *session, const struct chat_spans *spans
         segments[count++] = (struct session_segment){
             .text = str_slice(strbuf_view(&spans->text), begin, end), .origin = run->origin};
     }
-    TRY(replace_tail(session, kept, segments, count, err));
+    TRY(replace_tail(session, &kept, segments, count, err));
     mark_prefix(session);
     if (out_kept)
         *out_kept = kept;

@@ -110,8 +110,10 @@ MUST_USE enum status session_append_ids(struct session *session, const int32_t *
 
 /*
  * Makes the log equal to a rendered conversation: what it shares with the log keeps its tokens
- * (sampled ones included), the log is rewound to the end of the longest common beginning that ends
- * with a control token, and the rest is appended. *out_kept (may be NULL) gets the tokens kept.
+ * (sampled ones included) where all of it is shared; else up to the last control token of that, in
+ * front of which nothing can be split otherwise, and behind it as far as the new text, split anew,
+ * gives the tokens that are there. The rest is appended. *out_kept (may be NULL) gets the tokens
+ * kept.
  */
 MUST_USE enum status session_sync(struct session *session, const struct chat_spans *spans,
                                   uint32_t *out_kept, struct error *err);

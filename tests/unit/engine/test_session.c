@@ -369,6 +369,55 @@ static void a_changed_conversation_equals_a_fresh_one(void **state)
     chat_request_done(&request);
 }
 
+static void sync_text(struct session *session, struct str text, uint32_t *kept)
+{
+    struct chat_spans spans = {0};
+    chat_spans_add(&spans, text, SEGMENT_USER);
+    assert_ok(session_sync(session, &spans, kept, err));
+    chat_spans_done(&spans);
+}
+
+/* Templates of some models have no control tokens between messages. */
+static void what_is_shared_is_kept_without_control_tokens(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "USER: which river does the otter swim down?\nASSISTANT: The cold one, "
+        "1234 miles of it.\nUSER: and then?\n";
+    for (size_t cut = 1; cut + 1 < sizeof(text); cut++) {
+        char changed[sizeof(text) + 8];
+        snprintf(changed, sizeof(changed), "%.*s%s", (int)cut, text, cut % 2 ? "way back" : "1s");
+        struct session *session = new_session();
+        struct session *fresh = new_session();
+        uint32_t kept = 0;
+        sync_text(session, str_from_c(text), NULL);
+        mem_free(logits_of(session));
+        CLEANUP(mem_freep) int32_t *before = session_ids(session);
+        const uint32_t before_count = session_token_count(session);
+        sync_text(session, str_from_c(changed), &kept);
+        sync_text(fresh, str_from_c(changed), NULL);
+
+        const uint32_t count = session_token_count(fresh);
+        CLEANUP(mem_freep) int32_t *ids = session_ids(session);
+        CLEANUP(mem_freep) int32_t *want = session_ids(fresh);
+        uint32_t common = 0;
+        while (common + 1 < count && common < before_count && before[common] == want[common])
+            common++;
+        assert_int_equal(session_token_count(session), count);
+        assert_memory_equal(ids, want, count * sizeof(*ids));
+        assert_int_equal(kept, common);
+        if (cut % 7 == 0) {
+            float *logits = logits_of(session);
+            float *fresh_bits = logits_of(fresh);
+            assert_same_bits(logits, fresh_bits);
+            mem_free(logits);
+            mem_free(fresh_bits);
+        }
+        session_free(fresh);
+        session_free(session);
+    }
+}
+
 static void the_same_seed_gives_the_same_text(void **state)
 {
     (void)state;
@@ -574,6 +623,7 @@ int test_session(void)
         cmocka_unit_test(what_does_not_fit_is_refused_with_both_numbers),
         cmocka_unit_test(the_next_turn_keeps_every_token_of_the_last),
         cmocka_unit_test(a_changed_conversation_equals_a_fresh_one),
+        cmocka_unit_test(what_is_shared_is_kept_without_control_tokens),
         cmocka_unit_test(the_same_seed_gives_the_same_text),
         cmocka_unit_test(a_probe_answers_and_changes_nothing),
         cmocka_unit_test(a_required_call_fits_its_schema),
