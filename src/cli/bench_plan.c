@@ -180,19 +180,28 @@ static enum status measure_batch(struct measuring *m, struct bench_batch_result 
     return OK;
 }
 
+/* Of the prompt that the speeds were measured with, whose length depends on the time there is, a
+ * power of two: turns measure the same thing. */
+static uint32_t session_prompt(uint32_t prompt_tokens)
+{
+    uint32_t tokens = SESSION_TOKENS_MAX;
+    while (tokens > prompt_tokens && tokens > 1)
+        tokens /= 2;
+    return tokens;
+}
+
 /* What cannot be had here is told, not failed over: the speeds are there. */
 static void measure_session(struct measuring *m)
 {
     struct error err = {0};
     const struct bench_plan *plan = m->plan;
-    const uint32_t prompt = m->result.prompt_tokens;
     const struct bench_session_options options = {
         .model_path = plan->model_path,
         .file = plan->file,
         .thread_count = plan->thread_count,
         .cpu_features_off = plan->features_off,
         .kv_kind = plan->kinds[0],
-        .prompt_tokens = prompt < SESSION_TOKENS_MAX ? prompt : SESSION_TOKENS_MAX,
+        .prompt_tokens = session_prompt(m->result.prompt_tokens),
     };
     if (plan->file && bench_session_run(&options, &m->rows, &err) != OK)
         strbuf_addf(&m->notes, "first token, fork or snapshot is left out: %s\n", err.text);
