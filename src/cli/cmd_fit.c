@@ -60,10 +60,12 @@ struct fit {
 static void add_plans(struct fit *fit, const char *name, bool is_here,
                       const struct fit_facts *facts)
 {
-    static const enum kv_kind kinds[] = {KV_KIND_F16, KV_KIND_Q8};
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+    for (size_t i = 0; i < FIT_PLAN_KINDS; i++) {
         struct fit_plan plan;
-        fit_plan_with(&fit->machine, &facts->shape, kinds[i], &plan);
+        if (facts->shape.token_bytes[fit_plan_kinds[i]] == 0 &&
+            facts->shape.token_bytes[KV_KIND_F16])
+            continue;
+        fit_plan_with(&fit->machine, &facts->shape, fit_plan_kinds[i], &plan);
         fit_rows_add(&fit->rows, name, is_here, facts, &plan);
     }
 }
@@ -205,8 +207,9 @@ static void write_use(const struct fit *fit, struct strbuf *out)
         return;
     }
     if (best->is_here)
-        strbuf_addf(out, "\nholt serve -m %s --context %" PRIu32 "%s\n", best->name,
-                    best->plan.context_tokens, best->plan.kv == KV_KIND_Q8 ? " --kv q8" : "");
+        strbuf_addf(out, "\nholt serve -m %s --context %" PRIu32 "%s%s\n", best->name,
+                    best->plan.context_tokens, best->plan.kv == KV_KIND_F16 ? "" : " --kv ",
+                    best->plan.kv == KV_KIND_F16 ? "" : kv_kind_name(best->plan.kv));
     else
         strbuf_add_c(out, "\nIt is not here yet: holt pull ORG/REPO:QUANT, or MODEL:TAG.\n");
 }

@@ -10,6 +10,7 @@
 #include "infer/infer.h"
 #include "infer/kv_cache.h"
 #include "kernel/kv_row.h"
+#include "model/kv_view.h"
 #include "model/model.h"
 #include "os/cpu.h"
 #include "tensor/dtype.h"
@@ -98,7 +99,9 @@ enum status fit_facts_read(const char *path, struct fit_facts *out, struct error
         model->multiply_adds > output ? model->multiply_adds - output : model->multiply_adds;
     read_tensors(file, model, out);
     TRY(read_memory(model, KV_KIND_F16, &out->shape, err));
-    return read_memory(model, KV_KIND_Q8, &out->shape, err);
+    TRY(read_memory(model, KV_KIND_Q8, &out->shape, err));
+    const enum status status = read_memory(model, KV_KIND_T4, &out->shape, err);
+    return status == E_UNSUPPORTED ? OK : status; /* not every head can be coded */
 }
 
 int fit_facts_print(const char *path)
@@ -114,11 +117,12 @@ int fit_facts_print(const char *path)
         object = json_pack("{s:s}", "problem", strbuf_c(&clean));
     } else {
         object =
-            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "type", facts.type,
+            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "type", facts.type,
                       "parameters", (json_int_t)facts.parameter_count, "weight_bytes",
                       (json_int_t)shape->weight_bytes, "read_bytes", (json_int_t)shape->read_bytes,
                       "f16_bytes", (json_int_t)shape->token_bytes[KV_KIND_F16], "q8_bytes",
-                      (json_int_t)shape->token_bytes[KV_KIND_Q8], "state_bytes",
+                      (json_int_t)shape->token_bytes[KV_KIND_Q8], "t4_bytes",
+                      (json_int_t)shape->token_bytes[KV_KIND_T4], "state_bytes",
                       (json_int_t)shape->state_bytes, "fixed_bytes", (json_int_t)shape->fixed_bytes,
                       "multiply_adds", (json_int_t)shape->multiply_adds, "context_trained",
                       (json_int_t)shape->context_trained);
@@ -146,6 +150,7 @@ enum status fit_facts_parse(struct str text, struct fit_facts *out, struct error
         {"read_bytes", &facts.shape.read_bytes},
         {"f16_bytes", &facts.shape.token_bytes[KV_KIND_F16]},
         {"q8_bytes", &facts.shape.token_bytes[KV_KIND_Q8]},
+        {"t4_bytes", &facts.shape.token_bytes[KV_KIND_T4]},
         {"state_bytes", &facts.shape.state_bytes},
         {"fixed_bytes", &facts.shape.fixed_bytes},
         {"multiply_adds", &facts.shape.multiply_adds},
@@ -205,6 +210,17 @@ static uint64_t all_states_bytes(uint64_t state_bytes)
     return count * state_bytes;
 }
 
+/* Of one token in all layers; 0: heads of this size cannot be coded. */
+static uint64_t coded_bytes(const struct fit_model *model)
+{
+    if (!kv_code_fits(model->key_size) || !kv_code_fits(model->value_size))
+        return 0;
+    const uint32_t heads = model->kv_heads;
+    const struct kv_view_codes end =
+        kv_view_codes_of(KV_KIND_T4, heads, heads, model->key_size, model->value_size, 0);
+    return model->attention_count * (end.value_tails / KV_PAGE_TOKENS);
+}
+
 void fit_facts_of(const struct fit_model *model, const struct fit_models_size *size,
                   struct fit_facts *out)
 {
@@ -217,6 +233,7 @@ void fit_facts_of(const struct fit_model *model, const struct fit_models_size *s
     shape->token_bytes[KV_KIND_F16] = heads * F16_BYTES * (model->key_size + model->value_size);
     shape->token_bytes[KV_KIND_Q8] =
         heads * (kv_row_q8_bytes(model->key_size) + kv_row_q8_bytes(model->value_size));
+    shape->token_bytes[KV_KIND_T4] = coded_bytes(model);
     shape->state_bytes = model->state_bytes;
     shape->fixed_bytes = all_states_bytes(model->state_bytes) +
                          sizeof(float) * ((uint64_t)INFER_LOGITS_ROWS_DEFAULT * model->vocabulary +

@@ -7,6 +7,8 @@ static const double MULTIPLY_SHARE = 0.5;
 
 enum { PAGE_TOKENS = 64 };
 
+const enum kv_kind fit_plan_kinds[FIT_PLAN_KINDS] = {KV_KIND_F16, KV_KIND_Q8, KV_KIND_T4};
+
 static double tokens_per_second(const struct fit_machine *machine, const struct fit_shape *shape,
                                 uint64_t kv_bytes)
 {
@@ -41,11 +43,13 @@ void fit_plan_make(const struct fit_machine *machine, const struct fit_shape *sh
 {
     const uint32_t good = shape->context_trained < FIT_PLAN_CONTEXT_GOOD ? shape->context_trained
                                                                          : FIT_PLAN_CONTEXT_GOOD;
-    struct fit_plan q8;
     fit_plan_with(machine, shape, KV_KIND_F16, out);
-    if (out->context_tokens >= good || shape->token_bytes[KV_KIND_Q8] == 0)
-        return;
-    fit_plan_with(machine, shape, KV_KIND_Q8, &q8);
-    if (!out->fits || q8.context_tokens > out->context_tokens)
-        *out = q8;
+    for (size_t i = 1; i < FIT_PLAN_KINDS && out->context_tokens < good; i++) {
+        struct fit_plan plan;
+        if (shape->token_bytes[fit_plan_kinds[i]] == 0)
+            continue;
+        fit_plan_with(machine, shape, fit_plan_kinds[i], &plan);
+        if (!out->fits || plan.context_tokens > out->context_tokens)
+            *out = plan;
+    }
 }

@@ -17,8 +17,12 @@
 
 enum {
     FIT_PLAN_CONTEXT_LEAST = 4096, /* with less there is no use in it */
-    FIT_PLAN_CONTEXT_GOOD = 65536, /* what coding agents want: below it q8 is tried */
+    FIT_PLAN_CONTEXT_GOOD = 65536, /* what coding agents want: below it smaller kinds are tried */
 };
+
+/* The kinds of keys and values that are proposed: the nearest to f16 first. */
+enum { FIT_PLAN_KINDS = 3 };
+extern const enum kv_kind fit_plan_kinds[FIT_PLAN_KINDS];
 
 struct fit_machine {
     uint64_t total_bytes;
@@ -54,6 +58,7 @@ struct fit_plan {
 void fit_plan_with(const struct fit_machine *machine, const struct fit_shape *shape,
                    enum kv_kind kv, struct fit_plan *out);
 
-/* With f16, or with q8 where f16 leaves less than the model and FIT_PLAN_CONTEXT_GOOD allow. */
+/* With f16, or where that leaves less than the model and FIT_PLAN_CONTEXT_GOOD allow with the first
+ * kind that leaves enough, or most. */
 void fit_plan_make(const struct fit_machine *machine, const struct fit_shape *shape,
                    struct fit_plan *out);

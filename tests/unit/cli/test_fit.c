@@ -13,11 +13,11 @@
 
 static const uint64_t GIB = UINT64_C(1) << 30;
 
-/* A dense model of 8 GiB whose tokens cost 128 KiB as f16 and half as q8. */
+/* A dense model of 8 GiB whose tokens cost 128 KiB as f16, half as q8, a quarter as t4. */
 static const struct fit_shape dense = {
     .weight_bytes = UINT64_C(8) << 30,
     .read_bytes = UINT64_C(8) << 30,
-    .token_bytes = {[KV_KIND_F16] = 131072, [KV_KIND_Q8] = 65536},
+    .token_bytes = {[KV_KIND_F16] = 131072, [KV_KIND_Q8] = 65536, [KV_KIND_T4] = 32768},
     .fixed_bytes = 0,
     .multiply_adds = 8000000000,
     .context_trained = 131072,
@@ -36,7 +36,8 @@ static void a_plan_follows_memory_and_training(void **state)
         {"all of it", 64, 8, true, KV_KIND_F16, 131072},
         {"enough for agents as f16", 18, 2, true, KV_KIND_F16, 65536},
         {"q8 where f16 is short", 14, 2, true, KV_KIND_Q8, 65536},
-        {"the weights and a little", 9, 0, true, KV_KIND_Q8, 16384},
+        {"the weights and a little", 9, 0, true, KV_KIND_T4, 32768},
+        {"t4 where q8 is short", 13, 2, true, KV_KIND_T4, 98304},
         {"the weights and nothing", 8, 0, false, KV_KIND_Q8, 0},
         {"not even the weights", 4, 0, false, KV_KIND_Q8, 0},
         {"less than the reserve", 1, 2, false, KV_KIND_Q8, 0},
@@ -131,6 +132,9 @@ static void keys_and_values_cost_what_they_are_known_to(void **state)
         (void)fit_models_sizes(model, sizes);
         fit_facts_of(model, &sizes[0], &facts);
         assert_int_equal(facts.shape.token_bytes[KV_KIND_F16], cases[i].token_bytes);
+        const double coded =
+            (double)facts.shape.token_bytes[KV_KIND_T4] / (double)cases[i].token_bytes;
+        assert_true(coded > 0.26 && coded < 0.28); /* docs/kv.md */
     }
 }
 
@@ -197,8 +201,8 @@ static void an_answer_of_the_child_is_not_believed(void **state)
     (void)state;
     static const char *const good =
         "{\"type\": \"Q8_0\", \"parameters\": 5, \"weight_bytes\": 4, \"read_bytes\": 3, "
-        "\"f16_bytes\": 2, \"q8_bytes\": 1, \"state_bytes\": 0, \"fixed_bytes\": 7, "
-        "\"multiply_adds\": 9, \"context_trained\": 4096}";
+        "\"f16_bytes\": 2, \"q8_bytes\": 1, \"t4_bytes\": 1, "
+        "\"state_bytes\": 0, \"fixed_bytes\": 7, \"multiply_adds\": 9, \"context_trained\": 4096}";
     struct fit_facts facts;
     assert_ok(fit_facts_parse(str_from_c(good), &facts, err));
     assert_int_equal(facts.shape.weight_bytes, 4);
@@ -239,7 +243,7 @@ static void rows_say_what_does_not_fit(void **state)
     fit_rows_add(&rows, "otter", true, &facts, &plan);
     fit_rows_add_problem(&rows, "broken", "it is no model file");
     fit_rows_write(&rows, true, &out);
-    assert_non_null(strstr(strbuf_c(&out), "does not fit: it takes 8.2 GiB and there are 4.0 GiB"));
+    assert_non_null(strstr(strbuf_c(&out), "does not fit: it takes 8.1 GiB and there are 4.0 GiB"));
     assert_non_null(strstr(strbuf_c(&out), "it is no model file"));
     assert_null(strchr(strbuf_c(&out), '\x1b'));
     assert_string_equal(fit_rows_largest(&rows)->name, "otter");
