@@ -167,7 +167,7 @@ def main():
     parser.add_argument("--words", type=int, default=0, help="of the long prompt (default: about 8K tokens, less on the built-in model)")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("parts", nargs="*", choices=["streams", "turn", "session", []])
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     options = ["--threads", args.threads] + (["-m", args.model, "--context", args.context] if args.model else [])
     parts = args.parts or (["session"] if args.peer else ["streams", "turn"] + (["session"] if args.model else []))
     words = args.words or (6000 if args.model else 700)
@@ -175,7 +175,8 @@ def main():
     for part in parts:
         if part == "session":
             for number in range(args.rounds):
-                own = Server(program=args.program, options=options)
+                # A model of random weights repeats itself, so that guessing would gain more than it does on real text.
+                own = Server(program=args.program, options=options + ["--speculate", "off"])
                 seconds = {"holt": session(own, args.calls, words, number)}
                 own.stop()
                 for url in args.peer:
