@@ -37,8 +37,8 @@ struct api_request {
     size_t prompt_id_count;
     struct fill_middle middle; /* in place of `raw` if fills_middle; in the chat's arena */
     struct strbuf model;       /* as the client named it; empty: the default */
-    json_t *tool_names;        /* Responses: what functions stand for, {joined name: {"name",
-                                  "namespace", "custom"}}; NULL: for themselves; owned */
+    json_t *tool_names;        /* what functions stand for (client_tools.h), {name for the model:
+                                  {"name", "namespace", "custom"}}; NULL: for themselves; owned */
     json_t *repeated;          /* Responses: fields of the request that its answer repeats; owned */
     json_t *tool_grammars;     /* of custom tools, as tool_mask_options.inputs; or NULL; owned */
     json_t *schema;            /* the answer is one value of it; NULL: free; owned */

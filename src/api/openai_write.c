@@ -3,8 +3,10 @@
  *
  * Streams: a chunk with the role, deltas, a chunk with finish_reason, one with the counts if asked
  * for, "[DONE]". Thinking is `reasoning_content`, as the clients of open models read it. A call's
- * first delta has id and name, the others only pieces of its arguments.
+ * first delta has id and name, the others only pieces of its arguments. Calls of custom tools have
+ * a text in place of arguments.
  */
+#include "api/client_tools.h"
 #include "api/reply.h"
 
 #include "text/json.h"
@@ -79,21 +81,59 @@ static void chat_reasoning(struct reply *reply, struct str text)
     chunk(reply, json_pack("{s:o}", "reasoning_content", reply_text(text)), NULL);
 }
 
+static bool is_custom_call(const struct reply *reply, const json_t *call)
+{
+    const struct str name = json_str(json_object_get(call, "name"));
+    return client_tools_is_custom(client_tools_entry(reply->tool_names, name));
+}
+
+static const json_t *open_call(const struct reply *reply)
+{
+    return json_array_get(reply->calls, json_array_size(reply->calls) - 1);
+}
+
+/* A piece of the open call. Takes `call` over, to which it adds the place, and `inner`. */
+static void call_chunk(struct reply *reply, json_t *call, const char *kind, json_t *inner)
+{
+    json_object_set_new(call, "index", json_integer((json_int_t)json_array_size(reply->calls) - 1));
+    json_object_set_new(call, kind, inner);
+    chunk(reply, json_pack("{s:[o]}", "tool_calls", call), NULL);
+}
+
 static void chat_call_begin(struct reply *reply, struct str id, struct str name)
 {
-    json_t *call =
-        json_pack("{s:I, s:o, s:s, s:{s:o, s:s}}", "index",
-                  (json_int_t)json_array_size(reply->calls) - 1, "id", reply_text(id), "type",
-                  "function", "function", "name", reply_text(name), "arguments", "");
-    chunk(reply, json_pack("{s:[o]}", "tool_calls", call), NULL);
+    const bool custom = is_custom_call(reply, open_call(reply));
+    const char *kind = custom ? "custom" : "function";
+    call_chunk(
+        reply, json_pack("{s:n, s:o, s:s}", "index", "id", reply_text(id), "type", kind), kind,
+        json_pack("{s:o, s:s}", "name", reply_text(name), custom ? "input" : "arguments", ""));
+}
+
+static void add_input(struct reply *reply, struct str text)
+{
+    if (text.len > 0)
+        call_chunk(reply, json_object(), "custom", json_pack("{s:o}", "input", reply_text(text)));
 }
 
 static void chat_call_arguments(struct reply *reply, struct str piece)
 {
-    json_t *call =
-        json_pack("{s:I, s:{s:o}}", "index", (json_int_t)json_array_size(reply->calls) - 1,
-                  "function", "arguments", reply_text(piece));
-    chunk(reply, json_pack("{s:[o]}", "tool_calls", call), NULL);
+    if (is_custom_call(reply, open_call(reply))) {
+        CLEANUP(strbuf_done) struct strbuf text = {0};
+        custom_input_feed(&reply->custom, piece, &text);
+        add_input(reply, strbuf_view(&text));
+        return;
+    }
+    call_chunk(reply, json_object(), "function",
+               json_pack("{s:o}", "arguments", reply_text(piece)));
+}
+
+static void chat_call_end(struct reply *reply, const json_t *call)
+{
+    if (!is_custom_call(reply, call))
+        return;
+    CLEANUP(json_decrefp)
+    json_t *input = client_tools_input(json_str(json_object_get(call, "arguments")));
+    add_input(reply, custom_input_rest(&reply->custom, json_str(input)));
 }
 
 static void add_done(struct reply *reply, json_t *last)
@@ -130,15 +170,25 @@ static void fail(struct reply *reply, const struct api_failure *failure)
     strbuf_add_c(&reply->out, "data: [DONE]\n\n");
 }
 
+static json_t *whole_call(const struct reply *reply, const json_t *call)
+{
+    json_t *name = json_object_get(call, "name");
+    json_t *arguments = json_object_get(call, "arguments");
+    json_t *id = json_object_get(call, "id");
+    if (is_custom_call(reply, call))
+        return json_pack("{s:O, s:s, s:{s:O, s:o}}", "id", id, "type", "custom", "custom", "name",
+                         name, "input", client_tools_input(json_str(arguments)));
+    return json_pack("{s:O, s:s, s:{s:O, s:O}}", "id", id, "type", "function", "function", "name",
+                     name, "arguments", arguments);
+}
+
 static json_t *whole_calls(const struct reply *reply)
 {
     json_t *calls = json_array();
     size_t index = 0;
     json_t *call = NULL;
-    json_array_foreach(reply->calls, index, call) json_array_append_new(
-        calls, json_pack("{s:O, s:s, s:{s:O, s:O}}", "id", json_object_get(call, "id"), "type",
-                         "function", "function", "name", json_object_get(call, "name"), "arguments",
-                         json_object_get(call, "arguments")));
+    json_array_foreach(reply->calls, index, call)
+        json_array_append_new(calls, whole_call(reply, call));
     return calls;
 }
 
@@ -173,6 +223,7 @@ const struct reply_format reply_openai_chat = {
     .reasoning = chat_reasoning,
     .call_begin = chat_call_begin,
     .call_arguments = chat_call_arguments,
+    .call_end = chat_call_end,
     .end = chat_end,
     .ping = ping,
     .fail = fail,

@@ -152,6 +152,7 @@ static void begin_call(struct reply *reply, const struct chat_event *event)
     json_array_append_new(reply->calls, json_pack("{s:o, s:o, s:s}", "id", reply_text(id), "name",
                                                   reply_text(event->tool_name), "arguments", ""));
     reply->call_is_open = true;
+    reply->custom = (struct custom_input){0};
     if (reply->streams && reply->format->call_begin)
         reply->format->call_begin(reply, id, event->tool_name);
 }

@@ -15,6 +15,7 @@
 #pragma once
 
 #include "api/api_failure.h"
+#include "api/custom_input.h"
 #include "api/stop_texts.h"
 #include "api/token_log.h"
 #include "base/strbuf.h"
@@ -95,6 +96,7 @@ struct reply {
     json_t *calls;     /* [{"id", "name", "arguments" (text)}] */
     size_t call_count; /* begun, the open one included */
     bool call_is_open;
+    struct custom_input custom; /* of the open call, if it is one of a custom tool */
     bool has_begun;
     bool is_stopped;
     struct strbuf out;  /* for the client, not taken yet */

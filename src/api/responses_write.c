@@ -5,8 +5,8 @@
  * each item's beginning, pieces and end; clients take the item from its end, and the last event
  * holds all of them again under the same ids. Every event has a number.
  */
+#include "api/client_tools.h"
 #include "api/reply.h"
-#include "api/responses_read.h"
 
 #include "text/json.h"
 
@@ -168,46 +168,22 @@ static void reasoning(struct reply *reply, struct str piece)
 
 /* ---------------------------------------------------------------- calls */
 
-/* What the function stands for, or NULL when it is one. */
-static const json_t *tool_entry(const struct reply *reply, struct str name)
-{
-    CLEANUP(strbuf_done) struct strbuf key = {0};
-    strbuf_add_str(&key, name);
-    return json_object_get(reply->tool_names, strbuf_c(&key));
-}
-
-static bool is_custom(const json_t *entry)
-{
-    return json_is_true(json_object_get(entry, "custom"));
-}
-
-/* The text that a custom tool gets. */
-static json_t *custom_input(struct str arguments)
-{
-    CLEANUP(json_decrefp) json_t *object = NULL;
-    struct error ignored = {0};
-    struct str input = {0};
-    if (json_parse(arguments, NULL, &object, &ignored) == OK)
-        json_member_str(object, RESPONSES_INPUT, &input);
-    return reply_text(input);
-}
-
 /* An item for a call; `arguments` is empty while it goes on. */
 static json_t *call_item(const struct reply *reply, struct str call_id, struct str name,
                          struct str arguments, const char *status)
 {
     char id[64];
-    const json_t *entry = tool_entry(reply, name);
-    item_id(reply, is_custom(entry) ? "ctc" : "fc", id);
+    const json_t *entry = client_tools_entry(reply->tool_names, name);
+    item_id(reply, client_tools_is_custom(entry) ? "ctc" : "fc", id);
     json_t *item = json_pack("{s:s, s:s, s:o, s:o, s:s}", "type",
-                             is_custom(entry) ? "custom_tool_call" : "function_call", "id", id,
-                             "call_id", reply_text(call_id), "name",
+                             client_tools_is_custom(entry) ? "custom_tool_call" : "function_call",
+                             "id", id, "call_id", reply_text(call_id), "name",
                              entry ? json_incref(json_object_get(entry, "name")) : reply_text(name),
                              "status", status);
     if (json_object_get(entry, "namespace"))
         json_object_set(item, "namespace", json_object_get(entry, "namespace"));
-    if (is_custom(entry))
-        json_object_set_new(item, "input", custom_input(arguments));
+    if (client_tools_is_custom(entry))
+        json_object_set_new(item, "input", client_tools_input(arguments));
     else
         json_object_set_new(item, "arguments", reply_text(arguments));
     return item;
@@ -229,14 +205,26 @@ static json_t *call_place(const struct reply *reply, bool custom)
 static const json_t *open_call_entry(const struct reply *reply)
 {
     const json_t *call = json_array_get(reply->calls, json_array_size(reply->calls) - 1);
-    return tool_entry(reply, json_str(json_object_get(call, "name")));
+    return client_tools_entry(reply->tool_names, json_str(json_object_get(call, "name")));
 }
 
-/* The text of a custom tool is inside the arguments: it comes whole, at the end. */
+static void tell_input(struct reply *reply, struct str text)
+{
+    if (text.len == 0)
+        return;
+    json_t *delta = call_place(reply, true);
+    json_object_set_new(delta, "delta", reply_text(text));
+    tell(reply, "response.custom_tool_call_input.delta", delta);
+}
+
 static void call_arguments(struct reply *reply, struct str piece)
 {
-    if (is_custom(open_call_entry(reply)))
+    if (client_tools_is_custom(open_call_entry(reply))) {
+        CLEANUP(strbuf_done) struct strbuf text = {0};
+        custom_input_feed(&reply->custom, piece, &text);
+        tell_input(reply, strbuf_view(&text));
         return;
+    }
     json_t *delta = call_place(reply, false);
     json_object_set_new(delta, "delta", reply_text(piece));
     tell(reply, "response.function_call_arguments.delta", delta);
@@ -245,14 +233,12 @@ static void call_arguments(struct reply *reply, struct str piece)
 static void call_end(struct reply *reply, const json_t *call)
 {
     const struct str arguments = json_str(json_object_get(call, "arguments"));
-    const bool custom = is_custom(open_call_entry(reply));
+    const bool custom = client_tools_is_custom(open_call_entry(reply));
     json_t *item = call_item(reply, json_str(json_object_get(call, "id")),
                              json_str(json_object_get(call, "name")), arguments, "completed");
-    if (custom) {
-        json_t *delta = call_place(reply, true);
-        json_object_set(delta, "delta", json_object_get(item, "input"));
-        tell(reply, "response.custom_tool_call_input.delta", delta);
-    }
+    if (custom)
+        tell_input(reply,
+                   custom_input_rest(&reply->custom, json_str(json_object_get(item, "input"))));
     json_t *done = call_place(reply, custom);
     if (custom)
         json_object_set(done, "input", json_object_get(item, "input"));

@@ -246,6 +246,31 @@ def a_custom_tool_gets_a_text_of_its_grammar(server):
     assert "line 2, column 1" in error["message"] and "edit" in error["message"], error
 
 
+def a_custom_tool_of_chat_is_one_of_responses(server):
+    tool = {"type": "custom", "custom": {"name": "edit", "description": "Edits.", "format": {
+        "type": "grammar", "grammar": {"syntax": "regex", "definition": "[+-][a-f]{4}\n[0-9]{1,3}"}}}}
+    body = chat("change notes.txt", tools=[TOOL, tool], tool_choice={"type": "custom", "custom": {"name": "edit"}},
+                temperature=1.5, seed=4, max_tokens=300, parallel_tool_calls=False)
+    choice = server.json("/v1/chat/completions", body)["choices"][0]
+    call = choice["message"]["tool_calls"][0]
+    assert choice["finish_reason"] == "tool_calls" and call["type"] == "custom" and call["custom"]["name"] == "edit", choice
+    assert re.fullmatch("[+-][a-f]{4}\n[0-9]{1,3}", call["custom"]["input"]) and "function" not in call, call
+    parts = [c for p in events(server.ask("POST", "/v1/chat/completions", {**body, "stream": True})[1])[:-1]
+             for c in p["choices"][0]["delta"].get("tool_calls", [])]
+    assert parts[0]["type"] == "custom" and parts[0]["custom"] == {"name": "edit", "input": ""} and parts[0]["id"], parts
+    assert "".join(p["custom"]["input"] for p in parts) == call["custom"]["input"], parts
+    # the call and its result go back, and the prompt is the one that the same conversation has in /v1/responses
+    messages = [*body["messages"], choice["message"], {"role": "tool", "tool_call_id": call["id"], "content": "done"}]
+    counted = server.json("/v1/chat/completions/input_tokens", {"messages": messages, "tools": [tool]})["input_tokens"]
+    flat = {"type": "custom", "name": "edit", "description": "Edits.", "format": {"type": "grammar", **tool["custom"]["format"]["grammar"]}}
+    items = [{"role": "user", "content": "change notes.txt"},
+             {"type": "custom_tool_call", "call_id": call["id"], "name": "edit", "input": call["custom"]["input"]},
+             {"type": "custom_tool_call_output", "call_id": call["id"], "output": "done"}]
+    assert counted == server.json("/v1/responses/input_tokens", {"input": items, "tools": [flat]})["input_tokens"], counted
+    error = server.json("/v1/chat/completions", {**body, "tools": [TOOL]}, 400)["error"]
+    assert '"edit"' in error["message"], error
+
+
 def a_schema_holds_the_answer(server):
     schema = {"type": "object", "properties": {"color": {"enum": ["red", "green"]}, "n": {"type": "integer", "minimum": 3, "maximum": 5}},
               "required": ["color", "n"], "additionalProperties": False}
@@ -577,7 +602,8 @@ def several_models_take_turns(_):
 
 TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, the_three_protocols_say_the_same,
          a_call_is_valid_in_every_protocol, without_tools_there_are_no_calls, responses_tell_every_item, responses_can_be_gone_on_from,
-         a_server_may_keep_few_responses_or_none, a_custom_tool_gets_a_text_of_its_grammar, a_schema_holds_the_answer, a_grammar_holds_the_answer, an_answer_goes_on, a_prompt_may_be_tokens, eight_at_once_are_those_of_each_alone,
+         a_server_may_keep_few_responses_or_none, a_custom_tool_gets_a_text_of_its_grammar, a_custom_tool_of_chat_is_one_of_responses,
+         a_schema_holds_the_answer, a_grammar_holds_the_answer, an_answer_goes_on, a_prompt_may_be_tokens, eight_at_once_are_those_of_each_alone,
          a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, llamas_own_addresses_answer, counts_are_exact, a_stop_text_ends_the_answer,
          what_is_wrong_is_told_in_the_protocols_form, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
          a_key_is_wanted_where_one_was_set, what_is_not_enforced_is_said, a_taken_port_is_explained, several_models_take_turns, embeddings_are_those_of_the_command]

@@ -12,6 +12,7 @@ static const uint8_t id_bytes[16] = {0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0
                                      0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x10};
 #define ID      "0102030405060708090a0b0c0d0e0f10"
 #define CALL_ID "call_010203040506070801"
+#define NEXT_ID "call_010203040506070802"
 
 static const struct chat_event thinking_and_text[] = {
     {.kind = CHAT_EVENT_REASONING, .text = {"hm", 2}},
@@ -26,6 +27,20 @@ static const struct chat_event text_and_call[] = {
     {.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = {"{\"a\":", 5}},
     {.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = {" 1}", 3}},
     {.kind = CHAT_EVENT_TOOL_CALL, .tool_name = {"look", 4}, .arguments = {"{\"a\": 1}", 8}},
+    {.kind = CHAT_EVENT_FINISHED},
+};
+
+static const struct chat_event custom_call[] = {
+    {.kind = CHAT_EVENT_CALL_BEGIN, .tool_name = {"edit", 4}},
+    {.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = {"{\"input\":", 9}},
+    {.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = {" \"a\\", 4}},
+    {.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = {"nb\"}", 4}},
+    {.kind = CHAT_EVENT_TOOL_CALL,
+     .tool_name = {"edit", 4},
+     .arguments = {"{\"input\": \"a\\nb\"}", 17}},
+    {.kind = CHAT_EVENT_CALL_BEGIN, .tool_name = {"look", 4}},
+    {.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = {"{}", 2}},
+    {.kind = CHAT_EVENT_TOOL_CALL, .tool_name = {"look", 4}, .arguments = {"{}", 2}},
     {.kind = CHAT_EVENT_FINISHED},
 };
 
@@ -98,6 +113,28 @@ static const struct row rows[] = {
      "[{\"id\":\"" CALL_ID "\",\"type\":\"function\",\"function\":{\"name\":\"look\",\"arguments\":"
      "\"{\\\"a\\\": 1}\"}}]},\"logprobs\":null,\"finish_reason\":\"tool_calls\"}],\"usage\":"
      "" USAGE "}"},
+    {"openai stream of a custom tool's call", &reply_openai_chat, true, false, NULL,
+     EVENTS(custom_call), SESSION_END_STOP,
+     CHUNK("{\"role\":\"assistant\",\"content\":\"\"}", "null") CHUNK(
+         "{\"tool_calls\":[{\"index\":0,\"id\":\"" CALL_ID "\",\"type\":\"custom\",\"custom\":"
+         "{\"name\":\"edit\",\"input\":\"\"}}]}",
+         "null") CHUNK("{\"tool_calls\":[{\"index\":0,\"custom\":{\"input\":\"a\"}}]}", "null")
+         CHUNK("{\"tool_calls\":[{\"index\":0,\"custom\":{\"input\":\"\\nb\"}}]}", "null") CHUNK(
+             "{\"tool_calls\":[{\"index\":1,\"id\":\"" NEXT_ID
+             "\",\"type\":\"function\",\"function\":"
+             "{\"name\":\"look\",\"arguments\":\"\"}}]}",
+             "null") CHUNK("{\"tool_calls\":[{\"index\":1,\"function\":{\"arguments\":\"{}\"}}]}",
+                           "null") CHUNK("{}", "\"tool_calls\"") "data: [DONE]\n\n"},
+    {"openai whole with a custom tool's call", &reply_openai_chat, false, false, NULL,
+     EVENTS(custom_call), SESSION_END_STOP,
+     "{\"id\":\"chatcmpl-" ID
+     "\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\"," FINGERPRINT
+     "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null,"
+     "\"tool_calls\":"
+     "[{\"id\":\"" CALL_ID "\",\"type\":\"custom\",\"custom\":{\"name\":\"edit\",\"input\":"
+     "\"a\\nb\"}},{\"id\":\"" NEXT_ID "\",\"type\":\"function\",\"function\":{\"name\":\"look\","
+     "\"arguments\":\"{}\"}}]},\"logprobs\":null,\"finish_reason\":\"tool_calls\"}],\"usage\":"
+     "" USAGE "}"},
     {"openai text, stopped", &reply_openai_completion, false, false, "STOP", EVENTS(text_only),
      SESSION_END_CANCELLED,
      "{\"id\":\"cmpl-" ID
@@ -163,6 +200,7 @@ static void every_form_is_what_its_clients_read(void **state)
         reply_init(&reply, row->format, STR("m"), &stops, id_bytes, 7 * 1000000);
         reply.streams = row->streams;
         reply.wants_usage = row->wants_usage;
+        reply.tool_names = json_pack("{s:{s:s, s:b}}", "edit", "name", "edit", "custom", 1);
         reply_begin(&reply, &prompt);
         for (size_t k = 0; k < row->event_count; k++)
             if (!reply_event(&reply, &row->events[k]))
@@ -177,6 +215,44 @@ static void every_form_is_what_its_clients_read(void **state)
         assert_string_equal(strbuf_c(&reply.out), row->wire);
         reply_done(&reply);
     }
+}
+
+/* In /v1/responses, too, the text of a custom tool comes as it is made. */
+static void a_custom_tools_text_is_streamed(void **state)
+{
+    (void)state;
+    static const char *const told[] = {
+        "response.output_item.added\ndata: {\"output_index\":0,\"item\":{\"type\":"
+        "\"custom_tool_call\"",
+        "response.custom_tool_call_input.delta\ndata: {\"item_id\":\"ctc_"
+        "0102030405060708090a0b0c00"
+        "\",\"output_index\":0,\"delta\":\"a\"",
+        "response.custom_tool_call_input.delta\ndata: {\"item_id\":\"ctc_"
+        "0102030405060708090a0b0c00"
+        "\",\"output_index\":0,\"delta\":\"\\nb\"",
+        "response.custom_tool_call_input.done\ndata: {\"item_id\":\"ctc_"
+        "0102030405060708090a0b0c00"
+        "\",\"output_index\":0,\"input\":\"a\\nb\"",
+        "response.output_item.done\ndata: {\"output_index\":0,\"item\":{\"type\":"
+        "\"custom_tool_call\"",
+        "response.function_call_arguments.done",
+    };
+    struct stop_texts stops = {0};
+    struct reply reply;
+    reply_init(&reply, &reply_responses, STR("m"), &stops, id_bytes, 0);
+    reply.streams = true;
+    reply.tool_names = json_pack("{s:{s:s, s:b}}", "edit", "name", "edit", "custom", 1);
+    reply_begin(&reply, &(struct session_result){0});
+    for (size_t i = 0; i < ARRAY_LEN(custom_call); i++)
+        assert_true(reply_event(&reply, &custom_call[i]));
+    reply_end(&reply, &(struct session_result){.end = SESSION_END_STOP});
+    const char *at = strbuf_c(&reply.out);
+    for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+        at = strstr(at, told[i]);
+        if (!at)
+            fail_msg("no %s in\n%s", told[i], strbuf_c(&reply.out));
+    }
+    reply_done(&reply);
 }
 
 static void a_call_that_was_none_is_text(void **state)
@@ -343,6 +419,7 @@ int test_reply(void)
         cmocka_unit_test(texts_of_every_kind_pass_streams),
         cmocka_unit_test(every_form_is_what_its_clients_read),
         cmocka_unit_test(a_call_that_was_none_is_text),
+        cmocka_unit_test(a_custom_tools_text_is_streamed),
         cmocka_unit_test(probabilities_go_with_the_text),
         cmocka_unit_test(failures_have_the_protocols_form),
     };
