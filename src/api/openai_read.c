@@ -247,6 +247,8 @@ static enum status read_common(const json_t *body, struct api_request *out, stru
     out->choice_count = (uint32_t)choices;
     TRY(field_bool(body, "stream", &out->streams, err));
     TRY(field_bool(body, "ignore_eos", &out->ignores_end, err));
+    TRY(field_bool(body, "return_progress", &out->wants_progress, err));
+    TRY(field_bool(body, "timings_per_token", &out->wants_timings, err));
     TRY(field_bool(json_object_get(body, "stream_options"), "include_usage", &out->wants_usage,
                    err));
     TRY(read_sampling(body, out, err));
@@ -303,6 +305,16 @@ enum status openai_read_chat(const json_t *body, struct api_request *out, struct
     return read_opening(body, out, err);
 }
 
+/* What is asked for needs the text of every prompt. */
+static enum status check_texts(const struct api_request *request, const char *what,
+                               struct error *err)
+{
+    for (size_t i = 0; i < request->prompt_count; i++)
+        if (request->prompts[i].part_count != 1 || request->prompts[i].parts[0].id_count > 0)
+            return error_set(err, E_UNSUPPORTED, "%s is not supported here", what);
+    return OK;
+}
+
 enum status openai_read_completion(const json_t *body, struct api_request *out, struct error *err)
 {
     int64_t best_of = 1;
@@ -316,10 +328,14 @@ enum status openai_read_completion(const json_t *body, struct api_request *out, 
     out->wants_tokens = top >= 0 && !out->echoes; /* those of the prompt are not computed */
     out->top_count = top > 0 ? (uint32_t)top : 0;
     TRY(api_request_read_prompt(out, json_object_get(body, "prompt"), err));
-    if (out->echoes && out->prompt_id_count > 0)
-        return error_set(err, E_UNSUPPORTED, "echo of a prompt that is given as tokens");
+    if (out->echoes)
+        TRY(check_texts(out, "echo of a prompt that is given as tokens", err));
     const struct str suffix = json_str(json_object_get(body, "suffix"));
-    if (suffix.len > 0)
-        llama_read_set_middle(out, strbuf_view(&out->raw), suffix);
+    if (suffix.len == 0)
+        return OK;
+    if (out->prompt_count > 1)
+        return error_set(err, E_UNSUPPORTED, "a suffix of several prompts");
+    TRY(check_texts(out, "a suffix of a prompt that is given as tokens", err));
+    llama_read_set_middle(out, api_request_text(out, 0), suffix);
     return OK;
 }

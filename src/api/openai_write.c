@@ -26,10 +26,13 @@ static const char *finish_reason(enum reply_end why)
 static json_t *usage(const struct reply *reply)
 {
     const struct session_result *r = &reply->result;
-    const json_int_t made = (json_int_t)r->generated_tokens + reply->others_count;
-    return json_pack("{s:I, s:I, s:I, s:{s:I}}", "prompt_tokens", (json_int_t)r->prompt_tokens,
-                     "completion_tokens", made, "total_tokens", (json_int_t)r->prompt_tokens + made,
-                     "prompt_tokens_details", "cached_tokens", (json_int_t)r->cached_tokens);
+    const struct reply_counts *others = &reply->others;
+    const json_int_t prompt = (json_int_t)r->prompt_tokens + others->prompt_tokens;
+    const json_int_t made = (json_int_t)r->generated_tokens + others->generated_tokens;
+    const json_int_t cached = (json_int_t)r->cached_tokens + others->cached_tokens;
+    return json_pack("{s:I, s:I, s:I, s:{s:I}}", "prompt_tokens", prompt, "completion_tokens", made,
+                     "total_tokens", prompt + made, "prompt_tokens_details", "cached_tokens",
+                     cached);
 }
 
 /* Everything but the choices. */
@@ -54,7 +57,7 @@ static json_t *chat_logprobs(struct reply *reply)
     return json_pack("{s:o, s:n}", "content", entries ? entries : json_array(), "refusal");
 }
 
-static void chunk(struct reply *reply, json_t *delta, const char *finish)
+static json_t *chunk_object(struct reply *reply, json_t *delta, const char *finish)
 {
     json_t *object = envelope(reply, "chatcmpl-", "chat.completion.chunk");
     json_t *choice = json_pack("{s:i, s:o, s:s?}", "index", (int)reply->index, "delta", delta,
@@ -63,6 +66,20 @@ static void chunk(struct reply *reply, json_t *delta, const char *finish)
     if (logprobs)
         json_object_set_new(choice, "logprobs", logprobs);
     json_object_set_new(object, "choices", json_pack("[o]", choice));
+    if (reply->wants_timings)
+        json_object_set_new(object, "timings", reply_timings_json(&reply->result));
+    return object;
+}
+
+static void chunk(struct reply *reply, json_t *delta, const char *finish)
+{
+    reply_add_sse(reply, NULL, chunk_object(reply, delta, finish));
+}
+
+static void chat_progress(struct reply *reply, const struct reply_progress *progress)
+{
+    json_t *object = chunk_object(reply, json_object(), NULL);
+    json_object_set_new(object, "prompt_progress", reply_progress_json(progress));
     reply_add_sse(reply, NULL, object);
 }
 
@@ -226,6 +243,7 @@ const struct reply_format reply_openai_chat = {
     .call_end = chat_call_end,
     .end = chat_end,
     .ping = ping,
+    .progress = chat_progress,
     .fail = fail,
     .whole = chat_whole,
 };

@@ -236,6 +236,8 @@ static enum status read_settings(const json_t *body, struct api_request *out, st
     TRY(field_float(body, "temperature", 0, 2, &out->sampler.temperature, err));
     TRY(field_float(body, "top_p", 0, 1, &out->sampler.top_p, err));
     TRY(field_bool(body, "stream", &out->streams, err));
+    TRY(field_bool(body, "return_progress", &out->wants_progress, err));
+    TRY(field_bool(body, "timings_per_token", &out->wants_timings, err));
     TRY(field_int(body, "top_logprobs", 0, 20, &top, err));
     if (top > 0)
         return error_set(err, E_UNSUPPORTED,

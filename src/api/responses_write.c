@@ -139,6 +139,12 @@ static void open_item(struct reply *reply, enum item kind, json_t *item)
          json_pack("{s:I, s:o}", "output_index", index_of_item(reply), "item", item));
 }
 
+static void add_timings(const struct reply *reply, json_t *event)
+{
+    if (reply->wants_timings)
+        json_object_set_new(event, "timings", reply_timings_json(&reply->result));
+}
+
 static void text(struct reply *reply, struct str piece)
 {
     if (reply->block_kind != ITEM_MESSAGE) {
@@ -151,6 +157,7 @@ static void text(struct reply *reply, struct str piece)
     }
     json_t *delta = place(reply, "msg");
     json_object_set_new(delta, "delta", reply_text(piece));
+    add_timings(reply, delta);
     tell(reply, "response.output_text.delta", delta);
 }
 
@@ -163,6 +170,7 @@ static void reasoning(struct reply *reply, struct str piece)
     }
     json_t *delta = place(reply, "rs");
     json_object_set_new(delta, "delta", reply_text(piece));
+    add_timings(reply, delta);
     tell(reply, "response.reasoning_text.delta", delta);
 }
 
@@ -268,14 +276,22 @@ static void end(struct reply *reply, enum reply_end why)
 {
     close_item(reply);
     const bool is_cut = why == REPLY_END_LENGTH || why == REPLY_END_CONTEXT;
-    tell(reply, is_cut ? "response.incomplete" : "response.completed",
-         json_pack("{s:o}", "response", final_response(reply, why)));
+    json_t *last = json_pack("{s:o}", "response", final_response(reply, why));
+    add_timings(reply, last);
+    tell(reply, is_cut ? "response.incomplete" : "response.completed", last);
 }
 
 static void ping(struct reply *reply)
 {
     tell(reply, "response.in_progress",
          json_pack("{s:o}", "response", response(reply, "in_progress")));
+}
+
+static void progress(struct reply *reply, const struct reply_progress *progress)
+{
+    tell(reply, "response.in_progress",
+         json_pack("{s:o, s:o}", "response", response(reply, "in_progress"), "prompt_progress",
+                   reply_progress_json(progress)));
 }
 
 static void fail(struct reply *reply, const struct api_failure *failure)
@@ -318,6 +334,7 @@ const struct reply_format reply_responses = {
     .call_end = call_end,
     .end = end,
     .ping = ping,
+    .progress = progress,
     .fail = fail,
     .whole = whole,
 };

@@ -56,7 +56,9 @@ struct session_limits {
                                  borrowed; may be NULL */
     const struct sampler_bias *biases; /* [bias_count] borrowed */
     size_t bias_count;
-    bool wants_tokens;   /* CHAT_EVENT_TOKEN for every token */
+    bool wants_tokens;   /* CHAT_EVENT_TOKEN for every token of a text */
+    bool wants_ids;      /* the same, but nothing is said of how likely it was */
+    bool only_reads;     /* the prompt is computed and nothing made */
     uint32_t top_count;  /* most likely tokens told with each; at most TOKEN_RANKING_TOP_MAX */
     const json_t *tools; /* what may be called, as in chat_request: types of arguments, which
                                  some tool formats do not write; may be NULL; borrowed */

@@ -243,11 +243,12 @@ static enum status begin_reply(struct exchange *exchange, const json_t *body, st
     exchange->reply.wants_usage = asked->wants_usage;
     exchange->reply.wants_tokens = asked->wants_tokens;
     exchange->reply.tool_names = json_incref(asked->tool_names);
+    exchange->reply.wants_ids = asked->wants_ids;
+    exchange->reply.wants_progress = asked->wants_progress;
+    exchange->reply.wants_timings = asked->wants_timings;
     exchange->reply.repeated = json_incref(asked->repeated);
-    if (asked->echoes)
-        strbuf_add_str(&exchange->reply.echo, strbuf_view(&asked->raw));
-    exchange_make_choices(exchange, asked->choice_count ? asked->choice_count : 1, random,
-                          exchange->reply.created_us);
+    exchange->reply.fields = json_incref(asked->fields);
+    exchange_make_choices(exchange, random, exchange->reply.created_us);
     return OK;
 }
 

@@ -427,6 +427,92 @@ def llamas_own_addresses_answer(server):
     assert len(slots) == 8 and slots[0]["n_ctx"] == 4096 and not any(s["is_processing"] for s in slots), slots
 
 
+def several_prompts_are_answered_as_each_alone(server):
+    prompts = ["The otter swims", "A den is", "once upon a time", "The otter swims"]
+    tokens = server.json("/tokenize", {"content": prompts[1]})["tokens"]
+    asked = {"temperature": 1.2, "seed": 7, "n_predict": 6, "ignore_eos": True}
+    alone = [server.json("/completion", {**asked, "prompt": p}) for p in prompts]
+    mixed = [prompts[0], tokens, {"prompt_string": prompts[2]}, prompts[3]]
+    many = server.json("/completion", {**asked, "prompt": mixed})
+    assert [m["index"] for m in many] == [0, 1, 2, 3] and [m["content"] for m in many] == [a["content"] for a in alone], (many, alone)
+    assert many[0]["content"] == many[3]["content"] and many[1]["prompt"] == alone[1]["prompt"], many
+    said = {}
+    parts = events(server.ask("POST", "/completion", {**asked, "prompt": mixed, "stream": True})[1])
+    for p in parts:
+        said[p["index"]] = said.get(p["index"], "") + p["content"]
+    assert said == {m["index"]: m["content"] for m in many} and sum(p["stop"] for p in parts) == 4, parts
+    twice = server.json("/completion", {**asked, "prompt": prompts[:2], "n_cmpl": 2})
+    assert [t["content"] for t in twice[::2]] == [a["content"] for a in alone[:2]], (twice, alone)
+    assert [t["generation_settings"]["seed"] for t in twice] == [7, 8, 7, 8] and [t["index"] for t in twice] == [0, 1, 2, 3], twice
+    assert isinstance(server.json("/completion", {**asked, "prompt": [prompts[0]]}), dict)
+    openai = {"temperature": 1.2, "seed": 7, "max_tokens": 6, "ignore_eos": True}
+    old = server.json("/v1/completions", {**openai, "prompt": prompts, "echo": True})
+    ours = [server.json("/v1/completions", {**openai, "prompt": p}) for p in prompts]
+    assert [c["text"] for c in old["choices"]] == [p + o["choices"][0]["text"] for p, o in zip(prompts, ours)], (old, ours)
+    for count in ("prompt_tokens", "completion_tokens"):
+        assert old["usage"][count] == sum(o["usage"][count] for o in ours), old["usage"]
+    end = server.json("/tokenize", {"content": "<|im_end|>"})["tokens"]
+    assert server.json("/completion", {**asked, "prompt": [*tokens, " and", *end]})["prompt"].endswith(prompts[1] + " and<|im_end|>")
+    long = server.json("/completion", {**asked, "prompt": ["a", "word " * 6000, "b"]}, 400)["error"]
+    assert long["code"] == "context_length_exceeded", long
+    assert "there is no token" in server.json("/completion", {**asked, "prompt": ["a", [1 << 30]]}, 400)["error"]["message"]
+    wait_until(lambda: server.metric("requests_active") == 0)
+    many = server.json("/completion", {"prompt": [f"number {i}" for i in range(100)], "n_predict": 2, "temperature": 0})
+    assert [m["index"] for m in many] == list(range(100)) and all(m["tokens_predicted"] for m in many)
+
+
+def a_completion_tells_what_it_came_to(server):
+    asked = {"prompt": "The otter swims", "temperature": 0, "n_predict": 6, "ignore_eos": True}
+    more = {"return_tokens": True, "stop": ["never said"], "logit_bias": [[3, -1]], "top_k": 5}
+    whole = server.json("/completion", {**asked, **more})
+    settings = whole["generation_settings"]
+    assert [settings[k] for k in ("n_predict", "top_k", "stop", "n_ctx", "temperature", "ignore_eos", "stream")] == [
+        6, 5, ["never said"], 4096, 0, True, False] and settings["logit_bias"] == [{"token": 3, "bias": -1}], settings
+    assert len(whole["tokens"]) == 6 and server.json("/detokenize", {"tokens": whole["tokens"]})["content"] == whole["content"], whole
+    assert server.json("/completion", asked)["tokens"] == []
+    times = whole["timings"]
+    assert whole["prompt"].endswith(asked["prompt"]) and whole["tokens_evaluated"] == times["prompt_n"] + times["cache_n"], whole
+    assert whole["tokens_cached"] == times["cache_n"] and times["predicted_n"] == whole["tokens_predicted"] == 6, whole
+    # what was drawn is told, and draws the same again
+    drawn = server.json("/completion", {**asked, "temperature": 2})
+    again = server.json("/completion", {**asked, "temperature": 2, "seed": drawn["generation_settings"]["seed"]})
+    assert again["content"] == drawn["content"], (drawn, again)
+    parts = events(server.ask("POST", "/completion", {**asked, **more, "stream": True, "timings_per_token": True})[1])
+    assert [t for p in parts for t in p["tokens"]] == whole["tokens"], parts
+    made = [p["tokens_predicted"] for p in parts]
+    assert made == sorted(made) and made[-1] == 6 and all(p["timings"]["predicted_n"] == p["tokens_predicted"] for p in parts), parts
+    few = server.json("/completion", {**asked, "response_fields": ["content", "generation_settings/n_predict", "none"]})
+    assert few == {"content": server.json("/completion", asked)["content"], "generation_settings/n_predict": 6}, few
+    read = server.json("/completion", {"prompt": "The otter swims", "n_predict": 0})
+    assert (read["content"], read["tokens_predicted"], read["stop_type"]) == ("", 0, "limit"), read
+    full = server.json("/completion", {"prompt": "word " * 1300, "n_predict": -1, "ignore_eos": True, "temperature": 1, "seed": 1})
+    assert full["truncated"] is True and full["tokens_evaluated"] + full["tokens_predicted"] == 4096, full["tokens_evaluated"]
+    assert server.json("/completion", asked)["truncated"] is False
+
+
+def a_stream_tells_how_far_the_prompt_is_read(server):
+    text = " ".join(f"line {i} of a text" for i in range(300))
+    for path, body in (("/completion", {"prompt": "C " + text, "n_predict": 2}),
+                       ("/v1/chat/completions", chat("B " + text, max_tokens=2)),
+                       ("/v1/responses", {"input": "R " + text, "max_output_tokens": 2})):
+        asked = {**body, "stream": True, "return_progress": True}
+        for known in (False, True):
+            parts = [p for p in events(server.ask("POST", path, asked)[1]) if p != "[DONE]"]
+            told = [p["prompt_progress"] for p in parts if "prompt_progress" in p]
+            done = [t["processed"] for t in told]
+            assert done[0] == told[0]["cache"] and done[-1] == told[0]["total"] and done == sorted(set(done)), (path, told)
+            assert {(t["total"], t["cache"]) for t in told} == {(told[0]["total"], told[0]["cache"])} and told[0]["total"] > 1000, told
+            reused = known and path != "/completion"  # a text without control tokens is read again
+            assert (told[0]["cache"] > 1000) == reused and [t["time_ms"] for t in told] == sorted(t["time_ms"] for t in told), told
+            assert reused or len(told) > 2, told
+        silent = server.ask("POST", path, {**body, "stream": True})[1]
+        assert "prompt_progress" not in silent, path
+        timed = [p for p in events(server.ask("POST", path, {**body, "stream": True, "timings_per_token": True})[1])
+                 if isinstance(p, dict) and p.get("type") not in ("response.created", "response.in_progress")]
+        made = [p["timings"]["predicted_n"] for p in timed if "timings" in p]
+        assert made[-1] == 2 and made == sorted(made) and max(made[:-1]) > 0, (path, timed)
+
+
 def what_is_wrong_is_told_in_the_protocols_form(server):
     with socket.create_connection(("127.0.0.1", server.port)) as connection:  # refused before it comes
         connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n")
@@ -604,7 +690,8 @@ TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, th
          a_call_is_valid_in_every_protocol, without_tools_there_are_no_calls, responses_tell_every_item, responses_can_be_gone_on_from,
          a_server_may_keep_few_responses_or_none, a_custom_tool_gets_a_text_of_its_grammar, a_custom_tool_of_chat_is_one_of_responses,
          a_schema_holds_the_answer, a_grammar_holds_the_answer, an_answer_goes_on, a_prompt_may_be_tokens, eight_at_once_are_those_of_each_alone,
-         a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, llamas_own_addresses_answer, counts_are_exact, a_stop_text_ends_the_answer,
+         a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, llamas_own_addresses_answer,
+         several_prompts_are_answered_as_each_alone, a_completion_tells_what_it_came_to, a_stream_tells_how_far_the_prompt_is_read, counts_are_exact, a_stop_text_ends_the_answer,
          what_is_wrong_is_told_in_the_protocols_form, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
          a_key_is_wanted_where_one_was_set, what_is_not_enforced_is_said, a_taken_port_is_explained, several_models_take_turns, embeddings_are_those_of_the_command]
 PROGRAM = sys.argv[1]

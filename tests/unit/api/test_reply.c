@@ -314,6 +314,84 @@ static void probabilities_go_with_the_text(void **state)
     }
 }
 
+#define PIECE(text, ids, made)                                                         \
+    "data: {\"index\":0,\"content\":\"" text "\",\"tokens\":[" ids "],\"stop\":false," \
+    "\"tokens_predicted\":" made ",\"tokens_evaluated\":9"
+#define TIMINGS                                                                               \
+    "\"timings\":{\"cache_n\":2,\"prompt_n\":7,\"prompt_ms\":1000.0,\"prompt_per_token_ms\":" \
+    "142.85714285714286,\"prompt_per_second\":7.0,\"predicted_n\":3,\"predicted_ms\":2000.0," \
+    "\"predicted_per_token_ms\":666.66666666666663,\"predicted_per_second\":1.5}"
+#define LAST(text, ids)                                                                           \
+    "{\"index\":0,\"content\":\"" text "\",\"tokens\":[" ids "],\"stop\":true,"                   \
+    "\"tokens_predicted\":3,\"tokens_evaluated\":9,\"stop_type\":\"word\",\"stopping_word\":"     \
+    "\"STOP\",\"model\":\"m\",\"generation_settings\":{\"seed\":77,\"n_ctx\":64,\"model\":\"m\"," \
+    "\"n_predict\":5},\"prompt\":\"<s>once\",\"tokens_cached\":2,\"truncated\":false,"            \
+    "\"has_new_line\":false," TIMINGS "}"
+#define PROGRESS(done, time)                                                                 \
+    PIECE("", "", "0")                                                                       \
+    ",\"prompt_progress\":{\"total\":9,\"cache\":2,\"processed\":" done ",\"time_ms\":" time \
+    "}}\n\n"
+
+static const char llama_whole[] = LAST("hello", "4,5");
+static const char llama_stream[] = PROGRESS("2", "0") PROGRESS("9", "1250")
+    PIECE("he", "4", "1") "}\n\n" PIECE("llo", "5", "2") "}\n\n"
+                                                         "data: " LAST("", "") "\n\n";
+
+/* llama.cpp's own form: tokens with their text, progress, and what the request came to. */
+static void llamas_form_tells_tokens_and_settings(void **state)
+{
+    (void)state;
+    const struct chat_token tokens[] = {{.text = STR("he"), .id = 4},
+                                        {.text = STR("llo"), .id = 5},
+                                        {.text = STR("STOP"), .id = 6}};
+    const struct session_result prompt = {.prompt_tokens = 9, .cached_tokens = 2};
+    struct session_result result = prompt;
+    result.generated_tokens = 3;
+    result.prompt_seconds = 1;
+    result.generate_seconds = 2;
+    for (int streams = 0; streams < 2; streams++) {
+        struct stop_texts stops = {0};
+        struct reply reply;
+        assert_true(stop_texts_add(&stops, STR("STOP")));
+        reply_init(&reply, &reply_llama_completion, STR("m"), &stops, id_bytes, 0);
+        reply.streams = streams;
+        reply.wants_ids = true;
+        reply.wants_progress = true;
+        reply.seed = 77;
+        reply.context_tokens = 64;
+        reply.repeated = json_pack("{s:i}", "n_predict", 5);
+        strbuf_add_c(&reply.prompt, "<s>once");
+        reply_begin(&reply, &prompt);
+        reply_progress(&reply, 2, 0);
+        reply_progress(&reply, 2, 0.5); /* nothing new */
+        reply_progress(&reply, 9, 1.25);
+        for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+            (void)reply_event(&reply, &(struct chat_event){.kind = CHAT_EVENT_TOKEN,
+                                                           .tokens = &tokens[i],
+                                                           .token_count = 1});
+            (void)reply_event(
+                &reply, &(struct chat_event){.kind = CHAT_EVENT_TEXT, .text = tokens[i].text});
+        }
+        reply_end(&reply, &result);
+        assert_string_equal(strbuf_c(&reply.out), streams ? llama_stream : llama_whole);
+        reply_done(&reply);
+    }
+}
+
+static void llamas_form_tells_the_fields_that_are_wanted(void **state)
+{
+    (void)state;
+    struct stop_texts stops = {0};
+    struct reply reply;
+    reply_init(&reply, &reply_llama_completion, STR("m"), &stops, id_bytes, 0);
+    reply.fields =
+        json_pack("[s, s, s, s, s]", "content", "timings/cache_n", "nothing", "content/deeper", "");
+    (void)reply_event(&reply, &(struct chat_event){.kind = CHAT_EVENT_TEXT, .text = STR("a")});
+    reply_end(&reply, &(struct session_result){.end = SESSION_END_CONTEXT, .cached_tokens = 3});
+    assert_string_equal(strbuf_c(&reply.out), "{\"content\":\"a\",\"timings/cache_n\":3}");
+    reply_done(&reply);
+}
+
 struct failure_row {
     enum api_protocol protocol;
     int http_status;
@@ -422,6 +500,8 @@ int test_reply(void)
         cmocka_unit_test(a_custom_tools_text_is_streamed),
         cmocka_unit_test(probabilities_go_with_the_text),
         cmocka_unit_test(failures_have_the_protocols_form),
+        cmocka_unit_test(llamas_form_tells_tokens_and_settings),
+        cmocka_unit_test(llamas_form_tells_the_fields_that_are_wanted),
     };
     return cmocka_run_group_tests_name("reply", tests, NULL, NULL);
 }

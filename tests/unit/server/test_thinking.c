@@ -156,7 +156,7 @@ static struct exchange *ask(struct model_pool *pool, const char *path, const cha
     assert_ok(json_parse(str_from_c(text), NULL, &body, err));
     assert_ok(route_read(route, NULL, body, &exchange->request, err));
     reply_init(&exchange->reply, route->format, STR("tiny"), &exchange->request.stops, random, 0);
-    exchange_make_choices(exchange, 1, random, 0);
+    exchange_make_choices(exchange, random, 0);
     CLEANUP(model_pool_found_done) struct model_pool_found found = {0};
     assert_true(model_pool_find(pool, (struct str){0}, &found, &failure));
     assert_true(model_pool_submit(pool, found.name, NULL, exchange, &failure));
