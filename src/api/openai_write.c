@@ -30,9 +30,11 @@ static json_t *usage(const struct reply *reply)
     const json_int_t prompt = (json_int_t)r->prompt_tokens + others->prompt_tokens;
     const json_int_t made = (json_int_t)r->generated_tokens + others->generated_tokens;
     const json_int_t cached = (json_int_t)r->cached_tokens + others->cached_tokens;
-    return json_pack("{s:I, s:I, s:I, s:{s:I}}", "prompt_tokens", prompt, "completion_tokens", made,
-                     "total_tokens", prompt + made, "prompt_tokens_details", "cached_tokens",
-                     cached);
+    const json_int_t thought = (json_int_t)r->reasoning_tokens + others->reasoning_tokens;
+    return json_pack("{s:I, s:I, s:I, s:{s:I}, s:{s:I}}", "prompt_tokens", prompt,
+                     "completion_tokens", made, "total_tokens", prompt + made,
+                     "prompt_tokens_details", "cached_tokens", cached, "completion_tokens_details",
+                     "reasoning_tokens", thought);
 }
 
 /* Everything but the choices. */

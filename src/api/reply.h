@@ -52,6 +52,7 @@ struct reply_counts {
     int64_t prompt_tokens;
     int64_t cached_tokens;
     int64_t generated_tokens;
+    int64_t reasoning_tokens;
 };
 
 struct reply;
@@ -109,6 +110,7 @@ struct reply {
     char id[REPLY_ID_BYTES]; /* letters and digits; protocols put their prefix before it */
     struct strbuf model;     /* as the client named it */
     int64_t created_us;      /* since 1970 */
+    int64_t ended_us;        /* the same; 0: not yet */
     struct session_result result;
     uint32_t token_count;    /* generated so far, where tokens are told */
     bool has_progress;       /* it was told how far the prompt is read, */

@@ -26,7 +26,8 @@ static json_t *usage(const struct reply *reply)
     return json_pack("{s:I, s:{s:I}, s:I, s:{s:I}, s:I}", "input_tokens",
                      (json_int_t)r->prompt_tokens, "input_tokens_details", "cached_tokens",
                      (json_int_t)r->cached_tokens, "output_tokens", (json_int_t)r->generated_tokens,
-                     "output_tokens_details", "reasoning_tokens", (json_int_t)0, "total_tokens",
+                     "output_tokens_details", "reasoning_tokens", (json_int_t)r->reasoning_tokens,
+                     "total_tokens",
                      (json_int_t)r->prompt_tokens + (json_int_t)r->generated_tokens);
 }
 
@@ -38,6 +39,7 @@ static json_t *response(const struct reply *reply, const char *status)
                                "response", "created_at", (json_int_t)(reply->created_us / 1000000),
                                "status", status, "error", "incomplete_details", "model",
                                reply_text(strbuf_view(&reply->model)), "output", reply->items);
+    json_object_set_new(object, "completed_at", json_null());
     json_object_update_missing(object, reply->repeated);
     return object;
 }
@@ -265,6 +267,9 @@ static json_t *final_response(struct reply *reply, enum reply_end why)
     const bool is_cut = why == REPLY_END_LENGTH || why == REPLY_END_CONTEXT;
     json_t *object = response(reply, is_cut ? "incomplete" : "completed");
     json_object_set_new(object, "usage", usage(reply));
+    if (!is_cut)
+        json_object_set_new(object, "completed_at",
+                            json_integer((json_int_t)(reply->ended_us / 1000000)));
     if (is_cut)
         json_object_set_new(object, "incomplete_details",
                             json_pack("{s:s}", "reason", "max_output_tokens"));

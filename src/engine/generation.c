@@ -118,6 +118,21 @@ static void tell_token(struct generation *g, int32_t id, const float *logits)
         g, &(struct chat_event){.kind = CHAT_EVENT_TOKEN, .tokens = tokens, .token_count = count});
 }
 
+/* Counts a token that was read at `before`. The mark that ends thinking is part of it; a call that
+ * begins in it is not, as soon as it is known to be one. */
+static void count_reasoning(struct generation *g, enum output_parser_place before)
+{
+    const enum output_parser_place after = output_parser_place(&g->parser);
+    if (before == OUTPUT_PARSER_OUTSIDE)
+        return;
+    g->undecided_tokens++;
+    if (after == OUTPUT_PARSER_UNDECIDED)
+        return;
+    if (after == OUTPUT_PARSER_INSIDE || before == OUTPUT_PARSER_INSIDE)
+        g->result.reasoning_tokens += g->undecided_tokens;
+    g->undecided_tokens = 0;
+}
+
 /* Takes one token into log, mask and text. `logits` as in tell_token(). */
 static enum status take(struct generation *g, int32_t id, const float *logits, struct error *err)
 {
@@ -137,8 +152,10 @@ static enum status take(struct generation *g, int32_t id, const float *logits, s
         g->is_ended = true;
         return OK;
     }
+    const enum output_parser_place before = output_parser_place(&g->parser);
     const struct str text = detokenizer_feed(&g->detokenizer, id);
     output_parser_feed(&g->parser, text, pass_event, g);
+    count_reasoning(g, before);
     g->is_ended = output_parser_has_ended(&g->parser) && !g->limits.ignores_end;
     return OK;
 }
@@ -246,6 +263,8 @@ void generation_finish(struct generation *g)
 {
     if (!g->is_cancelled) {
         output_parser_feed(&g->parser, detokenizer_flush(&g->detokenizer), pass_event, g);
+        g->result.reasoning_tokens += g->undecided_tokens; /* it is no call, as it has no end */
+        g->undecided_tokens = 0;
         output_parser_finish(&g->parser, pass_event, g);
     }
     const uint32_t wanted = g->limits.token_count_max;

@@ -76,7 +76,8 @@ struct session_result {
     uint32_t prompt_tokens;    /* in the log before */
     uint32_t cached_tokens;    /* of these, already computed before this call */
     uint32_t generated_tokens; /* added to the log, end token included */
-    uint32_t forced_tokens;    /* of these, decided by the mask without a choice */
+    uint32_t reasoning_tokens; /* of these, thinking, its closing mark included */
+    uint32_t forced_tokens;    /* of the generated ones, decided by the mask without a choice */
     uint32_t drafted_tokens;   /* guessed and computed on trial, beside these */
     uint32_t accepted_tokens;  /* of the generated ones, guessed right */
     uint32_t step_count;       /* of the model, behind the prompt */

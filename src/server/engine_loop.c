@@ -200,6 +200,7 @@ static void finish_choice(struct exchange_choice *choice, const struct session_r
     if (!choice->has_answered)
         note_answer(choice);
     reply->result = *result;
+    reply->ended_us = clock_unix_us();
     reply->others_follow = !is_last;
     reply->others = exchange_others(choice);
     if (exchange->choice_count == 1 || reply->streams)

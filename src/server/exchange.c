@@ -114,10 +114,12 @@ struct reply_counts exchange_others(const struct exchange_choice *choice)
         .prompt_tokens = -(int64_t)own->prompt_tokens,
         .cached_tokens = -(int64_t)own->cached_tokens,
         .generated_tokens = -(int64_t)own->generated_tokens,
+        .reasoning_tokens = -(int64_t)own->reasoning_tokens,
     };
     for (unsigned i = 0; i < exchange->choice_count; i++) {
         const struct session_result *result = &exchange->choices[i].reply->result;
         out.generated_tokens += result->generated_tokens;
+        out.reasoning_tokens += result->reasoning_tokens;
         if (exchange->choices[i].nth > 0)
             continue;
         out.prompt_tokens += result->prompt_tokens;

@@ -165,10 +165,14 @@ def responses_tell_every_item(server):
     whole = server.json("/v1/responses", body)
     said = whole["output"][0]["content"][0]["text"]
     assert whole["status"] == "completed" and said, whole
+    assert 0 <= whole["completed_at"] - whole["created_at"] < 60 and whole["usage"]["output_tokens_details"] == {"reasoning_tokens": 0}, whole
+    cut = server.json("/v1/responses", {**body, "max_output_tokens": 1})
+    assert cut["status"] == "incomplete" and cut["completed_at"] is None, cut
     text = server.ask("POST", "/v1/responses", {**body, "stream": True})[1]
     parts = events(text)
     assert [p["sequence_number"] for p in parts] == list(range(len(parts)))
     assert parts[0]["type"] == "response.created" and parts[-1]["type"] == "response.completed"
+    assert parts[0]["response"]["completed_at"] is None and parts[-1]["response"]["completed_at"] > 0
     assert "".join(p["delta"] for p in parts if p["type"] == "response.output_text.delta") == said
     done = [p["item"] for p in parts if p["type"] == "response.output_item.done"]
     assert done == parts[-1]["response"]["output"], (done, parts[-1])

@@ -68,7 +68,8 @@ struct row {
     ",\"finish_reason\":" finish "}]}\n\n"
 #define USAGE                                                           \
     "{\"prompt_tokens\":9,\"completion_tokens\":4,\"total_tokens\":13," \
-    "\"prompt_tokens_details\":{\"cached_tokens\":2}}"
+    "\"prompt_tokens_details\":{\"cached_tokens\":2},"                  \
+    "\"completion_tokens_details\":{\"reasoning_tokens\":1}}"
 #define ANTHROPIC_USAGE                                                                    \
     "{\"input_tokens\":7,\"cache_read_input_tokens\":2,\"cache_creation_input_tokens\":0," \
     "\"output_tokens\":4}"
@@ -209,6 +210,7 @@ static void every_form_is_what_its_clients_read(void **state)
                                               .prompt_tokens = 9,
                                               .cached_tokens = 2,
                                               .generated_tokens = 4,
+                                              .reasoning_tokens = 1,
                                               .prompt_seconds = 1,
                                               .generate_seconds = 2};
         reply_end(&reply, &result);
