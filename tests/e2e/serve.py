@@ -547,6 +547,51 @@ def what_is_wrong_is_told_in_the_protocols_form(server):
     assert server.ask("GET", "/v1/models", headers={"Origin": "https://evil.example"})[0] == 403
 
 
+def who_is_refused_hears_why(server):
+    """Clients that send the whole body before they listen get the answer, not a reset."""
+    large = b"x" * ((64 << 20) + 1)
+    for path, told in (("/v1/chat/completions", lambda e: "64 MiB" in e["error"]["message"]),
+                       ("/v1/messages", lambda e: e["error"]["type"] == "request_too_large"),
+                       ("/api/chat", lambda e: "64 MiB" in e["error"])):
+        status, text = server.ask("POST", path, large)
+        assert status == 413 and told(json.loads(text)), (path, status, text)
+    pieces = (large[:1 << 20] for _ in range(65))  # chunked: nobody knows how long it is
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.request("POST", "/v1/chat/completions", pieces, encode_chunked=True, headers={"Transfer-Encoding": "chunked"})
+    assert connection.getresponse().status == 413
+    body = large[:8 << 20]
+    for status, path, headers in ((403, "/v1/chat/completions", {"Host": "evil.example"}), (403, "/api/chat", {"Origin": "https://evil.example"}),
+                                  (404, "/nothing", {}), (405, "/v1/models", {})):
+        got, text = server.ask("POST", path, body, headers)
+        assert got == status and json.loads(text)["error"], (path, got, text)
+    keyed = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    for _ in range(2):  # the connection lives on
+        keyed.request("POST", "/nothing", body)
+        response = keyed.getresponse()
+        assert response.status == 404 and json.loads(response.read())
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(large)
+        file.flush()
+        for expect in ([], ["-H", "Expect:"]):  # it waits for "100 Continue", or does not
+            if shutil.which("curl"):
+                said = subprocess.run(["curl", "-sS", "--noproxy", "*", "-w", "%{http_code}", *expect, "--data-binary", "@" + file.name,
+                                       f"http://127.0.0.1:{server.port}/v1/chat/completions"], capture_output=True, text=True, timeout=60)
+                assert said.returncode == 0 and said.stdout.endswith("413") and "64 MiB" in said.stdout, said
+    # what never ends is cut off
+    endless = socket.create_connection(("127.0.0.1", server.port))
+    endless.sendall(b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+    sent, piece = 0, b"100000\r\n" + b"x" * (1 << 20) + b"\r\n"
+    try:
+        while sent < 400 << 20:
+            endless.sendall(piece)
+            sent += 1 << 20
+    except OSError:
+        pass
+    assert 200 << 20 < sent < 300 << 20, sent
+    endless.close()
+    assert server.json("/health")["status"] == "ok"
+
+
 def who_hangs_up_frees_the_place(server):
     body = json.dumps(chat("x", temperature=1, seed=1, max_tokens=3000, stream=True, ignore_eos=True))
     connection = socket.create_connection(("127.0.0.1", server.port))
@@ -696,7 +741,7 @@ TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, th
          a_schema_holds_the_answer, a_grammar_holds_the_answer, an_answer_goes_on, a_prompt_may_be_tokens, eight_at_once_are_those_of_each_alone,
          a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, llamas_own_addresses_answer,
          several_prompts_are_answered_as_each_alone, a_completion_tells_what_it_came_to, a_stream_tells_how_far_the_prompt_is_read, counts_are_exact, a_stop_text_ends_the_answer,
-         what_is_wrong_is_told_in_the_protocols_form, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
+         what_is_wrong_is_told_in_the_protocols_form, who_is_refused_hears_why, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
          a_key_is_wanted_where_one_was_set, what_is_not_enforced_is_said, a_taken_port_is_explained, several_models_take_turns, embeddings_are_those_of_the_command]
 PROGRAM = sys.argv[1]
 
