@@ -45,7 +45,13 @@ static enum status record(struct agent *agent, json_t *message, struct error *er
 static void add_system(struct agent *agent)
 {
     chat_request_clear(&agent->request);
-    chat_request_add(&agent->request, CHAT_ROLE_SYSTEM, core_text());
+    const struct str own = agent->config.system_text;
+    CLEANUP(strbuf_done) struct strbuf text = {0};
+    strbuf_add_str(&text, core_text());
+    if (own.len > 0)
+        strbuf_add_c(&text, "\n\n");
+    strbuf_add_str(&text, own);
+    chat_request_add(&agent->request, CHAT_ROLE_SYSTEM, strbuf_view(&text));
     json_t *tools = json_deep_copy(agent->config.tools);
     chat_request_set_tools(&agent->request, tools);
     json_decref(tools);

@@ -76,6 +76,7 @@ struct agent_config {
     agent_event_fn *event;   /* may be NULL */
     void *context;           /* of the three functions */
     struct sampler_options sampler;
+    struct str system_text;     /* behind the fixed words (core_text.h); empty: nothing */
     uint32_t steps_max;         /* model turns per user text; 0: AGENT_STEPS_DEFAULT */
     uint32_t result_tokens_max; /* 0: default */
     uint32_t answer_tokens_max; /* 0: default */

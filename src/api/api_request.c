@@ -8,12 +8,12 @@ enum { BIAS_MAX = 100, TOKEN_ID_MAX = INT32_MAX };
 void api_request_done(struct api_request *request)
 {
     chat_request_done(&request->chat);
-    strbuf_done(&request->raw);
     strbuf_done(&request->model);
     json_decref(request->schema);
     json_decref(request->tool_names);
     json_decref(request->tool_grammars);
     json_decref(request->repeated);
+    json_decref(request->fields);
     stop_texts_done(&request->stops);
     *request = (struct api_request){0};
 }
@@ -145,48 +145,132 @@ enum status api_request_read_logprobs(struct api_request *request, const json_t 
 
 /* ---------------------------------------------------------------- what to go on with */
 
-static enum status read_ids(struct api_request *request, const json_t *list, struct error *err)
+static enum status read_id(const json_t *id, int32_t *out, struct error *err)
+{
+    const json_int_t value = json_integer_value(id);
+    if (!json_is_integer(id) || value < 0 || value > TOKEN_ID_MAX)
+        return error_set(err, E_INVALID, "prompt has a number that is no token");
+    *out = (int32_t)value;
+    return OK;
+}
+
+/* Where the run of tokens, or the one text, that begins at `from` ends. */
+static size_t part_end(const json_t *list, size_t from)
+{
+    size_t end = from;
+    while (json_is_number(json_array_get(list, end)))
+        end++;
+    return end > from ? end : from + 1;
+}
+
+static enum status read_part(struct arena *arena, const json_t *list, size_t from, size_t to,
+                             struct api_prompt_part *out, struct error *err)
+{
+    const json_t *first = json_array_get(list, from);
+    if (json_is_string(first)) {
+        *out = (struct api_prompt_part){.text = arena_copy_str(arena, json_str(first))};
+        return OK;
+    }
+    if (!json_is_number(first))
+        return error_set(err, E_INVALID, "prompt mixes tokens with other things than texts");
+    int32_t *ids = arena_alloc_array(arena, to - from, sizeof(*ids));
+    for (size_t i = from; i < to; i++)
+        TRY(read_id(json_array_get(list, i), &ids[i - from], err));
+    *out = (struct api_prompt_part){.ids = ids, .id_count = to - from};
+    return OK;
+}
+
+/* Tokens and texts, one behind the other. */
+static enum status read_sequence(struct arena *arena, const json_t *list, struct api_prompt *out,
+                                 struct error *err)
 {
     const size_t count = json_array_size(list);
+    if (count == 0)
+        return error_set(err, E_INVALID, "prompt is an empty list");
     if (count > API_PROMPT_IDS_MAX)
         return error_set(err, E_LIMIT, "prompt has %zu tokens (limit %d)", count,
                          API_PROMPT_IDS_MAX);
-    int32_t *ids = arena_alloc_array(&request->chat.arena, count, sizeof(*ids));
-    size_t index = 0;
-    json_t *id = NULL;
-    json_array_foreach(list, index, id)
-    {
-        const json_int_t value = json_integer_value(id);
-        if (!json_is_integer(id) || value < 0 || value > TOKEN_ID_MAX)
-            return error_set(err, E_INVALID,
-                             "prompt mixes tokens with other things, or is not one "
-                             "text");
-        ids[index] = (int32_t)value;
-    }
-    request->prompt_ids = ids;
-    request->prompt_id_count = count;
+    size_t parts = 0;
+    for (size_t at = 0; at < count; at = part_end(list, at))
+        parts++;
+    struct api_prompt_part *part = arena_alloc_array(arena, parts, sizeof(*part));
+    *out = (struct api_prompt){.parts = part, .part_count = parts};
+    for (size_t at = 0; at < count; at = part_end(list, at))
+        TRY(read_part(arena, list, at, part_end(list, at), part++, err));
     return OK;
+}
+
+static void set_text(struct arena *arena, struct str text, struct api_prompt *out)
+{
+    struct api_prompt_part *part = arena_alloc_array(arena, 1, sizeof(*part));
+    *part = (struct api_prompt_part){.text = arena_copy_str(arena, text)};
+    *out = (struct api_prompt){.parts = part, .part_count = 1};
+}
+
+static enum status read_one(struct arena *arena, const json_t *prompt, struct api_prompt *out,
+                            struct error *err)
+{
+    struct str text = json_str(prompt);
+    if (json_is_array(prompt))
+        return read_sequence(arena, prompt, out, err);
+    if (json_array_size(json_object_get(prompt, "multimodal_data")) > 0)
+        return error_set(err, E_UNSUPPORTED, "multimodal_data: this model reads only text");
+    if (!json_is_string(prompt) && (!json_member_str(prompt, "prompt_string", &text) ||
+                                    json_object_get(prompt, "multimodal_data")))
+        return error_set(err, E_INVALID, "prompt is neither a text nor a list of tokens");
+    set_text(arena, text, out);
+    return OK;
+}
+
+/* A list of prompts, not one prompt that is a list? */
+static bool has_several(const json_t *prompt)
+{
+    size_t index = 0;
+    json_t *item = NULL;
+    bool has_numbers = false;
+    bool has_lists = false;
+    json_array_foreach(prompt, index, item)
+    {
+        has_numbers |= json_is_number(item);
+        has_lists |= json_is_array(item) || json_is_object(item);
+    }
+    return index > 0 && (has_lists || !has_numbers);
 }
 
 enum status api_request_read_prompt(struct api_request *request, const json_t *prompt,
                                     struct error *err)
 {
-    struct str text = {0};
-    if (json_is_array(prompt) && json_array_size(prompt) == 1 &&
-        !json_is_integer(json_array_get(prompt, 0)))
-        prompt = json_array_get(prompt, 0);
+    struct arena *arena = &request->chat.arena;
+    const bool is_list = has_several(prompt);
+    const size_t count = is_list ? json_array_size(prompt) : 1;
+    if (count > API_PROMPTS_MAX)
+        return error_set(err, E_LIMIT, "%zu prompts (limit %d)", count, API_PROMPTS_MAX);
+    struct api_prompt *prompts = arena_alloc_array(arena, count, sizeof(*prompts));
+    for (size_t i = 0; i < count; i++)
+        TRY(read_one(arena, is_list ? json_array_get(prompt, i) : prompt, &prompts[i], err));
     request->is_raw = true;
-    if (json_is_integer(json_array_get(prompt, 0)))
-        return read_ids(request, prompt, err);
-    if (json_is_object(prompt) && json_array_size(json_object_get(prompt, "multimodal_data")) > 0)
-        return error_set(err, E_UNSUPPORTED, "multimodal_data: this model reads only text");
-    if (json_is_string(prompt))
-        text = json_str(prompt);
-    else if (!json_member_str(prompt, "prompt_string", &text) ||
-             json_object_get(prompt, "multimodal_data"))
-        return error_set(err, E_INVALID, "prompt is not one text");
-    strbuf_add_str(&request->raw, text);
+    request->prompts = prompts;
+    request->prompt_count = count;
+    if (api_request_answer_count(request) > API_ANSWERS_MAX)
+        return error_set(err, E_LIMIT, "%u answers to %zu prompts (limit %d)",
+                         api_request_answer_count(request), count, API_ANSWERS_MAX);
     return OK;
+}
+
+void api_request_set_text(struct api_request *request, struct str text)
+{
+    struct api_prompt *prompt = arena_alloc_array(&request->chat.arena, 1, sizeof(*prompt));
+    set_text(&request->chat.arena, text, prompt);
+    request->is_raw = true;
+    request->prompts = prompt;
+    request->prompt_count = 1;
+}
+
+struct str api_request_text(const struct api_request *request, size_t index)
+{
+    if (index >= request->prompt_count || request->prompts[index].part_count != 1)
+        return (struct str){0};
+    return request->prompts[index].parts[0].text;
 }
 
 void api_request_continue(struct api_request *request)

@@ -25,21 +25,37 @@ enum {
     API_CHOICES_MAX = 16,     /* answers to one request */
     API_TOKENS_MAX = 1 << 24, /* of one answer */
     API_MODEL_NAME_MAX = 256,
-    API_PROMPT_IDS_MAX = 1 << 22, /* tokens of a prompt given as such */
+    API_PROMPTS_MAX = 128,        /* texts to go on with, of one request */
+    API_ANSWERS_MAX = 128,        /* to all of them */
+    API_PROMPT_IDS_MAX = 1 << 22, /* tokens of prompts given as such */
 };
 
 enum api_tool_choice { API_TOOLS_AUTO, API_TOOLS_REQUIRED, API_TOOLS_NONE };
 
+/* A part of a prompt: a text, or tokens. */
+struct api_prompt_part {
+    struct str text;
+    const int32_t *ids; /* [id_count]; 0: a text */
+    size_t id_count;
+};
+
+/* What is gone on with as it is. */
+struct api_prompt {
+    const struct api_prompt_part *parts; /* [part_count] */
+    size_t part_count;
+};
+
 struct api_request {
-    struct chat_request chat;  /* unless is_raw */
-    struct strbuf raw;         /* the text to go on with, */
-    const int32_t *prompt_ids; /* [prompt_id_count] or its tokens; in the chat's arena */
-    size_t prompt_id_count;
-    struct fill_middle middle; /* in place of `raw` if fills_middle; in the chat's arena */
+    struct chat_request chat;         /* unless is_raw */
+    const struct api_prompt *prompts; /* [prompt_count] if is_raw; in the chat's arena */
+    size_t prompt_count;
+    struct fill_middle middle; /* in place of prompts if fills_middle; in the chat's arena */
     struct strbuf model;       /* as the client named it; empty: the default */
-    json_t *tool_names;        /* Responses: what functions stand for, {joined name: {"name",
-                                  "namespace", "custom"}}; NULL: for themselves; owned */
-    json_t *repeated;          /* Responses: fields of the request that its answer repeats; owned */
+    json_t *tool_names;        /* what functions stand for (client_tools.h), {name for the model:
+                                  {"name", "namespace", "custom"}}; NULL: for themselves; owned */
+    json_t *repeated;          /* what of the request its answer repeats; NULL: nothing; owned */
+    json_t *fields;            /* llama.cpp: of a whole answer, those that are told, as paths; NULL:
+                                  all; owned */
     json_t *tool_grammars;     /* of custom tools, as tool_mask_options.inputs; or NULL; owned */
     json_t *schema;            /* the answer is one value of it; NULL: free; owned */
     struct str grammar;        /* GBNF: the answer is a text of it; empty: free; in the chat's
@@ -52,7 +68,7 @@ struct api_request {
     struct stop_texts stops;
     enum api_tool_choice tool_choice;
     struct str tool_name;     /* only this tool may be called; empty: any; in the chat's arena */
-    uint32_t choice_count;    /* answers wanted; 0: one */
+    uint32_t choice_count;    /* answers wanted to each prompt; 0: one */
     uint32_t top_count;       /* most likely tokens told with each, if wants_tokens */
     uint32_t context_tokens;  /* of context that the client counts on; 0: it says nothing */
     uint32_t token_count_max; /* 0: as many as there is room for */
@@ -62,11 +78,15 @@ struct api_request {
     bool has_seed;      /* else the server draws one */
     bool one_call_only; /* parallel_tool_calls: false */
     bool streams;
-    bool wants_tokens; /* their probabilities */
-    bool wants_usage;  /* OpenAI: a last chunk with the counts */
-    bool echoes;       /* the answer begins with `raw` */
-    bool ignores_end;  /* as llama.cpp's ignore_eos: benchmarks go on to the length */
-    bool only_loads;   /* Ollama: an empty prompt loads the model */
+    bool wants_tokens;   /* their probabilities */
+    bool wants_ids;      /* llama.cpp: the numbers of tokens */
+    bool wants_progress; /* llama.cpp: how far the prompt is read, in a stream */
+    bool wants_timings;  /* llama.cpp: how fast it is, in every piece of a stream */
+    bool wants_usage;    /* OpenAI: a last chunk with the counts */
+    bool echoes;         /* the answer begins with the prompt */
+    bool ignores_end;    /* as llama.cpp's ignore_eos: benchmarks go on to the length */
+    bool only_reads;     /* llama.cpp: the prompt is read and nothing made */
+    bool only_loads;     /* Ollama: an empty prompt loads the model */
 };
 
 void api_request_done(struct api_request *request);
@@ -110,10 +130,24 @@ MUST_USE enum status api_request_read_biases(struct api_request *request, const 
 MUST_USE enum status api_request_read_penalties(struct api_request *request, const json_t *object,
                                                 struct error *err);
 
-/* The text to go on with: a text, {"prompt_string": text} as llama.cpp has it, or a list of tokens;
- * a list of one of these, too. */
+/* What to go on with: a text, {"prompt_string": text}, a list of tokens, or of tokens and texts
+ * that are one prompt; or a list of several of these, of which no list holds a number itself. After
+ * choice_count was read. */
 MUST_USE enum status api_request_read_prompt(struct api_request *request, const json_t *prompt,
                                              struct error *err);
+
+/* A text is what to go on with. */
+void api_request_set_text(struct api_request *request, struct str text);
+
+/* The text of a prompt that is nothing else; empty otherwise. */
+struct str api_request_text(const struct api_request *request, size_t index);
+
+/* How many answers there will be, each prompt's own one behind the other. */
+static inline uint32_t api_request_answer_count(const struct api_request *request)
+{
+    const uint32_t prompts = request->prompt_count > 1 ? (uint32_t)request->prompt_count : 1;
+    return prompts * (request->choice_count > 1 ? request->choice_count : 1);
+}
 
 /* The last message, if it is an answer without calls, is to be gone on with. */
 void api_request_continue(struct api_request *request);

@@ -16,5 +16,9 @@ MUST_USE enum status llama_read_completion(const json_t *body, struct api_reques
 MUST_USE enum status llama_read_infill(const json_t *body, struct api_request *out,
                                        struct error *err);
 
+/* "generation_settings" of the answer, once the request is settled; a new reference. What is known
+ * later (seed, n_ctx, model) is added by the writer. */
+json_t *llama_read_settings(const struct api_request *request);
+
 /* Text to be filled in between two others, for the readers of other protocols. */
 void llama_read_set_middle(struct api_request *request, struct str before, struct str after);

@@ -150,7 +150,7 @@ enum status ollama_read_generate(const json_t *body, struct api_request *out, st
         return OK;
     }
     if (out->is_raw) {
-        strbuf_add_str(&out->raw, prompt);
+        api_request_set_text(out, prompt);
         return OK;
     }
     if (system.len > 0)

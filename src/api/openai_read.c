@@ -1,5 +1,6 @@
 #include "api/openai_read.h"
 
+#include "api/client_tools.h"
 #include "api/field.h"
 #include "api/llama_read.h"
 #include "text/json.h"
@@ -84,14 +85,17 @@ static enum status add_calls(struct chat_request *chat, struct chat_message *mes
     json_t *call = NULL;
     json_array_foreach(calls, index, call)
     {
+        const json_t *custom = json_object_get(call, "custom");
         const json_t *function = json_object_get(call, "function");
+        const bool is_custom = json_is_object(custom);
         struct str name = {0};
         struct str id = {0};
-        if (!json_member_str(function, "name", &name))
+        if (!json_member_str(is_custom ? custom : function, "name", &name))
             return error_set(err, E_INVALID, "a tool call has no function name");
         json_member_str(call, "id", &id);
         CLEANUP(json_decrefp)
-        json_t *arguments = read_arguments(json_object_get(function, "arguments"));
+        json_t *arguments = is_custom ? client_tools_arguments(json_object_get(custom, "input"))
+                                      : read_arguments(json_object_get(function, "arguments"));
         chat_request_add_call(chat, message, id, name, arguments);
     }
     return OK;
@@ -131,12 +135,21 @@ static enum status read_tools(const json_t *body, struct api_request *out, struc
         struct str type = STR("function");
         struct str name = {0};
         TRY(field_str(tool, "type", &type, err));
-        if (!str_equal_c(type, "function"))
-            return error_set(err, E_UNSUPPORTED, "tools[%zu] is of type \"%.*s\", not function",
-                             index, STR_ARG(field_shown(type)));
-        if (!json_member_str(json_object_get(tool, "function"), "name", &name) || name.len == 0)
-            return error_set(err, E_INVALID, "tools[%zu] has no function name", index);
-        json_array_append(out->chat.tools, tool);
+        const bool is_custom = str_equal_c(type, "custom");
+        if (!is_custom && !str_equal_c(type, "function"))
+            return error_set(err, E_UNSUPPORTED,
+                             "tools[%zu] is of type \"%.*s\", not function or custom", index,
+                             STR_ARG(field_shown(type)));
+        const json_t *inner = json_object_get(tool, is_custom ? "custom" : "function");
+        if (!json_member_str(inner, "name", &name) || name.len == 0)
+            return error_set(err, E_INVALID, "tools[%zu] has no %s name", index,
+                             is_custom ? "custom" : "function");
+        if (is_custom) {
+            TRY(client_tools_add_custom(out, inner, err));
+        } else {
+            TRY(client_tools_check_function(out, name, err));
+            json_array_append(out->chat.tools, tool);
+        }
     }
     return OK;
 }
@@ -155,14 +168,14 @@ static enum status read_tool_choice(const json_t *body, struct api_request *out,
     else if (str_equal_c(name, "required"))
         out->tool_choice = API_TOOLS_REQUIRED;
     else if (json_is_object(choice)) {
-        struct str function = {0};
-        if (!json_member_str(json_object_get(choice, "function"), "name", &function) &&
-            !json_member_str(choice, "name", &function))
-            return error_set(err, E_INVALID, "tool_choice names no function");
-        return api_request_require_tool(out, function, err);
+        struct str tool = {0};
+        if (!json_member_str(json_object_get(choice, "function"), "name", &tool) &&
+            !json_member_str(json_object_get(choice, "custom"), "name", &tool) &&
+            !json_member_str(choice, "name", &tool))
+            return error_set(err, E_INVALID, "tool_choice names no tool");
+        return api_request_require_tool(out, tool, err);
     } else
-        return error_set(err, E_INVALID,
-                         "tool_choice is not auto, none, required or a named function");
+        return error_set(err, E_INVALID, "tool_choice is not auto, none, required or a named tool");
     return OK;
 }
 
@@ -234,6 +247,8 @@ static enum status read_common(const json_t *body, struct api_request *out, stru
     out->choice_count = (uint32_t)choices;
     TRY(field_bool(body, "stream", &out->streams, err));
     TRY(field_bool(body, "ignore_eos", &out->ignores_end, err));
+    TRY(field_bool(body, "return_progress", &out->wants_progress, err));
+    TRY(field_bool(body, "timings_per_token", &out->wants_timings, err));
     TRY(field_bool(json_object_get(body, "stream_options"), "include_usage", &out->wants_usage,
                    err));
     TRY(read_sampling(body, out, err));
@@ -290,6 +305,16 @@ enum status openai_read_chat(const json_t *body, struct api_request *out, struct
     return read_opening(body, out, err);
 }
 
+/* What is asked for needs the text of every prompt. */
+static enum status check_texts(const struct api_request *request, const char *what,
+                               struct error *err)
+{
+    for (size_t i = 0; i < request->prompt_count; i++)
+        if (request->prompts[i].part_count != 1 || request->prompts[i].parts[0].id_count > 0)
+            return error_set(err, E_UNSUPPORTED, "%s is not supported here", what);
+    return OK;
+}
+
 enum status openai_read_completion(const json_t *body, struct api_request *out, struct error *err)
 {
     int64_t best_of = 1;
@@ -303,10 +328,14 @@ enum status openai_read_completion(const json_t *body, struct api_request *out, 
     out->wants_tokens = top >= 0 && !out->echoes; /* those of the prompt are not computed */
     out->top_count = top > 0 ? (uint32_t)top : 0;
     TRY(api_request_read_prompt(out, json_object_get(body, "prompt"), err));
-    if (out->echoes && out->prompt_id_count > 0)
-        return error_set(err, E_UNSUPPORTED, "echo of a prompt that is given as tokens");
+    if (out->echoes)
+        TRY(check_texts(out, "echo of a prompt that is given as tokens", err));
     const struct str suffix = json_str(json_object_get(body, "suffix"));
-    if (suffix.len > 0)
-        llama_read_set_middle(out, strbuf_view(&out->raw), suffix);
+    if (suffix.len == 0)
+        return OK;
+    if (out->prompt_count > 1)
+        return error_set(err, E_UNSUPPORTED, "a suffix of several prompts");
+    TRY(check_texts(out, "a suffix of a prompt that is given as tokens", err));
+    llama_read_set_middle(out, api_request_text(out, 0), suffix);
     return OK;
 }

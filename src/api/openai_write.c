@@ -3,8 +3,10 @@
  *
  * Streams: a chunk with the role, deltas, a chunk with finish_reason, one with the counts if asked
  * for, "[DONE]". Thinking is `reasoning_content`, as the clients of open models read it. A call's
- * first delta has id and name, the others only pieces of its arguments.
+ * first delta has id and name, the others only pieces of its arguments. Calls of custom tools have
+ * a text in place of arguments.
  */
+#include "api/client_tools.h"
 #include "api/reply.h"
 
 #include "text/json.h"
@@ -24,10 +26,15 @@ static const char *finish_reason(enum reply_end why)
 static json_t *usage(const struct reply *reply)
 {
     const struct session_result *r = &reply->result;
-    const json_int_t made = (json_int_t)r->generated_tokens + reply->others_count;
-    return json_pack("{s:I, s:I, s:I, s:{s:I}}", "prompt_tokens", (json_int_t)r->prompt_tokens,
-                     "completion_tokens", made, "total_tokens", (json_int_t)r->prompt_tokens + made,
-                     "prompt_tokens_details", "cached_tokens", (json_int_t)r->cached_tokens);
+    const struct reply_counts *others = &reply->others;
+    const json_int_t prompt = (json_int_t)r->prompt_tokens + others->prompt_tokens;
+    const json_int_t made = (json_int_t)r->generated_tokens + others->generated_tokens;
+    const json_int_t cached = (json_int_t)r->cached_tokens + others->cached_tokens;
+    const json_int_t thought = (json_int_t)r->reasoning_tokens + others->reasoning_tokens;
+    return json_pack("{s:I, s:I, s:I, s:{s:I}, s:{s:I}}", "prompt_tokens", prompt,
+                     "completion_tokens", made, "total_tokens", prompt + made,
+                     "prompt_tokens_details", "cached_tokens", cached, "completion_tokens_details",
+                     "reasoning_tokens", thought);
 }
 
 /* Everything but the choices. */
@@ -52,7 +59,7 @@ static json_t *chat_logprobs(struct reply *reply)
     return json_pack("{s:o, s:n}", "content", entries ? entries : json_array(), "refusal");
 }
 
-static void chunk(struct reply *reply, json_t *delta, const char *finish)
+static json_t *chunk_object(struct reply *reply, json_t *delta, const char *finish)
 {
     json_t *object = envelope(reply, "chatcmpl-", "chat.completion.chunk");
     json_t *choice = json_pack("{s:i, s:o, s:s?}", "index", (int)reply->index, "delta", delta,
@@ -61,6 +68,20 @@ static void chunk(struct reply *reply, json_t *delta, const char *finish)
     if (logprobs)
         json_object_set_new(choice, "logprobs", logprobs);
     json_object_set_new(object, "choices", json_pack("[o]", choice));
+    if (reply->wants_timings)
+        json_object_set_new(object, "timings", reply_timings_json(&reply->result));
+    return object;
+}
+
+static void chunk(struct reply *reply, json_t *delta, const char *finish)
+{
+    reply_add_sse(reply, NULL, chunk_object(reply, delta, finish));
+}
+
+static void chat_progress(struct reply *reply, const struct reply_progress *progress)
+{
+    json_t *object = chunk_object(reply, json_object(), NULL);
+    json_object_set_new(object, "prompt_progress", reply_progress_json(progress));
     reply_add_sse(reply, NULL, object);
 }
 
@@ -79,21 +100,59 @@ static void chat_reasoning(struct reply *reply, struct str text)
     chunk(reply, json_pack("{s:o}", "reasoning_content", reply_text(text)), NULL);
 }
 
+static bool is_custom_call(const struct reply *reply, const json_t *call)
+{
+    const struct str name = json_str(json_object_get(call, "name"));
+    return client_tools_is_custom(client_tools_entry(reply->tool_names, name));
+}
+
+static const json_t *open_call(const struct reply *reply)
+{
+    return json_array_get(reply->calls, json_array_size(reply->calls) - 1);
+}
+
+/* A piece of the open call. Takes `call` over, to which it adds the place, and `inner`. */
+static void call_chunk(struct reply *reply, json_t *call, const char *kind, json_t *inner)
+{
+    json_object_set_new(call, "index", json_integer((json_int_t)json_array_size(reply->calls) - 1));
+    json_object_set_new(call, kind, inner);
+    chunk(reply, json_pack("{s:[o]}", "tool_calls", call), NULL);
+}
+
 static void chat_call_begin(struct reply *reply, struct str id, struct str name)
 {
-    json_t *call =
-        json_pack("{s:I, s:o, s:s, s:{s:o, s:s}}", "index",
-                  (json_int_t)json_array_size(reply->calls) - 1, "id", reply_text(id), "type",
-                  "function", "function", "name", reply_text(name), "arguments", "");
-    chunk(reply, json_pack("{s:[o]}", "tool_calls", call), NULL);
+    const bool custom = is_custom_call(reply, open_call(reply));
+    const char *kind = custom ? "custom" : "function";
+    call_chunk(
+        reply, json_pack("{s:n, s:o, s:s}", "index", "id", reply_text(id), "type", kind), kind,
+        json_pack("{s:o, s:s}", "name", reply_text(name), custom ? "input" : "arguments", ""));
+}
+
+static void add_input(struct reply *reply, struct str text)
+{
+    if (text.len > 0)
+        call_chunk(reply, json_object(), "custom", json_pack("{s:o}", "input", reply_text(text)));
 }
 
 static void chat_call_arguments(struct reply *reply, struct str piece)
 {
-    json_t *call =
-        json_pack("{s:I, s:{s:o}}", "index", (json_int_t)json_array_size(reply->calls) - 1,
-                  "function", "arguments", reply_text(piece));
-    chunk(reply, json_pack("{s:[o]}", "tool_calls", call), NULL);
+    if (is_custom_call(reply, open_call(reply))) {
+        CLEANUP(strbuf_done) struct strbuf text = {0};
+        custom_input_feed(&reply->custom, piece, &text);
+        add_input(reply, strbuf_view(&text));
+        return;
+    }
+    call_chunk(reply, json_object(), "function",
+               json_pack("{s:o}", "arguments", reply_text(piece)));
+}
+
+static void chat_call_end(struct reply *reply, const json_t *call)
+{
+    if (!is_custom_call(reply, call))
+        return;
+    CLEANUP(json_decrefp)
+    json_t *input = client_tools_input(json_str(json_object_get(call, "arguments")));
+    add_input(reply, custom_input_rest(&reply->custom, json_str(input)));
 }
 
 static void add_done(struct reply *reply, json_t *last)
@@ -130,15 +189,25 @@ static void fail(struct reply *reply, const struct api_failure *failure)
     strbuf_add_c(&reply->out, "data: [DONE]\n\n");
 }
 
+static json_t *whole_call(const struct reply *reply, const json_t *call)
+{
+    json_t *name = json_object_get(call, "name");
+    json_t *arguments = json_object_get(call, "arguments");
+    json_t *id = json_object_get(call, "id");
+    if (is_custom_call(reply, call))
+        return json_pack("{s:O, s:s, s:{s:O, s:o}}", "id", id, "type", "custom", "custom", "name",
+                         name, "input", client_tools_input(json_str(arguments)));
+    return json_pack("{s:O, s:s, s:{s:O, s:O}}", "id", id, "type", "function", "function", "name",
+                     name, "arguments", arguments);
+}
+
 static json_t *whole_calls(const struct reply *reply)
 {
     json_t *calls = json_array();
     size_t index = 0;
     json_t *call = NULL;
-    json_array_foreach(reply->calls, index, call) json_array_append_new(
-        calls, json_pack("{s:O, s:s, s:{s:O, s:O}}", "id", json_object_get(call, "id"), "type",
-                         "function", "function", "name", json_object_get(call, "name"), "arguments",
-                         json_object_get(call, "arguments")));
+    json_array_foreach(reply->calls, index, call)
+        json_array_append_new(calls, whole_call(reply, call));
     return calls;
 }
 
@@ -173,8 +242,10 @@ const struct reply_format reply_openai_chat = {
     .reasoning = chat_reasoning,
     .call_begin = chat_call_begin,
     .call_arguments = chat_call_arguments,
+    .call_end = chat_call_end,
     .end = chat_end,
     .ping = ping,
+    .progress = chat_progress,
     .fail = fail,
     .whole = chat_whole,
 };

@@ -2,6 +2,7 @@
 
 #include "chat/chat_spans.h"
 #include "engine/engine.h"
+#include "text/utf8.h"
 #include "tokenizer/token_list.h"
 #include "tokenizer/tokenizer.h"
 
@@ -29,46 +30,82 @@ static bool is_control(const struct tokenizer *tokenizer, int32_t id)
     return kind == TOKEN_CONTROL || kind == TOKEN_USER_DEFINED;
 }
 
-/* The text that tokens spell, if the model writes that text with just these tokens. */
-static enum status spell(const struct engine *engine, const struct api_request *request,
+/* Adds the tokens that the model writes `text` with. */
+static enum status encode_text(const struct engine *engine, struct str text, struct token_list *out,
+                               struct error *err)
+{
+    CLEANUP(chat_spans_done) struct chat_spans spans = {0};
+    CLEANUP(token_list_done) struct token_list list = {0};
+    chat_spans_add(&spans, text, SEGMENT_USER);
+    TRY(engine_encode(engine, &spans, &list, err));
+    for (size_t i = 0; i < list.count; i++)
+        token_list_add(out, list.ids[i], 0);
+    return OK;
+}
+
+static enum status add_ids(const struct tokenizer *tokenizer, const struct api_prompt_part *part,
+                           bool is_first, struct chat_spans *out, struct token_list *ids,
+                           struct error *err)
+{
+    const bool begins_anyway =
+        is_first && tokenizer_adds_bos(tokenizer) && part->ids[0] == tokenizer_bos(tokenizer);
+    for (size_t i = begins_anyway; i < part->id_count; i++) {
+        const int32_t id = part->ids[i];
+        if (id < 0 || (uint32_t)id >= tokenizer_vocab_size(tokenizer))
+            return error_set(err, E_INVALID, "prompt: there is no token %d", id);
+        chat_spans_add(out, tokenizer_piece(tokenizer, id),
+                       is_control(tokenizer, id) ? SEGMENT_TEMPLATE : SEGMENT_USER);
+        token_list_add(ids, id, 0);
+    }
+    return OK;
+}
+
+/* The text that tokens, and texts among them, spell, if the model writes it with just these. */
+static enum status spell(const struct engine *engine, const struct api_prompt *prompt,
                          struct chat_spans *out, struct error *err)
 {
     const struct tokenizer *tokenizer = engine_tokenizer(engine);
-    const int32_t *ids = request->prompt_ids;
-    size_t count = request->prompt_id_count;
+    CLEANUP(token_list_done) struct token_list wanted = {0};
     CLEANUP(token_list_done) struct token_list again = {0};
-    if (tokenizer_adds_bos(tokenizer) && ids[0] == tokenizer_bos(tokenizer)) {
-        ids++; /* it is added anyway */
-        count--;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (ids[i] < 0 || (uint32_t)ids[i] >= tokenizer_vocab_size(tokenizer))
-            return error_set(err, E_INVALID, "prompt: there is no token %d", ids[i]);
-        chat_spans_add(out, tokenizer_piece(tokenizer, ids[i]),
-                       is_control(tokenizer, ids[i]) ? SEGMENT_TEMPLATE : SEGMENT_USER);
+    for (size_t i = 0; i < prompt->part_count; i++) {
+        const struct api_prompt_part *part = &prompt->parts[i];
+        if (part->id_count > 0) {
+            TRY(add_ids(tokenizer, part, i == 0, out, &wanted, err));
+        } else {
+            chat_spans_add(out, part->text, SEGMENT_USER);
+            TRY(encode_text(engine, part->text, &wanted, err));
+        }
     }
     TRY(engine_encode(engine, out, &again, err));
-    bool are_equal = again.count == count;
-    for (size_t i = 0; i < count && are_equal; i++)
-        are_equal = again.ids[i] == ids[i];
+    bool are_equal = again.count == wanted.count;
+    for (size_t i = 0; i < wanted.count && are_equal; i++)
+        are_equal = again.ids[i] == wanted.ids[i];
     return are_equal ? OK
                      : error_set(err, E_INVALID,
                                  "prompt: these tokens are not how this model writes the text they "
                                  "spell; send the text");
 }
 
-enum status prompt_make(struct engine *engine, struct api_request *request, struct chat_spans *out,
-                        struct error *err)
+enum status prompt_make(struct engine *engine, struct api_request *request, size_t index,
+                        struct chat_spans *out, struct error *err)
 {
     if (request->fills_middle)
         return fill_middle_render(engine_gguf(engine), engine_tokenizer(engine), &request->middle,
                                   out, err);
-    if (request->prompt_id_count > 0)
-        return spell(engine, request, out, err);
-    if (request->is_raw) {
-        chat_spans_add(out, strbuf_view(&request->raw), SEGMENT_USER);
-        return OK;
-    }
-    return request->continues ? render_open(engine, &request->chat, out, err)
-                              : engine_render(engine, &request->chat, out, err);
+    if (!request->is_raw)
+        return request->continues ? render_open(engine, &request->chat, out, err)
+                                  : engine_render(engine, &request->chat, out, err);
+    const struct api_prompt *prompt = &request->prompts[index];
+    if (prompt->part_count != 1 || prompt->parts[0].id_count > 0)
+        return spell(engine, prompt, out, err);
+    chat_spans_add(out, prompt->parts[0].text, SEGMENT_USER);
+    return OK;
+}
+
+void prompt_text(const struct engine *engine, const struct chat_spans *spans, struct strbuf *out)
+{
+    const struct tokenizer *tokenizer = engine_tokenizer(engine);
+    if (tokenizer_adds_bos(tokenizer) && tokenizer_bos(tokenizer) >= 0 && !spans->starts_with_bos)
+        utf8_add_clean(out, tokenizer_piece(tokenizer, tokenizer_bos(tokenizer)));
+    utf8_add_clean(out, strbuf_view(&spans->text));
 }

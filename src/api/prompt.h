@@ -12,7 +12,11 @@
 struct chat_spans;
 struct engine;
 
-/* Fills `out`. E_UNSUPPORTED: the model has no template, or no tokens for gaps. E_INVALID: the
- * template refuses the conversation; tokens are not those of the text they spell. */
-MUST_USE enum status prompt_make(struct engine *engine, struct api_request *request,
+/* Fills `out` with the prompt `index` of the request. E_UNSUPPORTED: the model has no template, or
+ * no tokens for gaps. E_INVALID: the template refuses the conversation; tokens are not those of the
+ * text they spell. */
+MUST_USE enum status prompt_make(struct engine *engine, struct api_request *request, size_t index,
                                  struct chat_spans *out, struct error *err);
+
+/* What the model reads, as a text: with the beginning-of-text token that is put in front. */
+void prompt_text(const struct engine *engine, const struct chat_spans *spans, struct strbuf *out);

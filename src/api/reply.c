@@ -33,6 +33,7 @@ void reply_done(struct reply *reply)
     stop_texts_done(&reply->stops);
     token_log_done(&reply->tokens);
     strbuf_done(&reply->echo);
+    strbuf_done(&reply->prompt);
     strbuf_done(&reply->text);
     strbuf_done(&reply->reasoning);
     strbuf_done(&reply->out);
@@ -43,6 +44,7 @@ void reply_done(struct reply *reply)
     json_decref(reply->items);
     json_decref(reply->tool_names);
     json_decref(reply->repeated);
+    json_decref(reply->fields);
     json_decref(reply->final);
     *reply = (struct reply){0};
 }
@@ -55,6 +57,22 @@ void reply_begin(struct reply *reply, const struct session_result *prompt)
     reply->result = *prompt;
     if (reply->streams && reply->format->begin)
         reply->format->begin(reply);
+}
+
+void reply_progress(struct reply *reply, uint32_t done, double seconds)
+{
+    if (!reply->wants_progress || !reply->streams || !reply->format->progress ||
+        !reply->has_begun || (reply->has_progress && done <= reply->done_tokens))
+        return;
+    const struct reply_progress progress = {
+        .total = reply->result.prompt_tokens,
+        .cached = reply->result.cached_tokens,
+        .done = done,
+        .seconds = seconds,
+    };
+    reply->has_progress = true;
+    reply->done_tokens = done;
+    reply->format->progress(reply, &progress);
 }
 
 void reply_ping(struct reply *reply)
@@ -111,7 +129,8 @@ static void write_event(struct reply *reply, struct reply_shape *shape, write_fn
     shape->is_made = false;
     shape->block_count = reply->block_count;
     shape->block_kind = reply->block_kind;
-    if (reply->format->repeats && !reply->wants_tokens)
+    if (reply->format->repeats && !reply->wants_tokens && !reply->wants_ids &&
+        !reply->wants_timings)
         learn(reply, shape, write);
 }
 
@@ -152,6 +171,7 @@ static void begin_call(struct reply *reply, const struct chat_event *event)
     json_array_append_new(reply->calls, json_pack("{s:o, s:o, s:s}", "id", reply_text(id), "name",
                                                   reply_text(event->tool_name), "arguments", ""));
     reply->call_is_open = true;
+    reply->custom = (struct custom_input){0};
     if (reply->streams && reply->format->call_begin)
         reply->format->call_begin(reply, id, event->tool_name);
 }
@@ -187,7 +207,10 @@ bool reply_event(struct reply *reply, const struct chat_event *event)
         return false;
     switch (event->kind) {
     case CHAT_EVENT_TOKEN:
-        token_log_add(&reply->tokens, event->tokens, event->token_count);
+        reply->token_count++;
+        reply->tokens.only_ids = !reply->wants_tokens;
+        if (reply->wants_tokens || reply->wants_ids)
+            token_log_add(&reply->tokens, event->tokens, event->token_count);
         return true;
     case CHAT_EVENT_REASONING:
         token_log_drop(&reply->tokens);
@@ -269,6 +292,39 @@ void reply_add_json(struct reply *reply, json_t *value)
 {
     json_dump_callback(value, add_bytes, &reply->out, JSON_COMPACT | JSON_ENCODE_ANY);
     json_decref(value);
+}
+
+json_t *reply_progress_json(const struct reply_progress *progress)
+{
+    return json_pack("{s:I, s:I, s:I, s:I}", "total", (json_int_t)progress->total, "cache",
+                     (json_int_t)progress->cached, "processed", (json_int_t)progress->done,
+                     "time_ms", (json_int_t)(progress->seconds * 1000));
+}
+
+static double over(double a, double b)
+{
+    return b > 0 ? a / b : 0;
+}
+
+json_t *reply_timings_json(const struct session_result *r)
+{
+    const double computed = (double)r->prompt_tokens - (double)r->cached_tokens;
+    const double made = (double)r->generated_tokens;
+    const double prompt_ms = r->prompt_seconds * 1000;
+    const double made_ms = r->generate_seconds * 1000;
+    json_t *object =
+        json_pack("{s:I, s:I, s:f, s:f, s:f, s:I, s:f, s:f, s:f}", "cache_n",
+                  (json_int_t)r->cached_tokens, "prompt_n", (json_int_t)computed, "prompt_ms",
+                  prompt_ms, "prompt_per_token_ms", over(prompt_ms, computed), "prompt_per_second",
+                  over(computed, r->prompt_seconds), "predicted_n", (json_int_t)r->generated_tokens,
+                  "predicted_ms", made_ms, "predicted_per_token_ms", over(made_ms, made),
+                  "predicted_per_second", over(made, r->generate_seconds));
+    if (r->drafted_tokens > 0) {
+        json_object_set_new(object, "draft_n", json_integer((json_int_t)r->drafted_tokens));
+        json_object_set_new(object, "draft_n_accepted",
+                            json_integer((json_int_t)r->accepted_tokens));
+    }
+    return object;
 }
 
 void reply_add_sse(struct reply *reply, const char *event, json_t *value)

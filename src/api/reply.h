@@ -7,6 +7,7 @@
  *
  *   reply_begin()    once, before the first event: the prompt's counts are known
  *   reply_event()    for each event; false: the answer has ended, tell the model to stop
+ *   reply_progress() so much of the prompt is read
  *   reply_ping()     a stream has been silent for long
  *   reply_end()      once, or reply_fail() when it cannot be finished
  *
@@ -15,6 +16,7 @@
 #pragma once
 
 #include "api/api_failure.h"
+#include "api/custom_input.h"
 #include "api/stop_texts.h"
 #include "api/token_log.h"
 #include "base/strbuf.h"
@@ -37,6 +39,22 @@ enum reply_end {
     REPLY_END_CALLS,
 };
 
+/* How far the prompt is read, in tokens. */
+struct reply_progress {
+    uint32_t total;
+    uint32_t cached; /* of these, not computed again */
+    uint32_t done;   /* those included */
+    double seconds;  /* since it began */
+};
+
+/* What the other answers to a request add to the counts of one. */
+struct reply_counts {
+    int64_t prompt_tokens;
+    int64_t cached_tokens;
+    int64_t generated_tokens;
+    int64_t reasoning_tokens;
+};
+
 struct reply;
 
 /* What a protocol adds: one row each. Functions append to reply->out. */
@@ -46,7 +64,9 @@ struct reply_format {
     /* Events of pieces of text are the same but for the text, as long as no block begins: they are
      * made once and then written around each text (struct reply_shape). */
     bool repeats;
-    bool tells_ids; /* of tokens, beside their text */
+    bool tells_ids;    /* of tokens, beside their text */
+    bool tells_prompt; /* as the model read it */
+    bool is_list;      /* several whole answers are a list of them, not one with several choices */
     /* A stream begins; NULL: nothing goes first. */
     void (*begin)(struct reply *reply);
     void (*text)(struct reply *reply, struct str text);
@@ -58,6 +78,8 @@ struct reply_format {
     void (*call_end)(struct reply *reply, const json_t *call);
     void (*end)(struct reply *reply, enum reply_end why);
     void (*ping)(struct reply *reply);
+    /* So much of the prompt is read; NULL: the form cannot tell. */
+    void (*progress)(struct reply *reply, const struct reply_progress *progress);
     void (*fail)(struct reply *reply, const struct api_failure *failure);
     /* A model was loaded, or will be unloaded: the only line. NULL: the form knows no such. */
     json_t *(*loaded)(struct reply *reply, bool unloads);
@@ -76,25 +98,36 @@ struct reply_shape {
 
 struct reply {
     const struct reply_format *format;
-    unsigned index;        /* of several answers to one request */
-    bool others_follow;    /* this is not the last of them to end */
-    uint32_t others_count; /* tokens of those that ended before */
+    unsigned index;     /* of several answers to one request */
+    bool others_follow; /* this is not the last of them to end */
+    struct reply_counts others;
     bool streams;
     bool wants_usage;
     bool wants_tokens;       /* their probabilities are part of the answer */
+    bool wants_ids;          /* their numbers are */
+    bool wants_progress;     /* and how far the prompt is read */
+    bool wants_timings;      /* in every piece; `result` is kept up to date then */
     char id[REPLY_ID_BYTES]; /* letters and digits; protocols put their prefix before it */
     struct strbuf model;     /* as the client named it */
     int64_t created_us;      /* since 1970 */
+    int64_t ended_us;        /* the same; 0: not yet */
     struct session_result result;
-    double load_seconds; /* until the answer began */
+    uint32_t token_count;    /* generated so far, where tokens are told */
+    bool has_progress;       /* it was told how far the prompt is read, */
+    uint32_t done_tokens;    /* so far */
+    double load_seconds;     /* until the answer began */
+    uint64_t seed;           /* that it was drawn with */
+    uint32_t context_tokens; /* there is room for */
     struct stop_texts stops;
     struct token_log tokens;
-    struct strbuf echo; /* the prompt, where the answer begins with it */
-    struct strbuf text; /* all of it, without what a stop text cut */
+    struct strbuf echo;   /* the prompt, where the answer begins with it */
+    struct strbuf prompt; /* as the model read it, where that is told */
+    struct strbuf text;   /* all of it, without what a stop text cut */
     struct strbuf reasoning;
     json_t *calls;     /* [{"id", "name", "arguments" (text)}] */
     size_t call_count; /* begun, the open one included */
     bool call_is_open;
+    struct custom_input custom; /* of the open call, if it is one of a custom tool */
     bool has_begun;
     bool is_stopped;
     struct strbuf out;  /* for the client, not taken yet */
@@ -107,6 +140,7 @@ struct reply {
     uint64_t event_count;
     json_t *tool_names; /* api_request.tool_names; owned */
     json_t *repeated;   /* api_request.repeated; owned */
+    json_t *fields;     /* api_request.fields; owned */
     json_t *final;      /* Responses: the response, once it is finished; owned */
 };
 
@@ -117,6 +151,8 @@ void reply_done(struct reply *reply);
 
 void reply_begin(struct reply *reply, const struct session_result *prompt);
 bool reply_event(struct reply *reply, const struct chat_event *event);
+/* `done`: tokens of the prompt, those that were there included. Tells nothing twice. */
+void reply_progress(struct reply *reply, uint32_t done, double seconds);
 void reply_ping(struct reply *reply);
 void reply_end(struct reply *reply, const struct session_result *result);
 /* Instead of reply_end() for a whole answer of several: the object, a new reference; its "choices"
@@ -130,6 +166,10 @@ void reply_fail(struct reply *reply, const struct api_failure *failure);
 void reply_add_json(struct reply *reply, json_t *value);
 /* "event: NAME\ndata: JSON\n\n"; without `event` only the data line. Takes `value` over. */
 void reply_add_sse(struct reply *reply, const char *event, json_t *value);
+
+/* As llama.cpp tells them; new references. */
+json_t *reply_progress_json(const struct reply_progress *progress);
+json_t *reply_timings_json(const struct session_result *result);
 
 /* A text as a JSON string; a new reference. */
 static inline json_t *reply_text(struct str text)

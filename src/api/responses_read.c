@@ -1,81 +1,12 @@
 #include "api/responses_read.h"
 
+#include "api/client_tools.h"
 #include "api/field.h"
 #include "api/openai_read.h"
 #include "api/responses_kept.h"
 #include "text/json.h"
 
 /* ---------------------------------------------------------------- tools */
-
-/* Remembers what the function `joined` stands for. */
-static void note_name(struct api_request *out, const char *joined, struct str name_space,
-                      struct str name, bool is_custom)
-{
-    if (!out->tool_names)
-        out->tool_names = json_object();
-    json_t *entry = json_pack("{s:s%, s:b}", "name", name.ptr, name.len, "custom", is_custom);
-    if (name_space.len > 0)
-        json_object_set_new(entry, "namespace", json_stringn(name_space.ptr, name_space.len));
-    json_object_set_new(out->tool_names, joined, entry);
-}
-
-static void add_function(struct api_request *out, const char *name, json_t *description,
-                         json_t *parameters)
-{
-    json_t *function = json_pack("{s:s}", "name", name);
-    if (json_is_string(description))
-        json_object_set(function, "description", description);
-    json_object_set_new(function, "parameters",
-                        json_is_object(parameters) ? json_incref(parameters)
-                                                   : json_pack("{s:s}", "type", "object"));
-    json_array_append_new(out->chat.tools,
-                          json_pack("{s:s, s:o}", "type", "function", "function", function));
-}
-
-/* What the text of a custom tool is held to; the model is told in the argument's description. */
-static enum status note_grammar(struct api_request *out, const char *name, const json_t *format,
-                                json_t *argument, struct error *err)
-{
-    struct str type = STR("text");
-    struct str syntax = {0};
-    struct str definition = {0};
-    TRY(field_str(format, "type", &type, err));
-    if (str_equal_c(type, "text"))
-        return OK;
-    TRY(field_str(format, "syntax", &syntax, err));
-    TRY(field_str(format, "definition", &definition, err));
-    if (!str_equal_c(type, "grammar") || syntax.len == 0 || definition.len == 0)
-        return error_set(err, E_INVALID,
-                         "the format of tool \"%.*s\" is not text, or grammar with syntax and "
-                         "definition",
-                         STR_ARG(field_shown(str_from_c(name))));
-    if (!out->tool_grammars)
-        out->tool_grammars = json_object();
-    json_object_set_new(out->tool_grammars, name,
-                        json_pack("{s:o, s:o}", "syntax", json_stringn(syntax.ptr, syntax.len),
-                                  "definition", json_stringn(definition.ptr, definition.len)));
-    CLEANUP(strbuf_done) struct strbuf told = {0};
-    strbuf_addf(&told, "A text of this grammar (%.*s):\n", STR_ARG(field_shown(syntax)));
-    strbuf_add_str(&told, definition);
-    json_object_set_new(argument, "description", json_stringn(told.ptr, told.len));
-    return OK;
-}
-
-static enum status add_custom(struct api_request *out, const json_t *tool, struct str name,
-                              struct error *err)
-{
-    CLEANUP(strbuf_done) struct strbuf copy = {0};
-    CLEANUP(json_decrefp) json_t *argument = json_pack("{s:s}", "type", "string");
-    strbuf_add_str(&copy, name);
-    note_name(out, strbuf_c(&copy), (struct str){0}, name, true);
-    TRY(note_grammar(out, strbuf_c(&copy), json_object_get(tool, "format"), argument, err));
-    CLEANUP(json_decrefp)
-    json_t *parameters =
-        json_pack("{s:s, s:{s:O}, s:[s], s:b}", "type", "object", "properties", RESPONSES_INPUT,
-                  argument, "required", RESPONSES_INPUT, "additionalProperties", 0);
-    add_function(out, strbuf_c(&copy), json_object_get(tool, "description"), parameters);
-    return OK;
-}
 
 /* The functions of a namespace, under joined names. */
 static enum status add_namespace(struct api_request *out, const json_t *tool, struct str name_space,
@@ -94,10 +25,20 @@ static enum status add_namespace(struct api_request *out, const json_t *tool, st
         strbuf_add_str(&joined, name_space);
         strbuf_add_c(&joined, str_ends_with(name_space, STR("__")) ? "" : "__");
         strbuf_add_str(&joined, name);
-        note_name(out, strbuf_c(&joined), name_space, name, false);
-        add_function(out, strbuf_c(&joined), json_object_get(inner, "description"),
-                     json_object_get(inner, "parameters"));
+        client_tools_note_name(out, strbuf_c(&joined), name_space, name, false);
+        client_tools_add_function(out, strbuf_c(&joined), json_object_get(inner, "description"),
+                                  json_object_get(inner, "parameters"));
     }
+    return OK;
+}
+
+static enum status add_function(struct api_request *out, const json_t *tool, struct str name,
+                                struct error *err)
+{
+    TRY(client_tools_check_function(out, name, err));
+    client_tools_add_function(out, json_string_value(json_object_get(tool, "name")),
+                              json_object_get(tool, "description"),
+                              json_object_get(tool, "parameters"));
     return OK;
 }
 
@@ -114,10 +55,9 @@ static enum status read_tools(const json_t *tools, struct api_request *out, stru
         TRY(field_str(tool, "type", &type, err));
         json_member_str(tool, "name", &name);
         if (str_equal_c(type, "function") && name.len > 0)
-            add_function(out, json_string_value(json_object_get(tool, "name")),
-                         json_object_get(tool, "description"), json_object_get(tool, "parameters"));
+            TRY(add_function(out, tool, name, err));
         else if (str_equal_c(type, "custom") && name.len > 0)
-            TRY(add_custom(out, tool, name, err));
+            TRY(client_tools_add_custom(out, tool, err));
         else if (str_equal_c(type, "namespace") && name.len > 0)
             TRY(add_namespace(out, tool, name, err));
         else if (str_equal_c(type, "function") || str_equal_c(type, "custom"))
@@ -218,9 +158,7 @@ static void add_call(struct chat_request *chat, const json_t *item, bool is_cust
         strbuf_add_c(&name, "__");
     strbuf_add_str(&name, json_str(json_object_get(item, "name")));
     if (is_custom)
-        arguments = json_pack("{s:s%}", RESPONSES_INPUT,
-                              json_string_value(text) ? json_string_value(text) : "",
-                              json_string_length(text));
+        arguments = client_tools_arguments(text);
     else if (json_parse(json_str(text), NULL, &arguments, &ignored) != OK)
         arguments = json_object();
     chat_request_add_call(chat, assistant_turn(chat), json_str(json_object_get(item, "call_id")),
@@ -298,6 +236,8 @@ static enum status read_settings(const json_t *body, struct api_request *out, st
     TRY(field_float(body, "temperature", 0, 2, &out->sampler.temperature, err));
     TRY(field_float(body, "top_p", 0, 1, &out->sampler.top_p, err));
     TRY(field_bool(body, "stream", &out->streams, err));
+    TRY(field_bool(body, "return_progress", &out->wants_progress, err));
+    TRY(field_bool(body, "timings_per_token", &out->wants_timings, err));
     TRY(field_int(body, "top_logprobs", 0, 20, &top, err));
     if (top > 0)
         return error_set(err, E_UNSUPPORTED,

@@ -5,8 +5,8 @@
  * each item's beginning, pieces and end; clients take the item from its end, and the last event
  * holds all of them again under the same ids. Every event has a number.
  */
+#include "api/client_tools.h"
 #include "api/reply.h"
-#include "api/responses_read.h"
 
 #include "text/json.h"
 
@@ -26,7 +26,8 @@ static json_t *usage(const struct reply *reply)
     return json_pack("{s:I, s:{s:I}, s:I, s:{s:I}, s:I}", "input_tokens",
                      (json_int_t)r->prompt_tokens, "input_tokens_details", "cached_tokens",
                      (json_int_t)r->cached_tokens, "output_tokens", (json_int_t)r->generated_tokens,
-                     "output_tokens_details", "reasoning_tokens", (json_int_t)0, "total_tokens",
+                     "output_tokens_details", "reasoning_tokens", (json_int_t)r->reasoning_tokens,
+                     "total_tokens",
                      (json_int_t)r->prompt_tokens + (json_int_t)r->generated_tokens);
 }
 
@@ -38,6 +39,7 @@ static json_t *response(const struct reply *reply, const char *status)
                                "response", "created_at", (json_int_t)(reply->created_us / 1000000),
                                "status", status, "error", "incomplete_details", "model",
                                reply_text(strbuf_view(&reply->model)), "output", reply->items);
+    json_object_set_new(object, "completed_at", json_null());
     json_object_update_missing(object, reply->repeated);
     return object;
 }
@@ -139,6 +141,12 @@ static void open_item(struct reply *reply, enum item kind, json_t *item)
          json_pack("{s:I, s:o}", "output_index", index_of_item(reply), "item", item));
 }
 
+static void add_timings(const struct reply *reply, json_t *event)
+{
+    if (reply->wants_timings)
+        json_object_set_new(event, "timings", reply_timings_json(&reply->result));
+}
+
 static void text(struct reply *reply, struct str piece)
 {
     if (reply->block_kind != ITEM_MESSAGE) {
@@ -151,6 +159,7 @@ static void text(struct reply *reply, struct str piece)
     }
     json_t *delta = place(reply, "msg");
     json_object_set_new(delta, "delta", reply_text(piece));
+    add_timings(reply, delta);
     tell(reply, "response.output_text.delta", delta);
 }
 
@@ -163,51 +172,28 @@ static void reasoning(struct reply *reply, struct str piece)
     }
     json_t *delta = place(reply, "rs");
     json_object_set_new(delta, "delta", reply_text(piece));
+    add_timings(reply, delta);
     tell(reply, "response.reasoning_text.delta", delta);
 }
 
 /* ---------------------------------------------------------------- calls */
-
-/* What the function stands for, or NULL when it is one. */
-static const json_t *tool_entry(const struct reply *reply, struct str name)
-{
-    CLEANUP(strbuf_done) struct strbuf key = {0};
-    strbuf_add_str(&key, name);
-    return json_object_get(reply->tool_names, strbuf_c(&key));
-}
-
-static bool is_custom(const json_t *entry)
-{
-    return json_is_true(json_object_get(entry, "custom"));
-}
-
-/* The text that a custom tool gets. */
-static json_t *custom_input(struct str arguments)
-{
-    CLEANUP(json_decrefp) json_t *object = NULL;
-    struct error ignored = {0};
-    struct str input = {0};
-    if (json_parse(arguments, NULL, &object, &ignored) == OK)
-        json_member_str(object, RESPONSES_INPUT, &input);
-    return reply_text(input);
-}
 
 /* An item for a call; `arguments` is empty while it goes on. */
 static json_t *call_item(const struct reply *reply, struct str call_id, struct str name,
                          struct str arguments, const char *status)
 {
     char id[64];
-    const json_t *entry = tool_entry(reply, name);
-    item_id(reply, is_custom(entry) ? "ctc" : "fc", id);
+    const json_t *entry = client_tools_entry(reply->tool_names, name);
+    item_id(reply, client_tools_is_custom(entry) ? "ctc" : "fc", id);
     json_t *item = json_pack("{s:s, s:s, s:o, s:o, s:s}", "type",
-                             is_custom(entry) ? "custom_tool_call" : "function_call", "id", id,
-                             "call_id", reply_text(call_id), "name",
+                             client_tools_is_custom(entry) ? "custom_tool_call" : "function_call",
+                             "id", id, "call_id", reply_text(call_id), "name",
                              entry ? json_incref(json_object_get(entry, "name")) : reply_text(name),
                              "status", status);
     if (json_object_get(entry, "namespace"))
         json_object_set(item, "namespace", json_object_get(entry, "namespace"));
-    if (is_custom(entry))
-        json_object_set_new(item, "input", custom_input(arguments));
+    if (client_tools_is_custom(entry))
+        json_object_set_new(item, "input", client_tools_input(arguments));
     else
         json_object_set_new(item, "arguments", reply_text(arguments));
     return item;
@@ -229,14 +215,26 @@ static json_t *call_place(const struct reply *reply, bool custom)
 static const json_t *open_call_entry(const struct reply *reply)
 {
     const json_t *call = json_array_get(reply->calls, json_array_size(reply->calls) - 1);
-    return tool_entry(reply, json_str(json_object_get(call, "name")));
+    return client_tools_entry(reply->tool_names, json_str(json_object_get(call, "name")));
 }
 
-/* The text of a custom tool is inside the arguments: it comes whole, at the end. */
+static void tell_input(struct reply *reply, struct str text)
+{
+    if (text.len == 0)
+        return;
+    json_t *delta = call_place(reply, true);
+    json_object_set_new(delta, "delta", reply_text(text));
+    tell(reply, "response.custom_tool_call_input.delta", delta);
+}
+
 static void call_arguments(struct reply *reply, struct str piece)
 {
-    if (is_custom(open_call_entry(reply)))
+    if (client_tools_is_custom(open_call_entry(reply))) {
+        CLEANUP(strbuf_done) struct strbuf text = {0};
+        custom_input_feed(&reply->custom, piece, &text);
+        tell_input(reply, strbuf_view(&text));
         return;
+    }
     json_t *delta = call_place(reply, false);
     json_object_set_new(delta, "delta", reply_text(piece));
     tell(reply, "response.function_call_arguments.delta", delta);
@@ -245,14 +243,12 @@ static void call_arguments(struct reply *reply, struct str piece)
 static void call_end(struct reply *reply, const json_t *call)
 {
     const struct str arguments = json_str(json_object_get(call, "arguments"));
-    const bool custom = is_custom(open_call_entry(reply));
+    const bool custom = client_tools_is_custom(open_call_entry(reply));
     json_t *item = call_item(reply, json_str(json_object_get(call, "id")),
                              json_str(json_object_get(call, "name")), arguments, "completed");
-    if (custom) {
-        json_t *delta = call_place(reply, true);
-        json_object_set(delta, "delta", json_object_get(item, "input"));
-        tell(reply, "response.custom_tool_call_input.delta", delta);
-    }
+    if (custom)
+        tell_input(reply,
+                   custom_input_rest(&reply->custom, json_str(json_object_get(item, "input"))));
     json_t *done = call_place(reply, custom);
     if (custom)
         json_object_set(done, "input", json_object_get(item, "input"));
@@ -271,6 +267,9 @@ static json_t *final_response(struct reply *reply, enum reply_end why)
     const bool is_cut = why == REPLY_END_LENGTH || why == REPLY_END_CONTEXT;
     json_t *object = response(reply, is_cut ? "incomplete" : "completed");
     json_object_set_new(object, "usage", usage(reply));
+    if (!is_cut)
+        json_object_set_new(object, "completed_at",
+                            json_integer((json_int_t)(reply->ended_us / 1000000)));
     if (is_cut)
         json_object_set_new(object, "incomplete_details",
                             json_pack("{s:s}", "reason", "max_output_tokens"));
@@ -282,14 +281,22 @@ static void end(struct reply *reply, enum reply_end why)
 {
     close_item(reply);
     const bool is_cut = why == REPLY_END_LENGTH || why == REPLY_END_CONTEXT;
-    tell(reply, is_cut ? "response.incomplete" : "response.completed",
-         json_pack("{s:o}", "response", final_response(reply, why)));
+    json_t *last = json_pack("{s:o}", "response", final_response(reply, why));
+    add_timings(reply, last);
+    tell(reply, is_cut ? "response.incomplete" : "response.completed", last);
 }
 
 static void ping(struct reply *reply)
 {
     tell(reply, "response.in_progress",
          json_pack("{s:o}", "response", response(reply, "in_progress")));
+}
+
+static void progress(struct reply *reply, const struct reply_progress *progress)
+{
+    tell(reply, "response.in_progress",
+         json_pack("{s:o, s:o}", "response", response(reply, "in_progress"), "prompt_progress",
+                   reply_progress_json(progress)));
 }
 
 static void fail(struct reply *reply, const struct api_failure *failure)
@@ -332,6 +339,7 @@ const struct reply_format reply_responses = {
     .call_end = call_end,
     .end = end,
     .ping = ping,
+    .progress = progress,
     .fail = fail,
     .whole = whole,
 };

@@ -176,16 +176,19 @@ static const struct route routes[] = {
      .path = "/completion",
      .protocol = API_OPENAI,
      .read = llama_read_completion,
+     .repeat = llama_read_settings,
      .format = &reply_llama_completion},
     {.method = "POST",
      .path = "/completions",
      .protocol = API_OPENAI,
      .read = llama_read_completion,
+     .repeat = llama_read_settings,
      .format = &reply_llama_completion},
     {.method = "POST",
      .path = "/infill",
      .protocol = API_OPENAI,
      .read = llama_read_infill,
+     .repeat = llama_read_settings,
      .format = &reply_llama_completion},
     {.method = "GET",
      .path = "/slots",
@@ -261,6 +264,8 @@ enum status route_read(const struct route *route, const json_t *settings, const 
     TRY(route->read(body, out, err));
     const enum status status = api_request_settle(out, err);
     out->settings = NULL;
+    if (status == OK && route->repeat)
+        out->repeated = route->repeat(out);
     return status;
 }
 

@@ -61,6 +61,7 @@ typedef json_t *(route_answer_fn)(const struct api_context *context, const json_
                                   struct api_failure *out_failure);
 typedef void(route_print_fn)(const struct api_context *context, struct strbuf *out);
 typedef enum status(route_read_fn)(const json_t *body, struct api_request *out, struct error *err);
+typedef json_t *(route_repeat_fn)(const struct api_request *request);
 typedef enum status(route_check_fn)(const json_t *body, struct error *err);
 
 /* What an answer looks at. */
@@ -81,6 +82,8 @@ struct route {
     enum api_protocol protocol; /* the form of errors */
     route_read_fn *read;
     const struct reply_format *format;
+    route_repeat_fn *repeat; /* what of the settled request the answer repeats; NULL: what `read`
+                                put into `repeated` */
     route_answer_fn *answer;
     enum route_about about; /* of `answer` */
     const char *admin;      /* changes models: what the front is asked to do (server/admin.h) */

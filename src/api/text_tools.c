@@ -55,7 +55,7 @@ static bool render(const struct api_context *context, const json_t *body, route_
         status = api_request_settle(&request, &err);
     request.chat.local_seconds = context->local_seconds;
     if (status == OK)
-        status = prompt_make(context->model->engine, &request, out, &err);
+        status = prompt_make(context->model->engine, &request, 0, out, &err);
     if (status != OK)
         (void)refuse(out_failure, status, &err);
     return status == OK;

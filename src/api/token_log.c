@@ -6,6 +6,7 @@
 void token_log_done(struct token_log *log)
 {
     json_decref(log->waiting);
+    json_decref(log->sizes);
     json_decref(log->ready);
     json_decref(log->starts);
     *log = (struct token_log){0};
@@ -25,23 +26,33 @@ static json_t *entry_of(const struct token_log *log, const struct chat_token *to
     return entry;
 }
 
-static size_t size_of(const json_t *entry)
+static json_t *entry_with_top(const struct token_log *log, const struct chat_token *tokens,
+                              size_t count)
 {
-    return json_array_size(json_object_get(entry, "bytes"));
+    json_t *entry = entry_of(log, &tokens[0]);
+    json_t *top = json_array();
+    for (size_t i = 1; i < count; i++)
+        json_array_append_new(top, entry_of(log, &tokens[i]));
+    json_object_set_new(entry, "top_logprobs", top);
+    return entry;
 }
 
 void token_log_add(struct token_log *log, const struct chat_token *tokens, size_t count)
 {
     if (count == 0)
         return;
-    json_t *entry = entry_of(log, &tokens[0]);
-    json_t *top = json_array();
-    for (size_t i = 1; i < count; i++)
-        json_array_append_new(top, entry_of(log, &tokens[i]));
-    json_object_set_new(entry, "top_logprobs", top);
-    if (!log->waiting)
+    if (!log->waiting) {
         log->waiting = json_array();
-    json_array_append_new(log->waiting, entry);
+        log->sizes = json_array();
+    }
+    json_array_append_new(log->waiting, log->only_ids ? json_integer(tokens[0].id)
+                                                      : entry_with_top(log, tokens, count));
+    json_array_append_new(log->sizes, json_integer((json_int_t)tokens[0].text.len));
+}
+
+static size_t size_of(const struct token_log *log, size_t index)
+{
+    return (size_t)json_integer_value(json_array_get(log->sizes, index));
 }
 
 /* The last tokens that make up `size` bytes: what came before them was swallowed. */
@@ -50,7 +61,7 @@ void token_log_text(struct token_log *log, size_t size)
     size_t first = json_array_size(log->waiting);
     size_t covered = 0;
     while (first > 0 && covered < size)
-        covered += size_of(json_array_get(log->waiting, --first));
+        covered += size_of(log, --first);
     size_t start = log->text_end;
     size_t skipped = covered > size ? covered - size : 0; /* of the first one's bytes */
     if (!log->ready) {
@@ -58,10 +69,9 @@ void token_log_text(struct token_log *log, size_t size)
         log->starts = json_array();
     }
     for (size_t i = first; i < json_array_size(log->waiting); i++) {
-        json_t *entry = json_array_get(log->waiting, i);
-        json_array_append(log->ready, entry);
+        json_array_append(log->ready, json_array_get(log->waiting, i));
         json_array_append_new(log->starts, json_integer((json_int_t)start));
-        start += size_of(entry) - skipped;
+        start += size_of(log, i) - skipped;
         skipped = 0;
     }
     log->text_end += size;
@@ -70,8 +80,10 @@ void token_log_text(struct token_log *log, size_t size)
 
 void token_log_drop(struct token_log *log)
 {
-    if (log->waiting)
-        json_array_clear(log->waiting);
+    if (!log->waiting)
+        return;
+    json_array_clear(log->waiting);
+    json_array_clear(log->sizes);
 }
 
 json_t *token_log_take(struct token_log *log, size_t end, json_t **out_starts)

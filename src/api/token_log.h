@@ -11,7 +11,7 @@
  *   token_log_take()   those whose text begins before `end`, once each
  *
  * Entries are {"token", "logprob", "bytes", "top_logprobs": [{"token", "logprob", "bytes"}]}, as
- * OpenAI and Ollama write them.
+ * OpenAI and Ollama write them, or the numbers of the tokens alone.
  *
  * Threads: one at a time. Used by: reply.c and the writers.
  */
@@ -26,7 +26,9 @@
 /* Zeroed is empty. */
 struct token_log {
     bool has_ids;    /* entries have "id", too */
+    bool only_ids;   /* entries are numbers */
     json_t *waiting; /* entries without a text yet */
+    json_t *sizes;   /* of these, in bytes */
     json_t *ready;   /* entries with one, not taken yet */
     json_t *starts;  /* where the text of each begins, in bytes of the answer */
     size_t text_end; /* of all text so far */

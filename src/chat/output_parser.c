@@ -375,6 +375,14 @@ static void run(const struct output_parser_step *step)
     }
 }
 
+enum output_parser_place output_parser_place(const struct output_parser *parser)
+{
+    if (parser->state == OUTPUT_PARSER_REASONING)
+        return OUTPUT_PARSER_INSIDE;
+    const bool may_be_call = parser->state == OUTPUT_PARSER_CALL && parser->call_was_reasoning;
+    return may_be_call ? OUTPUT_PARSER_UNDECIDED : OUTPUT_PARSER_OUTSIDE;
+}
+
 bool output_parser_feed(struct output_parser *parser, struct str bytes, output_parser_fn *fn,
                         void *context)
 {

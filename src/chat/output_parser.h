@@ -57,6 +57,14 @@ struct output_parser {
 void output_parser_init(struct output_parser *parser, const struct output_parser_config *config);
 void output_parser_done(struct output_parser *parser);
 
+/* Where the next bytes belong. */
+enum output_parser_place {
+    OUTPUT_PARSER_OUTSIDE,   /* of reasoning */
+    OUTPUT_PARSER_INSIDE,    /* it */
+    OUTPUT_PARSER_UNDECIDED, /* what began inside it like a call: may turn out to be one, or not */
+};
+enum output_parser_place output_parser_place(const struct output_parser *parser);
+
 /* False when the receiver stopped. */
 bool output_parser_feed(struct output_parser *parser, struct str bytes, output_parser_fn *fn,
                         void *context);

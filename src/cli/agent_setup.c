@@ -3,12 +3,14 @@
 #include "base/mem.h"
 #include "cli/allow.h"
 #include "cli/command.h"
+#include "cli/made_model.h"
 #include "cli/model_name.h"
 #include "cli/workspace.h"
 #include "os/cpu.h"
 #include "os/path.h"
 #include "store/db.h"
 #include "store/session_store.h"
+#include "text/json.h"
 
 static void warn(void *context, const char *text)
 {
@@ -71,8 +73,11 @@ static enum status choose_model(struct agent_setup *setup, const char *given,
     const char *name = given;
     if (!name)
         name = session->model ? session->model : setup->config.model;
+    CLEANUP(mem_freep) char *made = NULL;
     TRY(model_name_resolve(name, &setup->state, setup->config.model_folders, &setup->model_path,
                            err));
+    (void)model_name_made(name, &setup->state, setup->config.model_folders, &made,
+                          &setup->settings);
     if (!setup->model_path)
         setup->model_label = mem_copy_str(MODEL_NAME_BUILTIN);
     else if (strchr(name, '/') || str_ends_with(str_from_c(name), STR(".gguf")))
@@ -85,7 +90,12 @@ static enum status choose_model(struct agent_setup *setup, const char *given,
 static enum status fill_core(struct agent_setup *setup, const struct agent_options *options,
                              struct error *err)
 {
+    static const struct sampling_options usual = SAMPLING_OPTIONS_GREEDY;
     const int64_t threads = options->thread_count ? options->thread_count : setup->config.threads;
+    struct sampling_options sampling = options->sampling;
+    int64_t context = options->context_tokens;
+    int64_t answer = 0;
+    made_model_take(setup->settings, &usual, &sampling, &context, &answer);
     setup->core = (struct core_role_config){
         .state = &setup->state,
         .model_path = setup->model_path,
@@ -93,9 +103,12 @@ static enum status fill_core(struct agent_setup *setup, const struct agent_optio
         .workspace = setup->workspace,
         .resume_id = setup->resume_id,
         .thread_count = (uint32_t)threads,
-        .context_tokens = (uint32_t)options->context_tokens,
+        .context_tokens = (uint32_t)context,
+        .answer_tokens_max = (uint32_t)answer,
         .steps_max = (uint32_t)options->steps_max,
-        .sampler = sampling_options_resolve(&options->sampling),
+        .sampler = sampling_options_resolve(&sampling),
+        .system_text = json_str(json_object_get(setup->settings, "system")),
+        .chat_template = json_str(json_object_get(setup->settings, "template")),
     };
     TRY(sampler_options_check(&setup->core.sampler, err));
     TRY(kv_kind_find(options->kv, &setup->core.kv, err));
@@ -136,6 +149,7 @@ void agent_setup_done(struct agent_setup *setup)
     mem_free(setup->model_label);
     mem_free(setup->resume_id);
     mem_free(setup->draft_path);
+    json_decref(setup->settings);
     prompt_store_done(&setup->prompts);
     *setup = (struct agent_setup){0};
 }

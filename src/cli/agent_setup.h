@@ -25,6 +25,7 @@ struct agent_setup {
     char *model_label;
     char *resume_id;
     char *draft_path;
+    json_t *settings; /* of a model that was made from another; NULL: none */
     struct prompt_store prompts;
     unsigned allowed;
     struct core_role_config core; /* points into this struct: do not move it */

@@ -8,6 +8,7 @@
 #include "cli/display.h"
 #include "cli/front.h"
 #include "cli/json_print.h"
+#include "cli/made_model.h"
 #include "cli/model_command.h"
 #include "cli/model_name.h"
 #include "cli/run_role.h"
@@ -206,35 +207,6 @@ static enum status read_bond(const char *path, struct strbuf *text, struct str *
     return OK;
 }
 
-/* What the person left as it is comes from the model. */
-static void take(double *value, double usual, const json_t *parameters, const char *name)
-{
-    const json_t *own = json_object_get(parameters, name);
-    if (*value == usual && json_is_number(own))
-        *value = json_number_value(own);
-}
-
-static void take_whole(int64_t *value, int64_t usual, const json_t *parameters, const char *name)
-{
-    const json_t *own = json_object_get(parameters, name);
-    if (*value == usual && json_is_integer(own) && json_integer_value(own) >= 0)
-        *value = json_integer_value(own);
-}
-
-static void take_parameters(const json_t *own, struct run_args *args)
-{
-    struct sampling_options *sampling = &args->agent.sampling;
-    const struct sampling_options *usual = &defaults.agent.sampling;
-    take(&sampling->temperature, usual->temperature, own, "temperature");
-    take(&sampling->top_p, usual->top_p, own, "top_p");
-    take(&sampling->min_p, usual->min_p, own, "min_p");
-    take(&sampling->repeat_penalty, usual->repeat_penalty, own, "repeat_penalty");
-    take_whole(&sampling->top_k, usual->top_k, own, "top_k");
-    take_whole(&sampling->seed, usual->seed, own, "seed");
-    take_whole(&args->agent.context_tokens, 0, own, "num_ctx");
-    take_whole(&args->token_count_max, 0, own, "num_predict");
-}
-
 /* If the model was made from another: what it has of its own. */
 static enum status take_settings(const struct command_common *common, struct run_args *args,
                                  struct run_role_config *out, struct texts *texts,
@@ -248,7 +220,8 @@ static enum status take_settings(const struct command_common *common, struct run
     if (!model_name_made(args->agent.model ? args->agent.model : config.model, &state,
                          config.model_folders, &name, &texts->settings))
         return OK;
-    take_parameters(json_object_get(texts->settings, "parameters"), args);
+    made_model_take(texts->settings, &defaults.agent.sampling, &args->agent.sampling,
+                    &args->agent.context_tokens, &args->token_count_max);
     if (!args->system_text)
         args->system_text = json_string_value(json_object_get(texts->settings, "system"));
     out->messages = json_object_get(texts->settings, "messages");

@@ -233,6 +233,7 @@ static enum status load(struct core *core, struct error *err)
         .kv = config->kv,
         .speculate = config->speculate,
         .draft_path = config->draft_path,
+        .chat_template = config->chat_template,
         .prefix_folder = stores ? config->prompts->folder : NULL,
         .prefix_bytes_max = stores ? config->prompts->bytes_max : 0,
     };
@@ -253,6 +254,8 @@ static enum status load(struct core *core, struct error *err)
         .context = core,
         .sampler = config->sampler,
         .steps_max = config->steps_max,
+        .answer_tokens_max = config->answer_tokens_max,
+        .system_text = config->system_text,
     };
     return agent_new(&agent, &core->agent, err);
 }

@@ -32,8 +32,11 @@ struct core_role_config {
     enum kv_kind kv;
     unsigned cpu_features_off;
     enum engine_speculate speculate;
-    const char *draft_path; /* NULL: no model to guess with */
-    uint32_t steps_max;     /* 0: the agent's default */
+    const char *draft_path;     /* NULL: no model to guess with */
+    uint32_t steps_max;         /* 0: the agent's default */
+    uint32_t answer_tokens_max; /* 0: the same */
+    struct str system_text;     /* of a model that was made from another; empty: none */
+    struct str chat_template;   /* the same, in place of the file's */
     struct sampler_options sampler;
     const struct prompt_store *prompts; /* NULL: none are stored */
     bool forgets;                       /* keep no session, store no prompt */

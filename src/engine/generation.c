@@ -27,7 +27,9 @@ void generation_init(struct generation *g, const struct generation_config *confi
         .mask = config->mask,
         .event = config->event,
         .context = config->context,
-        .token_count_max = wanted && wanted < room ? wanted : room,
+        .token_count_max = config->limits->only_reads ? 0
+                           : wanted && wanted < room  ? wanted
+                                                      : room,
         .result = {.prompt_tokens = session->log.count,
                    .cached_tokens = session_cached_tokens(session)},
     };
@@ -87,6 +89,16 @@ static enum status start_mask(struct generation *g, struct error *err)
     return token_mask_start(g->mask, mask_budget(g), strbuf_view(&session->text), err);
 }
 
+static void tell_id(struct generation *g, int32_t id)
+{
+    const struct chat_token token = {
+        .text = tokenizer_piece(g->session->engine->tokenizer, id),
+        .id = id,
+    };
+    (void)pass_event(
+        g, &(struct chat_event){.kind = CHAT_EVENT_TOKEN, .tokens = &token, .token_count = 1});
+}
+
 /* `logits`: what it was chosen by; NULL: there was no choice. */
 static void tell_token(struct generation *g, int32_t id, const float *logits)
 {
@@ -106,6 +118,21 @@ static void tell_token(struct generation *g, int32_t id, const float *logits)
         g, &(struct chat_event){.kind = CHAT_EVENT_TOKEN, .tokens = tokens, .token_count = count});
 }
 
+/* Counts a token that was read at `before`. The mark that ends thinking is part of it; a call that
+ * begins in it is not, as soon as it is known to be one. */
+static void count_reasoning(struct generation *g, enum output_parser_place before)
+{
+    const enum output_parser_place after = output_parser_place(&g->parser);
+    if (before == OUTPUT_PARSER_OUTSIDE)
+        return;
+    g->undecided_tokens++;
+    if (after == OUTPUT_PARSER_UNDECIDED)
+        return;
+    if (after == OUTPUT_PARSER_INSIDE || before == OUTPUT_PARSER_INSIDE)
+        g->result.reasoning_tokens += g->undecided_tokens;
+    g->undecided_tokens = 0;
+}
+
 /* Takes one token into log, mask and text. `logits` as in tell_token(). */
 static enum status take(struct generation *g, int32_t id, const float *logits, struct error *err)
 {
@@ -113,8 +140,11 @@ static enum status take(struct generation *g, int32_t id, const float *logits, s
     const struct tokenizer *tokenizer = session->engine->tokenizer;
     if (g->mask)
         TRY(token_mask_accept(g->mask, id, err));
-    if (g->limits.wants_tokens && !tokenizer_is_eog(tokenizer, id))
+    const bool is_text = g->limits.ignores_end || !tokenizer_is_eog(tokenizer, id);
+    if (g->limits.wants_tokens && is_text)
         tell_token(g, id, logits);
+    else if (g->limits.wants_ids && is_text)
+        tell_id(g, id);
     session_push(session, id, SEGMENT_MODEL, tokenizer_piece(tokenizer, id).len);
     session_draft_push(session, id);
     g->result.generated_tokens++;
@@ -122,8 +152,10 @@ static enum status take(struct generation *g, int32_t id, const float *logits, s
         g->is_ended = true;
         return OK;
     }
+    const enum output_parser_place before = output_parser_place(&g->parser);
     const struct str text = detokenizer_feed(&g->detokenizer, id);
     output_parser_feed(&g->parser, text, pass_event, g);
+    count_reasoning(g, before);
     g->is_ended = output_parser_has_ended(&g->parser) && !g->limits.ignores_end;
     return OK;
 }
@@ -198,7 +230,7 @@ static enum status take_next(struct generation *g, bool *out_waits, struct error
 
 static enum status take_decided(struct generation *g, struct error *err)
 {
-    if (!g->has_started && g->mask)
+    if (!g->has_started && g->mask && !g->limits.only_reads)
         TRY(start_mask(g, err));
     g->has_started = true;
     bool waits = false;
@@ -231,11 +263,14 @@ void generation_finish(struct generation *g)
 {
     if (!g->is_cancelled) {
         output_parser_feed(&g->parser, detokenizer_flush(&g->detokenizer), pass_event, g);
+        g->result.reasoning_tokens += g->undecided_tokens; /* it is no call, as it has no end */
+        g->undecided_tokens = 0;
         output_parser_finish(&g->parser, pass_event, g);
     }
     const uint32_t wanted = g->limits.token_count_max;
     g->result.end = g->is_cancelled                          ? SESSION_END_CANCELLED
                     : g->is_ended                            ? SESSION_END_STOP
+                    : g->limits.only_reads                   ? SESSION_END_LENGTH
                     : wanted && g->token_count_max == wanted ? SESSION_END_LENGTH
                                                              : SESSION_END_CONTEXT;
 }

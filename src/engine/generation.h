@@ -36,6 +36,7 @@ struct generation {
     struct token_list forced;
     uint32_t token_count_max;
     struct session_result result; /* what was made so far; `end` after generation_finish() */
+    uint32_t undecided_tokens;    /* of thinking, or of a call that began in it */
     bool has_started;             /* the mask has been placed behind the prompt */
     bool is_cancelled;
     bool is_ended; /* by the model */

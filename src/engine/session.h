@@ -56,7 +56,9 @@ struct session_limits {
                                  borrowed; may be NULL */
     const struct sampler_bias *biases; /* [bias_count] borrowed */
     size_t bias_count;
-    bool wants_tokens;   /* CHAT_EVENT_TOKEN for every token */
+    bool wants_tokens;   /* CHAT_EVENT_TOKEN for every token of a text */
+    bool wants_ids;      /* the same, but nothing is said of how likely it was */
+    bool only_reads;     /* the prompt is computed and nothing made */
     uint32_t top_count;  /* most likely tokens told with each; at most TOKEN_RANKING_TOP_MAX */
     const json_t *tools; /* what may be called, as in chat_request: types of arguments, which
                                  some tool formats do not write; may be NULL; borrowed */
@@ -74,7 +76,8 @@ struct session_result {
     uint32_t prompt_tokens;    /* in the log before */
     uint32_t cached_tokens;    /* of these, already computed before this call */
     uint32_t generated_tokens; /* added to the log, end token included */
-    uint32_t forced_tokens;    /* of these, decided by the mask without a choice */
+    uint32_t reasoning_tokens; /* of these, thinking, its closing mark included */
+    uint32_t forced_tokens;    /* of the generated ones, decided by the mask without a choice */
     uint32_t drafted_tokens;   /* guessed and computed on trial, beside these */
     uint32_t accepted_tokens;  /* of the generated ones, guessed right */
     uint32_t step_count;       /* of the model, behind the prompt */

@@ -66,14 +66,34 @@ static void on_began(void *context, const struct session_result *result)
     struct exchange_choice *choice = context;
     struct exchange *exchange = choice->exchange;
     lock_take(&exchange->lock);
-    choice->reply->load_seconds = clock_seconds() - exchange->begun_seconds;
+    choice->began_seconds = clock_seconds();
+    choice->reply->load_seconds = choice->began_seconds - exchange->begun_seconds;
     if (choice->reply->streams)
         exchange->http_status = 200;
     reply_begin(choice->reply, result);
+    reply_progress(choice->reply, result->cached_tokens, 0);
     pass_on(choice);
     if (choice->reply->streams)
         note_written(exchange);
     lock_give(&exchange->lock);
+}
+
+/* The prompt is read, and the first token taken. */
+static void note_answer(struct exchange_choice *choice)
+{
+    const double now = clock_seconds();
+    choice->has_answered = true;
+    choice->answered_seconds = now;
+    reply_progress(choice->reply, choice->reply->result.prompt_tokens, now - choice->began_seconds);
+}
+
+/* What an answer that goes on tells of its times. */
+static void note_times(struct exchange_choice *choice)
+{
+    struct session_result *result = &choice->reply->result;
+    result->generated_tokens = choice->reply->token_count;
+    result->prompt_seconds = choice->answered_seconds - choice->began_seconds;
+    result->generate_seconds = clock_seconds() - choice->answered_seconds;
 }
 
 static bool on_event(void *context, const struct chat_event *event)
@@ -82,9 +102,12 @@ static bool on_event(void *context, const struct chat_event *event)
     struct exchange *exchange = choice->exchange;
     lock_take(&exchange->lock);
     const size_t before = exchange->reply.out.len;
+    if (!choice->has_answered)
+        note_answer(choice);
+    if (choice->reply->wants_timings)
+        note_times(choice);
     bool goes_on = !exchange->is_gone && reply_event(choice->reply, event);
     pass_on(choice);
-    exchange->has_answered = true;
     if (exchange->reply.out.len > EXCHANGE_HELD_BYTES_MAX)
         goes_on = false;
     if (exchange->reply.out.len > before)
@@ -95,10 +118,17 @@ static bool on_event(void *context, const struct chat_event *event)
 
 static bool on_progress(void *context, uint32_t done, uint32_t total)
 {
-    (void)done;
     (void)total;
-    struct exchange *exchange = ((struct exchange_choice *)context)->exchange;
+    struct exchange_choice *choice = context;
+    struct exchange *exchange = choice->exchange;
     lock_take(&exchange->lock);
+    const size_t before = exchange->reply.out.len;
+    if (done > 0)
+        reply_progress(choice->reply, choice->reply->result.cached_tokens + done,
+                       clock_seconds() - choice->began_seconds);
+    pass_on(choice);
+    if (exchange->reply.out.len > before)
+        note_written(exchange);
     if (exchange->reply.streams && clock_seconds() - exchange->written_seconds > PING_SECONDS) {
         reply_ping(&exchange->reply);
         note_written(exchange);
@@ -119,19 +149,32 @@ static void finish_failed(struct exchange *exchange, const struct api_failure *f
 }
 
 /* A conversation that does not fit, with both numbers. */
-static struct api_failure context_failure(struct exchange *exchange, const struct error *err)
+static struct api_failure context_failure(const struct exchange_choice *choice,
+                                          const struct error *err)
 {
+    struct exchange *exchange = choice->exchange;
     struct engine *engine = exchange->engine;
     CLEANUP(chat_spans_done) struct chat_spans prompt = {0};
     CLEANUP(token_list_done) struct token_list tokens = {0};
-    if (prompt_make(engine, &exchange->request, &prompt, NULL) != OK ||
+    if (prompt_make(engine, &exchange->request, choice->prompt, &prompt, NULL) != OK ||
         engine_encode(engine, &prompt, &tokens, NULL) != OK)
         return api_failure_of(E_LIMIT, err);
     return api_failure_of_context(tokens.count, engine_get_info(engine)->context_tokens);
 }
 
+/* Puts the answer `part` into the list of all. Under the lock. */
+static void add_to_list(struct exchange *exchange, unsigned index, json_t *part)
+{
+    if (!exchange->whole) {
+        exchange->whole = json_array();
+        for (unsigned i = 0; i < exchange->choice_count; i++)
+            json_array_append_new(exchange->whole, json_null());
+    }
+    json_array_set_new(exchange->whole, index, part);
+}
+
 /* Adds what `part` has as "choices" to the answer of all. Under the lock. */
-static void add_whole(struct exchange *exchange, unsigned index, json_t *part)
+static void add_choices(struct exchange *exchange, unsigned index, json_t *part)
 {
     if (!exchange->whole) {
         exchange->whole = json_object();
@@ -152,18 +195,20 @@ static void finish_choice(struct exchange_choice *choice, const struct session_r
     struct exchange *exchange = choice->exchange;
     struct reply *reply = choice->reply;
     const bool is_last = ++exchange->over_count == exchange->choice_count;
-    uint32_t others = 0;
     if (exchange->http_status == 0)
         exchange->http_status = 200;
-    for (unsigned i = 0; i < exchange->choice_count; i++)
-        if (exchange->choices[i].reply != reply)
-            others += exchange->choices[i].reply->result.generated_tokens;
+    if (!choice->has_answered)
+        note_answer(choice);
+    reply->result = *result;
+    reply->ended_us = clock_unix_us();
     reply->others_follow = !is_last;
-    reply->others_count = others;
+    reply->others = exchange_others(choice);
     if (exchange->choice_count == 1 || reply->streams)
         reply_end(reply, result);
+    else if (reply->format->is_list)
+        add_to_list(exchange, reply->index, reply_end_whole(reply, result));
     else
-        add_whole(exchange, reply->index, reply_end_whole(reply, result));
+        add_choices(exchange, reply->index, reply_end_whole(reply, result));
     if (exchange->draft && reply->final &&
         !exchange->is_gone) { /* before the client can know that it is there */
         response_store_keep(exchange->responses, exchange->draft, reply->final);
@@ -190,7 +235,6 @@ static void on_finished(void *context, const struct session_result *result, enum
     struct exchange *exchange = choice->exchange;
     lock_take(&exchange->lock);
     choice->task = NULL;
-    exchange->has_answered = true;
     if (exchange->is_finished) {
         /* another answer failed before */
     } else if (status == OK) {
@@ -198,7 +242,7 @@ static void on_finished(void *context, const struct session_result *result, enum
     } else {
         const bool is_too_long = status == E_LIMIT && result->prompt_tokens == 0;
         const struct api_failure failure =
-            is_too_long ? context_failure(exchange, err) : api_failure_of(status, err);
+            is_too_long ? context_failure(choice, err) : api_failure_of(status, err);
         finish_failed(exchange, &failure);
         cancel_all(exchange);
     }
@@ -263,16 +307,26 @@ static void warn(struct engine_loop *loop, const struct strbuf *warnings)
     loop->warn(strbuf_view(warnings));
 }
 
-/* The next answer of an exchange. */
-static enum status begin(struct engine_loop *loop, struct exchange *exchange, struct error *err)
+/* Small enough for a client's numbers, so that it can ask for the same again. */
+static uint64_t drawn_seed(void)
 {
-    struct exchange_choice *choice = &exchange->choices[exchange->begun_count++];
+    uint32_t seed = 0;
+    random_bytes(&seed, sizeof(seed));
+    return seed;
+}
+
+/* Begins one answer of an exchange. */
+static enum status begin(struct engine_loop *loop, struct exchange_choice *choice,
+                         struct error *err)
+{
+    struct exchange *exchange = choice->exchange;
     struct api_request *request = &exchange->request;
+    struct reply *reply = choice->reply;
     CLEANUP(chat_spans_done) struct chat_spans prompt = {0};
     CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
     CLEANUP(strbuf_done) struct strbuf warnings = {0};
     request->chat.local_seconds = clock_local_seconds();
-    TRY(prompt_make(loop->engine, request, &prompt, err));
+    TRY(prompt_make(loop->engine, request, choice->prompt, &prompt, err));
     TRY(make_mask(loop->engine, request, &warnings, &mask, err));
     warn(loop, &warnings);
     struct scheduler_request wanted = {
@@ -290,6 +344,8 @@ static enum status begin(struct engine_loop *loop, struct exchange *exchange, st
                 .biases = request->biases,
                 .bias_count = request->bias_count,
                 .wants_tokens = request->wants_tokens,
+                .wants_ids = request->wants_ids || request->wants_timings,
+                .only_reads = request->only_reads,
                 .top_count = request->top_count,
                 .tools = request->chat.tools,
             },
@@ -303,10 +359,16 @@ static enum status begin(struct engine_loop *loop, struct exchange *exchange, st
             },
     };
     if (!request->has_seed)
-        random_bytes(&wanted.sampler.seed, sizeof(wanted.sampler.seed));
-    wanted.sampler.seed += choice->reply->index;
+        wanted.sampler.seed = drawn_seed();
+    wanted.sampler.seed += choice->nth;
+    reply->seed = wanted.sampler.seed;
+    reply->context_tokens = engine_get_info(loop->engine)->context_tokens;
+    if (reply->format->tells_prompt && reply->prompt.len == 0)
+        prompt_text(loop->engine, &prompt, &reply->prompt);
     TRY(scheduler_add(loop->scheduler, &wanted, &choice->task, err));
     mask = NULL; /* the task's */
+    choice->has_begun = true;
+    exchange->begun_count++;
     return OK;
 }
 
@@ -329,19 +391,46 @@ static void refuse(struct engine_loop *loop, struct exchange *exchange, enum sta
     count_finished(loop);
 }
 
+static bool has_tasks(const struct exchange *exchange)
+{
+    for (unsigned i = 0; i < exchange->choice_count; i++)
+        if (exchange->choices[i].task)
+            return true;
+    return false;
+}
+
+/* The answers whose time has come. Where the queue is full they wait for the others. */
+static void begin_others(struct exchange *exchange, struct engine_loop *loop)
+{
+    struct error err = {0};
+    enum status status = OK;
+    struct exchange_choice *choice = NULL;
+    while (status == OK && !exchange->is_finished && (choice = exchange_next_choice(exchange)))
+        status = begin(loop, choice, &err);
+    if (status == OK || (status == E_BUSY && has_tasks(exchange)))
+        return;
+    const struct api_failure failure = api_failure_of(status, &err);
+    lock_take(&exchange->lock);
+    if (!exchange->is_finished)
+        finish_failed(exchange, &failure);
+    cancel_all(exchange);
+    lock_give(&exchange->lock);
+}
+
 /* Takes over the queue's reference. */
 static void take_up(struct engine_loop *loop, struct exchange *exchange)
 {
     struct error err = {0};
     exchange->engine = loop->engine;
     exchange->begun_seconds = exchange->written_seconds = clock_seconds();
-    const enum status status = begin(loop, exchange, &err);
+    const enum status status = begin(loop, &exchange->choices[0], &err);
     if (status != OK) {
         refuse(loop, exchange, status, &err);
         return;
     }
     exchange->next = loop->working;
     loop->working = exchange;
+    begin_others(exchange, loop);
 }
 
 /* ---------------------------------------------------------------- the loop */
@@ -350,29 +439,9 @@ static void take_up(struct engine_loop *loop, struct exchange *exchange)
 static bool is_finished(struct exchange *exchange)
 {
     lock_take(&exchange->lock);
-    bool finished = exchange->is_finished;
+    const bool finished = exchange->is_finished;
     lock_give(&exchange->lock);
-    for (unsigned i = 0; i < exchange->choice_count; i++)
-        finished &= !exchange->choices[i].task;
-    return finished;
-}
-
-/* Answers beside the first one begin when it has read the prompt: they share what it computed. */
-static void begin_others(struct exchange *exchange, struct engine_loop *loop)
-{
-    struct error err = {0};
-    enum status status = OK;
-    while (status == OK && exchange->has_answered && !exchange->is_finished &&
-           exchange->begun_count < exchange->choice_count)
-        status = begin(loop, exchange, &err);
-    if (status == OK)
-        return;
-    const struct api_failure failure = api_failure_of(status, &err);
-    lock_take(&exchange->lock);
-    if (!exchange->is_finished)
-        finish_failed(exchange, &failure);
-    cancel_all(exchange);
-    lock_give(&exchange->lock);
+    return finished && !has_tasks(exchange);
 }
 
 static void drop_finished(struct engine_loop *loop)

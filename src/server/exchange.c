@@ -59,23 +59,73 @@ static struct reply *copy_reply(const struct reply *first, unsigned index, const
     reply->streams = first->streams;
     reply->wants_usage = first->wants_usage;
     reply->wants_tokens = first->wants_tokens;
+    reply->wants_ids = first->wants_ids;
+    reply->wants_progress = first->wants_progress;
+    reply->wants_timings = first->wants_timings;
     reply->tool_names = json_incref(first->tool_names);
     reply->repeated = json_incref(first->repeated);
-    strbuf_add_str(&reply->echo, strbuf_view(&first->echo));
+    reply->fields = json_incref(first->fields);
     reply->index = index;
     return reply;
 }
 
-void exchange_make_choices(struct exchange *exchange, unsigned count, const uint8_t random[16],
-                           int64_t now_us)
+void exchange_make_choices(struct exchange *exchange, const uint8_t random[16], int64_t now_us)
 {
+    const struct api_request *request = &exchange->request;
+    const unsigned each = request->choice_count > 1 ? request->choice_count : 1;
+    const unsigned count = api_request_answer_count(request);
     exchange->choices = mem_zalloc(count * sizeof(*exchange->choices));
     exchange->choice_count = count;
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
+        struct reply *reply =
+            i == 0 ? &exchange->reply : copy_reply(&exchange->reply, i, random, now_us);
         exchange->choices[i] = (struct exchange_choice){
             .exchange = exchange,
-            .reply = i == 0 ? &exchange->reply : copy_reply(&exchange->reply, i, random, now_us),
+            .reply = reply,
+            .prompt = i / each,
+            .nth = i % each,
         };
+        if (request->echoes)
+            strbuf_add_str(&reply->echo, api_request_text(request, i / each));
+    }
+}
+
+struct exchange_choice *exchange_next_choice(const struct exchange *exchange)
+{
+    struct exchange_choice *next = NULL;
+    unsigned running = 0;
+    if (exchange->begun_count == exchange->choice_count)
+        return NULL;
+    for (unsigned i = 0; i < exchange->choice_count; i++) {
+        struct exchange_choice *choice = &exchange->choices[i];
+        const struct exchange_choice *first = choice - choice->nth;
+        running += choice->task != NULL;
+        if (!next && !choice->has_begun && (choice->nth == 0 || first->has_answered))
+            next = choice;
+    }
+    return running < EXCHANGE_TASKS_MAX ? next : NULL;
+}
+
+struct reply_counts exchange_others(const struct exchange_choice *choice)
+{
+    const struct exchange *exchange = choice->exchange;
+    const struct session_result *own = &choice->reply->result;
+    struct reply_counts out = {
+        .prompt_tokens = -(int64_t)own->prompt_tokens,
+        .cached_tokens = -(int64_t)own->cached_tokens,
+        .generated_tokens = -(int64_t)own->generated_tokens,
+        .reasoning_tokens = -(int64_t)own->reasoning_tokens,
+    };
+    for (unsigned i = 0; i < exchange->choice_count; i++) {
+        const struct session_result *result = &exchange->choices[i].reply->result;
+        out.generated_tokens += result->generated_tokens;
+        out.reasoning_tokens += result->reasoning_tokens;
+        if (exchange->choices[i].nth > 0)
+            continue;
+        out.prompt_tokens += result->prompt_tokens;
+        out.cached_tokens += result->cached_tokens;
+    }
+    return out;
 }
 
 void exchange_name_model(struct exchange *exchange, struct str name)

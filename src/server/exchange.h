@@ -27,9 +27,17 @@ struct exchange_choice {
     struct exchange *exchange;
     struct reply *reply; /* that of the exchange, or one of its own; under the lock */
     struct scheduler_task *task;
+    unsigned prompt;                        /* which of the request's prompts it answers, */
+    unsigned nth;                           /* and which of the answers to that */
+    bool has_begun;                         /* the scheduler has or had it */
+    bool has_answered;                      /* it has read the prompt, for all answers to it */
+    double began_seconds, answered_seconds; /* clock_seconds(); 0: not yet */
 };
 
-enum { EXCHANGE_HELD_BYTES_MAX = 8 << 20 }; /* a client that reads no more loses its answer */
+enum {
+    EXCHANGE_HELD_BYTES_MAX = 8 << 20, /* a client that reads no more loses its answer */
+    EXCHANGE_TASKS_MAX = 16,           /* answers of one request that are worked on together */
+};
 
 struct exchange {
     const struct route *route;
@@ -61,17 +69,22 @@ struct exchange {
     unsigned choice_count;
     unsigned begun_count;
     unsigned over_count;
-    bool has_answered; /* the first one has read the prompt, for all */
-    json_t *whole;     /* the answers that are over, in one */
+    json_t *whole; /* the answers that are over, in one */
     struct exchange *next;
     bool has_news;          /* for the connection, to be woken once the step is over */
     double begun_seconds;   /* clock_seconds() */
     double written_seconds; /* when it last wrote */
 };
 
-/* Prepares `count` answers, once the reply is: each has its index, stop texts and name. */
-void exchange_make_choices(struct exchange *exchange, unsigned count, const uint8_t random[16],
-                           int64_t now_us);
+/* Prepares the answers, once the reply is: each has its index, stop texts and name. */
+void exchange_make_choices(struct exchange *exchange, const uint8_t random[16], int64_t now_us);
+
+/* The answer that is to begin next, or NULL: of each prompt the first, the others when that has
+ * read the prompt, as they share what it computed; and not too many of one request at a time. */
+struct exchange_choice *exchange_next_choice(const struct exchange *exchange);
+
+/* What the other answers add to the counts of this one; a prompt counts once. */
+struct reply_counts exchange_others(const struct exchange_choice *choice);
 
 /* What answers call the model when the client named none. */
 void exchange_name_model(struct exchange *exchange, struct str name);

@@ -38,8 +38,11 @@ struct request {
     const struct route *route;
     struct strbuf name; /* in the path or behind it, where the route has one */
     struct strbuf body;
-    struct exchange *exchange; /* once the engine has it */
-    enum file_stage stage;     /* of routes that take a file */
+    struct exchange *exchange;  /* once the engine has it */
+    struct api_failure refusal; /* why it is not taken, told when its body has come */
+    bool is_refused;
+    size_t dropped_bytes;  /* of its body */
+    enum file_stage stage; /* of routes that take a file */
 };
 
 /* ---------------------------------------------------------------- answers */
@@ -86,11 +89,58 @@ static enum MHD_Result send_failure(struct MHD_Connection *connection,
     return send_json(connection, told.http_status, api_failure_json(&told, protocol));
 }
 
-static enum MHD_Result send_too_large(struct MHD_Connection *connection, enum api_protocol protocol)
+static struct api_failure too_large(void)
 {
-    const struct api_failure failure =
-        api_failure_make(MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than 64 MiB");
-    return send_failure(connection, &failure, protocol);
+    return api_failure_make(MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than 64 MiB");
+}
+
+/* ---------------------------------------------------------------- refusals */
+
+static struct str header(struct MHD_Connection *connection, const char *name)
+{
+    return str_from_c(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name));
+}
+
+/* The length that the client tells of its body: 0 where it tells none, the largest where that is no
+ * number. */
+static uint64_t declared_size(struct MHD_Connection *connection)
+{
+    const struct str text = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    int64_t size = 0;
+    if (text.len == 0)
+        return 0;
+    return str_to_int(text, &size) && size >= 0 ? (uint64_t)size : UINT64_MAX;
+}
+
+/* Is what comes worth reading before it is refused? Who sends it would not hear the answer, as the
+ * connection that is closed in front of unread bytes is reset. Not where the client waits for a
+ * word before it sends, nor where it is too much. */
+static bool is_read_first(struct MHD_Connection *connection)
+{
+    const uint64_t size = declared_size(connection);
+    const bool has_body = size > 0 || header(connection, MHD_HTTP_HEADER_TRANSFER_ENCODING).len > 0;
+    return has_body && header(connection, MHD_HTTP_HEADER_EXPECT).len == 0 &&
+           size <= HTTP_SERVER_DROPPED_MAX;
+}
+
+/* Before anything of the body was read. */
+static enum MHD_Result refuse(struct request *request, struct MHD_Connection *connection,
+                              const struct api_failure *failure)
+{
+    request->refusal = *failure;
+    request->is_refused = true;
+    if (is_read_first(connection))
+        return MHD_YES;
+    return send_failure(connection, failure,
+                        request->route ? request->route->protocol : API_OPENAI);
+}
+
+/* Bytes that nobody wants; a client that does not end is cut off. */
+static enum MHD_Result drop_bytes(struct request *request, size_t *size)
+{
+    request->dropped_bytes += *size;
+    *size = 0;
+    return request->dropped_bytes <= HTTP_SERVER_DROPPED_MAX ? MHD_YES : MHD_NO;
 }
 
 /* ---------------------------------------------------------------- streams */
@@ -179,11 +229,6 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection, struct exch
 
 /* ---------------------------------------------------------------- requests */
 
-static struct str header(struct MHD_Connection *connection, const char *name)
-{
-    return str_from_c(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name));
-}
-
 static bool is_admitted(struct request *request, struct MHD_Connection *connection,
                         struct api_failure *out_failure)
 {
@@ -243,11 +288,12 @@ static enum status begin_reply(struct exchange *exchange, const json_t *body, st
     exchange->reply.wants_usage = asked->wants_usage;
     exchange->reply.wants_tokens = asked->wants_tokens;
     exchange->reply.tool_names = json_incref(asked->tool_names);
+    exchange->reply.wants_ids = asked->wants_ids;
+    exchange->reply.wants_progress = asked->wants_progress;
+    exchange->reply.wants_timings = asked->wants_timings;
     exchange->reply.repeated = json_incref(asked->repeated);
-    if (asked->echoes)
-        strbuf_add_str(&exchange->reply.echo, strbuf_view(&asked->raw));
-    exchange_make_choices(exchange, asked->choice_count ? asked->choice_count : 1, random,
-                          exchange->reply.created_us);
+    exchange->reply.fields = json_incref(asked->fields);
+    exchange_make_choices(exchange, random, exchange->reply.created_us);
     return OK;
 }
 
@@ -398,7 +444,11 @@ static enum MHD_Result answer(struct request *request, struct MHD_Connection *co
     CLEANUP(json_decrefp) json_t *body = NULL;
     arrival_whole(arrival_of(connection));
     if (request->body.overflowed)
-        return send_too_large(connection, route->protocol);
+        failure = too_large();
+    if (request->is_refused)
+        failure = request->refusal;
+    if (request->is_refused || request->body.overflowed)
+        return send_failure(connection, &failure, route ? route->protocol : API_OPENAI);
     if (route->kept != ROUTE_KEPT_NOTHING)
         return answer_kept(request, connection);
     if (route->has_name)
@@ -434,15 +484,14 @@ static enum MHD_Result answer(struct request *request, struct MHD_Connection *co
 static enum MHD_Result ask_for_file(struct request *request, struct MHD_Connection *connection)
 {
     struct api_failure failure = {0};
-    int64_t size = 0;
-    (void)str_to_int(header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH), &size);
+    const uint64_t size = declared_size(connection);
     CLEANUP(json_decrefp)
     json_t *body = json_pack("{s:o, s:I}", "digest", reply_text(strbuf_view(&request->name)),
-                             "size", (json_int_t)(size > 0 ? size : 0));
+                             "size", (json_int_t)(size <= INT64_MAX ? size : 0));
     if (!submit_admin(request, connection, body, &failure)) {
         exchange_unref(request->exchange);
         request->exchange = NULL;
-        return send_failure(connection, &failure, request->route->protocol);
+        return refuse(request, connection, &failure);
     }
     return MHD_YES;
 }
@@ -465,15 +514,6 @@ static bool front_is_ready(const struct request *request, struct MHD_Connection 
     return !waits;
 }
 
-/* A short body is read before it is refused, as many clients listen only then. */
-static bool goes_on_long(struct MHD_Connection *connection)
-{
-    int64_t size = 0;
-    return header(connection, MHD_HTTP_HEADER_EXPECT).len > 0 ||
-           (str_to_int(header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH), &size) &&
-            size > HTTP_SERVER_BODY_MAX);
-}
-
 /* Passes a file on in pieces; what comes after it was refused is read and forgotten. */
 static enum MHD_Result take_file(struct request *request, struct MHD_Connection *connection,
                                  const char *bytes, size_t *size)
@@ -483,7 +523,7 @@ static enum MHD_Result take_file(struct request *request, struct MHD_Connection 
     if (!front_is_ready(request, connection, *size > 0, &is_over))
         return MHD_YES;
     if (request->stage == FILE_ASKED) {
-        if (*size == 0 && is_over && goes_on_long(connection))
+        if (*size == 0 && is_over && !is_read_first(connection))
             return send_reply(connection, request->exchange);
         if (!is_over)
             arrival_flows(arrival_of(connection));
@@ -492,8 +532,9 @@ static enum MHD_Result take_file(struct request *request, struct MHD_Connection 
             return MHD_YES;
     }
     if (*size > 0) {
-        if (!is_over)
-            admin_send_piece(admin, request->exchange, (struct str){bytes, *size});
+        if (is_over)
+            return drop_bytes(request, size);
+        admin_send_piece(admin, request->exchange, (struct str){bytes, *size});
         *size = 0;
         return MHD_YES;
     }
@@ -505,14 +546,6 @@ static enum MHD_Result take_file(struct request *request, struct MHD_Connection 
 }
 
 /* ---------------------------------------------------------------- requests as they come */
-
-/* More than is allowed is said to come: refused before it is read. */
-static bool is_declared_too_large(struct MHD_Connection *connection)
-{
-    const struct str declared = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    int64_t size = 0;
-    return declared.len > 0 && (!str_to_int(declared, &size) || size > HTTP_SERVER_BODY_MAX);
-}
 
 /* The first call for a request: only the headers are there. */
 static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *connection,
@@ -527,17 +560,20 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
     request->route = route_find(method, path, &path_is_known);
     if (request->route)
         strbuf_add_str(&request->name, route_id(request->route, path));
-    const enum api_protocol protocol = request->route ? request->route->protocol : API_OPENAI;
     if (!is_admitted(request, connection, &failure))
-        return send_failure(connection, &failure, protocol);
+        return refuse(request, connection, &failure);
     if (!request->route) {
         failure = not_found(path, path_is_known);
-        return send_failure(connection, &failure, protocol);
+        return refuse(request, connection, &failure);
     }
     if (request->route->has_name)
         strbuf_add_str(&request->name, str_slice(path, strlen(request->route->path), path.len));
-    if (!request->route->takes_file)
-        return is_declared_too_large(connection) ? send_too_large(connection, protocol) : MHD_YES;
+    if (!request->route->takes_file) {
+        failure = too_large();
+        return declared_size(connection) > HTTP_SERVER_BODY_MAX
+                   ? refuse(request, connection, &failure)
+                   : MHD_YES;
+    }
     const enum MHD_Result result = ask_for_file(request, connection);
     size_t nothing = 0;
     return request->exchange ? take_file(request, connection, NULL, &nothing) : result;
@@ -554,6 +590,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     if (request->exchange && request->route->takes_file)
         return take_file(request, connection, upload, upload_size);
     if (*upload_size > 0) {
+        if (request->is_refused || request->body.overflowed)
+            return drop_bytes(request, upload_size);
         strbuf_add(&request->body, upload, *upload_size);
         *upload_size = 0;
         return MHD_YES;

@@ -16,6 +16,8 @@ struct http_server;
 
 enum {
     HTTP_SERVER_BODY_MAX = 64 << 20,
+    HTTP_SERVER_DROPPED_MAX = 256 << 20, /* of the body of a request that is refused: read and
+                                            dropped, as most clients listen only then */
     HTTP_SERVER_CONNECTIONS_MAX = 1024,
     HTTP_SERVER_HEADER_BYTES_MAX = 64 << 10, /* of one connection's request line and headers */
     HTTP_SERVER_IDLE_SECONDS = 120,          /* a connection on which nothing happens */

@@ -228,6 +228,28 @@ def what_others_are_made_of_stays():
             assert first.stop() == 0
 
 
+def an_agent_uses_what_a_model_has_of_its_own():
+    with Home() as home, tempfile.TemporaryDirectory() as folder:
+        home.create("brief", **{"from": "builtin", "parameters": {"num_predict": 2, "num_ctx": 2048}})
+        home.create("told", **{"from": "builtin", "system": "You are a miller. " * 5})
+        home.create("own", **{"from": "builtin", "template": "{{ raise_exception('a template of its own') }}"})
+
+        def agent(name, *options):
+            done = subprocess.run([PROGRAM, "agent", "--state", home.path, "--json", "--no-session", "--prompt-store", "off", "-w", folder,
+                                   "-m", name, *options, "hello"], capture_output=True, text=True, timeout=120)
+            return json.loads(done.stdout), done.stderr
+        plain, _ = agent("builtin")
+        brief, _ = agent("brief")
+        told, _ = agent("told")
+        assert brief["generated_tokens"] == 2 < plain["generated_tokens"], (brief, plain)
+        assert told["prompt_tokens"] > plain["prompt_tokens"] + 10 and told["end"] == "answer", (told, plain)
+        own, said = agent("own")
+        assert "a template of its own" in json.dumps(own) + said, (own, said)
+        home.create("hot", **{"from": "builtin", "parameters": {"temperature": 1.9, "seed": 3, "num_predict": 20}})
+        hot, again = agent("hot")[0], agent("brief", "-t", "1.9", "--seed", "3")[0]
+        assert hot["answer"] != plain["answer"] and hot["answer"].startswith(again["answer"]), (hot, again, plain)
+
+
 def only_the_same_user_or_a_key_changes_models():
     if os.getuid() == 0:
         with Home() as home:
@@ -249,7 +271,8 @@ def only_the_same_user_or_a_key_changes_models():
 
 
 TESTS = [settings_hold_in_every_protocol, show_tells_what_was_made, a_file_is_uploaded_and_used, what_is_wrong_is_refused_and_leaves_nothing,
-         who_hangs_up_leaves_nothing, templates_are_jinja, what_others_are_made_of_stays, only_the_same_user_or_a_key_changes_models]
+         who_hangs_up_leaves_nothing, templates_are_jinja, an_agent_uses_what_a_model_has_of_its_own,
+         what_others_are_made_of_stays, only_the_same_user_or_a_key_changes_models]
 
 
 def main():

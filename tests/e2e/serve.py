@@ -165,10 +165,14 @@ def responses_tell_every_item(server):
     whole = server.json("/v1/responses", body)
     said = whole["output"][0]["content"][0]["text"]
     assert whole["status"] == "completed" and said, whole
+    assert 0 <= whole["completed_at"] - whole["created_at"] < 60 and whole["usage"]["output_tokens_details"] == {"reasoning_tokens": 0}, whole
+    cut = server.json("/v1/responses", {**body, "max_output_tokens": 1})
+    assert cut["status"] == "incomplete" and cut["completed_at"] is None, cut
     text = server.ask("POST", "/v1/responses", {**body, "stream": True})[1]
     parts = events(text)
     assert [p["sequence_number"] for p in parts] == list(range(len(parts)))
     assert parts[0]["type"] == "response.created" and parts[-1]["type"] == "response.completed"
+    assert parts[0]["response"]["completed_at"] is None and parts[-1]["response"]["completed_at"] > 0
     assert "".join(p["delta"] for p in parts if p["type"] == "response.output_text.delta") == said
     done = [p["item"] for p in parts if p["type"] == "response.output_item.done"]
     assert done == parts[-1]["response"]["output"], (done, parts[-1])
@@ -244,6 +248,31 @@ def a_custom_tool_gets_a_text_of_its_grammar(server):
     assert re.fullmatch("[a-f]{4}-[0-9]+", item["input"]), item
     error = server.json("/v1/responses", {**body, "tools": [tool("lark", "start: A\n%declare A")]}, 400)["error"]
     assert "line 2, column 1" in error["message"] and "edit" in error["message"], error
+
+
+def a_custom_tool_of_chat_is_one_of_responses(server):
+    tool = {"type": "custom", "custom": {"name": "edit", "description": "Edits.", "format": {
+        "type": "grammar", "grammar": {"syntax": "regex", "definition": "[+-][a-f]{4}\n[0-9]{1,3}"}}}}
+    body = chat("change notes.txt", tools=[TOOL, tool], tool_choice={"type": "custom", "custom": {"name": "edit"}},
+                temperature=1.5, seed=4, max_tokens=300, parallel_tool_calls=False)
+    choice = server.json("/v1/chat/completions", body)["choices"][0]
+    call = choice["message"]["tool_calls"][0]
+    assert choice["finish_reason"] == "tool_calls" and call["type"] == "custom" and call["custom"]["name"] == "edit", choice
+    assert re.fullmatch("[+-][a-f]{4}\n[0-9]{1,3}", call["custom"]["input"]) and "function" not in call, call
+    parts = [c for p in events(server.ask("POST", "/v1/chat/completions", {**body, "stream": True})[1])[:-1]
+             for c in p["choices"][0]["delta"].get("tool_calls", [])]
+    assert parts[0]["type"] == "custom" and parts[0]["custom"] == {"name": "edit", "input": ""} and parts[0]["id"], parts
+    assert "".join(p["custom"]["input"] for p in parts) == call["custom"]["input"], parts
+    # the call and its result go back, and the prompt is the one that the same conversation has in /v1/responses
+    messages = [*body["messages"], choice["message"], {"role": "tool", "tool_call_id": call["id"], "content": "done"}]
+    counted = server.json("/v1/chat/completions/input_tokens", {"messages": messages, "tools": [tool]})["input_tokens"]
+    flat = {"type": "custom", "name": "edit", "description": "Edits.", "format": {"type": "grammar", **tool["custom"]["format"]["grammar"]}}
+    items = [{"role": "user", "content": "change notes.txt"},
+             {"type": "custom_tool_call", "call_id": call["id"], "name": "edit", "input": call["custom"]["input"]},
+             {"type": "custom_tool_call_output", "call_id": call["id"], "output": "done"}]
+    assert counted == server.json("/v1/responses/input_tokens", {"input": items, "tools": [flat]})["input_tokens"], counted
+    error = server.json("/v1/chat/completions", {**body, "tools": [TOOL]}, 400)["error"]
+    assert '"edit"' in error["message"], error
 
 
 def a_schema_holds_the_answer(server):
@@ -402,6 +431,92 @@ def llamas_own_addresses_answer(server):
     assert len(slots) == 8 and slots[0]["n_ctx"] == 4096 and not any(s["is_processing"] for s in slots), slots
 
 
+def several_prompts_are_answered_as_each_alone(server):
+    prompts = ["The otter swims", "A den is", "once upon a time", "The otter swims"]
+    tokens = server.json("/tokenize", {"content": prompts[1]})["tokens"]
+    asked = {"temperature": 1.2, "seed": 7, "n_predict": 6, "ignore_eos": True}
+    alone = [server.json("/completion", {**asked, "prompt": p}) for p in prompts]
+    mixed = [prompts[0], tokens, {"prompt_string": prompts[2]}, prompts[3]]
+    many = server.json("/completion", {**asked, "prompt": mixed})
+    assert [m["index"] for m in many] == [0, 1, 2, 3] and [m["content"] for m in many] == [a["content"] for a in alone], (many, alone)
+    assert many[0]["content"] == many[3]["content"] and many[1]["prompt"] == alone[1]["prompt"], many
+    said = {}
+    parts = events(server.ask("POST", "/completion", {**asked, "prompt": mixed, "stream": True})[1])
+    for p in parts:
+        said[p["index"]] = said.get(p["index"], "") + p["content"]
+    assert said == {m["index"]: m["content"] for m in many} and sum(p["stop"] for p in parts) == 4, parts
+    twice = server.json("/completion", {**asked, "prompt": prompts[:2], "n_cmpl": 2})
+    assert [t["content"] for t in twice[::2]] == [a["content"] for a in alone[:2]], (twice, alone)
+    assert [t["generation_settings"]["seed"] for t in twice] == [7, 8, 7, 8] and [t["index"] for t in twice] == [0, 1, 2, 3], twice
+    assert isinstance(server.json("/completion", {**asked, "prompt": [prompts[0]]}), dict)
+    openai = {"temperature": 1.2, "seed": 7, "max_tokens": 6, "ignore_eos": True}
+    old = server.json("/v1/completions", {**openai, "prompt": prompts, "echo": True})
+    ours = [server.json("/v1/completions", {**openai, "prompt": p}) for p in prompts]
+    assert [c["text"] for c in old["choices"]] == [p + o["choices"][0]["text"] for p, o in zip(prompts, ours)], (old, ours)
+    for count in ("prompt_tokens", "completion_tokens"):
+        assert old["usage"][count] == sum(o["usage"][count] for o in ours), old["usage"]
+    end = server.json("/tokenize", {"content": "<|im_end|>"})["tokens"]
+    assert server.json("/completion", {**asked, "prompt": [*tokens, " and", *end]})["prompt"].endswith(prompts[1] + " and<|im_end|>")
+    long = server.json("/completion", {**asked, "prompt": ["a", "word " * 6000, "b"]}, 400)["error"]
+    assert long["code"] == "context_length_exceeded", long
+    assert "there is no token" in server.json("/completion", {**asked, "prompt": ["a", [1 << 30]]}, 400)["error"]["message"]
+    wait_until(lambda: server.metric("requests_active") == 0)
+    many = server.json("/completion", {"prompt": [f"number {i}" for i in range(100)], "n_predict": 2, "temperature": 0})
+    assert [m["index"] for m in many] == list(range(100)) and all(m["tokens_predicted"] for m in many)
+
+
+def a_completion_tells_what_it_came_to(server):
+    asked = {"prompt": "The otter swims", "temperature": 0, "n_predict": 6, "ignore_eos": True}
+    more = {"return_tokens": True, "stop": ["never said"], "logit_bias": [[3, -1]], "top_k": 5}
+    whole = server.json("/completion", {**asked, **more})
+    settings = whole["generation_settings"]
+    assert [settings[k] for k in ("n_predict", "top_k", "stop", "n_ctx", "temperature", "ignore_eos", "stream")] == [
+        6, 5, ["never said"], 4096, 0, True, False] and settings["logit_bias"] == [{"token": 3, "bias": -1}], settings
+    assert len(whole["tokens"]) == 6 and server.json("/detokenize", {"tokens": whole["tokens"]})["content"] == whole["content"], whole
+    assert server.json("/completion", asked)["tokens"] == []
+    times = whole["timings"]
+    assert whole["prompt"].endswith(asked["prompt"]) and whole["tokens_evaluated"] == times["prompt_n"] + times["cache_n"], whole
+    assert whole["tokens_cached"] == times["cache_n"] and times["predicted_n"] == whole["tokens_predicted"] == 6, whole
+    # what was drawn is told, and draws the same again
+    drawn = server.json("/completion", {**asked, "temperature": 2})
+    again = server.json("/completion", {**asked, "temperature": 2, "seed": drawn["generation_settings"]["seed"]})
+    assert again["content"] == drawn["content"], (drawn, again)
+    parts = events(server.ask("POST", "/completion", {**asked, **more, "stream": True, "timings_per_token": True})[1])
+    assert [t for p in parts for t in p["tokens"]] == whole["tokens"], parts
+    made = [p["tokens_predicted"] for p in parts]
+    assert made == sorted(made) and made[-1] == 6 and all(p["timings"]["predicted_n"] == p["tokens_predicted"] for p in parts), parts
+    few = server.json("/completion", {**asked, "response_fields": ["content", "generation_settings/n_predict", "none"]})
+    assert few == {"content": server.json("/completion", asked)["content"], "generation_settings/n_predict": 6}, few
+    read = server.json("/completion", {"prompt": "The otter swims", "n_predict": 0})
+    assert (read["content"], read["tokens_predicted"], read["stop_type"]) == ("", 0, "limit"), read
+    full = server.json("/completion", {"prompt": "word " * 1300, "n_predict": -1, "ignore_eos": True, "temperature": 1, "seed": 1})
+    assert full["truncated"] is True and full["tokens_evaluated"] + full["tokens_predicted"] == 4096, full["tokens_evaluated"]
+    assert server.json("/completion", asked)["truncated"] is False
+
+
+def a_stream_tells_how_far_the_prompt_is_read(server):
+    text = " ".join(f"line {i} of a text" for i in range(300))
+    for path, body in (("/completion", {"prompt": "C " + text, "n_predict": 2}),
+                       ("/v1/chat/completions", chat("B " + text, max_tokens=2)),
+                       ("/v1/responses", {"input": "R " + text, "max_output_tokens": 2})):
+        asked = {**body, "stream": True, "return_progress": True}
+        for known in (False, True):
+            parts = [p for p in events(server.ask("POST", path, asked)[1]) if p != "[DONE]"]
+            told = [p["prompt_progress"] for p in parts if "prompt_progress" in p]
+            done = [t["processed"] for t in told]
+            assert done[0] == told[0]["cache"] and done[-1] == told[0]["total"] and done == sorted(set(done)), (path, told)
+            assert {(t["total"], t["cache"]) for t in told} == {(told[0]["total"], told[0]["cache"])} and told[0]["total"] > 1000, told
+            reused = known and path != "/completion"  # a text without control tokens is read again
+            assert (told[0]["cache"] > 1000) == reused and [t["time_ms"] for t in told] == sorted(t["time_ms"] for t in told), told
+            assert reused or len(told) > 2, told
+        silent = server.ask("POST", path, {**body, "stream": True})[1]
+        assert "prompt_progress" not in silent, path
+        timed = [p for p in events(server.ask("POST", path, {**body, "stream": True, "timings_per_token": True})[1])
+                 if isinstance(p, dict) and p.get("type") not in ("response.created", "response.in_progress")]
+        made = [p["timings"]["predicted_n"] for p in timed if "timings" in p]
+        assert made[-1] == 2 and made == sorted(made) and max(made[:-1]) > 0, (path, timed)
+
+
 def what_is_wrong_is_told_in_the_protocols_form(server):
     with socket.create_connection(("127.0.0.1", server.port)) as connection:  # refused before it comes
         connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n")
@@ -430,6 +545,51 @@ def what_is_wrong_is_told_in_the_protocols_form(server):
     assert "8192" in wide and "4096" in wide and "--context" in wide, wide
     assert server.ask("GET", "/v1/models", headers={"Host": "evil.example"})[0] == 403
     assert server.ask("GET", "/v1/models", headers={"Origin": "https://evil.example"})[0] == 403
+
+
+def who_is_refused_hears_why(server):
+    """Clients that send the whole body before they listen get the answer, not a reset."""
+    large = b"x" * ((64 << 20) + 1)
+    for path, told in (("/v1/chat/completions", lambda e: "64 MiB" in e["error"]["message"]),
+                       ("/v1/messages", lambda e: e["error"]["type"] == "request_too_large"),
+                       ("/api/chat", lambda e: "64 MiB" in e["error"])):
+        status, text = server.ask("POST", path, large)
+        assert status == 413 and told(json.loads(text)), (path, status, text)
+    pieces = (large[:1 << 20] for _ in range(65))  # chunked: nobody knows how long it is
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.request("POST", "/v1/chat/completions", pieces, encode_chunked=True, headers={"Transfer-Encoding": "chunked"})
+    assert connection.getresponse().status == 413
+    body = large[:8 << 20]
+    for status, path, headers in ((403, "/v1/chat/completions", {"Host": "evil.example"}), (403, "/api/chat", {"Origin": "https://evil.example"}),
+                                  (404, "/nothing", {}), (405, "/v1/models", {})):
+        got, text = server.ask("POST", path, body, headers)
+        assert got == status and json.loads(text)["error"], (path, got, text)
+    keyed = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    for _ in range(2):  # the connection lives on
+        keyed.request("POST", "/nothing", body)
+        response = keyed.getresponse()
+        assert response.status == 404 and json.loads(response.read())
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(large)
+        file.flush()
+        for expect in ([], ["-H", "Expect:"]):  # it waits for "100 Continue", or does not
+            if shutil.which("curl"):
+                said = subprocess.run(["curl", "-sS", "--noproxy", "*", "-w", "%{http_code}", *expect, "--data-binary", "@" + file.name,
+                                       f"http://127.0.0.1:{server.port}/v1/chat/completions"], capture_output=True, text=True, timeout=60)
+                assert said.returncode == 0 and said.stdout.endswith("413") and "64 MiB" in said.stdout, said
+    # what never ends is cut off
+    endless = socket.create_connection(("127.0.0.1", server.port))
+    endless.sendall(b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+    sent, piece = 0, b"100000\r\n" + b"x" * (1 << 20) + b"\r\n"
+    try:
+        while sent < 400 << 20:
+            endless.sendall(piece)
+            sent += 1 << 20
+    except OSError:
+        pass
+    assert 200 << 20 < sent < 300 << 20, sent
+    endless.close()
+    assert server.json("/health")["status"] == "ok"
 
 
 def who_hangs_up_frees_the_place(server):
@@ -577,9 +737,11 @@ def several_models_take_turns(_):
 
 TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, the_three_protocols_say_the_same,
          a_call_is_valid_in_every_protocol, without_tools_there_are_no_calls, responses_tell_every_item, responses_can_be_gone_on_from,
-         a_server_may_keep_few_responses_or_none, a_custom_tool_gets_a_text_of_its_grammar, a_schema_holds_the_answer, a_grammar_holds_the_answer, an_answer_goes_on, a_prompt_may_be_tokens, eight_at_once_are_those_of_each_alone,
-         a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, llamas_own_addresses_answer, counts_are_exact, a_stop_text_ends_the_answer,
-         what_is_wrong_is_told_in_the_protocols_form, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
+         a_server_may_keep_few_responses_or_none, a_custom_tool_gets_a_text_of_its_grammar, a_custom_tool_of_chat_is_one_of_responses,
+         a_schema_holds_the_answer, a_grammar_holds_the_answer, an_answer_goes_on, a_prompt_may_be_tokens, eight_at_once_are_those_of_each_alone,
+         a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, llamas_own_addresses_answer,
+         several_prompts_are_answered_as_each_alone, a_completion_tells_what_it_came_to, a_stream_tells_how_far_the_prompt_is_read, counts_are_exact, a_stop_text_ends_the_answer,
+         what_is_wrong_is_told_in_the_protocols_form, who_is_refused_hears_why, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
          a_key_is_wanted_where_one_was_set, what_is_not_enforced_is_said, a_taken_port_is_explained, several_models_take_turns, embeddings_are_those_of_the_command]
 PROGRAM = sys.argv[1]
 

@@ -38,7 +38,9 @@ static void answer(struct api_request *request, const struct reply_format *forma
     const struct session_result result = {.prompt_tokens = 3, .generated_tokens = 2};
     const struct str said =
         request->chat.message_count ? request->chat.messages[0].content : STR("text");
+    const struct chat_token token = {.text = said, .id = 7};
     const struct chat_event events[] = {
+        {.kind = CHAT_EVENT_TOKEN, .tokens = &token, .token_count = 1},
         {.kind = CHAT_EVENT_REASONING, .text = STR("hm")},
         {.kind = CHAT_EVENT_TEXT, .text = said},
         {.kind = CHAT_EVENT_CALL_BEGIN, .tool_name = STR("look")},
@@ -49,8 +51,13 @@ static void answer(struct api_request *request, const struct reply_format *forma
     struct reply reply;
     reply_init(&reply, format, strbuf_view(&request->model), &request->stops, random, 0);
     reply.streams = streams;
+    reply.wants_tokens = request->wants_tokens;
+    reply.wants_ids = request->wants_ids;
+    reply.wants_progress = request->wants_progress;
     reply.tool_names = json_incref(request->tool_names);
+    reply.fields = json_incref(request->fields);
     reply_begin(&reply, &result);
+    reply_progress(&reply, result.prompt_tokens, 1);
     for (size_t i = 0; i < ARRAY_LEN(events); i++)
         if (!reply_event(&reply, &events[i]))
             break;

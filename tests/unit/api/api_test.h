@@ -18,6 +18,39 @@ struct api_test_row {
     const char *error; /* the sentence holds it; NULL: it is read */
 };
 
+/* Prompts behind one another, tokens in brackets. */
+static inline void api_test_show_prompts(const struct api_request *request, struct strbuf *out)
+{
+    for (size_t i = 0; i < request->prompt_count; i++) {
+        strbuf_add_c(out, i > 0 ? "|" : "");
+        for (size_t k = 0; k < request->prompts[i].part_count; k++) {
+            const struct api_prompt_part *part = &request->prompts[i].parts[k];
+            strbuf_add_str(out, part->text);
+            for (size_t n = 0; n < part->id_count; n++)
+                strbuf_addf(out, "<%d>", part->ids[n]);
+        }
+    }
+}
+
+/* What llama.cpp's clients ask for beside the text. */
+static inline void api_test_show_telling(const struct api_request *request, struct strbuf *out)
+{
+    if (request->choice_count > 1)
+        strbuf_addf(out, " n %u", request->choice_count);
+    if (request->wants_ids)
+        strbuf_add_c(out, " ids");
+    if (request->wants_progress)
+        strbuf_add_c(out, " progress");
+    if (request->wants_timings)
+        strbuf_add_c(out, " timings");
+    if (request->only_reads)
+        strbuf_add_c(out, " reads");
+    if (request->fields) {
+        strbuf_add_c(out, " fields ");
+        json_write_python(request->fields, out);
+    }
+}
+
 /* Messages one a line, "role [reasoning] text (call NAME ARGUMENTS) (for ID)", then tools and
  * settings. */
 static inline void api_test_show(const struct api_request *request, struct strbuf *out)
@@ -25,7 +58,7 @@ static inline void api_test_show(const struct api_request *request, struct strbu
     static const char *const roles[] = {"system", "developer", "user", "assistant", "tool"};
     static const char *const choices[] = {"auto", "required", "none"};
     const struct chat_request *chat = &request->chat;
-    strbuf_add_str(out, strbuf_view(&request->raw));
+    api_test_show_prompts(request, out);
     for (size_t i = 0; i < chat->message_count; i++) {
         const struct chat_message *m = &chat->messages[i];
         strbuf_addf(out, "%s ", roles[m->role]);
@@ -73,8 +106,7 @@ static inline void api_test_show(const struct api_request *request, struct strbu
         strbuf_addf(out, " only %.*s", STR_ARG(request->tool_name));
     if (request->continues)
         strbuf_add_c(out, " continues");
-    for (size_t i = 0; i < request->prompt_id_count; i++)
-        strbuf_addf(out, " id %d", request->prompt_ids[i]);
+    api_test_show_telling(request, out);
     if (request->grammar.len > 0)
         strbuf_addf(out, " grammar %.*s", STR_ARG(request->grammar));
     if (request->echoes)

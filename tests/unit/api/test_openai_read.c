@@ -7,6 +7,10 @@
     "\"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"look\"}}, " \
     "{\"type\": \"function\", \"function\": {\"name\": \"write\"}}]"
 
+#define CUSTOM(name, format) \
+    "{\"type\": \"custom\", \"custom\": {\"name\": \"" name "\", \"description\": \"d\"" format "}}"
+#define FORMAT(type, more) ", \"format\": {\"type\": \"" type "\"" more "}"
+
 static const struct api_test_row rows[] = {
     {"the least there is", "{" HI "}", "user hi\n\nmodel  tokens 0 choice auto one 0 temperature 1",
      NULL},
@@ -39,6 +43,31 @@ static const struct api_test_row rows[] = {
     {"required",
      "{" HI ", " TOOLS ", \"tool_choice\": \"required\", \"parallel_tool_calls\": false}",
      "choice required one 1", NULL},
+    {"a custom tool is a function of one text",
+     "{" HI ", \"tools\": [" CUSTOM("edit", FORMAT("text", "")) "]}",
+     "[{\"type\": \"function\", \"function\": {\"name\": \"edit\", \"description\": \"d\", "
+     "\"parameters\": {\"type\": \"object\", \"properties\": {\"input\": {\"type\": \"string\"}}, "
+     "\"required\": [\"input\"], \"additionalProperties\": false}}}]",
+     NULL},
+    {"the way back of a custom tool is kept",
+     "{" HI
+     ", \"tools\": [" CUSTOM("edit", "") ", {\"type\": \"function\", \"function\": {\"name\": "
+                                         "\"look\"}}]}",
+     "names {\"edit\": {\"name\": \"edit\", \"custom\": true}}", NULL},
+    {"a custom tool's grammar is kept for the mask",
+     "{" HI
+     ", \"tools\": [" CUSTOM("edit", FORMAT("grammar", ", \"grammar\": {\"syntax\": \"regex\", "
+                                                       "\"definition\": \"a+\"}")) "]}",
+     "grammars {\"edit\": {\"syntax\": \"regex\", \"definition\": \"a+\"}}", NULL},
+    {"a custom tool is required",
+     "{" HI ", \"tools\": [" CUSTOM("edit", "") "], \"tool_choice\": {\"type\": \"custom\", "
+                                                "\"custom\": {\"name\": \"edit\"}}}",
+     "raw 0 only edit", NULL},
+    {"a call of a custom tool and its result",
+     "{\"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"id\": \"c1\", \"type\": "
+     "\"custom\", \"custom\": {\"name\": \"edit\", \"input\": \"a\\nb\"}}]}, {\"role\": \"tool\", "
+     "\"tool_call_id\": \"c1\", \"content\": \"done\"}]}",
+     "assistant  (call c1 edit {\"input\": \"a\\nb\"})\ntool done (for c1)\n", NULL},
     {"no tools", "{" HI ", \"tools\": [], \"tool_choice\": \"none\"}", "choice none", NULL},
     {"both names of the length",
      "{" HI ", \"max_tokens\": 5, \"max_completion_tokens\": 7, \"model\": \"m\"}",
@@ -63,6 +92,8 @@ static const struct api_test_row rows[] = {
     {"a schema of llama.cpp's", "{" HI ", \"json_schema\": {\"const\": 4}}",
      "{\"const\": 4}\nmodel", NULL},
     {"a grammar", "{" HI ", \"grammar\": \"root ::= \\\"a\\\"\"}", "grammar root ::= \"a\"", NULL},
+    {"a stream that tells how far it is", "{" HI ", \"stream\": true, \"return_progress\": true}",
+     "progress", NULL},
     {"a stream with counts",
      "{" HI ", \"stream\": true, \"stream_options\": {\"include_usage\": true}}",
      "stream 1 usage 1", NULL},
@@ -106,7 +137,28 @@ static const struct api_test_row rows[] = {
      "{\"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"id\": \"c\"}]}]}", NULL,
      "no function name"},
     {"a tool without a name", "{" HI ", \"tools\": [{\"type\": \"function\"}]}", NULL, "tools[0]"},
-    {"a tool of another kind", "{" HI ", \"tools\": [{\"type\": \"custom\"}]}", NULL, "\"custom\""},
+    {"a tool of another kind", "{" HI ", \"tools\": [{\"type\": \"web\"}]}", NULL, "\"web\""},
+    {"a custom tool without a name", "{" HI ", \"tools\": [{\"type\": \"custom\"}]}", NULL,
+     "tools[0] has no custom name"},
+    {"a grammar without a definition",
+     "{" HI ", \"tools\": [" CUSTOM("edit", FORMAT("grammar", ", \"grammar\": {\"syntax\": "
+                                                              "\"lark\"}")) "]}",
+     NULL, "the format of tool \"edit\""},
+    {"a format of another kind", "{" HI ", \"tools\": [" CUSTOM("edit", FORMAT("sound", "")) "]}",
+     NULL, "the format of tool \"edit\""},
+    {"a function named like a custom tool",
+     "{" HI
+     ", \"tools\": [" CUSTOM("look", "") ", {\"type\": \"function\", \"function\": {\"name\": "
+                                         "\"look\"}}]}",
+     NULL, "both named \"look\""},
+    {"a custom tool named like a function",
+     "{" HI ", \"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"look\"}}, " CUSTOM(
+         "look", "") "]}",
+     NULL, "both named \"look\""},
+    {"a call without a custom name",
+     "{\"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"id\": \"c\", \"custom\": "
+     "{}}]}]}",
+     NULL, "no function name"},
     {"a tool that is not there",
      "{" HI ", " TOOLS ", \"tool_choice\": {\"function\": {\"name\": \"fly\"}}}", NULL, "\"fly\""},
     {"a choice that is none", "{" HI ", \"tool_choice\": \"maybe\"}", NULL, "tool_choice"},
@@ -141,8 +193,15 @@ static const struct api_test_row completion_rows[] = {
      "raw 1 echo", NULL},
     {"an echo of tokens", "{\"prompt\": [1, 2], \"echo\": true}", NULL, "given as tokens"},
     {"the best of two", "{\"prompt\": \"a\", \"best_of\": 2}", NULL, "best_of"},
-    {"tokens", "{\"prompt\": [1, 2]}", "id 1 id 2", NULL},
-    {"a number", "{\"prompt\": 1}", NULL, "prompt is not one text"},
+    {"tokens", "{\"prompt\": [1, 2]}", "<1><2>\n", NULL},
+    {"several texts", "{\"prompt\": [\"a\", \"b\"], \"n\": 3}", "a|b\n", NULL},
+    {"several prompts of tokens", "{\"prompt\": [[1, 2], [3]]}", "<1><2>|<3>\n", NULL},
+    {"a number", "{\"prompt\": 1}", NULL, "prompt is neither a text nor a list of tokens"},
+    {"too many answers to all prompts",
+     "{\"n\": 16, \"prompt\": [\"a\", \"a\", \"a\", \"a\", \"a\", \"a\", \"a\", \"a\", \"a\"]}",
+     NULL, "144 answers to 9 prompts (limit 128)"},
+    {"a gap in tokens", "{\"prompt\": [1, 2], \"suffix\": \"b\"}", NULL, "given as tokens"},
+    {"several gaps", "{\"prompt\": [\"a\", \"b\"], \"suffix\": \"b\"}", NULL, "of several prompts"},
     {"a gap to fill", "{\"prompt\": \"a\", \"suffix\": \"b\"}", "raw 1 middle a|b", NULL},
 };
 

@@ -12,6 +12,7 @@ static const uint8_t id_bytes[16] = {0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0
                                      0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x10};
 #define ID      "0102030405060708090a0b0c0d0e0f10"
 #define CALL_ID "call_010203040506070801"
+#define NEXT_ID "call_010203040506070802"
 
 static const struct chat_event thinking_and_text[] = {
     {.kind = CHAT_EVENT_REASONING, .text = {"hm", 2}},
@@ -26,6 +27,20 @@ static const struct chat_event text_and_call[] = {
     {.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = {"{\"a\":", 5}},
     {.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = {" 1}", 3}},
     {.kind = CHAT_EVENT_TOOL_CALL, .tool_name = {"look", 4}, .arguments = {"{\"a\": 1}", 8}},
+    {.kind = CHAT_EVENT_FINISHED},
+};
+
+static const struct chat_event custom_call[] = {
+    {.kind = CHAT_EVENT_CALL_BEGIN, .tool_name = {"edit", 4}},
+    {.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = {"{\"input\":", 9}},
+    {.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = {" \"a\\", 4}},
+    {.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = {"nb\"}", 4}},
+    {.kind = CHAT_EVENT_TOOL_CALL,
+     .tool_name = {"edit", 4},
+     .arguments = {"{\"input\": \"a\\nb\"}", 17}},
+    {.kind = CHAT_EVENT_CALL_BEGIN, .tool_name = {"look", 4}},
+    {.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = {"{}", 2}},
+    {.kind = CHAT_EVENT_TOOL_CALL, .tool_name = {"look", 4}, .arguments = {"{}", 2}},
     {.kind = CHAT_EVENT_FINISHED},
 };
 
@@ -53,7 +68,8 @@ struct row {
     ",\"finish_reason\":" finish "}]}\n\n"
 #define USAGE                                                           \
     "{\"prompt_tokens\":9,\"completion_tokens\":4,\"total_tokens\":13," \
-    "\"prompt_tokens_details\":{\"cached_tokens\":2}}"
+    "\"prompt_tokens_details\":{\"cached_tokens\":2},"                  \
+    "\"completion_tokens_details\":{\"reasoning_tokens\":1}}"
 #define ANTHROPIC_USAGE                                                                    \
     "{\"input_tokens\":7,\"cache_read_input_tokens\":2,\"cache_creation_input_tokens\":0," \
     "\"output_tokens\":4}"
@@ -97,6 +113,28 @@ static const struct row rows[] = {
      "\"tool_calls\":"
      "[{\"id\":\"" CALL_ID "\",\"type\":\"function\",\"function\":{\"name\":\"look\",\"arguments\":"
      "\"{\\\"a\\\": 1}\"}}]},\"logprobs\":null,\"finish_reason\":\"tool_calls\"}],\"usage\":"
+     "" USAGE "}"},
+    {"openai stream of a custom tool's call", &reply_openai_chat, true, false, NULL,
+     EVENTS(custom_call), SESSION_END_STOP,
+     CHUNK("{\"role\":\"assistant\",\"content\":\"\"}", "null") CHUNK(
+         "{\"tool_calls\":[{\"index\":0,\"id\":\"" CALL_ID "\",\"type\":\"custom\",\"custom\":"
+         "{\"name\":\"edit\",\"input\":\"\"}}]}",
+         "null") CHUNK("{\"tool_calls\":[{\"index\":0,\"custom\":{\"input\":\"a\"}}]}", "null")
+         CHUNK("{\"tool_calls\":[{\"index\":0,\"custom\":{\"input\":\"\\nb\"}}]}", "null") CHUNK(
+             "{\"tool_calls\":[{\"index\":1,\"id\":\"" NEXT_ID
+             "\",\"type\":\"function\",\"function\":"
+             "{\"name\":\"look\",\"arguments\":\"\"}}]}",
+             "null") CHUNK("{\"tool_calls\":[{\"index\":1,\"function\":{\"arguments\":\"{}\"}}]}",
+                           "null") CHUNK("{}", "\"tool_calls\"") "data: [DONE]\n\n"},
+    {"openai whole with a custom tool's call", &reply_openai_chat, false, false, NULL,
+     EVENTS(custom_call), SESSION_END_STOP,
+     "{\"id\":\"chatcmpl-" ID
+     "\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\"," FINGERPRINT
+     "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null,"
+     "\"tool_calls\":"
+     "[{\"id\":\"" CALL_ID "\",\"type\":\"custom\",\"custom\":{\"name\":\"edit\",\"input\":"
+     "\"a\\nb\"}},{\"id\":\"" NEXT_ID "\",\"type\":\"function\",\"function\":{\"name\":\"look\","
+     "\"arguments\":\"{}\"}}]},\"logprobs\":null,\"finish_reason\":\"tool_calls\"}],\"usage\":"
      "" USAGE "}"},
     {"openai text, stopped", &reply_openai_completion, false, false, "STOP", EVENTS(text_only),
      SESSION_END_CANCELLED,
@@ -163,6 +201,7 @@ static void every_form_is_what_its_clients_read(void **state)
         reply_init(&reply, row->format, STR("m"), &stops, id_bytes, 7 * 1000000);
         reply.streams = row->streams;
         reply.wants_usage = row->wants_usage;
+        reply.tool_names = json_pack("{s:{s:s, s:b}}", "edit", "name", "edit", "custom", 1);
         reply_begin(&reply, &prompt);
         for (size_t k = 0; k < row->event_count; k++)
             if (!reply_event(&reply, &row->events[k]))
@@ -171,12 +210,51 @@ static void every_form_is_what_its_clients_read(void **state)
                                               .prompt_tokens = 9,
                                               .cached_tokens = 2,
                                               .generated_tokens = 4,
+                                              .reasoning_tokens = 1,
                                               .prompt_seconds = 1,
                                               .generate_seconds = 2};
         reply_end(&reply, &result);
         assert_string_equal(strbuf_c(&reply.out), row->wire);
         reply_done(&reply);
     }
+}
+
+/* In /v1/responses, too, the text of a custom tool comes as it is made. */
+static void a_custom_tools_text_is_streamed(void **state)
+{
+    (void)state;
+    static const char *const told[] = {
+        "response.output_item.added\ndata: {\"output_index\":0,\"item\":{\"type\":"
+        "\"custom_tool_call\"",
+        "response.custom_tool_call_input.delta\ndata: {\"item_id\":\"ctc_"
+        "0102030405060708090a0b0c00"
+        "\",\"output_index\":0,\"delta\":\"a\"",
+        "response.custom_tool_call_input.delta\ndata: {\"item_id\":\"ctc_"
+        "0102030405060708090a0b0c00"
+        "\",\"output_index\":0,\"delta\":\"\\nb\"",
+        "response.custom_tool_call_input.done\ndata: {\"item_id\":\"ctc_"
+        "0102030405060708090a0b0c00"
+        "\",\"output_index\":0,\"input\":\"a\\nb\"",
+        "response.output_item.done\ndata: {\"output_index\":0,\"item\":{\"type\":"
+        "\"custom_tool_call\"",
+        "response.function_call_arguments.done",
+    };
+    struct stop_texts stops = {0};
+    struct reply reply;
+    reply_init(&reply, &reply_responses, STR("m"), &stops, id_bytes, 0);
+    reply.streams = true;
+    reply.tool_names = json_pack("{s:{s:s, s:b}}", "edit", "name", "edit", "custom", 1);
+    reply_begin(&reply, &(struct session_result){0});
+    for (size_t i = 0; i < ARRAY_LEN(custom_call); i++)
+        assert_true(reply_event(&reply, &custom_call[i]));
+    reply_end(&reply, &(struct session_result){.end = SESSION_END_STOP});
+    const char *at = strbuf_c(&reply.out);
+    for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+        at = strstr(at, told[i]);
+        if (!at)
+            fail_msg("no %s in\n%s", told[i], strbuf_c(&reply.out));
+    }
+    reply_done(&reply);
 }
 
 static void a_call_that_was_none_is_text(void **state)
@@ -236,6 +314,84 @@ static void probabilities_go_with_the_text(void **state)
         assert_null(strstr(strbuf_c(&reply.out), "\"token\":\"STOP\""));
         reply_done(&reply);
     }
+}
+
+#define PIECE(text, ids, made)                                                         \
+    "data: {\"index\":0,\"content\":\"" text "\",\"tokens\":[" ids "],\"stop\":false," \
+    "\"tokens_predicted\":" made ",\"tokens_evaluated\":9"
+#define TIMINGS                                                                               \
+    "\"timings\":{\"cache_n\":2,\"prompt_n\":7,\"prompt_ms\":1000.0,\"prompt_per_token_ms\":" \
+    "142.85714285714286,\"prompt_per_second\":7.0,\"predicted_n\":3,\"predicted_ms\":2000.0," \
+    "\"predicted_per_token_ms\":666.66666666666663,\"predicted_per_second\":1.5}"
+#define LAST(text, ids)                                                                           \
+    "{\"index\":0,\"content\":\"" text "\",\"tokens\":[" ids "],\"stop\":true,"                   \
+    "\"tokens_predicted\":3,\"tokens_evaluated\":9,\"stop_type\":\"word\",\"stopping_word\":"     \
+    "\"STOP\",\"model\":\"m\",\"generation_settings\":{\"seed\":77,\"n_ctx\":64,\"model\":\"m\"," \
+    "\"n_predict\":5},\"prompt\":\"<s>once\",\"tokens_cached\":2,\"truncated\":false,"            \
+    "\"has_new_line\":false," TIMINGS "}"
+#define PROGRESS(done, time)                                                                 \
+    PIECE("", "", "0")                                                                       \
+    ",\"prompt_progress\":{\"total\":9,\"cache\":2,\"processed\":" done ",\"time_ms\":" time \
+    "}}\n\n"
+
+static const char llama_whole[] = LAST("hello", "4,5");
+static const char llama_stream[] = PROGRESS("2", "0") PROGRESS("9", "1250")
+    PIECE("he", "4", "1") "}\n\n" PIECE("llo", "5", "2") "}\n\n"
+                                                         "data: " LAST("", "") "\n\n";
+
+/* llama.cpp's own form: tokens with their text, progress, and what the request came to. */
+static void llamas_form_tells_tokens_and_settings(void **state)
+{
+    (void)state;
+    const struct chat_token tokens[] = {{.text = STR("he"), .id = 4},
+                                        {.text = STR("llo"), .id = 5},
+                                        {.text = STR("STOP"), .id = 6}};
+    const struct session_result prompt = {.prompt_tokens = 9, .cached_tokens = 2};
+    struct session_result result = prompt;
+    result.generated_tokens = 3;
+    result.prompt_seconds = 1;
+    result.generate_seconds = 2;
+    for (int streams = 0; streams < 2; streams++) {
+        struct stop_texts stops = {0};
+        struct reply reply;
+        assert_true(stop_texts_add(&stops, STR("STOP")));
+        reply_init(&reply, &reply_llama_completion, STR("m"), &stops, id_bytes, 0);
+        reply.streams = streams;
+        reply.wants_ids = true;
+        reply.wants_progress = true;
+        reply.seed = 77;
+        reply.context_tokens = 64;
+        reply.repeated = json_pack("{s:i}", "n_predict", 5);
+        strbuf_add_c(&reply.prompt, "<s>once");
+        reply_begin(&reply, &prompt);
+        reply_progress(&reply, 2, 0);
+        reply_progress(&reply, 2, 0.5); /* nothing new */
+        reply_progress(&reply, 9, 1.25);
+        for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+            (void)reply_event(&reply, &(struct chat_event){.kind = CHAT_EVENT_TOKEN,
+                                                           .tokens = &tokens[i],
+                                                           .token_count = 1});
+            (void)reply_event(
+                &reply, &(struct chat_event){.kind = CHAT_EVENT_TEXT, .text = tokens[i].text});
+        }
+        reply_end(&reply, &result);
+        assert_string_equal(strbuf_c(&reply.out), streams ? llama_stream : llama_whole);
+        reply_done(&reply);
+    }
+}
+
+static void llamas_form_tells_the_fields_that_are_wanted(void **state)
+{
+    (void)state;
+    struct stop_texts stops = {0};
+    struct reply reply;
+    reply_init(&reply, &reply_llama_completion, STR("m"), &stops, id_bytes, 0);
+    reply.fields =
+        json_pack("[s, s, s, s, s]", "content", "timings/cache_n", "nothing", "content/deeper", "");
+    (void)reply_event(&reply, &(struct chat_event){.kind = CHAT_EVENT_TEXT, .text = STR("a")});
+    reply_end(&reply, &(struct session_result){.end = SESSION_END_CONTEXT, .cached_tokens = 3});
+    assert_string_equal(strbuf_c(&reply.out), "{\"content\":\"a\",\"timings/cache_n\":3}");
+    reply_done(&reply);
 }
 
 struct failure_row {
@@ -343,8 +499,11 @@ int test_reply(void)
         cmocka_unit_test(texts_of_every_kind_pass_streams),
         cmocka_unit_test(every_form_is_what_its_clients_read),
         cmocka_unit_test(a_call_that_was_none_is_text),
+        cmocka_unit_test(a_custom_tools_text_is_streamed),
         cmocka_unit_test(probabilities_go_with_the_text),
         cmocka_unit_test(failures_have_the_protocols_form),
+        cmocka_unit_test(llamas_form_tells_tokens_and_settings),
+        cmocka_unit_test(llamas_form_tells_the_fields_that_are_wanted),
     };
     return cmocka_run_group_tests_name("reply", tests, NULL, NULL);
 }

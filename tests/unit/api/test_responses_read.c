@@ -79,6 +79,10 @@ static const struct api_test_row rows[] = {
      "{\"input\": \"a\", \"tools\": [{\"type\": \"custom\", \"name\": \"p\", \"format\": "
      "{\"type\": \"grammar\", \"syntax\": \"lark\"}}]}",
      NULL, "the format of tool \"p\""},
+    {"a function named like a custom tool",
+     "{\"input\": \"a\", \"tools\": [{\"type\": \"custom\", \"name\": \"p\"}, {\"type\": "
+     "\"function\", \"name\": \"p\"}]}",
+     NULL, "both named \"p\""},
     {"an unknown role", "{\"input\": [{\"role\": \"x\", \"content\": \"a\"}]}", NULL, "\"x\""},
     {"a tool without a name", "{\"input\": \"a\", \"tools\": [{\"type\": \"function\"}]}", NULL,
      "tools[0]"},

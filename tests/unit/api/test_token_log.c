@@ -69,9 +69,28 @@ static void columns_are_those_of_completions(void **state)
     token_log_done(&log);
 }
 
+static void numbers_alone_keep_step_too(void **state)
+{
+    (void)state;
+    struct token_log log = {.only_ids = true};
+    add(&log, "swallowed");
+    token_log_drop(&log);
+    for (size_t i = 0; i < 3; i++)
+        add(&log, "ab");
+    token_log_text(&log, 6);
+    for (size_t end = 2; end <= 4; end += 2) {
+        json_t *entries = token_log_take(&log, end, NULL);
+        assert_int_equal(json_array_size(entries), 1);
+        assert_int_equal(json_integer_value(json_array_get(entries, 0)), 1);
+        json_decref(entries);
+    }
+    token_log_done(&log);
+}
+
 int test_token_log(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_alone_keep_step_too),
         cmocka_unit_test(text_and_tokens_keep_step),
         cmocka_unit_test(columns_are_those_of_completions),
     };

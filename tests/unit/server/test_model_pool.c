@@ -110,7 +110,7 @@ static struct exchange *ask(struct model_pool *pool, const char *model, unsigned
     assert_ok(route->read(body, &exchange->request, err));
     reply_init(&exchange->reply, route->format, str_from_c(model), &exchange->request.stops, random,
                0);
-    exchange_make_choices(exchange, 1, random, 0);
+    exchange_make_choices(exchange, random, 0);
     CLEANUP(model_pool_found_done) struct model_pool_found found = {0};
     if (!model_pool_find(pool, str_from_c(model), &found, &failure) ||
         !model_pool_submit(pool, found.name, NULL, exchange, &failure))

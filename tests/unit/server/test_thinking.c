@@ -156,7 +156,7 @@ static struct exchange *ask(struct model_pool *pool, const char *path, const cha
     assert_ok(json_parse(str_from_c(text), NULL, &body, err));
     assert_ok(route_read(route, NULL, body, &exchange->request, err));
     reply_init(&exchange->reply, route->format, STR("tiny"), &exchange->request.stops, random, 0);
-    exchange_make_choices(exchange, 1, random, 0);
+    exchange_make_choices(exchange, random, 0);
     CLEANUP(model_pool_found_done) struct model_pool_found found = {0};
     assert_true(model_pool_find(pool, (struct str){0}, &found, &failure));
     assert_true(model_pool_submit(pool, found.name, NULL, exchange, &failure));
@@ -176,6 +176,18 @@ static bool is_answer(struct str text)
            json_is_integer(json_object_get(value, "a"));
 }
 
+/* Tokens of thinking are counted, and told where the form has a place for them. */
+static void check_counts(const struct exchange *exchange)
+{
+    const struct session_result *result = &exchange->reply.result;
+    char told[40];
+    assert_true(result->reasoning_tokens < result->generated_tokens);
+    assert_true(exchange->reply.reasoning.len == 0 || result->reasoning_tokens > 0);
+    snprintf(told, sizeof(told), "\"reasoning_tokens\":%u}", result->reasoning_tokens);
+    if (exchange->route->protocol == API_OPENAI)
+        assert_non_null(strstr(strbuf_c(&exchange->reply.out), told));
+}
+
 /* Of answers to seeds [begin, end). */
 static int count_thoughts(struct model_pool *pool, size_t protocol, bool thinks, int begin, int end)
 {
@@ -191,6 +203,7 @@ static int count_thoughts(struct model_pool *pool, size_t protocol, bool thinks,
         if (!is_answer(strbuf_view(&exchange->reply.text)))
             fail_msg("%s: \"%s\" in %s", protocols[protocol].path, strbuf_c(&exchange->reply.text),
                      strbuf_c(&exchange->reply.out));
+        check_counts(exchange);
         thoughts += exchange->reply.reasoning.len > 0;
         exchange_unref(exchange);
     }
