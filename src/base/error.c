@@ -18,6 +18,24 @@ enum status error_set(struct error *err, enum status status, const char *fmt, ..
     return status;
 }
 
+/* What helps, where something does. */
+static const char *advice(int number)
+{
+    switch (number) {
+    case ENOENT:
+    case ENOTDIR: return "; check the path";
+    case EACCES:
+    case EPERM: return "; check who owns it, or choose another place";
+    case ENOSPC:
+    case EDQUOT: return "; make room there, or choose another place";
+    case EROFS: return "; choose another place";
+    case EMFILE:
+    case ENFILE: return "; close other programs, or allow more open files (ulimit -n)";
+    case ENOMEM: return "; close other programs";
+    default: return "";
+    }
+}
+
 enum status error_errno(struct error *err, const char *fmt, ...)
 {
     const int number = errno;
@@ -33,8 +51,8 @@ enum status error_errno(struct error *err, const char *fmt, ...)
 
     char reason[128];
     const size_t used = strlen(err->text);
-    snprintf(err->text + used, sizeof(err->text) - used, ": %s",
-             strerror_r(number, reason, sizeof(reason)));
+    snprintf(err->text + used, sizeof(err->text) - used, ": %s%s",
+             strerror_r(number, reason, sizeof(reason)), advice(number));
     return status;
 }
 

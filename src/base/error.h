@@ -36,7 +36,8 @@ struct error {
 MUST_USE enum status error_set(struct error *err, enum status status, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 
-/* As error_set(E_IO) with ": " and the text of errno appended. ENOENT becomes E_NOT_FOUND. */
+/* As error_set(E_IO) with ": ", the text of errno and what to do appended. ENOENT becomes
+ * E_NOT_FOUND. */
 MUST_USE enum status error_errno(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* "not found", "out of memory", ...: the status alone in words, for logs and JSON. */

@@ -74,7 +74,12 @@ enum status model_admin_remove(const struct state *state, const char *folders, s
     CLEANUP(catalog_done) struct catalog catalog = {0};
     const struct catalog_entry *entry = NULL;
     model_catalog_read(state, folders, &catalog);
-    TRY(catalog_find(&catalog, name, &entry, err));
+    const enum status found = catalog_find(&catalog, name, &entry, err);
+    if (found == E_NOT_FOUND)
+        return error_set(err, found,
+                         "there is no model \"%.*s\"; 'holt models' lists what is at hand",
+                         STR_ARG(str_slice(name, 0, 80)));
+    TRY(found);
     if (entry->store != CATALOG_OWN)
         return error_set(err, E_DENIED,
                          "%s belongs to %s and is only used from there (%.300s); remove it with "

@@ -39,7 +39,8 @@ enum status text_input_read(const char *operand, size_t size_max, struct strbuf 
     if (is_stream && out->len > 0 && out->ptr[out->len - 1] == '\n')
         strbuf_truncate(out, out->len - 1);
     if (str_trim(strbuf_view(out)).len == 0)
-        return error_set(err, E_INVALID, "the text is empty");
+        return error_set(err, E_INVALID,
+                         "the text is empty: give it behind the command or on standard input");
     if (!utf8_is_valid(strbuf_view(out)))
         return error_set(err, E_INVALID, "the text is not valid UTF-8");
     return OK;

@@ -27,10 +27,13 @@ enum status workspace_find(const char *given, char **out, struct error *err)
         switch (path_kind(given)) {
         case PATH_FOLDER: break;
         case PATH_MISSING:
-            return error_set(err, E_NOT_FOUND, "the workspace %.300s does not exist", given);
+            return error_set(
+                err, E_NOT_FOUND,
+                "the workspace %.300s does not exist: make it, or choose another with -w", given);
         case PATH_FILE:
         case PATH_OTHER:
-            return error_set(err, E_INVALID, "the workspace %.300s is not a folder", given);
+            return error_set(err, E_INVALID,
+                             "the workspace %.300s is not a folder: choose one with -w", given);
         }
         TRY(path_real(given, &folder, err));
     }

@@ -231,8 +231,10 @@ static enum status try_once(struct transfer *t, bool *out_again, struct error *e
                  code == CURLE_OPERATION_TIMEDOUT || code == CURLE_GOT_NOTHING ||
                  code == CURLE_COULDNT_CONNECT || code == CURLE_HTTP2_STREAM ||
                  code == CURLE_COULDNT_RESOLVE_HOST;
-    return error_set(err, E_IO, "%.200s: %s", t->request->url,
-                     reason[0] ? reason : curl_easy_strerror(code));
+    const bool is_unreached = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
+    return error_set(err, E_IO, "%.200s: %s%s", t->request->url,
+                     reason[0] ? reason : curl_easy_strerror(code),
+                     is_unreached ? "; check the name and this machine's connection" : "");
 }
 
 enum status fetch_begin(struct error *err)

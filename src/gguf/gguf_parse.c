@@ -123,8 +123,10 @@ static enum status read_magic(struct parser *p, struct error *err)
     const char *what = known_prefix(p->in.bytes, p->in.size);
     if (what)
         return error_set(err, E_FORMAT, "not a GGUF file but %s; holt reads .gguf models", what);
-    return error_set(err, E_FORMAT, "not a GGUF file (it begins with %02x %02x %02x %02x)",
-                     magic & 0xff, (magic >> 8) & 0xff, (magic >> 16) & 0xff, magic >> 24);
+    return error_set(
+        err, E_FORMAT,
+        "not a GGUF file (it begins with %02x %02x %02x %02x); holt reads .gguf models",
+        magic & 0xff, (magic >> 8) & 0xff, (magic >> 16) & 0xff, magic >> 24);
 }
 
 static enum status read_version(struct parser *p, struct gguf_part *part, struct error *err)
@@ -151,7 +153,7 @@ static enum status check_count(const struct parser *p, uint64_t count, uint64_t 
     if (count > left / size_min)
         return error_set(err, E_FORMAT,
                          "the file is cut short or damaged: it claims %" PRIu64
-                         " %s, but only %" PRIu64 " bytes follow",
+                         " %s, but only %" PRIu64 " bytes follow; fetch it again",
                          count, what, left);
     if (count > count_max)
         return error_set(err, E_LIMIT, "%" PRIu64 " %s (limit %" PRIu64 ")", count, what,

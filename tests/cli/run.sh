@@ -41,9 +41,9 @@ keep() { # keep NAME KIND: what came becomes what is expected
 
 for name in "${names[@]}"; do
     rm -rf "$tmp/case"
-    mkdir -p "$tmp/case/home" "$tmp/case/work"
+    mkdir -p "$tmp/case/home" "$tmp/case/here"
     (
-        cd "$tmp/case/work" || exit 99
+        cd "$tmp/case/here" || exit 99
         exec env -i PATH="$PATH" HOME="$tmp/case/home" TMPDIR="$tmp/case" LANG=C.UTF-8 TERM=xterm \
             HOLT="$HOLT" FIXTURES="$FIXTURES" CASES="$CASES" ROOT="$ROOT" \
             sh "$here/$name.sh" </dev/null >"$tmp/stdout" 2>"$tmp/stderr"

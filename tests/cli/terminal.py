@@ -142,7 +142,7 @@ def ctrl_c_ends_a_running_command():
 
 def a_conversation():
     t = Terminal(NO_COLOR="1")
-    t.wait_for(r"holt in .*work")
+    t.wait_for(r"holt in .*here")
     t.wait_for(r"> ")
     t.type("/help\r")
     t.wait_for(r"/sessions +list the sessions")
