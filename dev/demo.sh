@@ -16,10 +16,10 @@ task() {
 
 if "$holt" doctor --json | grep -q '"tier": *"D"'; then
     echo "This system can confine no tools, so only what needs no child is shown:"
-    "$holt" doctor
+    "$holt" doctor || true # says what is missing, and ends with 1 then
     task "What is 24 * 17?"
     task "Remember that the alarm code is 4711"
-    task "What is the alarm code?"
+    task "What did I tell you about the alarm code?"
 else
     echo "The agent works in build/demo, a copy of share/demo, with the model that is inside the program."
     task "List the folder orders"

@@ -5,15 +5,20 @@
 
 /* ---------------------------------------------------------------- system */
 
-/* The header holds a value that is another one in every request. */
-static bool is_volatile_header(struct str text)
+/* What is left of a text without the header line it may begin with, whose value is another one in
+ * every request. */
+static struct str without_header(struct str text)
 {
-    return str_starts_with(text, STR("x-anthropic-billing-header:"));
+    if (!str_starts_with(text, STR("x-anthropic-billing-header:")))
+        return text;
+    const size_t end = str_find_char(text, '\n', 0);
+    return end == SIZE_MAX ? (struct str){0} : str_slice(text, end + 1, text.len);
 }
 
 static enum status add_system_text(struct str text, struct strbuf *out)
 {
-    if (text.len == 0 || is_volatile_header(text))
+    text = without_header(text);
+    if (text.len == 0)
         return OK;
     if (out->len > 0)
         strbuf_add_c(out, "\n\n");

@@ -149,6 +149,7 @@ static const struct route routes[] = {
      .path = "/responses",
      .protocol = API_OPENAI,
      .read = responses_read,
+     .keeps = true,
      .format = &reply_responses},
     {.method = "GET",
      .path = "/models",

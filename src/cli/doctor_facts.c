@@ -94,10 +94,10 @@ static json_t *sandbox_facts(struct findings *found)
     if (report.tier == SANDBOX_TIER_D)
         add_sentence(found->problems,
                      "Tools that touch files or run programs are refused, because nothing here can "
-                     "confine them. %s",
+                     "confine them: %s",
                      report.missing);
     else if (report.missing[0])
-        add_sentence(found->advice, "The sandbox could be stronger. %s", report.missing);
+        add_sentence(found->advice, "The sandbox could be stronger: %s", report.missing);
     const char letter[] = {sandbox_tier_letter(report.tier), '\0'};
     return json_pack("{s:s, s:o, s:o, s:o, s:i, s:b, s:b, s:b, s:b}", "tier", letter, "summary",
                      clean_string(strbuf_c(&line)), "weakness", clean_string(report.weakness),

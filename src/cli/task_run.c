@@ -52,7 +52,7 @@ static void tell_sandbox(struct task *task, const struct sandbox_report *report)
     CLEANUP(strbuf_done) struct strbuf line = {0};
     strbuf_addf(&line,
                 "This system cannot confine tools, so those that touch files or run programs are "
-                "refused. %s",
+                "refused: %s",
                 report->missing);
     display_note(&task->display, STYLE_WARNING, strbuf_view(&line));
 }

@@ -17,7 +17,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { READ_BYTES = 32 << 10, METHOD_NOT_ALLOWED = 405 };
+enum {
+    READ_BYTES = 32 << 10,
+    METHOD_NOT_ALLOWED = 405,
+    HTTP_OVERLOADED = 529, /* what 503 is in Anthropic's form */
+};
 
 struct http_server {
     struct http_server_config config;
@@ -65,7 +69,7 @@ static enum MHD_Result send_text(struct MHD_Connection *connection, int http_sta
         return MHD_NO;
     }
     add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    if (http_status == MHD_HTTP_SERVICE_UNAVAILABLE)
+    if (http_status == MHD_HTTP_SERVICE_UNAVAILABLE || http_status == HTTP_OVERLOADED)
         add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "5");
     const enum MHD_Result result = MHD_queue_response(connection, (unsigned)http_status, response);
     MHD_destroy_response(response);
@@ -85,7 +89,7 @@ static enum MHD_Result send_failure(struct MHD_Connection *connection,
 {
     struct api_failure told = *failure;
     if (protocol == API_ANTHROPIC && told.http_status == MHD_HTTP_SERVICE_UNAVAILABLE)
-        told.http_status = 529; /* overloaded, in Anthropic's form */
+        told.http_status = HTTP_OVERLOADED;
     return send_json(connection, told.http_status, api_failure_json(&told, protocol));
 }
 
@@ -223,7 +227,7 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection, struct exch
         return send_stream(connection, exchange);
     const bool is_anthropic = exchange->route->protocol == API_ANTHROPIC;
     const int told =
-        http_status == MHD_HTTP_SERVICE_UNAVAILABLE && is_anthropic ? 529 : http_status;
+        http_status == MHD_HTTP_SERVICE_UNAVAILABLE && is_anthropic ? HTTP_OVERLOADED : http_status;
     return send_text(connection, told, "application/json", &text);
 }
 

@@ -604,6 +604,31 @@ def who_hangs_up_frees_the_place(server):
     assert server.json("/v1/chat/completions", chat("hello"))["choices"][0]["message"]["content"]
 
 
+def who_comes_when_the_queue_is_full_is_told_when_to_come_again(server):
+    def post(path, body):
+        connection = socket.create_connection(("127.0.0.1", server.port))
+        body = json.dumps(body)
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        return connection
+    long = chat("x", temperature=1, seed=1, max_tokens=3500, ignore_eos=True)
+    waiting = []
+    try:
+        while server.metric("requests_waiting") < 512 and len(waiting) < 700:
+            waiting += [post("/v1/chat/completions", long) for _ in range(40)]
+        for path, status in (("/v1/chat/completions", 503), ("/v1/messages", 529), ("/api/chat", 503)):
+            refused = post(path, {**long, "stream": False})
+            waiting.append(refused)
+            answer = refused.recv(65536).decode()
+            head, _, body = answer.partition("\r\n\r\n")
+            assert head.startswith(f"HTTP/1.1 {status} ") and "Retry-After: 5" in head and json.loads(body)["error"], (path, answer)
+            if path == "/v1/messages":
+                assert json.loads(body)["error"]["type"] == "overloaded_error", body
+    finally:
+        for connection in waiting:
+            connection.close()
+    wait_until(lambda: server.metric("requests_active") == 0 and server.metric("requests_waiting") == 0)
+
+
 def broken_requests_harm_nobody(server):
     for raw in (b"\r\n\r\n", b"GET\r\n\r\n", b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
                 b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"x: y\r\n" * 20000 + b"\r\n", os.urandom(3000)):
@@ -740,7 +765,8 @@ TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, th
          a_schema_holds_the_answer, a_grammar_holds_the_answer, an_answer_goes_on, a_prompt_may_be_tokens, eight_at_once_are_those_of_each_alone,
          a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, llamas_own_addresses_answer,
          several_prompts_are_answered_as_each_alone, a_completion_tells_what_it_came_to, a_stream_tells_how_far_the_prompt_is_read, counts_are_exact, a_stop_text_ends_the_answer,
-         what_is_wrong_is_told_in_the_protocols_form, who_is_refused_hears_why, who_hangs_up_frees_the_place, broken_requests_harm_nobody,
+         what_is_wrong_is_told_in_the_protocols_form, who_is_refused_hears_why, who_hangs_up_frees_the_place,
+         who_comes_when_the_queue_is_full_is_told_when_to_come_again, broken_requests_harm_nobody,
          a_key_is_wanted_where_one_was_set, what_is_not_enforced_is_said, a_taken_port_is_explained, several_models_take_turns, embeddings_are_those_of_the_command]
 PROGRAM = sys.argv[1]
 

@@ -17,6 +17,9 @@ static const struct api_test_row rows[] = {
      "{\"type\": \"text\", \"text\": \"a\", \"cache_control\": {\"type\": \"ephemeral\"}}, "
      "{\"type\": \"text\", \"text\": \"b\"}]}",
      "system a\n\nb\nuser hi\n", NULL},
+    {"the header's line, not what stands behind it",
+     "{" HI ", \"system\": \"x-anthropic-billing-header: cch=9;\\nYou are a pirate.\"}",
+     "system You are a pirate.\nuser hi\n", NULL},
     {"a system message in the middle is folded",
      "{\"max_tokens\": 9, \"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": "
      "\"system\", \"content\": \"note\"}]}",
