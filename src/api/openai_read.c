@@ -325,7 +325,10 @@ enum status openai_read_completion(const json_t *body, struct api_request *out, 
     TRY(field_int(body, "logprobs", 0, TOKEN_RANKING_TOP_MAX, &top, err));
     if (best_of != 1 && best_of != out->choice_count)
         return error_set(err, E_UNSUPPORTED, "best_of above n is not supported here");
-    out->wants_tokens = top >= 0 && !out->echoes; /* those of the prompt are not computed */
+    if (top >= 0 && out->echoes)
+        return error_set(err, E_UNSUPPORTED,
+                         "logprobs with echo: those of the prompt are not computed here");
+    out->wants_tokens = top >= 0;
     out->top_count = top > 0 ? (uint32_t)top : 0;
     TRY(api_request_read_prompt(out, json_object_get(body, "prompt"), err));
     if (out->echoes)

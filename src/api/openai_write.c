@@ -272,7 +272,7 @@ static void completion_chunk(struct reply *reply, struct str text, const char *f
 static void completion_begin(struct reply *reply)
 {
     if (reply->echo.len > 0)
-        completion_chunk(reply, strbuf_view(&reply->echo), NULL);
+        completion_chunk(reply, reply->echo, NULL);
 }
 
 static void completion_text(struct reply *reply, struct str text)
@@ -290,7 +290,7 @@ static json_t *completion_whole(struct reply *reply, enum reply_end why)
 {
     json_t *object = envelope(reply, "cmpl-", "text_completion");
     CLEANUP(strbuf_done) struct strbuf text = {0};
-    strbuf_add_str(&text, strbuf_view(&reply->echo));
+    strbuf_add_str(&text, reply->echo);
     strbuf_add_str(&text, strbuf_view(&reply->text));
     json_object_set_new(object, "choices", choice(reply, strbuf_view(&text), finish_reason(why)));
     json_object_set_new(object, "usage", usage(reply));

@@ -32,7 +32,6 @@ void reply_done(struct reply *reply)
     strbuf_done(&reply->model);
     stop_texts_done(&reply->stops);
     token_log_done(&reply->tokens);
-    strbuf_done(&reply->echo);
     strbuf_done(&reply->prompt);
     strbuf_done(&reply->text);
     strbuf_done(&reply->reasoning);

@@ -120,7 +120,7 @@ struct reply {
     uint32_t context_tokens; /* there is room for */
     struct stop_texts stops;
     struct token_log tokens;
-    struct strbuf echo;   /* the prompt, where the answer begins with it */
+    struct str echo;      /* the prompt, where the answer begins with it; the request's */
     struct strbuf prompt; /* as the model read it, where that is told */
     struct strbuf text;   /* all of it, without what a stop text cut */
     struct strbuf reasoning;

@@ -86,6 +86,19 @@ void token_log_drop(struct token_log *log)
     json_array_clear(log->sizes);
 }
 
+/* The first `count` of an array, which keeps the others. */
+static json_t *take_first(json_t **array, size_t count)
+{
+    json_t *others = json_array();
+    json_t *first = *array;
+    for (size_t i = count; i < json_array_size(first); i++)
+        json_array_append(others, json_array_get(first, i));
+    while (json_array_size(first) > count)
+        json_array_remove(first, json_array_size(first) - 1);
+    *array = others;
+    return first;
+}
+
 json_t *token_log_take(struct token_log *log, size_t end, json_t **out_starts)
 {
     size_t count = 0;
@@ -96,14 +109,8 @@ json_t *token_log_take(struct token_log *log, size_t end, json_t **out_starts)
         *out_starts = NULL;
     if (count == 0)
         return NULL;
-    json_t *taken = json_array();
-    json_t *starts = json_array();
-    for (size_t i = 0; i < count; i++) {
-        json_array_append(taken, json_array_get(log->ready, 0));
-        json_array_append(starts, json_array_get(log->starts, 0));
-        json_array_remove(log->ready, 0);
-        json_array_remove(log->starts, 0);
-    }
+    json_t *taken = take_first(&log->ready, count);
+    json_t *starts = take_first(&log->starts, count);
     if (out_starts)
         *out_starts = starts;
     else

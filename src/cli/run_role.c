@@ -125,18 +125,14 @@ static enum status answer(struct run *run, struct str prompt, struct error *err)
 static enum status make_described_mask(struct run *run, const json_t *schema, struct error *err)
 {
     const struct run_role_config *config = run->config;
-    const struct token_mask_vocab *vocab = NULL;
     const struct tool_mask_options options = {
         .choice = TOOL_CHOICE_NONE,
         .schema = schema,
         .grammar = config->grammar,
+        .is_raw = config->is_raw || !engine_get_info(run->engine)->has_template,
         .is_unthinking = config->thinking == CHAT_THINKING_OFF,
     };
-    if (!config->is_raw && engine_get_info(run->engine)->has_template)
-        return tool_mask_make(run->engine, &options, &run->mask, err);
-    TRY(engine_mask_vocab(run->engine, &vocab, err));
-    return schema ? token_mask_new_schema(vocab, schema, NULL, &run->mask, err)
-                  : token_mask_new_grammar(vocab, config->grammar, &run->mask, err);
+    return tool_mask_make(run->engine, &options, &run->mask, err);
 }
 
 static enum status make_mask(struct run *run, struct error *err)

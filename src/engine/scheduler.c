@@ -127,13 +127,19 @@ void scheduler_free(struct scheduler *scheduler)
 
 /* ---------------------------------------------------------------- the queue */
 
+enum status scheduler_check_room(const struct scheduler *scheduler, struct error *err)
+{
+    if (scheduler->facts.waiting_count >= scheduler->config.queue_max)
+        return error_set(err, E_BUSY, "%u requests are waiting already; try again later",
+                         scheduler->facts.waiting_count);
+    return OK;
+}
+
 enum status scheduler_add(struct scheduler *scheduler, struct scheduler_request *request,
                           struct scheduler_task **out, struct error *err)
 {
     TRY(sampler_options_check(&request->sampler, err));
-    if (scheduler->facts.waiting_count >= scheduler->config.queue_max)
-        return error_set(err, E_BUSY, "%u requests are waiting already; try again later",
-                         scheduler->facts.waiting_count);
+    TRY(scheduler_check_room(scheduler, err));
     struct scheduler_task *task = mem_zalloc(sizeof(*task));
     task->prompt = *request->prompt;
     *request->prompt = (struct chat_spans){0};

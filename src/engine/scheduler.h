@@ -68,6 +68,9 @@ MUST_USE enum status scheduler_new(struct engine *engine, const struct scheduler
 /* Ends every task with E_CANCELLED. NULL is allowed. */
 void scheduler_free(struct scheduler *scheduler);
 
+/* E_BUSY when the queue is full: lets a caller refuse before it does the work of a request. */
+MUST_USE enum status scheduler_check_room(const struct scheduler *scheduler, struct error *err);
+
 /* Puts a task into the queue; *out is valid until `finished`. E_BUSY when the queue is full,
  * E_INVALID for a sampler option out of range. That a conversation is too long is told by
  * `finished` (E_LIMIT, both numbers in the text). */

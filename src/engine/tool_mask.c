@@ -201,8 +201,18 @@ static void write_key(const struct tool_mask_options *options, uint32_t calls, s
         if (parts[i])
             json_write_python(parts[i], out);
     }
-    strbuf_addf(out, "\n%d ", (int)options->is_unthinking);
+    strbuf_addf(out, "\n%d %d ", (int)options->is_unthinking, (int)options->is_raw);
     strbuf_add_str(out, options->grammar);
+}
+
+static enum status compile_raw(struct engine *engine, const struct tool_mask_options *options,
+                               struct strbuf *warnings, struct token_mask **out, struct error *err)
+{
+    const struct grammar_limits limits = {.warnings = warnings};
+    const struct token_mask_vocab *vocab = NULL;
+    TRY(engine_mask_vocab(engine, &vocab, err));
+    return options->schema ? token_mask_new_schema(vocab, options->schema, &limits, out, err)
+                           : token_mask_new_grammar(vocab, options->grammar, out, err);
 }
 
 /* `warnings`: of a lenient caller, or NULL. */
@@ -269,7 +279,9 @@ enum status tool_mask_make(struct engine *engine, const struct tool_mask_options
     }
     CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
     CLEANUP(strbuf_done) struct strbuf warnings = {0};
-    TRY(compile(engine, options, calls, options->warnings ? &warnings : NULL, &mask, err));
+    struct strbuf *lines = options->warnings ? &warnings : NULL;
+    TRY(options->is_raw ? compile_raw(engine, options, lines, &mask, err)
+                        : compile(engine, options, calls, lines, &mask, err));
     TRY(token_mask_fork(mask, out, err));
     if (options->warnings)
         strbuf_add_str(options->warnings, strbuf_view(&warnings));

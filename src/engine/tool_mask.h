@@ -45,6 +45,7 @@ struct tool_mask_options {
                                 grammar (infer/grammar_lark.h); NULL: none */
     const json_t *schema;    /* an answer that is no call is a value of it; NULL: free text */
     struct str grammar; /* the same with a grammar in GBNF, in place of `schema`; empty: none */
+    bool is_raw; /* there is no chat: a text of `schema` or `grammar`, from the first token on */
     bool is_unthinking; /* with either: only thinking that the prompt opened comes before it */
 };
 

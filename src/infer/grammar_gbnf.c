@@ -20,27 +20,24 @@ static enum status parse_choice(struct parser *p, struct grammar_expression **ou
 
 /* ---------------------------------------------------------------- places */
 
-static void place_of(const struct parser *p, size_t at, uint32_t *out_line, uint32_t *out_column)
+enum status grammar_gbnf_internal_fail(struct str text, size_t at, enum status status,
+                                       const char *what, struct error *err)
 {
-    size_t start = 0;
-    *out_line = 1;
-    for (size_t i = 0; i < at && i < p->text.len; i++) {
-        if (p->text.ptr[i] == '\n') {
-            ++*out_line;
-            start = i + 1;
-        }
+    uint32_t line = 1;
+    uint32_t column = 1;
+    for (size_t i = 0; i < at && i < text.len; i++) {
+        column += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
+        if (text.ptr[i] != '\n')
+            continue;
+        line++;
+        column = 1;
     }
-    *out_column = 1;
-    for (size_t i = start; i < at && i < p->text.len; i++)
-        *out_column += ((unsigned char)p->text.ptr[i] & 0xc0) != 0x80;
+    return error_set(err, status, "grammar, line %u, column %u: %.300s", line, column, what);
 }
 
 static enum status fail_at(const struct parser *p, size_t at, enum status status, const char *what)
 {
-    uint32_t line = 0;
-    uint32_t column = 0;
-    place_of(p, at, &line, &column);
-    return error_set(p->err, status, "grammar, line %u, column %u: %s", line, column, what);
+    return grammar_gbnf_internal_fail(p->text, at, status, what, p->err);
 }
 
 static enum status fail(const struct parser *p, const char *what)
@@ -114,8 +111,7 @@ static enum status rule_by_name(struct parser *p, struct str name, size_t at, ui
         rules->rules = mem_realloc(rules->rules, p->capacity * sizeof(*rules->rules));
     }
     struct grammar_gbnf_internal_rule *rule = &rules->rules[rules->count];
-    *rule = (struct grammar_gbnf_internal_rule){.name = name};
-    place_of(p, at, &rule->line, &rule->column);
+    *rule = (struct grammar_gbnf_internal_rule){.name = name, .at = at};
     hash_map_add(&p->names, name, rules->count);
     *out = rules->count++;
     return OK;
@@ -397,10 +393,11 @@ static enum status parse_rules(struct parser *p, uint32_t *out_root)
         return error_set(p->err, E_INVALID, "the grammar has no rule \"root\"");
     for (uint32_t i = 0; i < p->out->count; i++) {
         const struct grammar_gbnf_internal_rule *rule = &p->out->rules[i];
-        if (!rule->body)
-            return error_set(p->err, E_INVALID,
-                             "grammar, line %u, column %u: there is no rule \"%.*s\"", rule->line,
-                             rule->column, STR_ARG(rule->name));
+        char what[GRAMMAR_GBNF_NAME_MAX + 32];
+        if (rule->body)
+            continue;
+        snprintf(what, sizeof(what), "there is no rule \"%.*s\"", STR_ARG(rule->name));
+        return fail_at(p, rule->at, E_INVALID, what);
     }
     *out_root = (uint32_t)root;
     return OK;

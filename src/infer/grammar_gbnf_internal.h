@@ -14,8 +14,7 @@
 struct grammar_gbnf_internal_rule {
     struct str name;
     struct grammar_expression *body; /* NULL: named but not yet defined */
-    uint32_t line;                   /* where it is named first */
-    uint32_t column;
+    size_t at;                       /* in the text: where it is named first */
 };
 
 struct grammar_gbnf_internal {
@@ -23,6 +22,10 @@ struct grammar_gbnf_internal {
     uint32_t count;
     struct arena arena; /* names and bodies */
 };
+
+/* A sentence with line and column of place `at` in the text, in front of what is wrong there. */
+enum status grammar_gbnf_internal_fail(struct str text, size_t at, enum status status,
+                                       const char *what, struct error *err);
 
 void grammar_gbnf_internal_done(struct grammar_gbnf_internal *rules);
 

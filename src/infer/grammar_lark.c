@@ -12,29 +12,10 @@ static const char whole_name[] = " whole";
 
 /* ---------------------------------------------------------------- places */
 
-static void place_of(const struct grammar_lark_internal *in, size_t at, uint32_t *out_line,
-                     uint32_t *out_column)
-{
-    size_t start = 0;
-    *out_line = 1;
-    for (size_t i = 0; i < at && i < in->text.len; i++) {
-        if (in->text.ptr[i] == '\n') {
-            ++*out_line;
-            start = i + 1;
-        }
-    }
-    *out_column = 1;
-    for (size_t i = start; i < at && i < in->text.len; i++)
-        *out_column += ((unsigned char)in->text.ptr[i] & 0xc0) != 0x80;
-}
-
 enum status grammar_lark_internal_fail_at(const struct grammar_lark_internal *in, size_t at,
                                           enum status status, const char *what)
 {
-    uint32_t line = 0;
-    uint32_t column = 0;
-    place_of(in, at, &line, &column);
-    return error_set(in->err, status, "grammar, line %u, column %u: %.300s", line, column, what);
+    return grammar_gbnf_internal_fail(in->text, at, status, what, in->err);
 }
 
 static enum status fail(const struct grammar_lark_internal *in, const char *what)
@@ -140,8 +121,7 @@ enum status grammar_lark_internal_rule(struct grammar_lark_internal *in, struct 
         rules->rules = mem_realloc(rules->rules, in->capacity * sizeof(*rules->rules));
     }
     struct grammar_gbnf_internal_rule *rule = &rules->rules[rules->count];
-    *rule = (struct grammar_gbnf_internal_rule){.name = name};
-    place_of(in, at, &rule->line, &rule->column);
+    *rule = (struct grammar_gbnf_internal_rule){.name = name, .at = at};
     hash_map_add(&in->names, name, rules->count);
     *out = rules->count++;
     return OK;
@@ -528,10 +508,11 @@ static enum status read_all(struct grammar_lark_internal *in, uint32_t *out_root
     close_ignored(in);
     for (uint32_t i = 0; i < in->out->count; i++) {
         const struct grammar_gbnf_internal_rule *rule = &in->out->rules[i];
-        if (!rule->body)
-            return error_set(in->err, E_INVALID,
-                             "grammar, line %u, column %u: there is no rule or terminal \"%.*s\"",
-                             rule->line, rule->column, STR_ARG(rule->name));
+        char what[GRAMMAR_GBNF_NAME_MAX + 48];
+        if (rule->body)
+            continue;
+        snprintf(what, sizeof(what), "there is no rule or terminal \"%.*s\"", STR_ARG(rule->name));
+        return grammar_lark_internal_fail_at(in, rule->at, E_INVALID, what);
     }
     TRY(find_root(in, out_root));
     grammar_lark_internal_unroll(in->out);

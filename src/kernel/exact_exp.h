@@ -80,6 +80,8 @@ static inline void exact_exp_row(const double *x, size_t n, double *out)
         v = exact_exp(v);
         memcpy(out + i, &v, sizeof(v));
     }
+    if (i == n)
+        return;
     v = (exact_exp_lanes){0};
     memcpy(&v, x + i, (n - i) * sizeof(*x));
     v = exact_exp(v);

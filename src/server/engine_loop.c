@@ -268,17 +268,6 @@ static enum status make_mask(struct engine *engine, const struct api_request *re
                              struct strbuf *warnings, struct token_mask **out, struct error *err)
 {
     *out = NULL;
-    if (request->schema && request->is_raw) {
-        const struct grammar_limits limits = {.warnings = warnings};
-        const struct token_mask_vocab *vocab = NULL;
-        TRY(engine_mask_vocab(engine, &vocab, err));
-        return token_mask_new_schema(vocab, request->schema, &limits, out, err);
-    }
-    if (request->grammar.len > 0 && request->is_raw) {
-        const struct token_mask_vocab *vocab = NULL;
-        TRY(engine_mask_vocab(engine, &vocab, err));
-        return token_mask_new_grammar(vocab, request->grammar, out, err);
-    }
     if (!request->schema && request->grammar.len == 0 && json_array_size(request->chat.tools) == 0)
         return OK;
     const struct tool_mask_options options = {
@@ -290,6 +279,7 @@ static enum status make_mask(struct engine *engine, const struct api_request *re
         .inputs = request->tool_grammars,
         .schema = request->schema,
         .grammar = request->grammar,
+        .is_raw = request->is_raw,
         .is_unthinking = request->chat.thinking == CHAT_THINKING_OFF,
     };
     return tool_mask_make(engine, &options, out, err);
@@ -325,6 +315,7 @@ static enum status begin(struct engine_loop *loop, struct exchange_choice *choic
     CLEANUP(chat_spans_done) struct chat_spans prompt = {0};
     CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
     CLEANUP(strbuf_done) struct strbuf warnings = {0};
+    TRY(scheduler_check_room(loop->scheduler, err)); /* before the work */
     request->chat.local_seconds = clock_local_seconds();
     TRY(prompt_make(loop->engine, request, choice->prompt, &prompt, err));
     TRY(make_mask(loop->engine, request, &warnings, &mask, err));
@@ -399,7 +390,7 @@ static bool has_tasks(const struct exchange *exchange)
     return false;
 }
 
-/* The answers whose time has come. Where the queue is full they wait for the others. */
+/* The answers whose time has come. Where the queue is full they wait: the next step asks again. */
 static void begin_others(struct exchange *exchange, struct engine_loop *loop)
 {
     struct error err = {0};
@@ -407,7 +398,7 @@ static void begin_others(struct exchange *exchange, struct engine_loop *loop)
     struct exchange_choice *choice = NULL;
     while (status == OK && !exchange->is_finished && (choice = exchange_next_choice(exchange)))
         status = begin(loop, choice, &err);
-    if (status == OK || (status == E_BUSY && has_tasks(exchange)))
+    if (status == OK || status == E_BUSY)
         return;
     const struct api_failure failure = api_failure_of(status, &err);
     lock_take(&exchange->lock);

@@ -86,7 +86,7 @@ void exchange_make_choices(struct exchange *exchange, const uint8_t random[16], 
             .nth = i % each,
         };
         if (request->echoes)
-            strbuf_add_str(&reply->echo, api_request_text(request, i / each));
+            reply->echo = api_request_text(request, i / each);
     }
 }
 

@@ -14,6 +14,7 @@ struct passage {
     char *input;  /* a JSON array */
     char *output; /* likewise */
     size_t size;
+    size_t chain_size; /* of this one and all before it */
 };
 
 struct response {
@@ -50,6 +51,12 @@ static void unref_passage(struct response_store *store, struct passage *passage)
         mem_free(passage);
         passage = before;
     }
+}
+
+static struct passage *ref_passage(struct passage *passage)
+{
+    passage->references++;
+    return passage;
 }
 
 static void unref_locked(struct response_store *store, struct passage *passage)
@@ -154,6 +161,7 @@ static struct response_draft *draft_of(struct response_store *store, struct pass
     passage->depth = before ? before->depth + 1 : 1;
     lock_take(&store->lock);
     passage->before = before; /* with its reference */
+    passage->chain_size = passage->size + (before ? before->chain_size : 0);
     store->bytes += passage->size;
     lock_give(&store->lock);
     return draft;
@@ -168,17 +176,17 @@ static enum status take_previous(struct response_store *store, struct str id, st
         return OK;
     lock_take(&store->lock);
     struct response **link = find(store, id);
-    if (link && (*link)->passage->depth < RESPONSE_STORE_CHAIN_MAX) {
-        *out = (*link)->passage;
-        (*out)->references++;
-    }
+    if (link && (*link)->passage->depth < RESPONSE_STORE_CHAIN_MAX &&
+        (*link)->passage->chain_size <= RESPONSE_STORE_CHAIN_BYTES_MAX)
+        *out = ref_passage((*link)->passage);
     lock_give(&store->lock);
     if (!link)
         return error_set(err, E_NOT_FOUND, "%s", responses_kept_unknown(id, true).text);
     return *out ? OK
                 : error_set(err, E_LIMIT,
-                            "previous_response_id: more than %d responses go on from one another",
-                            RESPONSE_STORE_CHAIN_MAX);
+                            "previous_response_id: more than %d responses, or %d MiB of them, go "
+                            "on from one another; send the conversation itself",
+                            RESPONSE_STORE_CHAIN_MAX, RESPONSE_STORE_CHAIN_BYTES_MAX >> 20);
 }
 
 enum status response_store_begin(struct response_store *store, const json_t *body,
@@ -232,6 +240,7 @@ void response_store_keep(struct response_store *store, struct response_draft *dr
     lock_take(&store->lock);
     passage->output = output;
     passage->size += output_size;
+    passage->chain_size += output_size;
     *store->end = kept;
     store->end = &kept->next;
     store->count++;
@@ -251,25 +260,41 @@ void response_store_drop(struct response_store *store, struct response_draft *dr
 
 /* ---------------------------------------------------------------- asking */
 
-json_t *response_store_get(struct response_store *store, struct str id)
+/* What is kept of the response, to be read outside of the lock: its passage with a reference, and
+ * if wanted a copy of its text. NULL: there is none. */
+static struct passage *take_kept(struct response_store *store, struct str id, char **out_text)
 {
-    json_t *value = NULL;
+    struct passage *passage = NULL;
     lock_take(&store->lock);
     struct response **link = find(store, id);
     if (link) {
-        value = parse((*link)->text);
-        json_object_set_new(value, "output", parse((*link)->passage->output));
+        passage = ref_passage((*link)->passage);
+        if (out_text)
+            *out_text = mem_copy_str((*link)->text);
     }
     lock_give(&store->lock);
+    return passage;
+}
+
+json_t *response_store_get(struct response_store *store, struct str id)
+{
+    CLEANUP(mem_freep) char *text = NULL;
+    struct passage *passage = take_kept(store, id, &text);
+    if (!passage)
+        return NULL;
+    json_t *value = parse(text);
+    json_object_set_new(value, "output", parse(passage->output));
+    unref_locked(store, passage);
     return value;
 }
 
 json_t *response_store_get_items(struct response_store *store, struct str id)
 {
-    lock_take(&store->lock);
-    struct response **link = find(store, id);
-    json_t *items = link ? parse((*link)->passage->input) : NULL;
-    lock_give(&store->lock);
+    struct passage *passage = take_kept(store, id, NULL);
+    if (!passage)
+        return NULL;
+    json_t *items = parse(passage->input);
+    unref_locked(store, passage);
     return items;
 }
 

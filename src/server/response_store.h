@@ -27,7 +27,8 @@ struct response_draft; /* a request on its way to a response */
 enum {
     RESPONSE_STORE_COUNT_MAX = 1000, /* the default */
     RESPONSE_STORE_BYTES_MAX = 64 << 20,
-    RESPONSE_STORE_CHAIN_MAX = 4096, /* responses that go on from one another */
+    RESPONSE_STORE_CHAIN_MAX = 4096,           /* responses that go on from one another, */
+    RESPONSE_STORE_CHAIN_BYTES_MAX = 16 << 20, /* and their items, which each of them reads again */
 };
 
 struct response_store *response_store_new(uint32_t count_max, size_t bytes_max);

@@ -42,7 +42,7 @@ static void answers_wait_for_the_first_to_their_prompt(void **state)
     for (unsigned i = 0; i < 4; i++) {
         assert_int_equal(c[i].prompt, i / 2);
         assert_int_equal(c[i].reply->index, i);
-        assert_string_equal(strbuf_c(&c[i].reply->echo), i / 2 ? "text 1" : "text 0");
+        assert_true(str_equal_c(c[i].reply->echo, i / 2 ? "text 1" : "text 0"));
     }
     assert_ptr_equal(exchange_next_choice(exchange), &c[0]);
     begin(exchange, &c[0]);

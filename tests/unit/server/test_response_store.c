@@ -4,6 +4,7 @@
  * others build on stay until these are gone.
  */
 #include "base/attr.h"
+#include "base/mem.h"
 #include "base/strbuf.h"
 #include "server/response_store.h"
 #include "tests/holt_test.h"
@@ -143,6 +144,29 @@ static void bytes_are_bounded(void **state)
     response_store_free(store);
 }
 
+/* Each request of a chain reads all of it again. */
+static void a_chain_has_an_end(void **state)
+{
+    (void)state;
+    enum { PART = 3 << 20, PARTS = RESPONSE_STORE_CHAIN_BYTES_MAX / PART + 1 };
+    struct response_store *store = response_store_new(1000, RESPONSE_STORE_BYTES_MAX);
+    CLEANUP(strbuf_done) struct strbuf seen = {0};
+    CLEANUP(mem_freep) char *part = mem_zalloc(PART + 1);
+    struct error told = {0};
+    char before[8] = "";
+    memset(part, 'a', PART);
+    for (int i = 0; i < PARTS; i++) {
+        char id[8];
+        snprintf(id, sizeof(id), "p%d", i);
+        assert_ok(turn(store, id, part, i ? before : NULL, true, &seen, err));
+        memcpy(before, id, sizeof(id));
+    }
+    assert_int_equal(turn(store, "x", "a", before, true, &seen, &told), E_LIMIT);
+    assert_non_null(strstr(told.text, "send the conversation itself"));
+    assert_ok(turn(store, "y", "a", "p0", true, &seen, err));
+    response_store_free(store);
+}
+
 static void a_store_of_none_keeps_nothing(void **state)
 {
     (void)state;
@@ -178,6 +202,7 @@ int test_response_store(void)
         cmocka_unit_test(what_is_deleted_or_was_not_to_be_kept_is_not_found),
         cmocka_unit_test(the_oldest_make_room),
         cmocka_unit_test(bytes_are_bounded),
+        cmocka_unit_test(a_chain_has_an_end),
         cmocka_unit_test(a_store_of_none_keeps_nothing),
         cmocka_unit_test(a_draft_may_be_dropped),
     };
