@@ -304,10 +304,11 @@ static enum status check_shape(struct tensor *tensor, uint32_t dtype, struct err
                          " elements cannot be %s (blocks of %" PRIu32 ")",
                          name.text, tensor->dims[0], info->name, info->block_len);
     if (!tensor_byte_count(tensor->dtype, tensor->dim_count, tensor->dims, &tensor->byte_count))
-        return error_set(
-            err, E_FORMAT,
-            "tensor '%s': impossible size %" PRIu64 " x %" PRIu64 " x %" PRIu64 " x %" PRIu64,
-            name.text, tensor->dims[0], tensor->dims[1], tensor->dims[2], tensor->dims[3]);
+        return error_set(err, E_FORMAT,
+                         "tensor '%s': impossible size %" PRIu64 " x %" PRIu64 " x %" PRIu64
+                         " x %" PRIu64 "; the file is damaged: fetch it again",
+                         name.text, tensor->dims[0], tensor->dims[1], tensor->dims[2],
+                         tensor->dims[3]);
     return OK;
 }
 

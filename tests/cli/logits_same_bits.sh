@@ -8,4 +8,10 @@ for level in baseline avx2 avx512; do
     "$HOLT" logits --tokens "$tokens" --out level --cpu-mask $level && cmp whole level
 done
 "$HOLT" logits --tokens "$tokens" --out wide --kv f32 && cmp -s whole wide || echo "f32 differs from f16"
+# A file without a vocabulary, where there is one.
+file=$FIXTURES/arch/llama.gguf
+if [ -f "$file" ]; then
+    "$HOLT" logits -m "$file" --tokens "1 2 3" --out bare || echo "logits need a vocabulary"
+    "$HOLT" bench -m "$file" --seconds 1 --prompt 8 --decode 4 --json >/dev/null || echo "bench needs a vocabulary"
+fi
 stat -c %a whole

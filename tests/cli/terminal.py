@@ -168,12 +168,12 @@ def a_conversation():
 
 
 def a_turn_can_be_stopped_and_the_conversation_goes_on():
-    t = Terminal("--allow", "write,run", NO_COLOR="1")
+    t = Terminal("--allow", "write,run", "--threads", "1", "--cpu-mask", "baseline", NO_COLOR="1")  # slow enough to be stopped
     t.wait_for(r"> ")
     t.type("Which files are in this folder?\r")
-    time.sleep(0.3)
+    t.wait_for(r"reading \d+ of \d+ tokens")
     t.type("\x03")
-    t.wait_for(r"Stopped\. The session goes on|context \d+% full")
+    t.wait_for(r"Stopped\. The session goes on")
     t.wait_for(r"> ")
     t.type("/quit\r")
     t.wait_for(r"holt resume [a-z0-9]{6} goes on")

@@ -20,6 +20,27 @@ answered() { # answered TEXT: the demonstration printed it
     grep -qF -- "$1" build/test-logs/demo.log
 }
 
+# In a mount namespace of its own, so that root meets a disk that cannot be written, too.
+readonly_disk() {
+    unshare -rm true 2>/dev/null || { echo "not run: a read-only disk (no namespaces here)"; return 0; }
+    rm -rf build/disk && mkdir -p build/disk
+    unshare -rm sh -c 'mount -t tmpfs -o ro none build/disk &&
+        build/holt agent --state build/disk/state -w share/demo "hello" 2>&1;
+        build/holt agent -w build/disk --state build/disk-state --allow write \
+            "Create greeting.txt with the text hello" 2>&1' >build/test-logs/readonly.log
+    [ "$(grep -c 'Read-only file system' build/test-logs/readonly.log)" = 2 ]
+}
+
+installed() {
+    rm -rf build/installed
+    make -s install DESTDIR="$PWD/build/installed" >build/test-logs/install.log 2>&1 &&
+        build/installed/usr/local/bin/holt --version | grep -q '^holt ' &&
+        grep -q 'ExecStart=/usr/local/bin/holt agent' build/installed/usr/local/lib/systemd/user/holt@.service
+    local ok=$?
+    make -s uninstall DESTDIR="$PWD/build/installed" >>build/test-logs/install.log 2>&1 &&
+        [ -z "$(find build/installed -type f)" ] && [ $ok = 0 ]
+}
+
 mkdir -p build/test-logs
 check "20 kills" python3 tests/e2e/kill9.py "$holt" 20
 check "the demonstration runs" sh -c 'dev/demo.sh >build/test-logs/demo.log 2>&1'
@@ -34,7 +55,13 @@ check "it said so" answered "This system can confine no tools"
 check "it computed without a child" answered "408"
 check "it remembered without a child" answered "4711"
 # Below the goal of 95 on purpose: it guards what the model of today can do (models/README.md).
-check "60 held-out tasks" "$holt" eval builtin --limit 60 --min "${EVAL_MIN:-70}"
+eval_log=build/test-logs/eval.log
+check "60 held-out tasks, within 10 seconds each" sh -c \
+    "$holt eval builtin --limit 60 --timeout 10 --min ${EVAL_MIN:-70} >$eval_log"
+cat $eval_log
+check "no malformed calls" grep -q "calls that were none: 0" $eval_log
+check "a read-only disk is said" readonly_disk
+check "installed and uninstalled" installed
 check "the model's file is what the program holds" python3 tests/e2e/embedded.py "$holt" models/builtin.gguf
 check "show says what memory a run takes" python3 tests/e2e/memory.py "$holt"
 check "pulling models" python3 tests/e2e/pull.py "$holt"

@@ -3,7 +3,8 @@
  * reported, an interrupted call is closed when a session is taken up again, and what could not be
  * recorded is not shown.
  *
- * Runs on the built-in model; nothing here depends on what it answers.
+ * Runs on the built-in model; nothing here depends on what it answers, but that it tries a failing
+ * call again in one of four tasks.
  */
 #include "agent/agent.h"
 #include "agent/agent_context.h"
@@ -21,6 +22,7 @@ struct watcher {
     bool refuse_records;
     int stop_after; /* events; 0: never */
     int events;
+    struct strbuf calls; /* "NAME ARGUMENTS\n" of each that was run */
 };
 
 static int open_engine(void **state)
@@ -68,9 +70,9 @@ static enum status on_record(void *context, const json_t *message, struct error 
 static enum status on_tool(void *context, struct str name, struct str arguments, struct strbuf *out,
                            struct error *err)
 {
-    (void)context;
-    (void)arguments;
+    struct watcher *watcher = context;
     (void)err;
+    strbuf_addf(&watcher->calls, "%.*s %.*s\n", STR_ARG(name), STR_ARG(arguments));
     strbuf_addf(out, "error: %.*s is not there", STR_ARG(name));
     return OK;
 }
@@ -105,6 +107,7 @@ static void a_turn_is_recorded_in_order(void **state)
     assert_true(outcome.generated_tokens > 0);
     agent_free(agent);
     strbuf_done(&watcher.log);
+    strbuf_done(&watcher.calls);
 }
 
 static void nothing_is_shown_that_was_not_recorded(void **state)
@@ -120,6 +123,46 @@ static void nothing_is_shown_that_was_not_recorded(void **state)
     agent_free(agent);
 }
 
+/* How often the line stands in the text. */
+static int count_line(struct str text, struct str line)
+{
+    int count = 0;
+    while (text.len)
+        count += str_equal(str_split(&text, '\n'), line);
+    return count;
+}
+
+/* Every call fails: the same one is made twice in a turn and no third time; in the next turn it may
+ * be made again. */
+static void what_failed_twice_is_not_called_again(void **state)
+{
+    (void)state;
+    static const char *const tasks[] = {"List the files in orders.", "Read notes.txt.",
+                                        "Which file contains kettle?", "What is in shop.ini?"};
+    int most_ever = 0;
+    for (size_t i = 0; i < ARRAY_LEN(tasks); i++) {
+        struct watcher watcher = {0};
+        struct agent *agent = new_agent(&watcher, 12);
+        for (int turn = 0; turn < 2; turn++) {
+            struct agent_outcome outcome = {0};
+            strbuf_clear(&watcher.calls);
+            assert_ok(agent_run(agent, str_from_c(tasks[i]), &outcome, err));
+            struct str rest = strbuf_view(&watcher.calls);
+            int most = 0;
+            while (rest.len) {
+                const int count = count_line(strbuf_view(&watcher.calls), str_split(&rest, '\n'));
+                most = count > most ? count : most;
+            }
+            assert_true(most <= AGENT_SAME_FAILURES_MAX);
+            most_ever = most > most_ever ? most : most_ever;
+        }
+        agent_free(agent);
+        strbuf_done(&watcher.log);
+        strbuf_done(&watcher.calls);
+    }
+    assert_int_equal(most_ever, AGENT_SAME_FAILURES_MAX);
+}
+
 static void the_last_step_cannot_begin_a_call(void **state)
 {
     (void)state;
@@ -131,6 +174,7 @@ static void the_last_step_cannot_begin_a_call(void **state)
     assert_int_equal(outcome.steps, 1);
     agent_free(agent);
     strbuf_done(&watcher.log);
+    strbuf_done(&watcher.calls);
 }
 
 static void a_turn_can_be_stopped_and_the_next_one_goes_on(void **state)
@@ -146,6 +190,7 @@ static void a_turn_can_be_stopped_and_the_next_one_goes_on(void **state)
     assert_int_not_equal(outcome.end, AGENT_END_CANCELLED);
     agent_free(agent);
     strbuf_done(&watcher.log);
+    strbuf_done(&watcher.calls);
 }
 
 static void an_interrupted_call_is_closed_when_taken_up_again(void **state)
@@ -169,6 +214,7 @@ static void an_interrupted_call_is_closed_when_taken_up_again(void **state)
     json_decref(messages);
     agent_free(agent);
     strbuf_done(&watcher.log);
+    strbuf_done(&watcher.calls);
 }
 
 static void long_results_are_cut_at_a_line_with_a_note(void **state)
@@ -202,6 +248,7 @@ static void long_results_are_cut_at_a_line_with_a_note(void **state)
     strbuf_done(&cut);
     agent_free(agent);
     strbuf_done(&watcher.log);
+    strbuf_done(&watcher.calls);
 }
 
 static json_t *long_conversation(int turns)
@@ -247,6 +294,7 @@ static void a_full_context_shortens_the_oldest_results_and_says_so(void **state)
     json_decref(messages);
     agent_free(agent);
     strbuf_done(&watcher.log);
+    strbuf_done(&watcher.calls);
 }
 
 static void a_context_with_nothing_to_shorten_ends_the_turn(void **state)
@@ -263,6 +311,7 @@ static void a_context_with_nothing_to_shorten_ends_the_turn(void **state)
     strbuf_done(&text);
     agent_free(agent);
     strbuf_done(&watcher.log);
+    strbuf_done(&watcher.calls);
 }
 
 int test_agent(void)
@@ -270,6 +319,7 @@ int test_agent(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_turn_is_recorded_in_order),
         cmocka_unit_test(nothing_is_shown_that_was_not_recorded),
+        cmocka_unit_test(what_failed_twice_is_not_called_again),
         cmocka_unit_test(the_last_step_cannot_begin_a_call),
         cmocka_unit_test(a_turn_can_be_stopped_and_the_next_one_goes_on),
         cmocka_unit_test(an_interrupted_call_is_closed_when_taken_up_again),
