@@ -124,7 +124,9 @@ static enum status core_is_gone(struct front *front, const struct front_view *vi
     front->core_pid = 0;
     const char *kept = front->keeps_session ? "; the session is kept" : "";
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS)
-        return error_set(err, E_IO, "the model file changed while it was in use%s", kept);
+        return error_set(
+            err, E_IO, "the model file changed while it was in use: start again when it is whole%s",
+            kept);
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
         return error_set(err, E_NO_MEMORY,
                          "the process with the model was killed, most likely for lack of memory%s",

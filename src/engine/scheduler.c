@@ -192,6 +192,7 @@ static enum status open_session(struct scheduler *scheduler, struct scheduler_ta
                                 struct error *err)
 {
     uint32_t kept = 0;
+    TRY(gguf_check_unchanged(scheduler->engine->gguf, err));
     TRY(session_pool_take(scheduler->pool, &task->prompt, &task->sampler, &task->session, &kept,
                           err));
     chat_spans_done(&task->prompt);

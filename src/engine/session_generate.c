@@ -56,6 +56,8 @@ enum status session_generate(struct session *session, const struct session_limit
                              struct session_result *out, struct error *err)
 {
     struct generation g;
+    *out = (struct session_result){0};
+    TRY(gguf_check_unchanged(session->engine->gguf, err));
     generation_init(&g, &(struct generation_config){.session = session,
                                                     .limits = limits,
                                                     .mask = mask,

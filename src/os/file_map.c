@@ -84,9 +84,10 @@ enum status file_map_check(const struct file_map *map, struct error *err)
         return error_errno(err, "cannot look at an open file");
     if ((size_t)info.st_size != map->size)
         return error_set(err, E_IO,
-                         "the file was changed while in use: it had %zu bytes, now it has %lld",
+                         "the file was changed while in use: it had %zu bytes, now it has "
+                         "%lld; start again when it is whole",
                          map->size, (long long)info.st_size);
     if (info.st_mtim.tv_sec != map->changed_s || info.st_mtim.tv_nsec != map->changed_ns)
-        return error_set(err, E_IO, "the file was changed while in use");
+        return error_set(err, E_IO, "the file was changed while in use; start again with it");
     return OK;
 }

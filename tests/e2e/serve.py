@@ -637,6 +637,17 @@ def who_comes_when_the_queue_is_full_is_told_when_to_come_again(server):
     wait_until(lambda: server.metric("requests_active") == 0 and server.metric("requests_waiting") == 0)
 
 
+def a_model_file_that_changes_is_told(_):
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "m.gguf")
+        shutil.copyfile("models/builtin.gguf", file)
+        other = Server(PROGRAM, "-m", file)
+        other.json("/v1/chat/completions", chat("hello", model="m"))
+        os.truncate(file, 1000)
+        assert "the file was changed while in use" in other.json("/v1/chat/completions", chat("hello", model="m"), 500)["error"]["message"]
+        assert other.stop() == 0
+
+
 def broken_requests_harm_nobody(server):
     for raw in (b"\r\n\r\n", b"GET\r\n\r\n", b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
                 b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"x: y\r\n" * 20000 + b"\r\n", random.Random(1).randbytes(3000)):
@@ -774,7 +785,7 @@ TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, th
          a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, llamas_own_addresses_answer,
          several_prompts_are_answered_as_each_alone, a_completion_tells_what_it_came_to, a_stream_tells_how_far_the_prompt_is_read, counts_are_exact, a_stop_text_ends_the_answer,
          what_is_wrong_is_told_in_the_protocols_form, who_is_refused_hears_why, who_hangs_up_frees_the_place,
-         who_comes_when_the_queue_is_full_is_told_when_to_come_again, broken_requests_harm_nobody,
+         a_model_file_that_changes_is_told, who_comes_when_the_queue_is_full_is_told_when_to_come_again, broken_requests_harm_nobody,
          a_key_is_wanted_where_one_was_set, what_is_not_enforced_is_said, a_taken_port_is_explained, several_models_take_turns, embeddings_are_those_of_the_command]
 PROGRAM = sys.argv[1]
 
