@@ -78,6 +78,7 @@ struct api_request {
     bool has_seed;      /* else the server draws one */
     bool one_call_only; /* parallel_tool_calls: false */
     bool streams;
+    bool may_wait;       /* OpenAI: service_tier flex */
     bool wants_tokens;   /* their probabilities */
     bool wants_ids;      /* llama.cpp: the numbers of tokens */
     bool wants_progress; /* llama.cpp: how far the prompt is read, in a stream */

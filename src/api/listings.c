@@ -306,6 +306,8 @@ void listings_metrics(const struct api_context *context, struct strbuf *out)
          (double)f->preempted_count},
         {"requests_active", "gauge", "Answers being made.", f->active_count},
         {"requests_waiting", "gauge", "Requests that wait.", f->waiting_count},
+        {"requests_held", "gauge", "Answers that pause, as their clients read too slowly.",
+         f->held_count},
         {"sessions_idle", "gauge", "Conversations remembered.", f->idle_session_count},
         {"uptime_seconds", "gauge", "Seconds since the start.", context->uptime_seconds},
     };

@@ -3,6 +3,7 @@
 #include "text/json.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void shape_done(struct reply_shape *shape)
 {
@@ -72,6 +73,24 @@ void reply_progress(struct reply *reply, uint32_t done, double seconds)
     reply->has_progress = true;
     reply->done_tokens = done;
     reply->format->progress(reply, &progress);
+}
+
+/* A comment, which every reader of events passes over; clients of Anthropic count on pings. Lines
+ * of JSON know neither. */
+void reply_wait(struct reply *reply, struct str why)
+{
+    if (!reply->streams)
+        return;
+    reply->is_open = true;
+    const bool has_comments = strcmp(reply->format->stream_type, "text/event-stream") == 0;
+    if (has_comments) {
+        strbuf_add_c(&reply->out, ": ");
+        for (size_t i = 0; i < why.len; i++)
+            strbuf_add_char(&reply->out, (unsigned char)why.ptr[i] < ' ' ? ' ' : why.ptr[i]);
+        strbuf_add_c(&reply->out, "\n\n");
+    }
+    if (!has_comments || reply->format->protocol == API_ANTHROPIC)
+        reply->format->ping(reply);
 }
 
 void reply_ping(struct reply *reply)
@@ -273,7 +292,9 @@ void reply_loaded(struct reply *reply, bool unloads)
 
 void reply_fail(struct reply *reply, const struct api_failure *failure)
 {
-    if (reply->streams && reply->has_begun)
+    if (reply->is_open) /* events come in their order, to the last */
+        reply_begin(reply, &reply->result);
+    if (reply->streams && (reply->has_begun || reply->is_open))
         reply->format->fail(reply, failure);
     else
         reply_add_json(reply, api_failure_json(failure, reply->format->protocol));

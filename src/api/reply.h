@@ -8,6 +8,7 @@
  *   reply_begin()    once, before the first event: the prompt's counts are known
  *   reply_event()    for each event; false: the answer has ended, tell the model to stop
  *   reply_progress() so much of the prompt is read
+ *   reply_wait()     a stream waits for its turn: it is opened and told why
  *   reply_ping()     a stream has been silent for long
  *   reply_end()      once, or reply_fail() when it cannot be finished
  *
@@ -128,6 +129,7 @@ struct reply {
     size_t call_count; /* begun, the open one included */
     bool call_is_open;
     struct custom_input custom; /* of the open call, if it is one of a custom tool */
+    bool is_open;               /* the client was told that it waits */
     bool has_begun;
     bool is_stopped;
     struct strbuf out;  /* for the client, not taken yet */
@@ -153,6 +155,8 @@ void reply_begin(struct reply *reply, const struct session_result *prompt);
 bool reply_event(struct reply *reply, const struct chat_event *event);
 /* `done`: tokens of the prompt, those that were there included. Tells nothing twice. */
 void reply_progress(struct reply *reply, uint32_t done, double seconds);
+/* Before reply_begin(), as often as need be; nothing where the reply is no stream. */
+void reply_wait(struct reply *reply, struct str why);
 void reply_ping(struct reply *reply);
 void reply_end(struct reply *reply, const struct session_result *result);
 /* Instead of reply_end() for a whole answer of several: the object, a new reference; its "choices"

@@ -263,6 +263,8 @@ enum status route_read(const struct route *route, const json_t *settings, const 
 {
     out->settings = settings;
     TRY(route->read(body, out, err));
+    out->may_wait = route->protocol == API_OPENAI &&
+                    str_equal_c(json_str(json_object_get(body, "service_tier")), "flex");
     const enum status status = api_request_settle(out, err);
     out->settings = NULL;
     if (status == OK && route->repeat)

@@ -36,10 +36,13 @@ struct scheduler_task {
     struct scheduler_sink sink;
     struct session *session; /* NULL until the task is first worked on */
     struct generation generation;
-    double began, answered;  /* clock_seconds() of admission and of the first token; 0: not yet */
+    enum scheduler_urgency urgency;
+    double due;              /* clock_seconds(): who comes first is taken up first */
+    double began, answered;  /* the same of admission and of the first token; 0: not yet */
     uint32_t prompt_pending; /* tokens to compute when it began */
     uint32_t row_count;      /* its rows of the current step */
     bool is_cancelled;
+    bool is_held;
     bool is_out_of_room;
 };
 
@@ -47,7 +50,8 @@ struct scheduler {
     struct engine *engine;
     struct session_pool *pool;
     struct scheduler_config config;                      /* every 0 replaced */
-    struct scheduler_task *waiting;                      /* a list, first come first */
+    struct scheduler_task *waiting;                      /* a list, in the order of `due` */
+    struct scheduler_task *held;                         /* a list */
     struct scheduler_task *active[SCHEDULER_ACTIVE_MAX]; /* in the order they began */
     struct infer_row rows[ROWS_MAX];
     struct scheduler_facts facts;
@@ -102,6 +106,16 @@ static void end_task(struct scheduler *scheduler, struct scheduler_task *task, e
     mem_free(task);
 }
 
+static void end_list(struct scheduler *scheduler, struct scheduler_task **list, enum status status,
+                     const struct error *err)
+{
+    while (*list) {
+        struct scheduler_task *task = *list;
+        *list = task->next;
+        end_task(scheduler, task, status, err);
+    }
+}
+
 static void cancel_all(struct scheduler *scheduler)
 {
     struct error err = {0};
@@ -109,11 +123,8 @@ static void cancel_all(struct scheduler *scheduler)
     for (uint32_t i = 0; i < scheduler->facts.active_count; i++)
         end_task(scheduler, scheduler->active[i], status, &err);
     scheduler->facts.active_count = 0;
-    while (scheduler->waiting) {
-        struct scheduler_task *task = scheduler->waiting;
-        scheduler->waiting = task->next;
-        end_task(scheduler, task, status, &err);
-    }
+    end_list(scheduler, &scheduler->waiting, status, &err);
+    end_list(scheduler, &scheduler->held, status, &err);
 }
 
 void scheduler_free(struct scheduler *scheduler)
@@ -127,19 +138,54 @@ void scheduler_free(struct scheduler *scheduler)
 
 /* ---------------------------------------------------------------- the queue */
 
-enum status scheduler_check_room(const struct scheduler *scheduler, struct error *err)
+enum status scheduler_check_room(const struct scheduler *scheduler, enum scheduler_urgency urgency,
+                                 struct error *err)
 {
-    if (scheduler->facts.waiting_count >= scheduler->config.queue_max)
-        return error_set(err, E_BUSY, "%u requests are waiting already; try again later",
-                         scheduler->facts.waiting_count);
+    const uint32_t count = scheduler->facts.waiting_counts[urgency];
+    if (count >= scheduler->config.queue_max)
+        return error_set(err, E_BUSY, "%u requests are waiting already; try again later", count);
     return OK;
+}
+
+/* In front of who is due later. */
+static void enqueue(struct scheduler *scheduler, struct scheduler_task *task)
+{
+    struct scheduler_task **link = &scheduler->waiting;
+    while (*link && (*link)->due <= task->due)
+        link = &(*link)->next;
+    task->next = *link;
+    *link = task;
+    scheduler->facts.waiting_count++;
+    scheduler->facts.waiting_counts[task->urgency]++;
+}
+
+/* Out of the queue, whose link it is. */
+static struct scheduler_task *dequeue(struct scheduler *scheduler, struct scheduler_task **link)
+{
+    struct scheduler_task *task = *link;
+    *link = task->next;
+    task->next = NULL;
+    scheduler->facts.waiting_count--;
+    scheduler->facts.waiting_counts[task->urgency]--;
+    return task;
+}
+
+static double patience_of(enum scheduler_urgency urgency)
+{
+    switch (urgency) {
+    case SCHEDULER_INTERACTIVE: return 0;
+    case SCHEDULER_SIDE: return SCHEDULER_SIDE_SECONDS;
+    case SCHEDULER_BATCH:
+    case SCHEDULER_URGENCY_COUNT: return SCHEDULER_BATCH_SECONDS;
+    }
+    return 0;
 }
 
 enum status scheduler_add(struct scheduler *scheduler, struct scheduler_request *request,
                           struct scheduler_task **out, struct error *err)
 {
     TRY(sampler_options_check(&request->sampler, err));
-    TRY(scheduler_check_room(scheduler, err));
+    TRY(scheduler_check_room(scheduler, request->urgency, err));
     struct scheduler_task *task = mem_zalloc(sizeof(*task));
     task->prompt = *request->prompt;
     *request->prompt = (struct chat_spans){0};
@@ -147,11 +193,9 @@ enum status scheduler_add(struct scheduler *scheduler, struct scheduler_request 
     task->sampler = request->sampler;
     task->limits = request->limits;
     task->sink = request->sink;
-    struct scheduler_task **end = &scheduler->waiting;
-    while (*end)
-        end = &(*end)->next;
-    *end = task;
-    scheduler->facts.waiting_count++;
+    task->urgency = request->urgency;
+    task->due = clock_seconds() + patience_of(request->urgency);
+    enqueue(scheduler, task);
     *out = task;
     return OK;
 }
@@ -161,28 +205,117 @@ void scheduler_cancel(struct scheduler_task *task)
     task->is_cancelled = true;
 }
 
+void scheduler_hold(struct scheduler_task *task, bool is_held)
+{
+    task->is_held = is_held;
+}
+
+uint32_t scheduler_ahead(const struct scheduler *scheduler, const struct scheduler_task *task)
+{
+    uint32_t count = 0;
+    for (const struct scheduler_task *other = scheduler->waiting; other; other = other->next) {
+        if (other == task)
+            return count;
+        count++;
+    }
+    return 0;
+}
+
 static void end_cancelled_waiting(struct scheduler *scheduler)
 {
     struct error err = {0};
     const enum status status = error_set(&err, E_CANCELLED, "the caller went away");
     struct scheduler_task **link = &scheduler->waiting;
     while (*link) {
+        if ((*link)->is_cancelled)
+            end_task(scheduler, dequeue(scheduler, link), status, &err);
+        else
+            link = &(*link)->next;
+    }
+}
+
+/* ---------------------------------------------------------------- places given up */
+
+/* Tasks that are held leave their places, as far as there is room to wait elsewhere. */
+static void set_held_aside(struct scheduler *scheduler)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < scheduler->facts.active_count; i++) {
+        struct scheduler_task *task = scheduler->active[i];
+        task->row_count = 0;
+        if (!task->is_held || task->is_cancelled ||
+            scheduler->facts.held_count >= SCHEDULER_HELD_MAX) {
+            scheduler->active[kept++] = task;
+            continue;
+        }
+        task->next = scheduler->held;
+        scheduler->held = task;
+        scheduler->facts.held_count++;
+    }
+    scheduler->facts.active_count = kept;
+}
+
+/* Those that may go on wait for a place again; due since they came, they are among the first. */
+static void take_held_back(struct scheduler *scheduler)
+{
+    struct scheduler_task **link = &scheduler->held;
+    while (*link) {
         struct scheduler_task *task = *link;
-        if (!task->is_cancelled) {
+        if (task->is_held && !task->is_cancelled) {
             link = &task->next;
             continue;
         }
         *link = task->next;
-        scheduler->facts.waiting_count--;
-        end_task(scheduler, task, status, &err);
+        scheduler->facts.held_count--;
+        enqueue(scheduler, task);
     }
 }
 
-/* Forgets idle sessions until `page_count` pages are free. */
-static bool make_free(struct scheduler *scheduler, uint32_t page_count)
+/* Where all places are taken, the last task of the lowest class leaves its own to one of a higher
+ * class, and waits. */
+static void yield_place(struct scheduler *scheduler)
+{
+    const uint32_t count = scheduler->facts.active_count;
+    uint32_t last = count;
+    if (!scheduler->waiting || scheduler->waiting->urgency == SCHEDULER_BATCH ||
+        count < scheduler->config.active_max)
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        if (scheduler->active[i]->urgency == SCHEDULER_BATCH)
+            last = i;
+    if (last == count)
+        return;
+    struct scheduler_task *task = scheduler->active[last];
+    for (uint32_t i = last + 1; i < count; i++)
+        scheduler->active[i - 1] = scheduler->active[i];
+    scheduler->facts.active_count--;
+    struct scheduler_task *first = dequeue(scheduler, &scheduler->waiting);
+    enqueue(scheduler, task);
+    first->next = scheduler->waiting; /* whatever is due */
+    scheduler->waiting = first;
+    scheduler->facts.waiting_count++;
+    scheduler->facts.waiting_counts[first->urgency]++;
+}
+
+static bool give_pages(struct scheduler_task *list)
+{
+    for (struct scheduler_task *task = list; task; task = task->next) {
+        if (!task->session || infer_seq_token_count(task->session->seq) == 0)
+            continue;
+        session_release_pages(task->session);
+        return true;
+    }
+    return false;
+}
+
+/* Forgets idle sessions, then takes the pages of who is held or is in the queue from `waiting` on,
+ * until `page_count` are free. */
+static bool make_free(struct scheduler *scheduler, struct scheduler_task *waiting,
+                      uint32_t page_count)
 {
     while (infer_free_page_count(scheduler->engine->infer) < page_count)
-        if (!session_pool_forget_oldest(scheduler->pool))
+        if (!session_pool_forget_oldest(scheduler->pool) && !give_pages(scheduler->held) &&
+            !give_pages(waiting))
             return false;
     return true;
 }
@@ -225,12 +358,10 @@ static bool admit_first(struct scheduler *scheduler)
     if (status == OK && scheduler->facts.active_count > 0) {
         const uint32_t pending = session_pending(task->session);
         const uint32_t pages = infer_seq_append_pages(task->session->seq, pending);
-        if (!make_free(scheduler, pages + scheduler->facts.active_count))
+        if (!make_free(scheduler, task->next, pages + scheduler->facts.active_count))
             return false;
     }
-    scheduler->waiting = task->next;
-    task->next = NULL;
-    scheduler->facts.waiting_count--;
+    (void)dequeue(scheduler, &scheduler->waiting);
     if (status == OK)
         scheduler->active[scheduler->facts.active_count++] = task;
     else
@@ -252,7 +383,8 @@ static uint32_t plan_rows(struct scheduler *scheduler)
     uint32_t stream_rows = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct scheduler_task *task = scheduler->active[i];
-        task->row_count = is_stream(task) ? session_pending(task->session) : 0;
+        const bool runs = is_stream(task) && !task->is_held;
+        task->row_count = runs ? session_pending(task->session) : 0;
         task->session->draft.count = 0;
         stream_rows += task->row_count;
     }
@@ -260,7 +392,7 @@ static uint32_t plan_rows(struct scheduler *scheduler)
     uint32_t left = budget;
     for (uint32_t i = 0; i < count && left > 0; i++) {
         struct scheduler_task *task = scheduler->active[(scheduler->turn + i) % count];
-        if (task->row_count > 0)
+        if (task->row_count > 0 || task->is_held)
             continue;
         const uint32_t pending = session_pending(task->session);
         task->row_count = pending < left ? pending : left;
@@ -286,11 +418,13 @@ static uint32_t pages_wanted(const struct scheduler *scheduler)
 static void plan_drafts(struct scheduler *scheduler)
 {
     struct session *sessions[SCHEDULER_ACTIVE_MAX];
-    const uint32_t count = scheduler->facts.active_count;
+    uint32_t count = 0;
     uint32_t rows = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < scheduler->facts.active_count; i++) {
         struct scheduler_task *task = scheduler->active[i];
-        sessions[i] = task->session;
+        if (task->is_held)
+            continue;
+        sessions[count++] = task->session;
         rows += task->row_count;
         generation_propose(&task->generation);
     }
@@ -309,13 +443,15 @@ static void preempt_last(struct scheduler *scheduler)
     task->next = scheduler->waiting;
     scheduler->waiting = task;
     scheduler->facts.waiting_count++;
+    scheduler->facts.waiting_counts[task->urgency]++;
     scheduler->facts.preempted_count++;
 }
 
 /* Makes room for the planned rows; when one task alone has none left, it ends there. */
 static void make_room(struct scheduler *scheduler)
 {
-    while (!make_free(scheduler, pages_wanted(scheduler)) && scheduler->facts.active_count > 1)
+    while (!make_free(scheduler, scheduler->waiting, pages_wanted(scheduler)) &&
+           scheduler->facts.active_count > 1)
         preempt_last(scheduler);
     if (scheduler->facts.active_count != 1)
         return;
@@ -323,7 +459,7 @@ static void make_room(struct scheduler *scheduler)
     const uint32_t room = infer_seq_room(only->session->seq);
     if (only->row_count > room)
         only->row_count = room;
-    only->is_out_of_room = only->row_count == 0;
+    only->is_out_of_room = only->row_count == 0 && !only->is_held;
 }
 
 /* The next slice of prompts beside streams: larger when this step was faster than it might be. */
@@ -382,6 +518,8 @@ static bool advance(struct scheduler *scheduler, struct scheduler_task *task,
         *out_status = error_set(err, E_CANCELLED, "the caller went away");
         return false;
     }
+    if (task->is_held)
+        return true;
     if (task->is_out_of_room)
         return false;
     const uint32_t pending = session_pending(task->session);
@@ -432,14 +570,26 @@ static void fail_all(struct scheduler *scheduler, enum status status, const stru
         end_task(scheduler, scheduler->active[i], status, err);
 }
 
+/* Something is to be computed, or a cancelled task to be ended. */
+static bool has_work(const struct scheduler *scheduler)
+{
+    for (uint32_t i = 0; i < scheduler->facts.active_count; i++)
+        if (!scheduler->active[i]->is_held || scheduler->active[i]->is_cancelled)
+            return true;
+    return false;
+}
+
 bool scheduler_step(struct scheduler *scheduler)
 {
+    take_held_back(scheduler);
     end_cancelled_waiting(scheduler);
+    set_held_aside(scheduler);
+    yield_place(scheduler);
     while (scheduler->waiting && scheduler->facts.active_count < scheduler->config.active_max)
         if (!admit_first(scheduler))
             break;
-    if (scheduler->facts.active_count == 0)
-        return scheduler->waiting != NULL;
+    if (!has_work(scheduler))
+        return scheduler->facts.active_count == 0 && scheduler->waiting != NULL;
     const uint32_t prompt_rows = plan_rows(scheduler);
     if (prompt_rows == 0)
         plan_drafts(scheduler);
@@ -474,6 +624,9 @@ void scheduler_add_facts(struct scheduler_facts *total, const struct scheduler_f
 {
     total->active_count += more->active_count;
     total->waiting_count += more->waiting_count;
+    for (int i = 0; i < SCHEDULER_URGENCY_COUNT; i++)
+        total->waiting_counts[i] += more->waiting_counts[i];
+    total->held_count += more->held_count;
     total->idle_session_count += more->idle_session_count;
     total->step_count += more->step_count;
     total->prompt_tokens += more->prompt_tokens;

@@ -11,6 +11,11 @@
  * it is computed again later and continues with the same tokens, because logits depend on the
  * tokens alone (docs/decisions/0001). What a task yields never depends on the tasks beside it.
  *
+ * Who waits is taken up in the order of urgency, but nobody waits for ever: a task of a lower class
+ * goes before those of a higher one that came SCHEDULER_..._SECONDS after it. A task of the lowest
+ * gives its place up for others. A task whose caller cannot take more is held: it leaves its place
+ * to others until the caller lets it go on.
+ *
  * Threads: the engine's; nothing here locks. Depends on: session, infer/. Used by: server/.
  */
 #pragma once
@@ -28,12 +33,23 @@ struct scheduler_task; /* one answer; gone when its `finished` has been called *
 enum {
     SCHEDULER_ACTIVE_MAX = 64, /* tasks in one batch */
     SCHEDULER_ACTIVE_DEFAULT = 8,
-    SCHEDULER_QUEUE_MAX = 512,
+    SCHEDULER_QUEUE_MAX = 512, /* of each class */
+    SCHEDULER_HELD_MAX = 256,  /* more that are held keep their place */
 };
+
+enum scheduler_urgency {
+    SCHEDULER_INTERACTIVE, /* somebody watches the answer come */
+    SCHEDULER_SIDE,        /* a program waits for the whole of it */
+    SCHEDULER_BATCH,       /* it may take its time */
+    SCHEDULER_URGENCY_COUNT,
+};
+
+/* So much later a task is taken up as if it had come, for its class. */
+enum { SCHEDULER_SIDE_SECONDS = 5, SCHEDULER_BATCH_SECONDS = 60 };
 
 struct scheduler_config {
     uint32_t active_max;    /* 0: SCHEDULER_ACTIVE_DEFAULT */
-    uint32_t queue_max;     /* tasks that wait; 0: SCHEDULER_QUEUE_MAX */
+    uint32_t queue_max;     /* tasks of a class that wait; 0: SCHEDULER_QUEUE_MAX */
     cache_report_fn *cache; /* told what each task found computed; may be NULL */
 
     /* For who makes the masks: told, once in a row, what of tools and schemas is not enforced, some
@@ -60,6 +76,7 @@ struct scheduler_request {
     struct sampler_options sampler;
     struct session_limits limits;
     struct scheduler_sink sink;
+    enum scheduler_urgency urgency;
 };
 
 /* Borrows `engine`. */
@@ -69,7 +86,8 @@ MUST_USE enum status scheduler_new(struct engine *engine, const struct scheduler
 void scheduler_free(struct scheduler *scheduler);
 
 /* E_BUSY when the queue is full: lets a caller refuse before it does the work of a request. */
-MUST_USE enum status scheduler_check_room(const struct scheduler *scheduler, struct error *err);
+MUST_USE enum status scheduler_check_room(const struct scheduler *scheduler,
+                                          enum scheduler_urgency urgency, struct error *err);
 
 /* Puts a task into the queue; *out is valid until `finished`. E_BUSY when the queue is full,
  * E_INVALID for a sampler option out of range. That a conversation is too long is told by
@@ -80,7 +98,15 @@ MUST_USE enum status scheduler_add(struct scheduler *scheduler, struct scheduler
 /* Ends a task within one step; its `finished` is called from scheduler_step(). */
 void scheduler_cancel(struct scheduler_task *task);
 
-/* Computes one batch. False when there is nothing to do: then wait for the next task. */
+/* Nothing more is computed for the task until it is let go on; it can be cancelled meanwhile. Its
+ * place is free for others from the next step on. */
+void scheduler_hold(struct scheduler_task *task, bool is_held);
+
+/* How many are to be taken up before this one; 0: it is the next, or has begun. */
+uint32_t scheduler_ahead(const struct scheduler *scheduler, const struct scheduler_task *task);
+
+/* Computes one batch. False when there is nothing to do: then wait for the next task, or for one
+ * that is held. */
 bool scheduler_step(struct scheduler *scheduler);
 
 /* When there is nothing to do: stores what is new in conversations that rest (prefix_store.h),
@@ -90,6 +116,8 @@ void scheduler_keep(struct scheduler *scheduler, bool (*goes_on)(void *context),
 struct scheduler_facts {
     uint32_t active_count;
     uint32_t waiting_count;
+    uint32_t waiting_counts[SCHEDULER_URGENCY_COUNT]; /* of each class */
+    uint32_t held_count;
     uint32_t idle_session_count;
     uint64_t step_count;
     uint64_t prompt_tokens; /* computed */

@@ -115,7 +115,7 @@ static void tell_progress(struct admin *admin, uint64_t id, struct str text)
     if (!is_gone && exchange->route->takes_file)
         let_go_on(exchange);
     else if (!is_gone && exchange->reply.streams &&
-             exchange->reply.out.len < EXCHANGE_HELD_BYTES_MAX) {
+             exchange->reply.out.len < EXCHANGE_PAUSE_BYTES) {
         add_line(exchange, text);
         exchange_wake(exchange);
     }

@@ -16,11 +16,10 @@
 #include "server/turn.h"
 #include "tokenizer/token_list.h"
 
-enum { QUEUE_MAX = SCHEDULER_QUEUE_MAX, WATCH_MAX = SCHEDULER_QUEUE_MAX + SCHEDULER_ACTIVE_MAX };
+#include <stdio.h>
+#include <string.h>
 
-/* A client hears something at least so often while it waits. */
-static const double PING_SECONDS = 5.0;
-/* How often hung-up clients are looked for. */
+/* How often clients that hung up, fell behind or caught up are looked for. */
 static const double WATCH_SECONDS = 0.05;
 
 struct engine_loop {
@@ -31,7 +30,7 @@ struct engine_loop {
     struct lock lock;
     struct lock_signal signal;
     struct exchange *queue; /* under the lock, as the three below */
-    unsigned queue_count;
+    unsigned queue_counts[SCHEDULER_URGENCY_COUNT];
     unsigned count; /* of exchanges that are not finished */
     bool is_stopping;
     struct scheduler_facts facts;
@@ -96,6 +95,15 @@ static void note_times(struct exchange_choice *choice)
     result->generate_seconds = clock_seconds() - choice->answered_seconds;
 }
 
+/* The tasks of a client that is behind pause until it has caught up; those of others go on. */
+static void hold_all(struct exchange *exchange, bool is_held)
+{
+    exchange->is_held = is_held;
+    for (unsigned i = 0; i < exchange->choice_count; i++)
+        if (exchange->choices[i].task)
+            scheduler_hold(exchange->choices[i].task, is_held);
+}
+
 static bool on_event(void *context, const struct chat_event *event)
 {
     struct exchange_choice *choice = context;
@@ -108,8 +116,10 @@ static bool on_event(void *context, const struct chat_event *event)
         note_times(choice);
     bool goes_on = !exchange->is_gone && reply_event(choice->reply, event);
     pass_on(choice);
-    if (exchange->reply.out.len > EXCHANGE_HELD_BYTES_MAX)
-        goes_on = false;
+    if (exchange->reply.streams && exchange->reply.out.len > EXCHANGE_PAUSE_BYTES)
+        exchange->is_behind = true;
+    if (exchange->is_behind)
+        hold_all(exchange, true);
     if (exchange->reply.out.len > before)
         note_written(exchange);
     lock_give(&exchange->lock);
@@ -129,7 +139,8 @@ static bool on_progress(void *context, uint32_t done, uint32_t total)
     pass_on(choice);
     if (exchange->reply.out.len > before)
         note_written(exchange);
-    if (exchange->reply.streams && clock_seconds() - exchange->written_seconds > PING_SECONDS) {
+    if (exchange->reply.streams &&
+        clock_seconds() - exchange->written_seconds > EXCHANGE_PING_SECONDS) {
         reply_ping(&exchange->reply);
         note_written(exchange);
     }
@@ -315,7 +326,7 @@ static enum status begin(struct engine_loop *loop, struct exchange_choice *choic
     CLEANUP(chat_spans_done) struct chat_spans prompt = {0};
     CLEANUP(token_mask_freep) struct token_mask *mask = NULL;
     CLEANUP(strbuf_done) struct strbuf warnings = {0};
-    TRY(scheduler_check_room(loop->scheduler, err)); /* before the work */
+    TRY(scheduler_check_room(loop->scheduler, exchange->urgency, err)); /* before the work */
     request->chat.local_seconds = clock_local_seconds();
     TRY(prompt_make(loop->engine, request, choice->prompt, &prompt, err));
     TRY(make_mask(loop->engine, request, &warnings, &mask, err));
@@ -348,6 +359,7 @@ static enum status begin(struct engine_loop *loop, struct exchange_choice *choic
                 .finished = on_finished,
                 .context = choice,
             },
+        .urgency = exchange->urgency,
     };
     if (!request->has_seed)
         wanted.sampler.seed = drawn_seed();
@@ -358,6 +370,7 @@ static enum status begin(struct engine_loop *loop, struct exchange_choice *choic
         prompt_text(loop->engine, &prompt, &reply->prompt);
     TRY(scheduler_add(loop->scheduler, &wanted, &choice->task, err));
     mask = NULL; /* the task's */
+    scheduler_hold(choice->task, exchange->is_held);
     choice->has_begun = true;
     exchange->begun_count++;
     return OK;
@@ -413,7 +426,7 @@ static void take_up(struct engine_loop *loop, struct exchange *exchange)
 {
     struct error err = {0};
     exchange->engine = loop->engine;
-    exchange->begun_seconds = exchange->written_seconds = clock_seconds();
+    exchange->begun_seconds = clock_seconds();
     const enum status status = begin(loop, &exchange->choices[0], &err);
     if (status != OK) {
         refuse(loop, exchange, status, &err);
@@ -463,7 +476,20 @@ static void wake_all(struct engine_loop *loop)
     }
 }
 
-/* Cancels the tasks of clients that are gone, and lets their connections end. */
+/* Says to who waits for its turn how many go first. */
+static void tell_place(struct engine_loop *loop, struct exchange *exchange)
+{
+    const struct exchange_choice *first = &exchange->choices[0];
+    if (!first->task || first->began_seconds > 0)
+        return;
+    char why[64];
+    snprintf(why, sizeof(why), "waiting, %u requests go first",
+             scheduler_ahead(loop->scheduler, first->task));
+    (void)exchange_wait(exchange, str_from_c(why));
+}
+
+/* Cancels the tasks of clients that are gone, and lets their connections end; lets tasks go on
+ * whose clients have caught up. */
 static void watch(struct engine_loop *loop)
 {
     const double now = clock_seconds();
@@ -477,21 +503,30 @@ static void watch(struct engine_loop *loop)
         if (exchange->is_gone) {
             cancel_all(exchange);
             exchange_wake(exchange);
+        } else if (exchange->is_held && !exchange->is_behind) {
+            hold_all(exchange, false);
         }
+        const bool is_gone = exchange->is_gone;
         lock_give(&exchange->lock);
+        if (!is_gone)
+            tell_place(loop, exchange);
     }
 }
 
 /* Waits for work if there is none; false when the loop is to end. */
 static bool next_exchanges(struct engine_loop *loop, bool is_idle, struct exchange **out)
 {
+    const int wait_ms = loop->working ? (int)(WATCH_SECONDS * 1000) : -1; /* for who is behind */
     lock_take(&loop->lock);
     scheduler_get_facts(loop->scheduler, &loop->facts);
-    while (is_idle && !loop->queue && !loop->is_stopping)
-        (void)lock_signal_wait(&loop->signal, &loop->lock, -1);
+    while (is_idle && !loop->queue && !loop->is_stopping) {
+        (void)lock_signal_wait(&loop->signal, &loop->lock, wait_ms);
+        if (wait_ms >= 0)
+            break;
+    }
     *out = loop->queue;
     loop->queue = NULL;
-    loop->queue_count = 0;
+    memset(loop->queue_counts, 0, sizeof(loop->queue_counts));
     const bool goes_on = !loop->is_stopping;
     lock_give(&loop->lock);
     return goes_on;
@@ -584,8 +619,9 @@ enum status engine_loop_submit(struct engine_loop *loop, struct exchange *exchan
                                struct error *err)
 {
     lock_take(&loop->lock);
-    if (loop->is_stopping || loop->queue_count + loop->facts.waiting_count >= QUEUE_MAX) {
-        const unsigned count = loop->queue_count + loop->facts.waiting_count;
+    const unsigned count =
+        loop->queue_counts[exchange->urgency] + loop->facts.waiting_counts[exchange->urgency];
+    if (loop->is_stopping || count >= SCHEDULER_QUEUE_MAX) {
         lock_give(&loop->lock);
         return error_set(err, E_BUSY, "%u requests are waiting already; try again later", count);
     }
@@ -593,7 +629,7 @@ enum status engine_loop_submit(struct engine_loop *loop, struct exchange *exchan
     while (*end)
         end = &(*end)->next;
     *end = exchange_ref(exchange);
-    loop->queue_count++;
+    loop->queue_counts[exchange->urgency]++;
     loop->count++;
     lock_signal_send(&loop->signal);
     lock_give(&loop->lock);

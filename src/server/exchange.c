@@ -1,6 +1,8 @@
 #include "server/exchange.h"
 
 #include "base/mem.h"
+#include "os/clock.h"
+#include "os/hang_up.h"
 #include "server/response_store.h"
 #include "text/json.h"
 
@@ -11,6 +13,7 @@ struct exchange *exchange_new(const struct route *route)
     exchange->route = route;
     exchange->references = 1;
     exchange->fd = -1;
+    exchange->arrived_seconds = exchange->written_seconds = clock_seconds();
     return exchange;
 }
 
@@ -143,12 +146,37 @@ void exchange_wake(struct exchange *exchange)
     exchange->wake(exchange->connection);
 }
 
+bool exchange_wait(struct exchange *exchange, struct str why)
+{
+    const double now = clock_seconds();
+    lock_take(&exchange->lock);
+    if (!exchange->is_gone && exchange->fd >= 0 && hang_up_seen(exchange->fd))
+        exchange->is_gone = true;
+    const bool is_gone = exchange->is_gone;
+    if (is_gone) {
+        exchange_wake(exchange);
+    } else if (exchange->reply.streams && !exchange->is_finished &&
+               now - exchange->arrived_seconds >= EXCHANGE_PATIENCE_SECONDS &&
+               now - exchange->written_seconds >= EXCHANGE_PING_SECONDS) {
+        exchange->http_status = 200;
+        exchange->written_seconds = now;
+        reply_wait(&exchange->reply, why);
+        exchange_wake(exchange);
+    }
+    lock_give(&exchange->lock);
+    return !is_gone;
+}
+
 void exchange_finish(struct exchange *exchange, json_t *value, const struct api_failure *failure)
 {
     json_t *told = value ? value : api_failure_json(failure, exchange->route->protocol);
     lock_take(&exchange->lock);
-    json_write_python(told, &exchange->reply.out);
-    exchange->http_status = value ? 200 : failure->http_status;
+    if (!value && exchange->reply.is_open)
+        reply_fail(&exchange->reply, failure);
+    else
+        json_write_python(told, &exchange->reply.out);
+    if (!exchange->reply.is_open)
+        exchange->http_status = value ? 200 : failure->http_status;
     exchange->is_finished = true;
     exchange_wake(exchange);
     lock_give(&exchange->lock);

@@ -12,6 +12,7 @@
 
 #include "api/reply.h"
 #include "api/route.h"
+#include "engine/scheduler.h"
 #include "os/lock.h"
 
 #include <stdbool.h>
@@ -35,9 +36,15 @@ struct exchange_choice {
 };
 
 enum {
-    EXCHANGE_HELD_BYTES_MAX = 8 << 20, /* a client that reads no more loses its answer */
-    EXCHANGE_TASKS_MAX = 16,           /* answers of one request that are worked on together */
+    EXCHANGE_PAUSE_BYTES = 512 << 10, /* so far a client may be behind before its answer pauses, */
+    EXCHANGE_RESUME_BYTES = 64 << 10, /* and so far it is when it goes on */
+    EXCHANGE_TASKS_MAX = 16,          /* answers of one request that are worked on together */
 };
+
+/* A stream whose work has not begun by then is opened all the same and told why it waits, again and
+ * again: clients give up on servers that say nothing. Until it is opened a refusal has its own
+ * status. */
+enum { EXCHANGE_PATIENCE_SECONDS = 10, EXCHANGE_PING_SECONDS = 5 };
 
 struct exchange {
     const struct route *route;
@@ -62,6 +69,10 @@ struct exchange {
     void (*wake)(void *connection);
     void *connection;
     int fd; /* of the connection, to see it hang up; -1: none */
+    enum scheduler_urgency urgency;
+    bool is_behind;         /* the client reads too slowly: the answer pauses */
+    double arrived_seconds; /* clock_seconds() */
+    double written_seconds; /* the same, when something was last written */
 
     /* The engine's thread only. */
     struct engine *engine;
@@ -71,9 +82,9 @@ struct exchange {
     unsigned over_count;
     json_t *whole; /* the answers that are over, in one */
     struct exchange *next;
-    bool has_news;          /* for the connection, to be woken once the step is over */
-    double begun_seconds;   /* clock_seconds() */
-    double written_seconds; /* when it last wrote */
+    bool has_news;        /* for the connection, to be woken once the step is over */
+    bool is_held;         /* its tasks are, as the client was behind */
+    double begun_seconds; /* clock_seconds() */
 };
 
 /* Prepares the answers, once the reply is: each has its index, stop texts and name. */
@@ -95,6 +106,9 @@ void exchange_unref(struct exchange *exchange); /* NULL is allowed */
 
 /* The whole answer, taken over, or, where it is NULL, why there is none. */
 void exchange_finish(struct exchange *exchange, json_t *value, const struct api_failure *failure);
+
+/* Why it waits, in a few words, for a client that waits long. False: the client is gone. */
+bool exchange_wait(struct exchange *exchange, struct str why);
 
 /* Wakes the connection if it waits. Under the lock. */
 void exchange_wake(struct exchange *exchange);

@@ -167,6 +167,8 @@ static ssize_t read_reply(void *context, uint64_t position, char *out, size_t si
         memcpy(out, held->ptr, taken);
         memmove(held->ptr, held->ptr + taken, held->len - taken);
         strbuf_truncate(held, held->len - taken);
+        if (held->len <= EXCHANGE_RESUME_BYTES)
+            exchange->is_behind = false;
         result = (ssize_t)taken;
     } else if (exchange->is_finished) {
         result = MHD_CONTENT_READER_END_OF_STREAM;
@@ -289,6 +291,9 @@ static enum status begin_reply(struct exchange *exchange, const json_t *body, st
     reply_init(&exchange->reply, exchange->route->format, strbuf_view(&asked->model), &asked->stops,
                random, clock_unix_us());
     exchange->reply.streams = asked->streams;
+    exchange->urgency = asked->may_wait  ? SCHEDULER_BATCH
+                        : asked->streams ? SCHEDULER_INTERACTIVE
+                                         : SCHEDULER_SIDE;
     exchange->reply.wants_usage = asked->wants_usage;
     exchange->reply.wants_tokens = asked->wants_tokens;
     exchange->reply.tool_names = json_incref(asked->tool_names);
@@ -316,6 +321,7 @@ static bool submit(struct request *request, struct MHD_Connection *connection, j
     exchange->is_anthropic = header(connection, "anthropic-version").len > 0;
     exchange->connection = connection;
     exchange->wake = wake;
+    exchange->fd = socket_of(connection);
     exchange->responses = route->keeps ? request->server->responses : NULL;
     enum status status = route_model_name(body, &name, &err);
     if (status == OK)
@@ -326,10 +332,8 @@ static bool submit(struct request *request, struct MHD_Connection *connection, j
         exchange->settings = found.settings;
         found.settings = NULL;
     }
-    if (status == OK && route->read) {
+    if (status == OK && route->read)
         status = begin_reply(exchange, body, &err);
-        exchange->fd = socket_of(connection);
-    }
     if (status != OK) {
         *out_failure = route->keeps && status == E_NOT_FOUND
                            ? responses_kept_unknown(

@@ -37,11 +37,8 @@ static void work(struct job_loop *loop, struct exchange *exchange)
     const struct api_context context = {
         .model = loop->model, .now_us = clock_unix_us(), .seconds = clock_seconds};
     struct api_failure failure = {0};
-    lock_take(&exchange->lock);
-    const bool is_gone = exchange->is_gone;
-    lock_give(&exchange->lock);
     json_t *value = NULL;
-    if (!is_gone) {
+    if (exchange_wait(exchange, STR(""))) {
         turn_take(loop->turn);
         value = exchange->route->work(&context, exchange->body, &failure);
         turn_give(loop->turn);

@@ -11,12 +11,15 @@
 #include "server/turn.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { WAITING_MAX = SCHEDULER_QUEUE_MAX };
 
 /* How often busy models are looked at that are to go when they are idle. */
 static const double BUSY_SECONDS = 0.05;
+/* How often those who wait for a model are looked at. */
+static const int WAITING_MS = 500;
 
 enum slot_state { SLOT_WANTED, SLOT_LOADING, SLOT_READY };
 
@@ -30,6 +33,8 @@ struct slot {
     struct job_loop *jobs;
     struct exchange *waiting; /* until it is ready */
     unsigned waiting_count;
+    double wanted_seconds; /* clock_seconds() of the first request */
+    bool waits_for_memory;
     double keep_seconds; /* below 0: for ever */
     double used_seconds; /* clock_seconds() of the last request, or when it was last seen busy */
 };
@@ -37,10 +42,12 @@ struct slot {
 struct model_pool {
     struct model_pool_config config;
     struct turn turn;
-    struct thread thread;
+    struct thread thread; /* opens, closes and describes models */
+    struct thread herald; /* tells who waits for them */
     struct lock lock;
     struct lock_signal signal;
-    struct slot *slots; /* under the lock, as all below */
+    struct lock_signal waiting; /* somebody waits */
+    struct slot *slots;         /* under the lock, as all below */
     char *first_name;
     struct exchange *described; /* wait for a description */
     bool is_stopping;
@@ -61,6 +68,7 @@ static struct slot *add_slot(struct model_pool *pool, const char *name)
     struct slot *slot = mem_zalloc(sizeof(*slot));
     slot->name = mem_copy_str(name);
     slot->keep_seconds = pool->config.keep_seconds;
+    slot->wanted_seconds = clock_seconds();
     slot->next = pool->slots;
     pool->slots = slot;
     return slot;
@@ -238,6 +246,9 @@ static enum status open_model(struct model_pool *pool, struct slot *slot, struct
         const enum status status = provider->open(provider->context, slot->name, &slot->model, err);
         if (status != E_LIMIT || (!make_room(pool, slot, &are_busy) && !are_busy))
             return status;
+        lock_take(&pool->lock);
+        slot->waits_for_memory = are_busy;
+        lock_give(&pool->lock);
         if (are_busy)
             clock_sleep_ns((uint64_t)(BUSY_SECONDS * 1e9));
     }
@@ -359,6 +370,46 @@ static void run(void *context)
     lock_give(&pool->lock);
 }
 
+/* ---------------------------------------------------------------- who waits */
+
+/* Tells them why, and takes those out that are gone. Under the lock. */
+static void tell_waiting(struct slot *slot)
+{
+    const struct error gone = {.text = "the client is gone"};
+    const struct api_failure failure = api_failure_of(E_CANCELLED, &gone);
+    char why[128];
+    snprintf(why, sizeof(why), "%s %.80s, %.0f s",
+             slot->waits_for_memory ? "waiting for memory to load" : "loading", slot->name,
+             clock_seconds() - slot->wanted_seconds);
+    struct exchange **link = &slot->waiting;
+    while (*link) {
+        struct exchange *exchange = *link;
+        if (exchange_wait(exchange, str_from_c(why))) {
+            link = &exchange->next;
+            continue;
+        }
+        *link = exchange->next;
+        exchange->next = NULL;
+        slot->waiting_count--;
+        refuse(exchange, &failure);
+    }
+}
+
+static void herald(void *context)
+{
+    struct model_pool *pool = context;
+    lock_take(&pool->lock);
+    while (!pool->is_stopping) {
+        bool has_waiting = false;
+        for (struct slot *slot = pool->slots; slot; slot = slot->next) {
+            tell_waiting(slot);
+            has_waiting |= slot->waiting != NULL;
+        }
+        (void)lock_signal_wait(&pool->waiting, &pool->lock, has_waiting ? WAITING_MS : -1);
+    }
+    lock_give(&pool->lock);
+}
+
 /* ---------------------------------------------------------------- requests */
 
 void model_pool_found_done(struct model_pool_found *found)
@@ -423,6 +474,7 @@ static bool submit_to(struct model_pool *pool, const char *name, const double *k
         return hand_over(slot, exchange, out_failure);
     append(&slot->waiting, exchange);
     slot->waiting_count++;
+    lock_signal_send(&pool->waiting);
     return true;
 }
 
@@ -543,6 +595,7 @@ enum status model_pool_start(const struct model_pool_config *config, struct mode
     turn_init(&pool->turn);
     lock_init(&pool->lock);
     lock_signal_init(&pool->signal);
+    lock_signal_init(&pool->waiting);
     pool->first_name = mem_zalloc(config->first.name.len + 1);
     memcpy(pool->first_name, config->first.name.ptr, config->first.name.len);
     struct slot *slot = add_slot(pool, pool->first_name);
@@ -553,6 +606,8 @@ enum status model_pool_start(const struct model_pool_config *config, struct mode
     enum status status = start_loop(pool, slot, err);
     if (status == OK)
         status = thread_start(&pool->thread, "models", run, pool, err);
+    if (status == OK)
+        status = thread_start(&pool->herald, "herald", herald, pool, err);
     if (status != OK) {
         model_pool_stop(pool);
         model_pool_free(pool);
@@ -571,8 +626,10 @@ void model_pool_stop(struct model_pool *pool)
     lock_take(&pool->lock);
     pool->is_stopping = true;
     lock_signal_send(&pool->signal);
+    lock_signal_send(&pool->waiting);
     lock_give(&pool->lock);
     thread_join(&pool->thread);
+    thread_join(&pool->herald);
     lock_take(&pool->lock);
     struct slot *slots = pool->slots;
     pool->slots = NULL;
@@ -591,6 +648,7 @@ void model_pool_free(struct model_pool *pool)
     if (!pool)
         return;
     lock_signal_done(&pool->signal);
+    lock_signal_done(&pool->waiting);
     lock_done(&pool->lock);
     turn_done(&pool->turn);
     mem_free(pool->first_name);

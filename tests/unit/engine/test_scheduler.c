@@ -338,6 +338,149 @@ static void closing_ends_every_task(void **state)
     }
 }
 
+/* Holds two of three while the third runs to its end; their pages are taken for the others. */
+static void who_is_held_waits_and_goes_on_as_if_nothing_had_been(void **state)
+{
+    (void)state;
+    enum { COUNT = 5, HELD = 2 };
+    struct answer alone[COUNT] = {0};
+    struct answer beside[COUNT] = {0};
+    struct scheduler_task *tasks[COUNT];
+    struct scheduler_facts facts;
+    for (unsigned i = 0; i < COUNT; i++)
+        answer_alone(i, &alone[i]);
+    struct scheduler *scheduler = new_scheduler(&(struct scheduler_config){.active_max = HELD});
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct chat_spans prompt = {0};
+        render_question(i, &prompt);
+        tasks[i] = add(scheduler, &prompt, &beside[i]);
+    }
+    while (beside[0].events < 20 || beside[1].events < 20)
+        assert_true(scheduler_step(scheduler));
+    uint32_t events[HELD];
+    for (unsigned i = 0; i < HELD; i++) {
+        scheduler_hold(tasks[i], true);
+        events[i] = beside[i].events;
+    }
+    run(scheduler);
+    scheduler_get_facts(scheduler, &facts);
+    assert_int_equal(facts.held_count, HELD);
+    assert_false(scheduler_step(scheduler)); /* nothing to do: the caller may sleep */
+    for (unsigned i = 0; i < COUNT; i++)
+        assert_int_equal(beside[i].finished, i >= HELD);
+    for (unsigned i = 0; i < HELD; i++) {
+        assert_int_equal(beside[i].events, events[i]);
+        scheduler_hold(tasks[i], false);
+    }
+    run(scheduler);
+    for (unsigned i = 0; i < COUNT; i++) {
+        assert_int_equal(beside[i].finished, 1);
+        assert_int_equal(beside[i].status, OK);
+        assert_string_equal(strbuf_c(&beside[i].text), strbuf_c(&alone[i].text));
+        strbuf_done(&alone[i].text);
+        strbuf_done(&beside[i].text);
+    }
+    scheduler_free(scheduler);
+}
+
+static void who_is_held_can_be_cancelled(void **state)
+{
+    (void)state;
+    struct answer answers[2] = {0};
+    struct scheduler_task *tasks[2];
+    struct scheduler *scheduler = new_scheduler(&(struct scheduler_config){0});
+    for (unsigned i = 0; i < 2; i++) {
+        struct chat_spans prompt = {0};
+        render_question(i, &prompt);
+        tasks[i] = add(scheduler, &prompt, &answers[i]);
+        scheduler_hold(tasks[i], true);
+    }
+    run(scheduler);
+    assert_int_equal(answers[0].finished, 0);
+    scheduler_cancel(tasks[0]);
+    run(scheduler);
+    assert_int_equal(answers[0].finished, 1);
+    assert_int_equal(answers[0].status, E_CANCELLED);
+    assert_int_equal(answers[1].finished, 0);
+    scheduler_free(scheduler); /* ends the other */
+    assert_int_equal(answers[1].finished, 1);
+    for (unsigned i = 0; i < 2; i++)
+        strbuf_done(&answers[i].text);
+}
+
+static struct scheduler_task *add_urgent(struct scheduler *scheduler, unsigned number,
+                                         enum scheduler_urgency urgency, struct answer *answer)
+{
+    struct chat_spans prompt = {0};
+    struct scheduler_task *task = NULL;
+    render_question(number, &prompt);
+    struct scheduler_request request = {
+        .prompt = &prompt,
+        .sampler = warm,
+        .limits = long_answer,
+        .sink = {.event = on_event, .finished = on_finished, .context = answer},
+        .urgency = urgency,
+    };
+    assert_ok(scheduler_add(scheduler, &request, &task, err));
+    return task;
+}
+
+static void urgent_requests_go_first_and_take_the_place_of_others(void **state)
+{
+    (void)state;
+    struct answer alone = {0};
+    struct answer batch = {0};
+    struct answer side = {0};
+    struct answer interactive = {0};
+    answer_alone(1, &alone);
+    struct scheduler *scheduler = new_scheduler(&(struct scheduler_config){.active_max = 1});
+    (void)add_urgent(scheduler, 1, SCHEDULER_BATCH, &batch);
+    while (batch.events < 10)
+        assert_true(scheduler_step(scheduler));
+    struct scheduler_task *second = add_urgent(scheduler, 2, SCHEDULER_SIDE, &side);
+    (void)add_urgent(scheduler, 3, SCHEDULER_INTERACTIVE, &interactive);
+    assert_int_equal(scheduler_ahead(scheduler, second), 1);
+    while (!interactive.finished) {
+        assert_true(scheduler_step(scheduler));
+        assert_int_equal(batch.finished + side.finished, 0);
+        assert_int_equal(side.events, 0);
+    }
+    while (!side.finished) {
+        assert_true(scheduler_step(scheduler));
+        assert_int_equal(batch.finished, 0);
+    }
+    run(scheduler);
+    assert_int_equal(batch.status, OK);
+    assert_string_equal(strbuf_c(&batch.text), strbuf_c(&alone.text));
+    strbuf_done(&alone.text);
+    strbuf_done(&batch.text);
+    strbuf_done(&side.text);
+    strbuf_done(&interactive.text);
+    scheduler_free(scheduler);
+}
+
+static void a_full_class_leaves_room_for_the_others(void **state)
+{
+    (void)state;
+    struct answer answers[3] = {0};
+    struct error full = {0};
+    struct scheduler *scheduler =
+        new_scheduler(&(struct scheduler_config){.active_max = 1, .queue_max = 1});
+    (void)add_urgent(scheduler, 1, SCHEDULER_BATCH, &answers[0]);
+    assert_int_equal(scheduler_check_room(scheduler, SCHEDULER_BATCH, &full), E_BUSY);
+    assert_ok(scheduler_check_room(scheduler, SCHEDULER_SIDE, err));
+    (void)add_urgent(scheduler, 2, SCHEDULER_SIDE, &answers[1]);
+    assert_int_equal(scheduler_check_room(scheduler, SCHEDULER_SIDE, &full), E_BUSY);
+    (void)add_urgent(scheduler, 3, SCHEDULER_INTERACTIVE, &answers[2]);
+    assert_int_equal(scheduler_check_room(scheduler, SCHEDULER_INTERACTIVE, &full), E_BUSY);
+    assert_true(scheduler_step(scheduler)); /* the last that came is the first that begins */
+    assert_ok(scheduler_check_room(scheduler, SCHEDULER_INTERACTIVE, err));
+    assert_int_equal(scheduler_check_room(scheduler, SCHEDULER_SIDE, &full), E_BUSY);
+    scheduler_free(scheduler);
+    for (unsigned i = 0; i < 3; i++)
+        strbuf_done(&answers[i].text);
+}
+
 int test_scheduler(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,10 +490,15 @@ int test_scheduler(void)
         cmocka_unit_test(what_cannot_be_taken_is_told),
         cmocka_unit_test(one_alone_ends_where_the_context_is_full),
         cmocka_unit_test(closing_ends_every_task),
+        cmocka_unit_test(who_is_held_waits_and_goes_on_as_if_nothing_had_been),
+        cmocka_unit_test(who_is_held_can_be_cancelled),
+        cmocka_unit_test(urgent_requests_go_first_and_take_the_place_of_others),
+        cmocka_unit_test(a_full_class_leaves_room_for_the_others),
     };
     const struct CMUnitTest recurrent_tests[] = {
         /* whose model never ends a turn itself */
         cmocka_unit_test(many_answers_at_once_are_those_of_each_alone),
+        cmocka_unit_test(who_is_held_waits_and_goes_on_as_if_nothing_had_been),
         cmocka_unit_test(one_alone_ends_where_the_context_is_full),
     };
     return cmocka_run_group_tests_name("scheduler", tests, open_engine, close_engine) +

@@ -160,6 +160,90 @@ static void requests_wait_for_their_model(void **state)
     end(pool, &world);
 }
 
+static bool says(struct exchange *exchange, const char *text)
+{
+    lock_take(&exchange->lock);
+    const bool found = strstr(strbuf_c(&exchange->reply.out), text) != NULL;
+    lock_give(&exchange->lock);
+    return found;
+}
+
+static void wait_until_it_says(struct exchange *exchange, const char *text)
+{
+    const double until = clock_seconds() + 60;
+    while (!says(exchange, text)) {
+        assert_true(clock_seconds() < until);
+        clock_sleep_ns(1000000);
+    }
+}
+
+/* Makes it a stream that came long ago. */
+static void has_waited(struct exchange *exchange)
+{
+    lock_take(&exchange->lock);
+    exchange->reply.streams = true;
+    exchange->arrived_seconds -= 100;
+    exchange->written_seconds -= 100;
+    lock_give(&exchange->lock);
+}
+
+static void set_behind(struct exchange *exchange, bool is_behind)
+{
+    lock_take(&exchange->lock);
+    exchange->is_behind = is_behind;
+    lock_give(&exchange->lock);
+}
+
+static void who_waits_for_a_model_is_told_what_for(void **state)
+{
+    (void)state;
+    struct world world = {.room = 2};
+    struct model_pool *pool = start(&world, -1);
+    world.is_slow = true;
+    struct exchange *waits = ask(pool, "b", 2);
+    struct exchange *hangs_up = ask(pool, "b", 2);
+    has_waited(waits);
+    wait_until_it_says(waits, ": loading b, ");
+    lock_take(&hangs_up->lock);
+    hangs_up->is_gone = true;
+    lock_give(&hangs_up->lock);
+    (void)finish(hangs_up); /* while the model is still being loaded */
+    assert_false(is_finished(waits));
+    world.is_slow = false;
+    assert_int_equal(finish(waits), 200);
+    struct exchange *busy = ask(pool, "a", 400);
+    struct exchange *as_well = ask(pool, "b", 400);
+    struct exchange *third = ask(pool, "c", 2);
+    set_behind(busy, true); /* their clients read no more: they are not done until they do */
+    set_behind(as_well, true);
+    has_waited(third);
+    wait_until_it_says(third, ": waiting for memory to load c, ");
+    set_behind(busy, false);
+    set_behind(as_well, false);
+    assert_int_equal(finish(third), 200);
+    assert_int_equal(finish(busy), 200);
+    assert_int_equal(finish(as_well), 200);
+    end(pool, &world);
+}
+
+static void too_many_do_not_wait_for_a_model(void **state)
+{
+    (void)state;
+    enum { WAITING_MAX = SCHEDULER_QUEUE_MAX };
+    struct world world = {.room = 2};
+    struct model_pool *pool = start(&world, -1);
+    struct exchange *waiting[WAITING_MAX];
+    world.is_slow = true;
+    for (size_t i = 0; i < WAITING_MAX; i++)
+        waiting[i] = ask(pool, "b", 1);
+    assert_int_equal(finish(ask(pool, "b", 1)), 503);
+    assert_int_equal(finish(ask(pool, "a", 1)), 200); /* no concern of others */
+    world.is_slow = false;
+    for (size_t i = 0; i < WAITING_MAX; i++)
+        assert_int_equal(finish(waiting[i]), 200);
+    end(pool, &world);
+}
+
 static void who_was_idle_longest_makes_room(void **state)
 {
     (void)state;
@@ -239,6 +323,8 @@ int test_model_pool(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_wait_for_their_model),
+        cmocka_unit_test(who_waits_for_a_model_is_told_what_for),
+        cmocka_unit_test(too_many_do_not_wait_for_a_model),
         cmocka_unit_test(who_was_idle_longest_makes_room),
         cmocka_unit_test(a_busy_model_stays),
         cmocka_unit_test(failures_reach_all_who_wait),
