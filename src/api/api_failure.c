@@ -110,13 +110,20 @@ static json_t *openai_json(const struct api_failure *failure)
     return json_pack("{s:o}", "error", error);
 }
 
+static json_t *anthropic_json(const struct api_failure *failure)
+{
+    json_t *object = json_pack("{s:s, s:{s:s, s:s}}", "type", "error", "error", "type",
+                               anthropic_type(failure->http_status), "message", failure->text);
+    if (failure->request_id)
+        json_object_set_new(object, "request_id", json_sprintf("req_%s", failure->request_id));
+    return object;
+}
+
 json_t *api_failure_json(const struct api_failure *failure, enum api_protocol protocol)
 {
     switch (protocol) {
     case API_OPENAI: return openai_json(failure);
-    case API_ANTHROPIC:
-        return json_pack("{s:s, s:{s:s, s:s}}", "type", "error", "error", "type",
-                         anthropic_type(failure->http_status), "message", failure->text);
+    case API_ANTHROPIC: return anthropic_json(failure);
     case API_OLLAMA: return json_pack("{s:s}", "error", failure->text);
     }
     return NULL;

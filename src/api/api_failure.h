@@ -2,7 +2,7 @@
  * api_failure - a request that could not be answered, in each protocol's own form.
  *
  *   OpenAI     {"error": {"message", "type", "param", "code"}}
- *   Anthropic  {"type": "error", "error": {"type", "message"}}
+ *   Anthropic  {"type": "error", "error": {"type", "message"}, "request_id"}
  *   Ollama     {"error": "message"}
  *
  * Nothing of the inside is told: a sentence, and a code that clients know.
@@ -24,8 +24,9 @@ struct api_failure {
     enum status status;
     bool is_context;                        /* the conversation does not fit: */
     uint64_t prompt_tokens, context_tokens; /* both 0: not known */
-    const char *param; /* OpenAI: the field that is wrong; NULL: none in particular */
-    const char *code;  /* OpenAI: more exactly than the kind of error; NULL: that is all */
+    const char *param;      /* OpenAI: the field that is wrong; NULL: none in particular */
+    const char *request_id; /* Anthropic: that of the request, without "req_"; NULL: not told */
+    const char *code;       /* OpenAI: more exactly than the kind of error; NULL: that is all */
     char text[ERROR_TEXT_MAX];
 };
 

@@ -292,12 +292,14 @@ void reply_loaded(struct reply *reply, bool unloads)
 
 void reply_fail(struct reply *reply, const struct api_failure *failure)
 {
+    struct api_failure told = *failure;
+    told.request_id = reply->id;
     if (reply->is_open) /* events come in their order, to the last */
         reply_begin(reply, &reply->result);
     if (reply->streams && (reply->has_begun || reply->is_open))
-        reply->format->fail(reply, failure);
+        reply->format->fail(reply, &told);
     else
-        reply_add_json(reply, api_failure_json(failure, reply->format->protocol));
+        reply_add_json(reply, api_failure_json(&told, reply->format->protocol));
 }
 
 /* ---------------------------------------------------------------- writing */

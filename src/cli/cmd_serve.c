@@ -36,6 +36,7 @@ struct serve_args {
     const char *model;
     const char *host;
     const char *key_file;
+    const char *cors;
     const char *kv;
     const char *cpu_mask;
     const char *pooling;
@@ -68,7 +69,10 @@ static const struct option_spec options[] = {
     OPTION_INT(struct serve_args, port, 'p', "port", "N", 0, 65535,
                "port to listen on (default 11434; 0: one that is free)"),
     OPTION_PATH(struct serve_args, key_file, 0, "key-file", "FILE", OPTION_VALUE_FILE,
-                "requests must carry the key in FILE (needed beyond this machine)"),
+                "requests must carry the key in FILE, which is made if it is not there (needed "
+                "beyond this machine)"),
+    OPTION_STRING(struct serve_args, cors, 0, "cors", "ORIGINS",
+                  "web pages that may ask, like https://app.example, with commas between; *: all"),
     OPTION_INT(struct serve_args, context_tokens, 'c', "context", "N", 256, CONTEXT_MAX,
                "tokens of context (default: what fits)"),
     OPTION_INT(struct serve_args, active_max, 0, "parallel", "N", 1, SCHEDULER_ACTIVE_MAX,
@@ -248,10 +252,31 @@ static enum status find_state(const struct command_common *common, struct state 
     return state_find_paths(common, out, err);
 }
 
+/* "*", or SCHEME://HOST each: a browser says no more. */
+static enum status check_cors(const char *text, struct error *err)
+{
+    struct str left = str_from_c(text);
+    while (left.len > 0) {
+        const size_t comma = str_find_char(left, ',', 0);
+        const size_t len = comma == SIZE_MAX ? left.len : comma;
+        const struct str page = str_trim(str_slice(left, 0, len));
+        const size_t host = str_find(page, STR("://"), 0);
+        const bool is_origin = host != SIZE_MAX && host > 0 && page.len > host + 3 &&
+                               str_find_char(page, '/', host + 3) == SIZE_MAX;
+        if (!is_origin && !str_equal_c(page, "*"))
+            return error_set(err, E_INVALID,
+                             "--cors: \"%.*s\" is no origin like https://app.example",
+                             (int)(page.len < 80 ? page.len : 80), page.ptr);
+        left = str_slice(left, len + (comma != SIZE_MAX), left.len);
+    }
+    return OK;
+}
+
 static enum status read_options(const struct serve_args *args, struct serve_role_config *role,
                                 struct error *err)
 {
     TRY(check_reach(args, role->is_loopback, err));
+    TRY(check_cors(args->cors, err));
     TRY(kv_kind_find(args->kv, &role->kv, err));
     TRY(agent_setup_cpu(args->cpu_mask, &role->cpu_features_off, err));
     TRY(embed_setup_pooling(args->pooling, &role->pooling, err));
@@ -286,6 +311,53 @@ static void set_source(const struct serve_args *args, struct pull_source_config 
     };
 }
 
+/* The one that everybody must have. */
+static enum status read_key(const struct serve_args *args, struct strbuf *out, struct error *err)
+{
+    bool is_new = false;
+    if (!args->key_file)
+        return OK;
+    TRY(key_file_make(args->key_file, &is_new, err));
+    if (is_new)
+        fprintf(stderr, "a key was made: %s\n", args->key_file);
+    return key_file_read(args->key_file, out, err);
+}
+
+/* The one that programs of others need to change models, where nobody needs one to ask. Without it
+ * only the user's own can. */
+static void read_own_key(const struct state *state, struct strbuf *out)
+{
+    CLEANUP(strbuf_done) struct strbuf path = {0};
+    struct error ignored = {0};
+    bool is_new = false;
+    strbuf_addf(&path, "%s/%s", state->folder, KEY_FILE_NAME);
+    if (key_file_make(strbuf_c(&path), &is_new, &ignored) == OK)
+        (void)!key_file_read(strbuf_c(&path), out, &ignored);
+}
+
+/* Starts what clients may ask for beside answers, and serves. `key`: see serve_jobs.h. */
+static int serve_clients(const struct command_call *call, const struct serve_role_config *role,
+                         uint16_t port, struct str key)
+{
+    const struct serve_args *args = call->options;
+    struct work work = {.key_file = args->key_file, .allows_pull = args->allows_pull};
+    struct serve_jobs_config jobs = {.state = role->state,
+                                     .model_folders = role->model_folders,
+                                     .own_port = port,
+                                     .key = key,
+                                     .allows_pull = args->allows_pull};
+    set_source(args, &jobs.source);
+    progress_init(&work.progress, STDERR_FILENO,
+                  style_for(STDERR_FILENO, NULL, call->common->no_color));
+    progress_set(&work.progress, "loading %.60s", role->model_name);
+    work.jobs = serve_jobs_new(&jobs);
+    const int code = serve(&work, role, port);
+    serve_jobs_free(work.jobs);
+    progress_clear(&work.progress);
+    strbuf_done(&work.model_name);
+    return code;
+}
+
 static int run(const struct command_call *call)
 {
     const struct serve_args *args = call->options;
@@ -293,6 +365,7 @@ static int run(const struct command_call *call)
     CLEANUP(mem_freep) char *draft_path = NULL;
     CLEANUP(mem_freep) char *name = NULL;
     CLEANUP(strbuf_done) struct strbuf key = {0};
+    CLEANUP(strbuf_done) struct strbuf own_key = {0};
     CLEANUP(config_done) struct config config = {0};
     CLEANUP(state_done) struct state state = {0};
     struct error err = {0};
@@ -306,10 +379,11 @@ static int run(const struct command_call *call)
         .is_loopback = listener_is_loopback(args->host),
         .embeds = args->pooling != NULL,
         .is_verbose = args->is_verbose,
+        .pages = args->cors,
     };
     enum status status = read_options(args, &role, &err);
     if (status == OK)
-        status = key_file_read(args->key_file, &key, &err);
+        status = read_key(args, &key, &err);
     if (status == OK)
         status = agent_setup_config(call->common, &config, &err);
     if (status == OK)
@@ -330,6 +404,7 @@ static int run(const struct command_call *call)
     if (!model_name_made(args->model ? args->model : config.model, &state, config.model_folders,
                          &name, &role.settings))
         name = model_name_served(model_path, &state, config.model_folders);
+    read_own_key(&state, &own_key);
     model_admin_prune(&state, config.model_folders, BLOB_AGE_SECONDS);
     role.state = &state;
     role.model_folders = config.model_folders;
@@ -337,24 +412,9 @@ static int run(const struct command_call *call)
     role.draft_path = draft_path;
     role.model_name = name;
     role.key = key.len > 0 ? strbuf_c(&key) : NULL;
-    struct work work = {.key_file = args->key_file};
-    progress_init(&work.progress, STDERR_FILENO,
-                  style_for(STDERR_FILENO, NULL, call->common->no_color));
-    progress_set(&work.progress, "loading %.60s", name);
-    struct serve_jobs_config jobs = {.state = &state,
-                                     .model_folders = config.model_folders,
-                                     .own_port = port,
-                                     .has_key = key.len > 0,
-                                     .allows_pull = args->allows_pull};
-    set_source(args, &jobs.source);
-    work.jobs = serve_jobs_new(&jobs);
-    work.allows_pull = args->allows_pull;
-    const int code = serve(&work, &role, port);
-    serve_jobs_free(work.jobs);
-    progress_clear(&work.progress);
+    const int code = serve_clients(call, &role, port, strbuf_view(key.len > 0 ? &key : &own_key));
     prompt_store_done(&role.prompts);
     json_decref(role.settings);
-    strbuf_done(&work.model_name);
     return code;
 }
 

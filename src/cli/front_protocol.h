@@ -40,11 +40,11 @@ enum front_kind {
     FRONT_NOTICE,    /* text: a sentence for the person */
     FRONT_SESSION,   /* name: id; text: title; detail: workspace; numbers: updated_ms, entries */
     FRONT_LISTED,    /* after the last SESSION, and after READY and HISTORY */
-    FRONT_JOB,      /* name: what; text: the request's body as JSON; numbers: id, the client's port;
-                        see serve_jobs.h */
-    FRONT_DATA,     /* text: bytes for a JOB that takes some; numbers: its id */
-    FRONT_FINISHED, /* text: error or ""; name: session id; numbers: enum front_finished */
-    FRONT_FAILED,   /* text: why the core cannot work; always last */
+    FRONT_JOB,       /* name: what; text: the request's body as JSON; detail: the key that came with
+                        it; numbers: id, the client's port; see serve_jobs.h */
+    FRONT_DATA,      /* text: bytes for a JOB that takes some; numbers: its id */
+    FRONT_FINISHED,  /* text: error or ""; name: session id; numbers: enum front_finished */
+    FRONT_FAILED,    /* text: why the core cannot work; always last */
 };
 
 /* Numbers of READY. */

@@ -14,6 +14,7 @@
 #include "os/process.h"
 #include "os/readable.h"
 #include "os/same_user.h"
+#include "server/guard.h"
 #include "text/json.h"
 #include "text/utf8.h"
 
@@ -263,13 +264,15 @@ static enum status check_client(const struct serve_jobs *jobs, const struct fron
                                 struct error *err)
 {
     const uint64_t peer_port = message->numbers[1];
-    if (jobs->config.has_key)
-        return OK; /* nobody is served without it */
+    const struct str key = jobs->config.key;
+    if (key.len > 0 && message->detail.len > 0 && guard_key_is(key, message->detail))
+        return OK;
     if (peer_port > 0 && peer_port <= UINT16_MAX &&
         same_user_at(jobs->config.own_port, (uint16_t)peer_port))
         return OK;
     return error_set(err, E_DENIED,
-                     "only programs of the user who runs this server may change its models");
+                     "only programs of the user who runs this server, or with its key, may change "
+                     "its models");
 }
 
 static void stop(struct serve_jobs *jobs, uint64_t id)

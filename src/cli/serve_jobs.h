@@ -23,7 +23,7 @@ struct serve_jobs_config {
     const char *model_folders; /* of the configuration, or NULL */
     struct pull_source_config source;
     uint16_t own_port;
-    bool has_key;     /* the server wants one of everybody */
+    struct str key;   /* who has it may change models, whoever it is; empty: nobody */
     bool allows_pull; /* the user said that clients may pull */
 };
 

@@ -56,6 +56,7 @@ static enum status send_job(void *context, const struct admin_request *request, 
         .kind = FRONT_JOB,
         .name = str_from_c(request->work),
         .text = strbuf_view(&body),
+        .detail = request->key,
         .number_count = 2,
         .numbers = {request->id, request->peer_port},
     };
@@ -116,6 +117,7 @@ static enum status start(const struct serve_role_config *config, struct admin_li
             {
                 .key = str_from_c(config->key),
                 .address = str_from_c(config->address),
+                .pages = str_from_c(config->pages),
                 .any_host = !config->is_loopback,
             },
         .admin_send = send_job,

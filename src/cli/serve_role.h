@@ -29,7 +29,8 @@ struct serve_role_config {
     const char *model_folders; /* of the configuration, or NULL */
     double keep_seconds;       /* of models loaded on demand; below 0: for ever */
     const char *address;
-    const char *key; /* NULL: none */
+    const char *key;   /* NULL: none */
+    const char *pages; /* guard.h; NULL: none */
     int listen_fd;
     uint32_t thread_count;
     uint32_t context_tokens;

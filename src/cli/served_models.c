@@ -29,6 +29,7 @@ struct known_file {
     char architecture[64];
     uint64_t parameter_count;
     uint32_t context_trained;
+    struct memory_plan plan; /* with all the memory there could be; all 0: it makes no text */
     bool embeds, calls_tools, thinks;
 };
 
@@ -215,26 +216,35 @@ static enum status open_embed(const struct serve_role_config *config,
     return OK;
 }
 
+static struct engine_config engine_config_of(const struct serve_role_config *config,
+                                             uint64_t memory_bytes_max)
+{
+    return (struct engine_config){
+        .context_tokens = config->context_tokens,
+        .session_count = config->active_max ? config->active_max : SCHEDULER_ACTIVE_DEFAULT,
+        .thread_count = config->thread_count,
+        .cpu_features_off = config->cpu_features_off,
+        .kv = config->kv,
+        .speculate = ENGINE_SPECULATE_AUTO,
+        .memory_bytes_max = memory_bytes_max,
+        .prefix_folder = config->prompts.folder,
+        .prefix_bytes_max = config->prompts.bytes_max,
+    };
+}
+
 /* `memory_bytes_max` as in engine.h; `is_asked`: it is what the server was started for. */
 static enum status open_path(const struct serve_role_config *config, const char *path,
                              const json_t *settings, uint64_t memory_bytes_max, bool is_asked,
                              struct api_model *out, struct error *err)
 {
     bool embeds = is_asked && config->embeds;
-    const struct engine_config engine = {
-        .model_path = path,
-        .context_tokens = config->context_tokens,
-        .session_count = config->active_max ? config->active_max : SCHEDULER_ACTIVE_DEFAULT,
-        .thread_count = config->thread_count,
-        .cpu_features_off = config->cpu_features_off,
-        .kv = config->kv,
-        .speculate = is_asked ? config->speculate : ENGINE_SPECULATE_AUTO,
-        .draft_path = is_asked ? config->draft_path : NULL,
-        .memory_bytes_max = memory_bytes_max,
-        .prefix_folder = config->prompts.folder,
-        .prefix_bytes_max = config->prompts.bytes_max,
-        .chat_template = template_in(settings),
-    };
+    struct engine_config engine = engine_config_of(config, memory_bytes_max);
+    engine.model_path = path;
+    engine.chat_template = template_in(settings);
+    if (is_asked) {
+        engine.speculate = config->speculate;
+        engine.draft_path = config->draft_path;
+    }
     const struct embed_config embed = {
         .model_path = path,
         .tokens_max = config->context_tokens,
@@ -346,6 +356,58 @@ static uint64_t count_parameters(const struct gguf *file)
     return total;
 }
 
+/* ---------------------------------------------------------------- listing */
+
+/* Without probing the template, which takes longer than a listing may: whether it speaks of
+ * tools and of thinking at all. */
+static void look_into_template(struct str source, bool *out_calls_tools, bool *out_thinks)
+{
+    *out_calls_tools = str_find(source, STR("tools"), 0) != SIZE_MAX;
+    *out_thinks = str_find(source, STR("think"), 0) != SIZE_MAX ||
+                  str_find(source, STR("reasoning"), 0) != SIZE_MAX;
+}
+
+/* What context the model would have with all the memory there could be. */
+static void look_into_memory(const struct serve_role_config *config, const struct gguf *file,
+                             struct memory_plan *out)
+{
+    static const uint64_t ENOUGH_BYTES = UINT64_C(1) << 52;
+    const struct engine_config engine = engine_config_of(config, ENOUGH_BYTES);
+    if (engine_plan(file, &engine, out, NULL) != OK)
+        *out = (struct memory_plan){0}; /* said when somebody asks for it */
+}
+
+/* The context that a request for it would find: of a model that is loaded, the pool tells. */
+static uint32_t context_of(const struct served_models *models, const struct known_file *known)
+{
+    const uint64_t taken = known->size_bytes;
+    const uint64_t room = models->room_bytes > taken ? models->room_bytes - taken : 0;
+    const uint32_t asked = models->config->context_tokens;
+    uint32_t texts = asked ? asked : EMBED_TOKENS_DEFAULT;
+    if (!known->embeds && known->plan.context_tokens > 0)
+        return memory_plan_within(&known->plan, models->room_bytes ? room : UINT64_MAX);
+    if (!known->embeds || known->context_trained < texts)
+        return known->context_trained;
+    return texts;
+}
+
+static void look_into(const struct serve_role_config *config, const struct gguf *file,
+                      struct known_file *out)
+{
+    const struct str architecture = architecture_of(file);
+    struct str source = {0};
+    char key[128];
+    snprintf(out->architecture, sizeof(out->architecture), "%.*s", STR_ARG(architecture));
+    snprintf(key, sizeof(key), "%.*s.pooling_type", STR_ARG(architecture));
+    (void)!gguf_get_str_or(file, "tokenizer.chat_template", (struct str){0}, &source, NULL);
+    out->embeds = gguf_has(file, key);
+    look_into_template(source, &out->calls_tools, &out->thinks);
+    out->context_trained = trained_context(file, architecture);
+    out->parameter_count = count_parameters(file);
+    if (!out->embeds)
+        look_into_memory(config, file, &out->plan);
+}
+
 static enum status describe(void *context, const char *name, struct api_model *out,
                             struct error *err)
 {
@@ -367,39 +429,16 @@ static enum status describe(void *context, const char *name, struct api_model *o
         close_model(models, out);
         return model_file_blame(path, err);
     }
+    struct known_file known = {.size_bytes = gguf_byte_count(own->file)};
+    look_into(models->config, own->file, &known);
     out->file = own->file;
     out->tokenizer = own->tokenizer;
     out->caps = own->chat_template ? chat_template_get_caps(own->chat_template) : NULL;
     out->architecture = architecture_of(own->file);
-    out->context_tokens = trained_context(own->file, out->architecture);
+    out->context_tokens = context_of(models, &known);
     out->parameter_count = count_parameters(own->file);
     out->size_bytes = gguf_byte_count(own->file);
     return OK;
-}
-
-/* ---------------------------------------------------------------- listing */
-
-/* Without probing the template, which takes longer than a listing may: whether it speaks of
- * tools and of thinking at all. */
-static void look_into_template(struct str source, bool *out_calls_tools, bool *out_thinks)
-{
-    *out_calls_tools = str_find(source, STR("tools"), 0) != SIZE_MAX;
-    *out_thinks = str_find(source, STR("think"), 0) != SIZE_MAX ||
-                  str_find(source, STR("reasoning"), 0) != SIZE_MAX;
-}
-
-static void look_into(const struct gguf *file, struct known_file *out)
-{
-    const struct str architecture = architecture_of(file);
-    struct str source = {0};
-    char key[128];
-    snprintf(out->architecture, sizeof(out->architecture), "%.*s", STR_ARG(architecture));
-    snprintf(key, sizeof(key), "%.*s.pooling_type", STR_ARG(architecture));
-    (void)!gguf_get_str_or(file, "tokenizer.chat_template", (struct str){0}, &source, NULL);
-    out->embeds = gguf_has(file, key);
-    look_into_template(source, &out->calls_tools, &out->thinks);
-    out->context_trained = trained_context(file, architecture);
-    out->parameter_count = count_parameters(file);
 }
 
 /* Under the lock. A file that cannot be read is listed with what its folder says of it. */
@@ -422,7 +461,7 @@ static const struct known_file *know(struct served_models *models, const char *p
     known->size_bytes = size_bytes;
     known->modified_us = modified_us;
     if (model_file_open(path, &file, NULL) == OK) {
-        look_into(file, known);
+        look_into(models->config, file, known);
         if (!known->size_bytes)
             known->size_bytes = gguf_byte_count(file);
     }
@@ -473,7 +512,7 @@ static void list_one(struct served_models *models, const struct catalog_entry *e
         .parameter_count = known->parameter_count,
         .size_bytes = known->size_bytes,
         .modified_us = entry->modified_us,
-        .context_tokens = known->context_trained,
+        .context_tokens = context_of(models, known),
         .embeds = known->embeds,
         .calls_tools = known->calls_tools,
         .thinks = known->thinks,

@@ -74,31 +74,47 @@ static enum status read_template(struct engine *engine, struct str other, struct
     return OK;
 }
 
-static bool has_block(const struct engine *engine)
+static bool has_block(const struct model *model)
 {
-    return engine->model->arch->run_draft && engine->model->draft.project.data;
+    return model->arch->run_draft && model->draft.project.data;
 }
 
 /* Is the model's block for speculation asked for guesses, if there is one? */
-static bool wants_block(const struct engine *engine, const struct engine_config *config)
+static bool wants_block(const struct model *model, const struct engine_config *config)
 {
-    return has_block(engine) && !config->draft_path &&
+    return has_block(model) && !config->draft_path &&
            (config->speculate == ENGINE_SPECULATE_AUTO ||
             config->speculate == ENGINE_SPECULATE_MTP);
 }
 
-static enum status start_infer(struct engine *engine, const struct engine_config *config,
-                               struct error *err)
+static struct infer_config infer_config_of(const struct model *model,
+                                           const struct engine_config *config)
 {
-    struct infer_config infer = {
+    return (struct infer_config){
         .thread_count = config->thread_count,
         .cpu_features = cpu_features() & ~config->cpu_features_off,
-        .guesses = wants_block(engine, config),
+        .guesses = wants_block(model, config),
         .kv_kind = config->kv,
         .open_sequences = config->session_count < INFER_OPEN_SEQUENCES_MAX
                               ? config->session_count
                               : INFER_OPEN_SEQUENCES_MAX,
     };
+}
+
+enum status engine_plan(const struct gguf *file, const struct engine_config *config,
+                        struct memory_plan *out, struct error *err)
+{
+    CLEANUP(model_closep) struct model *model = NULL;
+    TRY(model_open(file, &model, err));
+    struct infer_config infer = infer_config_of(model, config);
+    return memory_plan_make(model, &infer, config->context_tokens, config->memory_bytes_max, out,
+                            err);
+}
+
+static enum status start_infer(struct engine *engine, const struct engine_config *config,
+                               struct error *err)
+{
+    struct infer_config infer = infer_config_of(engine->model, config);
     TRY(memory_plan_make(engine->model, &infer, config->context_tokens, config->memory_bytes_max,
                          &engine->memory_plan, err));
     TRY(memory_plan_share(&engine->memory_plan, config->session_count ? config->session_count : 1,
@@ -163,7 +179,7 @@ static enum status start_speculation(struct engine *engine, const struct engine_
     engine->speculation.mode = config->speculate;
     if (config->draft_path)
         return draft_model_new(engine, config, &engine->speculation.drafter, err);
-    if (wants_block(engine, config))
+    if (wants_block(engine->model, config))
         engine->speculation.drafter = draft_block_new(engine);
     else if (config->speculate == ENGINE_SPECULATE_MTP)
         return error_set(err, E_UNSUPPORTED,

@@ -103,6 +103,11 @@ MUST_USE enum status engine_open_template(const struct gguf *file,
 
 const struct engine_info *engine_get_info(const struct engine *engine);
 
+/* What memory_plan_make() would decide for the file if it were opened so; `config->model_path` is
+ * not looked at. E_UNSUPPORTED and its kin where it could not be opened. */
+MUST_USE enum status engine_plan(const struct gguf *file, const struct engine_config *config,
+                                 struct memory_plan *out, struct error *err);
+
 /* Why the context is what it is, and what takes memory. */
 const struct memory_plan *engine_memory_plan(const struct engine *engine);
 

@@ -175,6 +175,17 @@ enum status memory_plan_make(const struct model *model, struct infer_config *inf
     return OK;
 }
 
+uint32_t memory_plan_within(const struct memory_plan *plan, uint64_t budget_bytes)
+{
+    if (plan->reason == MEMORY_PLAN_ASKED || plan->token_bytes == 0)
+        return plan->context_tokens;
+    const uint64_t room = budget_bytes > plan->fixed_bytes ? budget_bytes - plan->fixed_bytes : 0;
+    const uint64_t fits = room / plan->token_bytes / KV_PAGE_TOKENS * KV_PAGE_TOKENS;
+    if (fits >= plan->context_tokens)
+        return plan->context_tokens;
+    return fits < MEMORY_PLAN_CONTEXT_MIN ? MEMORY_PLAN_CONTEXT_MIN : (uint32_t)fits;
+}
+
 enum status memory_plan_share(const struct memory_plan *plan, uint32_t count,
                               struct infer_config *infer, struct error *err)
 {

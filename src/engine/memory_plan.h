@@ -56,6 +56,10 @@ MUST_USE enum status memory_plan_make(const struct model *model, struct infer_co
                                       uint32_t context_tokens, uint64_t memory_bytes_max,
                                       struct memory_plan *out, struct error *err);
 
+/* The context that the plan would have with `budget_bytes` for it and what is fixed: that which was
+ * asked for, or as much of it as fits, but MEMORY_PLAN_CONTEXT_MIN. */
+uint32_t memory_plan_within(const struct memory_plan *plan, uint64_t budget_bytes);
+
 /*
  * Room for up to `count` conversations of the planned context at once: raises infer->token_capacity
  * by what half of the memory that is left allows. The first conversation's room is never less.

@@ -177,12 +177,16 @@ static enum status add(struct admin *admin, struct exchange *exchange, uint64_t 
     return is_full ? error_set(err, E_BUSY, "too much is being done already; try again later") : OK;
 }
 
-bool admin_submit(struct admin *admin, struct exchange *exchange, uint16_t peer_port,
+bool admin_submit(struct admin *admin, struct exchange *exchange, struct admin_peer peer,
                   struct api_failure *out_failure)
 {
     struct error err = {0};
     struct admin_request request = {
-        .work = exchange->route->admin, .body = exchange->body, .peer_port = peer_port};
+        .work = exchange->route->admin,
+        .body = exchange->body,
+        .key = peer.key,
+        .peer_port = peer.port,
+    };
     bool streams = exchange->route->says_success;
     enum status status = OK;
     if (!admin->send)

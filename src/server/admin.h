@@ -5,7 +5,7 @@
  * the front tells.
  *
  * A request is for the front's user alone: the front looks up who is at the other end of the
- * connection, unless the request carried the server's key.
+ * connection, unless the request carries the server's key, which the front compares itself.
  *
  * Threads: every function from any. Used by: http_server.c, cli/serve_role.c.
  */
@@ -29,7 +29,14 @@ struct admin_request {
                          file comes; "uploaded": it is whole; "stop": the client of `id` is gone */
     const json_t *body;
     struct str bytes; /* of a file; then nothing else but `id` is set */
+    struct str key;   /* that the request carries, or "" */
     uint16_t peer_port;
+};
+
+/* Who asks. */
+struct admin_peer {
+    uint16_t port; /* of the client, 0: not known */
+    struct str key;
 };
 
 /* Sends it to the front; from any thread. */
@@ -44,7 +51,7 @@ void admin_free(struct admin *admin); /* NULL is allowed; admin_end() was called
 void admin_end(struct admin *admin);
 
 /* Takes a reference of its own. False with *out_failure set. */
-bool admin_submit(struct admin *admin, struct exchange *exchange, uint16_t peer_port,
+bool admin_submit(struct admin *admin, struct exchange *exchange, struct admin_peer peer,
                   struct api_failure *out_failure);
 
 /* Of an upload that the front has accepted: a piece of the file, its end. With

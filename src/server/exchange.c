@@ -169,7 +169,9 @@ bool exchange_wait(struct exchange *exchange, struct str why)
 
 void exchange_finish(struct exchange *exchange, json_t *value, const struct api_failure *failure)
 {
-    json_t *told = value ? value : api_failure_json(failure, exchange->route->protocol);
+    struct api_failure why = value ? (struct api_failure){0} : *failure;
+    why.request_id = exchange->reply.id;
+    json_t *told = value ? value : api_failure_json(&why, exchange->route->protocol);
     lock_take(&exchange->lock);
     if (!value && exchange->reply.is_open)
         reply_fail(&exchange->reply, failure);

@@ -43,7 +43,21 @@ static bool origin_is_fine(struct str origin)
     return false;
 }
 
-static bool key_is(struct str key, struct str given)
+bool guard_allows_page(const struct guard *guard, struct str origin)
+{
+    struct str left = guard->pages;
+    while (left.len > 0 && origin.len > 0) {
+        const size_t comma = str_find_char(left, ',', 0);
+        const size_t len = comma == SIZE_MAX ? left.len : comma;
+        const struct str page = str_trim(str_slice(left, 0, len));
+        if (str_equal(page, origin) || str_equal_c(page, "*"))
+            return true;
+        left = str_slice(left, len + (comma != SIZE_MAX), left.len);
+    }
+    return false;
+}
+
+bool guard_key_is(struct str key, struct str given)
 {
     unsigned char wanted_hash[crypto_generichash_BYTES];
     unsigned char given_hash[crypto_generichash_BYTES];
@@ -54,13 +68,17 @@ static bool key_is(struct str key, struct str given)
     return sodium_memcmp(wanted_hash, given_hash, sizeof(wanted_hash)) == 0;
 }
 
-static bool has_key(const struct guard *guard, const struct guard_headers *headers)
+struct str guard_given_key(const struct guard_headers *headers)
 {
     const struct str bearer = STR("Bearer ");
-    struct str given = headers->api_key;
-    if (given.len == 0 && str_starts_with(headers->authorization, bearer))
-        given = str_slice(headers->authorization, bearer.len, headers->authorization.len);
-    return key_is(guard->key, given);
+    if (headers->api_key.len == 0 && str_starts_with(headers->authorization, bearer))
+        return str_slice(headers->authorization, bearer.len, headers->authorization.len);
+    return headers->api_key;
+}
+
+static bool has_key(const struct guard *guard, const struct guard_headers *headers)
+{
+    return guard_key_is(guard->key, guard_given_key(headers));
 }
 
 bool guard_admits(const struct guard *guard, const struct guard_headers *headers, bool needs_key,
@@ -71,7 +89,8 @@ bool guard_admits(const struct guard *guard, const struct guard_headers *headers
             api_failure_make(HTTP_FORBIDDEN, "the Host header does not name this machine");
         return false;
     }
-    if (headers->origin.len > 0 && !origin_is_fine(headers->origin)) {
+    if (headers->origin.len > 0 && !origin_is_fine(headers->origin) &&
+        !guard_allows_page(guard, headers->origin)) {
         *out_failure =
             api_failure_make(HTTP_FORBIDDEN, "requests of pages from elsewhere are refused");
         return false;

@@ -19,6 +19,8 @@
 
 enum {
     READ_BYTES = 32 << 10,
+    CONNECTION_BYTES = 4 * HTTP_SERVER_HEADER_BYTES_MAX, /* what the library takes for one: it
+                                        refuses larger headers by itself, in words of its own */
     METHOD_NOT_ALLOWED = 405,
     HTTP_OVERLOADED = 529, /* what 503 is in Anthropic's form */
 };
@@ -39,8 +41,11 @@ enum file_stage { FILE_ASKED, FILE_COMES, FILE_IS_WHOLE };
 /* One request on a connection, from its first line to its last byte. */
 struct request {
     struct http_server *server;
+    struct MHD_Connection *connection;
     const struct route *route;
-    struct strbuf name; /* in the path or behind it, where the route has one */
+    char id[REPLY_ID_BYTES]; /* random: what the client may quote */
+    uint8_t random[16];      /* the same */
+    struct strbuf name;      /* in the path or behind it, where the route has one */
     struct strbuf body;
     struct exchange *exchange;  /* once the engine has it */
     struct api_failure refusal; /* why it is not taken, told when its body has come */
@@ -51,14 +56,48 @@ struct request {
 
 /* ---------------------------------------------------------------- answers */
 
+static struct str header(struct MHD_Connection *connection, const char *name)
+{
+    return str_from_c(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name));
+}
+
 static void add_header(struct MHD_Response *response, const char *name, const char *value)
 {
     (void)MHD_add_response_header(response, name, value);
 }
 
+/* What answers to pages from elsewhere must say, where the user allows these. */
+static void add_cors(const struct request *request, struct MHD_Response *response)
+{
+    const struct str origin = header(request->connection, MHD_HTTP_HEADER_ORIGIN);
+    if (!guard_allows_page(&request->server->config.guard, origin))
+        return;
+    CLEANUP(strbuf_done) struct strbuf text = {0};
+    strbuf_add_str(&text, origin);
+    add_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, strbuf_c(&text));
+    add_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_EXPOSE_HEADERS,
+               "request-id, x-request-id, retry-after");
+    add_header(response, MHD_HTTP_HEADER_VARY, "Origin");
+}
+
+/* Sends it, and gives it up. */
+static enum MHD_Result send_response(const struct request *request, int http_status,
+                                     struct MHD_Response *response)
+{
+    char id[8 + REPLY_ID_BYTES];
+    snprintf(id, sizeof(id), "req_%s", request->id);
+    const bool is_anthropic = request->route && request->route->protocol == API_ANTHROPIC;
+    add_header(response, is_anthropic ? "request-id" : "x-request-id", id);
+    add_cors(request, response);
+    const enum MHD_Result result =
+        MHD_queue_response(request->connection, (unsigned)http_status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
 /* Takes `text` over. */
-static enum MHD_Result send_text(struct MHD_Connection *connection, int http_status,
-                                 const char *type, struct strbuf *text)
+static enum MHD_Result send_text(const struct request *request, int http_status, const char *type,
+                                 struct strbuf *text)
 {
     const size_t size = text->len;
     char *bytes = strbuf_take(text);
@@ -71,26 +110,26 @@ static enum MHD_Result send_text(struct MHD_Connection *connection, int http_sta
     add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     if (http_status == MHD_HTTP_SERVICE_UNAVAILABLE || http_status == HTTP_OVERLOADED)
         add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "5");
-    const enum MHD_Result result = MHD_queue_response(connection, (unsigned)http_status, response);
-    MHD_destroy_response(response);
-    return result;
+    return send_response(request, http_status, response);
 }
 
-static enum MHD_Result send_json(struct MHD_Connection *connection, int http_status, json_t *value)
+static enum MHD_Result send_json(const struct request *request, int http_status, json_t *value)
 {
     struct strbuf text = {0};
     json_write_python(value, &text);
     json_decref(value);
-    return send_text(connection, http_status, "application/json", &text);
+    return send_text(request, http_status, "application/json", &text);
 }
 
-static enum MHD_Result send_failure(struct MHD_Connection *connection,
-                                    const struct api_failure *failure, enum api_protocol protocol)
+static enum MHD_Result send_failure(const struct request *request,
+                                    const struct api_failure *failure)
 {
+    const enum api_protocol protocol = request->route ? request->route->protocol : API_OPENAI;
     struct api_failure told = *failure;
+    told.request_id = request->id;
     if (protocol == API_ANTHROPIC && told.http_status == MHD_HTTP_SERVICE_UNAVAILABLE)
         told.http_status = HTTP_OVERLOADED;
-    return send_json(connection, told.http_status, api_failure_json(&told, protocol));
+    return send_json(request, told.http_status, api_failure_json(&told, protocol));
 }
 
 static struct api_failure too_large(void)
@@ -99,11 +138,6 @@ static struct api_failure too_large(void)
 }
 
 /* ---------------------------------------------------------------- refusals */
-
-static struct str header(struct MHD_Connection *connection, const char *name)
-{
-    return str_from_c(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name));
-}
 
 /* The length that the client tells of its body: 0 where it tells none, the largest where that is no
  * number. */
@@ -135,8 +169,7 @@ static enum MHD_Result refuse(struct request *request, struct MHD_Connection *co
     request->is_refused = true;
     if (is_read_first(connection))
         return MHD_YES;
-    return send_failure(connection, failure,
-                        request->route ? request->route->protocol : API_OPENAI);
+    return send_failure(request, failure);
 }
 
 /* Bytes that nobody wants; a client that does not end is cut off. */
@@ -187,8 +220,9 @@ static void forget_reply(void *context)
     exchange_unref(context);
 }
 
-static enum MHD_Result send_stream(struct MHD_Connection *connection, struct exchange *exchange)
+static enum MHD_Result send_stream(const struct request *request)
 {
+    struct exchange *exchange = request->exchange;
     struct MHD_Response *response = MHD_create_response_from_callback(
         MHD_SIZE_UNKNOWN, READ_BYTES, read_reply, exchange_ref(exchange), forget_reply);
     if (!response) {
@@ -197,14 +231,14 @@ static enum MHD_Result send_stream(struct MHD_Connection *connection, struct exc
     }
     add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, exchange->reply.format->stream_type);
     add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
-    const enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_OK, response);
-    MHD_destroy_response(response);
-    return result;
+    return send_response(request, MHD_HTTP_OK, response);
 }
 
 /* The engine has decided how the answer begins, or it sleeps until then. */
-static enum MHD_Result send_reply(struct MHD_Connection *connection, struct exchange *exchange)
+static enum MHD_Result send_reply(const struct request *request)
 {
+    struct MHD_Connection *connection = request->connection;
+    struct exchange *exchange = request->exchange;
     struct strbuf text = {0};
     lock_take(&exchange->lock);
     const int http_status = exchange->http_status;
@@ -226,27 +260,36 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection, struct exch
     if (!is_ready)
         return MHD_YES;
     if (is_stream)
-        return send_stream(connection, exchange);
+        return send_stream(request);
     const bool is_anthropic = exchange->route->protocol == API_ANTHROPIC;
     const int told =
         http_status == MHD_HTTP_SERVICE_UNAVAILABLE && is_anthropic ? HTTP_OVERLOADED : http_status;
-    return send_text(connection, told, "application/json", &text);
+    return send_text(request, told, "application/json", &text);
 }
 
 /* ---------------------------------------------------------------- requests */
 
-static bool is_admitted(struct request *request, struct MHD_Connection *connection,
-                        struct api_failure *out_failure)
+static struct guard_headers headers_of(struct MHD_Connection *connection)
 {
-    const struct guard_headers headers = {
+    return (struct guard_headers){
         .host = header(connection, MHD_HTTP_HEADER_HOST),
         .origin = header(connection, MHD_HTTP_HEADER_ORIGIN),
         .authorization = header(connection, MHD_HTTP_HEADER_AUTHORIZATION),
         .api_key = header(connection, "x-api-key"),
     };
+}
+
+static bool is_admitted(struct request *request, struct MHD_Connection *connection,
+                        struct str method, struct api_failure *out_failure)
+{
+    const struct guard_headers headers = headers_of(connection);
     const bool is_public = request->route && request->route->answer && !request->route->read &&
                            str_ends_with(str_from_c(request->route->path), STR("health"));
-    return guard_admits(&request->server->config.guard, &headers, !is_public, out_failure);
+    const bool asks_only = /* a preflight request carries no key */
+        str_equal_c(method, MHD_HTTP_METHOD_OPTIONS) &&
+        guard_allows_page(&request->server->config.guard, headers.origin);
+    return guard_admits(&request->server->config.guard, &headers, !is_public && !asks_only,
+                        out_failure);
 }
 
 static struct api_failure not_found(struct str path, bool path_is_known)
@@ -258,6 +301,37 @@ static struct api_failure not_found(struct str path, bool path_is_known)
                            : "there is nothing at %.*s",
              shown, path.ptr);
     return api_failure_make(path_is_known ? METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND, text);
+}
+
+static size_t header_bytes(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info ? info->header_size : 0;
+}
+
+/* A browser asks whether a page from elsewhere may send what it is about to. */
+static bool is_preflight(const struct request *request, struct str method)
+{
+    return str_equal_c(method, MHD_HTTP_METHOD_OPTIONS) &&
+           guard_allows_page(&request->server->config.guard,
+                             header(request->connection, MHD_HTTP_HEADER_ORIGIN));
+}
+
+static enum MHD_Result send_preflight(const struct request *request)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    if (!response)
+        return MHD_NO;
+    CLEANUP(strbuf_done) struct strbuf wanted = {0};
+    strbuf_add_str(&wanted,
+                   header(request->connection, MHD_HTTP_HEADER_ACCESS_CONTROL_REQUEST_HEADERS));
+    add_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, DELETE, HEAD");
+    if (wanted.len > 0)
+        add_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_HEADERS, strbuf_c(&wanted));
+    add_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_MAX_AGE, "600");
+    return send_response(request, MHD_HTTP_NO_CONTENT, response);
 }
 
 static int socket_of(struct MHD_Connection *connection)
@@ -273,23 +347,20 @@ static struct arrival *arrival_of(struct MHD_Connection *connection)
 }
 
 /* The reply to a conversation, ready for the engine's thread. */
-static enum status begin_reply(struct exchange *exchange, const json_t *body, struct error *err)
+static enum status begin_reply(const struct request *made, const json_t *body, struct error *err)
 {
+    struct exchange *exchange = made->exchange;
     struct api_request *asked = &exchange->request;
-    uint8_t random[16];
-    char id[2 * sizeof(random) + 1];
     CLEANUP(json_decrefp) json_t *whole = json_incref((json_t *)(uintptr_t)body);
-    random_bytes(random, sizeof(random));
-    for (size_t i = 0; i < sizeof(random); i++)
-        snprintf(id + 2 * i, 3, "%02x", random[i]);
     if (exchange->responses) {
         json_decref(whole);
         whole = NULL;
-        TRY(response_store_begin(exchange->responses, body, id, &whole, &exchange->draft, err));
+        TRY(response_store_begin(exchange->responses, body, made->id, &whole, &exchange->draft,
+                                 err));
     }
     TRY(route_read(exchange->route, exchange->settings, whole, asked, err));
     reply_init(&exchange->reply, exchange->route->format, strbuf_view(&asked->model), &asked->stops,
-               random, clock_unix_us());
+               made->random, clock_unix_us());
     exchange->reply.streams = asked->streams;
     exchange->urgency = asked->may_wait  ? SCHEDULER_BATCH
                         : asked->streams ? SCHEDULER_INTERACTIVE
@@ -302,7 +373,7 @@ static enum status begin_reply(struct exchange *exchange, const json_t *body, st
     exchange->reply.wants_timings = asked->wants_timings;
     exchange->reply.repeated = json_incref(asked->repeated);
     exchange->reply.fields = json_incref(asked->fields);
-    exchange_make_choices(exchange, random, exchange->reply.created_us);
+    exchange_make_choices(exchange, made->random, exchange->reply.created_us);
     return OK;
 }
 
@@ -312,6 +383,7 @@ static bool submit(struct request *request, struct MHD_Connection *connection, j
 {
     const struct route *route = request->route;
     struct exchange *exchange = exchange_new(route);
+    memcpy(exchange->reply.id, request->id, sizeof(request->id));
     CLEANUP(model_pool_found_done) struct model_pool_found found = {0};
     struct error err = {0};
     struct str name = {0};
@@ -333,7 +405,7 @@ static bool submit(struct request *request, struct MHD_Connection *connection, j
         found.settings = NULL;
     }
     if (status == OK && route->read)
-        status = begin_reply(exchange, body, &err);
+        status = begin_reply(request, body, &err);
     if (status != OK) {
         *out_failure = route->keeps && status == E_NOT_FOUND
                            ? responses_kept_unknown(
@@ -347,9 +419,12 @@ static bool submit(struct request *request, struct MHD_Connection *connection, j
                              exchange, out_failure);
 }
 
-/* The client's port, 0 when it is not known. */
-static uint16_t peer_port(struct MHD_Connection *connection)
+/* The client's port; 0 when it is not known, or a page from elsewhere asks, which is not one of the
+ * user's programs though its browser is. */
+static uint16_t peer_port(const struct http_server *server, struct MHD_Connection *connection)
 {
+    if (guard_allows_page(&server->config.guard, header(connection, MHD_HTTP_HEADER_ORIGIN)))
+        return 0;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     const struct sockaddr *address = info ? info->client_addr : NULL;
@@ -364,12 +439,18 @@ static bool submit_admin(struct request *request, struct MHD_Connection *connect
                          struct api_failure *out_failure)
 {
     struct exchange *exchange = exchange_new(request->route);
+    memcpy(exchange->reply.id, request->id, sizeof(request->id));
     request->exchange = exchange;
     exchange->body = json_incref(body);
     exchange->connection = connection;
     exchange->wake = wake;
     exchange->reply.format = request->route->format;
-    return admin_submit(request->server->admin, exchange, peer_port(connection), out_failure);
+    const struct guard_headers headers = headers_of(connection);
+    const struct admin_peer peer = {
+        .port = peer_port(request->server, connection),
+        .key = guard_given_key(&headers),
+    };
+    return admin_submit(request->server->admin, exchange, peer, out_failure);
 }
 
 /* What needs no model, or one that is loaded; *out_waits: it is not. */
@@ -392,20 +473,20 @@ static enum MHD_Result answer_at_once(struct request *request, struct MHD_Connec
     if (request->route->print) {
         struct strbuf text = {0};
         request->route->print(&context, &text);
-        return send_text(connection, MHD_HTTP_OK, "text/plain; charset=utf-8", &text);
+        return send_text(request, MHD_HTTP_OK, "text/plain; charset=utf-8", &text);
     }
     const enum status status = route_model_name(body, &name, &err);
     if (status != OK) {
         failure = api_failure_of(status, &err);
-        return send_failure(connection, &failure, request->route->protocol);
+        return send_failure(request, &failure);
     }
     json_t *value = model_pool_answer(request->server->models, request->route, name, &context, body,
                                       out_waits, &failure);
     if (*out_waits)
         return MHD_YES;
     if (!value)
-        return send_failure(connection, &failure, request->route->protocol);
-    return send_json(connection, MHD_HTTP_OK, value);
+        return send_failure(request, &failure);
+    return send_json(request, MHD_HTTP_OK, value);
 }
 
 static struct str argument(struct MHD_Connection *connection, const char *name)
@@ -440,8 +521,7 @@ static enum MHD_Result answer_kept(struct request *request, struct MHD_Connectio
             value = responses_kept_page(items, &query, &failure);
         break;
     }
-    return value ? send_json(connection, MHD_HTTP_OK, value)
-                 : send_failure(connection, &failure, request->route->protocol);
+    return value ? send_json(request, MHD_HTTP_OK, value) : send_failure(request, &failure);
 }
 
 static enum MHD_Result answer(struct request *request, struct MHD_Connection *connection)
@@ -456,7 +536,7 @@ static enum MHD_Result answer(struct request *request, struct MHD_Connection *co
     if (request->is_refused)
         failure = request->refusal;
     if (request->is_refused || request->body.overflowed)
-        return send_failure(connection, &failure, route ? route->protocol : API_OPENAI);
+        return send_failure(request, &failure);
     if (route->kept != ROUTE_KEPT_NOTHING)
         return answer_kept(request, connection);
     if (route->has_name)
@@ -468,13 +548,12 @@ static enum MHD_Result answer(struct request *request, struct MHD_Connection *co
             status = route->check(body, &err);
         if (status != OK) {
             failure = api_failure_of(status, &err);
-            return send_failure(connection, &failure, route->protocol);
+            return send_failure(request, &failure);
         }
     }
     if (route->admin)
-        return submit_admin(request, connection, body, &failure)
-                   ? send_reply(connection, request->exchange)
-                   : send_failure(connection, &failure, route->protocol);
+        return submit_admin(request, connection, body, &failure) ? send_reply(request)
+                                                                 : send_failure(request, &failure);
     if (!route->read && !route->work) {
         bool waits = false;
         const enum MHD_Result result = answer_at_once(request, connection, body, &waits);
@@ -482,8 +561,8 @@ static enum MHD_Result answer(struct request *request, struct MHD_Connection *co
             return result;
     }
     if (!submit(request, connection, body, &failure))
-        return send_failure(connection, &failure, route->protocol);
-    return send_reply(connection, request->exchange);
+        return send_failure(request, &failure);
+    return send_reply(request);
 }
 
 /* ---------------------------------------------------------------- files */
@@ -532,7 +611,7 @@ static enum MHD_Result take_file(struct request *request, struct MHD_Connection 
         return MHD_YES;
     if (request->stage == FILE_ASKED) {
         if (*size == 0 && is_over && !is_read_first(connection))
-            return send_reply(connection, request->exchange);
+            return send_reply(request);
         if (!is_over)
             arrival_flows(arrival_of(connection));
         request->stage = FILE_COMES;
@@ -550,7 +629,7 @@ static enum MHD_Result take_file(struct request *request, struct MHD_Connection 
     if (request->stage == FILE_COMES && !is_over)
         admin_end_file(admin, request->exchange);
     request->stage = FILE_IS_WHOLE;
-    return send_reply(connection, request->exchange);
+    return send_reply(request);
 }
 
 /* ---------------------------------------------------------------- requests as they come */
@@ -564,12 +643,23 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
     bool path_is_known = false;
     *slot = request;
     request->server = server;
+    request->connection = connection;
+    random_bytes(request->random, sizeof(request->random));
+    for (size_t i = 0; i < sizeof(request->random); i++)
+        snprintf(request->id + 2 * i, 3, "%02x", request->random[i]);
     request->body.size_max = HTTP_SERVER_BODY_MAX;
     request->route = route_find(method, path, &path_is_known);
     if (request->route)
         strbuf_add_str(&request->name, route_id(request->route, path));
-    if (!is_admitted(request, connection, &failure))
+    if (header_bytes(connection) > HTTP_SERVER_HEADER_BYTES_MAX) {
+        failure = api_failure_make(MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
+                                   "request line and headers are larger than 64 KiB");
         return refuse(request, connection, &failure);
+    }
+    if (!is_admitted(request, connection, method, &failure))
+        return refuse(request, connection, &failure);
+    if (is_preflight(request, method))
+        return send_preflight(request);
     if (!request->route) {
         failure = not_found(path, path_is_known);
         return refuse(request, connection, &failure);
@@ -605,7 +695,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         return MHD_YES;
     }
     if (request->exchange)
-        return send_reply(connection, request->exchange);
+        return send_reply(request);
     return answer(request, connection);
 }
 
@@ -657,8 +747,8 @@ static enum status start_daemon(struct http_server *server, struct error *err)
         MHD_OPTION_LISTEN_SOCKET, server->config.listen_fd, MHD_OPTION_NOTIFY_COMPLETED,
         on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_SERVER_CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_SERVER_HEADER_BYTES_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_SERVER_IDLE_SECONDS, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)HTTP_SERVER_IDLE_SECONDS, MHD_OPTION_END);
     return server->daemon ? OK : error_set(err, E_IO, "the HTTP server cannot start");
 }
 

@@ -33,6 +33,7 @@ class Other(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args): pass
 server = http.server.HTTPServer(("127.0.0.1", 0), Other)
 print(server.server_port, flush=True)
+server.timeout = 20
 server.handle_request(); server.handle_request()' > other &
 for i in $(seq 100); do port=$(cat other 2>/dev/null); [ -n "$port" ] && break; sleep 0.1; done
 "$HOLT" ps --port $port 2>&1 | show

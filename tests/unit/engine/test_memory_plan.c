@@ -104,6 +104,26 @@ static void each_reason_gives_its_context(void **state)
     close_tiny(&large);
 }
 
+/* What a listing says of a model that is not loaded is what loading it would come to. */
+static void a_plan_foretells_what_less_memory_gives(void **state)
+{
+    (void)state;
+    struct opened large;
+    open_tiny(1000000, &large);
+    const struct memory_plan ample = plan_of(&large, 0, UINT64_C(1) << 40);
+    for (uint64_t tokens = 1000; tokens < 40000; tokens += 3111) {
+        const uint64_t memory = ample.fixed_bytes + tokens * TOKEN_BYTES;
+        const struct memory_plan real = plan_of(&large, 0, memory);
+        const uint32_t told = memory_plan_within(&ample, memory);
+        assert_in_range(told, real.context_tokens * 0.9, real.context_tokens * 1.1);
+        assert_true(told <= ample.context_tokens);
+    }
+    assert_int_equal(memory_plan_within(&ample, 0), MEMORY_PLAN_CONTEXT_MIN);
+    const struct memory_plan asked = plan_of(&large, 50000, UINT64_C(1) << 40);
+    assert_int_equal(memory_plan_within(&asked, 0), 50000); /* as said, or refused */
+    close_tiny(&large);
+}
+
 static void what_does_not_fit_is_refused_with_both_numbers(void **state)
 {
     (void)state;
@@ -234,6 +254,7 @@ int test_memory_plan(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_reason_gives_its_context),
+        cmocka_unit_test(a_plan_foretells_what_less_memory_gives),
         cmocka_unit_test(what_does_not_fit_is_refused_with_both_numbers),
         cmocka_unit_test(a_smaller_kind_of_kv_is_named_where_it_helps),
         cmocka_unit_test(the_user_is_told_why),
