@@ -214,13 +214,28 @@ void memory_plan_advise(const struct model *model)
     memory_advise_sparse(model->token_embd.data, lookup_table_bytes(model));
 }
 
-/* What `tokens` rows leave of that table on the disk: a row is in memory with its pages. */
+/* Of one of the last layer's stacks, what `used` slices leave, each with its (large) pages. */
+static uint64_t unused_slices(const struct weight *stack, uint32_t used)
+{
+    enum { LARGE_PAGE_BYTES = 2 << 20 };
+    const uint64_t slice = (uint64_t)stack->row_bytes * stack->row_count;
+    const uint64_t bytes = slice * stack->slice_count;
+    const uint64_t read = (slice + LARGE_PAGE_BYTES) * used;
+    return bytes > read ? bytes - read : 0;
+}
+
+/* What a prompt leaves on the disk. Of the input table its `tokens` rows are read, each with its
+ * pages. Behind the last layer's keys and values one row goes on, with the experts of one token;
+ * before, some token chooses each of them, or nearly. */
 static uint64_t unread_bytes(const struct model *model, uint32_t tokens)
 {
     enum { PAGE_BYTES = 4096 };
     const uint64_t bytes = lookup_table_bytes(model);
     const uint64_t read = (model->token_embd.row_bytes + PAGE_BYTES) * (uint64_t)tokens;
-    return bytes > read ? bytes - read : 0;
+    const struct ffn_weights *last = &model->layers[model->shape.layer_count - 1].experts.each;
+    const uint32_t used = model->shape.experts.used_count;
+    return (bytes > read ? bytes - read : 0) + unused_slices(&last->gate, used) +
+           unused_slices(&last->up, used) + unused_slices(&last->down, used);
 }
 
 enum status memory_plan_used(const struct model *model, const struct infer_config *infer,
