@@ -542,7 +542,8 @@ static enum MHD_Result answer(struct request *request, struct MHD_Connection *co
     if (route->has_name)
         body = json_pack("{s:o}", "digest", reply_text(strbuf_view(&request->name)));
     else if (!str_equal_c(str_from_c(route->method), "GET")) {
-        const struct json_limits limits = {.size_max = HTTP_SERVER_BODY_MAX};
+        /* Files and models hold U+0000, and clients send it on; names are C strings further in. */
+        const struct json_limits limits = {.size_max = HTTP_SERVER_BODY_MAX, .replace_nul = true};
         enum status status = json_parse(strbuf_view(&request->body), &limits, &body, &err);
         if (status == OK && route->check)
             status = route->check(body, &err);

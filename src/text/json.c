@@ -61,6 +61,27 @@ static enum status check_limits(struct str text, const struct json_limits *limit
     return OK;
 }
 
+/* As deep as the limits let it be. */
+static void replace_nuls(json_t *value)
+{
+    const char *key = NULL;
+    size_t index = 0;
+    json_t *member = NULL;
+    if (json_is_string(value) && memchr(json_string_value(value), 0, json_string_length(value))) {
+        CLEANUP(strbuf_done) struct strbuf out = {0};
+        const struct str text = json_str(value);
+        for (size_t i = 0; i < text.len; i++) {
+            if (text.ptr[i])
+                strbuf_add_char(&out, text.ptr[i]);
+            else
+                strbuf_add_c(&out, "\xef\xbf\xbd");
+        }
+        json_string_setn(value, out.ptr, out.len);
+    }
+    json_array_foreach(value, index, member) replace_nuls(member);
+    json_object_foreach(value, key, member) replace_nuls(member);
+}
+
 enum status json_parse(struct str text, const struct json_limits *limits, json_t **out,
                        struct error *err)
 {
@@ -71,7 +92,7 @@ enum status json_parse(struct str text, const struct json_limits *limits, json_t
         return error_set(err, E_FORMAT, "not valid JSON: the text is empty");
 
     size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
-    flags |= limits->allow_nul ? (size_t)JSON_ALLOW_NUL : 0;
+    flags |= limits->allow_nul || limits->replace_nul ? (size_t)JSON_ALLOW_NUL : 0;
     json_error_t reason = {0};
     json_t *value = json_loadb(text.ptr, text.len, flags, &reason);
     if (!value) {
@@ -82,6 +103,8 @@ enum status json_parse(struct str text, const struct json_limits *limits, json_t
         return error_set(err, E_FORMAT, "not valid JSON: %s (line %d, column %d)", reason.text,
                          reason.line, reason.column);
     }
+    if (limits->replace_nul)
+        replace_nuls(value);
     *out = value;
     return OK;
 }

@@ -32,7 +32,8 @@ struct json_limits {
     size_t size_max;
     size_t depth_max; /* at most JSON_DEPTH_LIMIT counts */
     size_t values_max;
-    bool allow_nul; /* let strings hold U+0000; then json_string_length() must be respected */
+    bool allow_nul;   /* let strings hold U+0000; then json_string_length() must be respected */
+    bool replace_nul; /* let texts that hold U+0000 in, with U+FFFD in its place; keys never */
 };
 
 /* Parses the whole text as one JSON value. `limits` may be NULL. On OK *out is a new reference.

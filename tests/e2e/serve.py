@@ -551,6 +551,17 @@ def what_is_wrong_is_told_in_the_protocols_form(server):
     assert server.ask("GET", "/v1/models", headers={"Origin": "https://evil.example"})[0] == 403
 
 
+def a_text_may_hold_any_character(server):
+    """Files and models hold U+0000: a conversation must not end because a client sends it on."""
+    chosen = {"role": "user", "content": "hel\0lo"}
+    said = [server.json(path, {**chat(""), "messages": [chosen], **more}) for path, more in (
+        ("/v1/chat/completions", {}), ("/v1/messages", {}), ("/api/chat", {"stream": False}), ("/v1/responses", {"input": [chosen]}))]
+    assert said[0]["usage"]["prompt_tokens"] == said[1]["usage"]["input_tokens"] + said[1]["usage"]["cache_read_input_tokens"], said
+    assert server.json("/apply-template", {"messages": [chosen]})["prompt"].count("hel\ufffdlo") == 1
+    status, text = server.ask("POST", "/v1/chat/completions", {**chat("hello"), "a\0b": 1})
+    assert status == 400 and "NUL" in text, text
+
+
 def who_is_refused_hears_why(server):
     """Clients that send the whole body before they listen get the answer, not a reset."""
     large = b"x" * ((64 << 20) + 1)
@@ -784,7 +795,7 @@ TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, th
          a_schema_holds_the_answer, a_grammar_holds_the_answer, an_answer_goes_on, a_prompt_may_be_tokens, eight_at_once_are_those_of_each_alone,
          a_conversation_pays_for_what_is_new, probabilities_are_told, several_answers_share_a_prompt, llamas_own_addresses_answer,
          several_prompts_are_answered_as_each_alone, a_completion_tells_what_it_came_to, a_stream_tells_how_far_the_prompt_is_read, counts_are_exact, a_stop_text_ends_the_answer,
-         what_is_wrong_is_told_in_the_protocols_form, who_is_refused_hears_why, who_hangs_up_frees_the_place,
+         what_is_wrong_is_told_in_the_protocols_form, a_text_may_hold_any_character, who_is_refused_hears_why, who_hangs_up_frees_the_place,
          a_model_file_that_changes_is_told, who_comes_when_the_queue_is_full_is_told_when_to_come_again, broken_requests_harm_nobody,
          a_key_is_wanted_where_one_was_set, what_is_not_enforced_is_said, a_taken_port_is_explained, several_models_take_turns, embeddings_are_those_of_the_command]
 PROGRAM = sys.argv[1]

@@ -199,6 +199,22 @@ static void nul_is_allowed_only_on_request(void **state)
     assert_string_equal(strbuf_c(&out), "\"a\\u0000b\"");
 }
 
+static void nul_is_replaced_on_request(void **state)
+{
+    (void)state;
+    const struct json_limits limits = {.replace_nul = true};
+    CLEANUP(json_decrefp) json_t *value = NULL;
+    CLEANUP(strbuf_done) struct strbuf out = {0};
+    assert_ok(json_parse(STR("{\"a\": [\"x\\u0000y\", {\"b\": \"\\u0000\"}], \"c\": \"d\"}"),
+                         &limits, &value, err));
+    json_write_python(value, &out);
+    assert_string_equal(strbuf_c(&out),
+                        "{\"a\": [\"x\xef\xbf\xbdy\", {\"b\": \"\xef\xbf\xbd\"}], \"c\": \"d\"}");
+    json_t *other = NULL;
+    struct error err = {0};
+    assert_int_equal(json_parse(STR("{\"a\\u0000\": 1}"), &limits, &other, &err), E_FORMAT);
+}
+
 static void a_bounded_buffer_stops_the_writer(void **state)
 {
     (void)state;
@@ -219,6 +235,7 @@ int test_json(void)
         cmocka_unit_test(what_is_not_json_is_refused_in_one_sentence),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(nul_is_allowed_only_on_request),
+        cmocka_unit_test(nul_is_replaced_on_request),
         cmocka_unit_test(a_bounded_buffer_stops_the_writer),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
