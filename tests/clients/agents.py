@@ -6,8 +6,12 @@ import signal
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from relay import Relay  # noqa: E402
+
 BASE = None  # the server's address
 READ = []  # what the tool was asked for
+SENT = None  # what the framework sent, as Relay.requests
 
 
 def read_file(path: str) -> str:
@@ -76,7 +80,7 @@ def use_langgraph(kind):
 
 
 def use_crewai():
-    """Two agents with a tool, one after the other; the second is given what the first said."""
+    """Two agents with a tool, one after the other; the second can read its file only because it is given what the first said."""
     from crewai import LLM, Agent, Crew, Process, Task
     from crewai.tools import tool
 
@@ -84,20 +88,27 @@ def use_crewai():
     reader = tool("read_file", result_as_answer=True)(read_file)
     agents = [Agent(role=role, goal="read files", backstory="You are brief.", llm=llm, tools=[reader], max_iter=4)
               for role in ("reader", "second reader")]
-    tasks = [Task(description="What is in notes.txt?", expected_output="its text", agent=agent) for agent in agents]
+    tasks = [Task(description=text, expected_output="its text", agent=agent)
+             for text, agent in zip(("What is in notes.txt?", "What is in the file that is named there?"), agents)]
     result = Crew(agents=agents, tasks=tasks, process=Process.sequential).kickoff()
-    assert len(result.tasks_output) == 2 and all(task.raw for task in result.tasks_output), result
-    assert READ and READ[0].endswith("notes.txt") and "buy milk" in result.tasks_output[0].raw, (READ, result)
+    first, second = result.tasks_output
+    assert [os.path.basename(path) for path in READ] == ["notes.txt", "shop.txt"], READ  # the name comes from the first one's answer
+    assert "shop.txt" in first.raw and "buy milk" in second.raw and result.raw == second.raw, result
+    texts = ["".join(str(m["content"]) for m in sent["body"]["messages"]) for sent in SENT]
+    assert "shop.txt" not in texts[0] and "shop.txt" in texts[-1], texts
     assert result.token_usage.total_tokens > 0, result.token_usage
 
 
 def main(holt, name):
-    global BASE
-    with open("notes.txt", "w") as f:
-        f.write("buy milk\n")
+    global BASE, SENT
+    files = {"notes.txt": "shop.txt\n", "shop.txt": "buy milk\n"} if name == "crewai" else {"notes.txt": "buy milk\n"}
+    for path, text in files.items():
+        with open(path, "w") as f:
+            f.write(text)
     server = subprocess.Popen([holt, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True)
     try:
-        BASE = re.search(r" at (http://\S+)$", server.stdout.readline()).group(1)
+        relay = Relay(int(re.search(r" at http://127\.0\.0\.1:(\d+)$", server.stdout.readline()).group(1)))
+        BASE, SENT = f"http://127.0.0.1:{relay.port}", relay.requests
         {"langchain-ollama": lambda: use_langchain("ollama"), "langchain-openai": lambda: use_langchain("openai"),
          "langgraph": lambda: use_langgraph("ollama"), "crewai": use_crewai}[name]()
     finally:

@@ -1,7 +1,9 @@
 """Coding agents as `holt launch` starts them: coding.py HOLT claude|opencode|hermes. Folder and home are scratch ones.
 
-The built-in model is far too small for their prompts: what is asked here is that a real turn takes place. The agent gets
-a call of one of its tools from the model, valid for the tool's schema, carries it out, and gives the result back.
+Nothing stands between the agent and the server here, and nothing is chosen for the model; but the agents are told to offer one
+tool and to say little, because the built-in model is far too small for their prompts (turn.py has those). It must call the tool by
+itself, with the file that was asked about, the agent must carry the call out and bring the file's content back. A sensible last
+answer is more than this model can do with results in the agents' own forms, so none is asked for.
 """
 import json
 import os
@@ -12,11 +14,12 @@ import sys
 
 holt, name = sys.argv[1:3]
 SECONDS = 240
-TRIES = 3  # these programs let the model choose its words by chance
+TRIES = 5  # Claude Code lets the model choose its words by chance
 with socket.socket() as s:
     s.bind(("127.0.0.1", 0))
     PORT = str(s.getsockname()[1])
 TASK = "What is in notes.txt?"
+CONTENT = "buy milk"
 
 
 class Claude:
@@ -36,7 +39,7 @@ class Claude:
             if isinstance(block, dict) and block.get("type") == "tool_use":
                 assert block["name"] == "Read", block
                 self.calls.append(block["input"]["file_path"])
-            self.results += isinstance(block, dict) and block.get("type") == "tool_result"
+            self.results += isinstance(block, dict) and block.get("type") == "tool_result" and CONTENT in json.dumps(block["content"])
         return event.get("type") == "result" and event["usage"]["output_tokens"] > 0 and self.calls and self.results
 
 
@@ -45,6 +48,7 @@ class OpenCode:
     arguments = ["run", "--format", "json", TASK]
     settings = {"opencode.json": json.dumps({
         "agent": {"build": {"prompt": "You are an assistant.", "temperature": 0, "tools": {"*": False, "read": True}}},
+        "provider": {"holt": {"models": {"builtin": {"temperature": True}}}},  # or it sends none
         "share": "disabled", "autoupdate": False})}
 
     def __init__(self):
@@ -57,7 +61,8 @@ class OpenCode:
         part = event.get("part") or {}
         if event.get("type") == "tool_use":
             assert part["tool"] == "read" and isinstance(part["state"]["input"]["filePath"], str), part
-            self.calls.append(part["callID"])
+            if part["state"]["status"] == "completed" and CONTENT in part["state"]["output"]:
+                self.calls.append(part["callID"])
         if event.get("type") == "step_finish":
             assert part["tokens"]["output"] > 0, part
             self.steps += 1
@@ -115,7 +120,7 @@ for path, value in kind.settings.items():
     with open(path, "w") as f:
         f.write(value)
 with open("notes.txt", "w") as f:
-    f.write("buy milk\n")
+    f.write(CONTENT + "\n")
 signal.signal(signal.SIGALRM, lambda *_: sys.exit(f"it took more than {SECONDS} s"))  # and ends what was started
 signal.alarm(SECONDS)
 if not any(turn(kind()) for _ in range(TRIES)):

@@ -1,138 +1,192 @@
 #!/bin/bash
-# Unmodified published clients drive the server, offline but for loopback: tests/clients/run.sh.
-# What they need comes from PyPI and npm into build/clients; without it the test says what it skips.
+# Unmodified published clients drive the server: tests/clients/run.sh, or run.sh record.
+#
+# What they need comes from PyPI and npm into build/clients. Then everything, the servers too, runs in a network that has nothing but
+# loopback, each client in an empty folder and home, with a cleared environment and a dummy key. What cannot be installed is counted
+# as skipped; the SDKs and one coding agent must not be, or this fails. `record` writes tests/data/clients anew.
 set -u
 cd "$(dirname "$0")/../.."
-holt=build/holt
-home=build/clients
+holt=$PWD/build/holt
+home=$PWD/build/clients
+logs=$PWD/build/test-logs
+mkdir -p "$home" "$logs"
+
+# ------------------------------------------------------------------ installing, with the network
+venv() { # venv FOLDER TEST PACKAGE...: TEST is Python that succeeds when all are there
+    local folder=$home/$1 test=$2
+    shift 2
+    [ -x "$folder/bin/python" ] || python3 -m venv "$folder" || return 1
+    "$folder/bin/python" -c "$test" 2>/dev/null || "$folder/bin/pip" install -q "$@"
+}
+
+packages() { # packages FOLDER PROOF PACKAGE...: PROOF is a file below node_modules that is there when all are
+    local folder=$home/$1 proof=$2
+    shift 2
+    command -v node >/dev/null && command -v npm >/dev/null || return 1
+    [ -e "$folder/node_modules/$proof" ] || npm install --silent --no-fund --no-audit --prefix "$folder" "$@"
+    [ -e "$folder/node_modules/$proof" ]
+}
+
+install() { # install NAME COMMAND...
+    local name=$1
+    shift
+    rm -f "$home/$name.installed"
+    "$@" >"$logs/install-$name.log" 2>&1 && touch "$home/$name.installed"
+}
+
+if [ "${1:-}" != alone ]; then
+    install python venv python 'import openai, anthropic, ollama' openai anthropic ollama
+    install node packages node ollama/package.json openai @anthropic-ai/sdk ollama
+    install claude packages claude .bin/claude @anthropic-ai/claude-code
+    install opencode packages opencode .bin/opencode opencode-ai
+    install codex packages codex .bin/codex @openai/codex
+    install agents venv agents 'import langchain_ollama, langchain_openai, langgraph, crewai' \
+        langchain langchain-ollama langchain-openai langgraph crewai
+    install hermes venv hermes 'import hermes_cli' hermes-agent
+    for flags in -rn -n; do
+        if unshare $flags python3 tests/clients/loopback.py true 2>"$logs/loopback.log"; then
+            exec unshare $flags python3 tests/clients/loopback.py "$0" alone isolated "$@"
+        fi
+    done
+    echo "NOT ISOLATED: this system gives no network of its own, so the clients could reach other machines ($logs/loopback.log)"
+    exec "$0" alone open "$@"
+fi
+
+# ------------------------------------------------------------------ running, with loopback only
+isolation=$2
+mode=${3:-test}
 passed=0
 failed=0
 skipped=0
-mkdir -p "$home/home" build/test-logs
-
-check() { # check NAME COMMAND...
-    local name=$1 log
-    shift
-    log=build/test-logs/client-$(echo "$name" | tr ' /' '__').log
-    if "$@" >"$log" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $name"
-        tail -n 15 "$log"
-    fi
-}
-
-python_sdks() {
-    [ -x "$home/python/bin/python" ] || python3 -m venv "$home/python" || return 1
-    "$home/python/bin/python" -c 'import openai, anthropic, ollama' 2>/dev/null ||
-        "$home/python/bin/pip" install -q openai anthropic ollama
-}
-
-node_sdks() {
-    command -v node >/dev/null && command -v npm >/dev/null || return 1
-    [ -d "$home/node/node_modules/ollama" ] ||
-        npm install --silent --no-fund --no-audit --prefix "$home/node" openai @anthropic-ai/sdk ollama
-}
-
-agents() { # LangChain and CrewAI; hundreds of packages
-    [ -x "$home/agents/bin/python" ] || python3 -m venv "$home/agents" || return 1
-    "$home/agents/bin/python" -c 'import langchain_ollama, langchain_openai, langgraph, crewai' 2>/dev/null ||
-        "$home/agents/bin/pip" install -q langchain langchain-ollama langchain-openai langgraph crewai
-}
-
-coding() {
-    command -v node >/dev/null && command -v npm >/dev/null || return 1
-    [ -x "$home/coding/node_modules/.bin/opencode" ] && [ -x "$home/coding/node_modules/.bin/codex" ] ||
-        npm install --silent --no-fund --no-audit --prefix "$home/coding" @anthropic-ai/claude-code opencode-ai @openai/codex
-}
-
-hermes() {
-    [ -x "$home/hermes/bin/python" ] || python3 -m venv "$home/hermes" || return 1
-    [ -x "$home/hermes/bin/hermes" ] || "$home/hermes/bin/pip" install -q hermes-agent
-}
-
-# In a network of its own that has nothing but loopback, where the system lets users make one.
-alone() {
-    if unshare -rn true 2>/dev/null && command -v ip >/dev/null; then
-        unshare -rn sh -c 'ip link set lo up && exec "$@"' alone "$@"
-    else
-        "$@"
-    fi
-}
+missed=() # what must not be skipped and was
 
 in_scratch() { # in_scratch NAME COMMAND...: in an empty folder and home, with no keys
-    local folder=$PWD/$home/scratch/$1
+    local folder=$home/scratch/$1 path=$PATH name
     shift
+    for name in claude opencode codex; do
+        path=$home/$name/node_modules/.bin:$path
+    done
     rm -rf "$folder"
     mkdir -p "$folder/home" "$folder/work"
     (
         cd "$folder/work" || exit 1
-        alone env -i PATH="$OLDPWD/$home/coding/node_modules/.bin:$OLDPWD/$home/hermes/bin:$PATH" HOME="$folder/home" LANG=C.UTF-8 TERM=xterm \
-            no_proxy='*' OTEL_SDK_DISABLED=true CREWAI_DISABLE_TELEMETRY=true CREWAI_TRACING_ENABLED=false "$@"
+        exec env -i PATH="$home/hermes/bin:$path" HOME="$folder/home" LANG=C.UTF-8 TERM=xterm no_proxy='*' HOLT="${address:-}" \
+            HOLT_VECTORS="${address_vectors:-}" HOLT_RANDOM="${address_random:-}" HOLT_MODEL="$holt_model" \
+            OTEL_SDK_DISABLED=true CREWAI_DISABLE_TELEMETRY=true CREWAI_TRACING_ENABLED=false "$@"
     )
 }
 
-address_in() { # address_in FILE: of the server that writes it
-    local address
+check() { # check NAME COMMAND...
+    local name=$1 word
+    word=$(echo "$name" | tr ' ,' '--')
+    shift
+    if in_scratch "$word" "$@" >"$logs/client-$word.log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $name"
+        tail -n 15 "$logs/client-$word.log" | cut -c1-2000
+    fi
+}
+
+has() { # has NAME COUNT WORDS: whether it was installed; else COUNT tests of WORDS are skipped
+    [ -e "$home/$1.installed" ] && return 0
+    skipped=$((skipped + $2))
+    echo "skipped: $3 cannot be installed ($logs/install-$1.log)"
+    return 1
+}
+
+serve() { # serve NAME OPTIONS...: sets `served` to the address
+    local name=$1
+    shift
+    env -i PATH="$PATH" HOME="$home/server" "$holt" serve --prompt-store off --port 0 "$@" >"$home/$name.address" 2>"$logs/client-server-$name.log" &
+    servers+=($!)
     for _ in $(seq 100); do
-        address=$(sed -n 's/^holt serves .* at \(.*\)$/\1/p' "$1")
-        [ -n "$address" ] && break
+        served=$(sed -n 's/^holt serves .* at \(.*\)$/\1/p' "$home/$name.address")
+        [ -n "$served" ] && return
         sleep 0.1
     done
-    echo "$address"
+    echo "the server $name does not start"
+    exit 1
 }
 
-rm -rf "$home/state" && mkdir -p "$home/state"
-"$holt" serve --state "$home/state" --prompt-store off --port 0 >"$home/address" 2>"$home/server.log" &
-server=$!
-"$holt" serve --prompt-store off --port 0 --pooling last >"$home/address-vectors" 2>"$home/server-vectors.log" &
-vectors=$!
-trap 'kill -INT $server $vectors 2>/dev/null; wait $server $vectors 2>/dev/null' EXIT
-address=$(address_in "$home/address")
-address_vectors=$(address_in "$home/address-vectors")
-run() { # a scratch home, no keys, no way out but loopback
-    env -i PATH="$PATH" HOME="$PWD/$home/home" HOLT="$address" HOLT_VECTORS="$address_vectors" HOLT_MODEL="$PWD/models/builtin.gguf" no_proxy='*' "$@"
-}
-
-if python_sdks >build/test-logs/clients-python.log 2>&1; then
-    check "python openai" run "$home/python/bin/python" tests/clients/sdk.py openai
-    check "python anthropic" run "$home/python/bin/python" tests/clients/sdk.py anthropic
-    check "python ollama" run "$home/python/bin/python" tests/clients/sdk.py ollama
-    check "python embeddings" run "$home/python/bin/python" tests/clients/sdk.py embeddings
-else
-    skipped=$((skipped + 4))
-    echo "skipped: the Python SDKs cannot be installed (build/test-logs/clients-python.log)"
-fi
-if node_sdks >build/test-logs/clients-node.log 2>&1; then
-    check "node openai" run node tests/clients/sdk.mjs "$home/node" openai
-    check "node anthropic" run node tests/clients/sdk.mjs "$home/node" anthropic
-    check "node ollama" run node tests/clients/sdk.mjs "$home/node" ollama
-else
-    skipped=$((skipped + 3))
-    echo "skipped: the JavaScript SDKs cannot be installed (build/test-logs/clients-node.log)"
-fi
-if agents >build/test-logs/clients-agents.log 2>&1; then
-    for name in langchain-ollama langchain-openai langgraph crewai; do
-        check "$name" in_scratch "$name" "$PWD/$home/agents/bin/python" "$PWD/tests/clients/agents.py" "$PWD/$holt" "$name"
+record() {
+    local name
+    for name in claude opencode codex; do
+        has $name 1 "$name" || exit 1
+        in_scratch $name python3 "$tests/turn.py" "$holt" $name hermes record.json >"$logs/record-$name.log" 2>&1 &&
+            python3 "$tests/reduce.py" "$home/scratch/$name/work/record.json" "tests/data/clients/$name.json" || {
+            echo "no record of $name ($logs/record-$name.log)"
+            exit 1
+        }
     done
-else
-    skipped=$((skipped + 4))
-    echo "skipped: LangChain and CrewAI cannot be installed (build/test-logs/clients-agents.log)"
+}
+
+tests=$PWD/tests/clients
+holt_model=$PWD/models/builtin.gguf
+if [ "$mode" = record ]; then
+    record
+    exit
 fi
-if coding >build/test-logs/clients-coding.log 2>&1; then
-    check "claude code" in_scratch claude python3 "$PWD/tests/clients/coding.py" "$PWD/$holt" claude
-    check "opencode" in_scratch opencode python3 "$PWD/tests/clients/coding.py" "$PWD/$holt" opencode
-    check "codex" in_scratch codex python3 "$PWD/tests/clients/codex.py" "$PWD/$holt"
-else
-    skipped=$((skipped + 3))
-    echo "skipped: the coding agents cannot be installed (build/test-logs/clients-coding.log)"
-fi
-if hermes >build/test-logs/clients-hermes.log 2>&1; then
-    check "hermes" in_scratch hermes python3 "$PWD/tests/clients/coding.py" "$PWD/$holt" hermes
+servers=()
+trap 'kill -INT "${servers[@]}" 2>/dev/null; wait "${servers[@]}" 2>/dev/null' EXIT
+rm -rf "$home/state" "$home/random" "$home/server" && mkdir -p "$home/state" "$home/random/models" "$home/server"
+for form in hermes qwen3_coder harmony; do
+    python3 tests/random_model.py "$home/random/models/$form.gguf" $form || exit 1
+done
+serve builtin --state "$home/state"
+address=$served
+serve vectors --pooling last
+address_vectors=$served
+serve random --state "$home/random" -m hermes
+address_random=$served
+
+if [ "$isolation" = isolated ]; then
+    passed=$((passed + 1)) # loopback.py has looked
 else
     skipped=$((skipped + 1))
-    echo "skipped: Hermes cannot be installed (build/test-logs/clients-hermes.log)"
 fi
+if has python 9 "the Python SDKs"; then
+    for name in openai responses anthropic ollama embeddings random-openai random-responses random-anthropic random-ollama; do
+        check "python $name" "$home/python/bin/python" "$tests/sdk.py" $name
+    done
+else
+    missed+=("the Python SDKs")
+fi
+if has node 7 "the JavaScript SDKs"; then
+    for name in openai responses anthropic ollama embeddings random-openai random-anthropic; do
+        check "node $name" node "$tests/sdk.mjs" "$home/node" $name
+    done
+else
+    missed+=("the JavaScript SDKs")
+fi
+if has agents 4 "LangChain and CrewAI"; then
+    for name in langchain-ollama langchain-openai langgraph crewai; do
+        check "$name" "$home/agents/bin/python" "$tests/agents.py" "$holt" $name
+    done
+fi
+coding=0
+if has claude 2 "Claude Code"; then
+    coding=$((coding + 1))
+    check "claude" python3 "$tests/coding.py" "$holt" claude
+    check "claude, whole" python3 "$tests/turn.py" "$holt" claude qwen3_coder
+fi
+if has opencode 2 "OpenCode"; then
+    coding=$((coding + 1))
+    check "opencode" python3 "$tests/coding.py" "$holt" opencode
+    check "opencode, whole" python3 "$tests/turn.py" "$holt" opencode hermes
+fi
+if has codex 2 "Codex"; then
+    coding=$((coding + 1))
+    check "codex, whole" python3 "$tests/turn.py" "$holt" codex hermes
+    check "codex, built-in model" python3 "$tests/turn.py" "$holt" codex builtin
+fi
+[ $coding -gt 0 ] || missed+=("every coding agent")
+if has hermes 1 "Hermes"; then
+    check "hermes" python3 "$tests/coding.py" "$holt" hermes
+fi
+for name in "${missed[@]}"; do
+    echo "FAILED: $name must not be skipped"
+done
 echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+[ "$failed" -eq 0 ] && [ ${#missed[@]} -eq 0 ]

@@ -69,6 +69,7 @@ check "making models" python3 tests/e2e/create.py "$holt"
 check "stored prompts" python3 tests/e2e/stored_prompts.py "$holt"
 check "the server" python3 tests/e2e/serve.py "$holt"
 check "clients that are slow, greedy or foreign" python3 tests/e2e/serve_edges.py "$holt"
+check "what the big clients send" python3 tests/e2e/clients.py "$holt"
 check "programs on a server of their own" python3 tests/e2e/launch.py "$holt"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
