@@ -99,6 +99,7 @@ has() { # has NAME COUNT WORDS: whether it was installed; else COUNT tests of WO
 serve() { # serve NAME OPTIONS...: sets `served` to the address
     local name=$1
     shift
+    : >"$home/$name.address" # what an earlier run left would be taken for the address
     env -i PATH="$PATH" HOME="$home/server" "$holt" serve --prompt-store off --port 0 "$@" >"$home/$name.address" 2>"$logs/client-server-$name.log" &
     servers+=($!)
     for _ in $(seq 100); do
@@ -146,24 +147,27 @@ if [ "$isolation" = isolated ]; then
 else
     skipped=$((skipped + 1))
 fi
-if has python 9 "the Python SDKs"; then
+if has python 10 "the Python SDKs"; then
     for name in openai responses anthropic ollama embeddings random-openai random-responses random-anthropic random-ollama; do
         check "python $name" "$home/python/bin/python" "$tests/sdk.py" $name
     done
+    check "python guides" "$home/python/bin/python" "$tests/guide.py" python - openai.md anthropic.md
 else
     missed+=("the Python SDKs")
 fi
-if has node 7 "the JavaScript SDKs"; then
+if has node 8 "the JavaScript SDKs"; then
     for name in openai responses anthropic ollama embeddings random-openai random-anthropic; do
         check "node $name" node "$tests/sdk.mjs" "$home/node" $name
     done
+    check "node guides" python3 "$tests/guide.py" js "$home/node" openai.md anthropic.md ollama.md embeddings.md
 else
     missed+=("the JavaScript SDKs")
 fi
-if has agents 4 "LangChain and CrewAI"; then
+if has agents 5 "LangChain and CrewAI"; then
     for name in langchain-ollama langchain-openai langgraph crewai; do
         check "$name" "$home/agents/bin/python" "$tests/agents.py" "$holt" $name
     done
+    check "guides of frameworks" "$home/agents/bin/python" "$tests/guide.py" python - ollama.md langchain.md crewai.md embeddings.md
 fi
 coding=0
 if has claude 2 "Claude Code"; then
