@@ -155,8 +155,8 @@ if has python 10 "the Python SDKs"; then
 else
     missed+=("the Python SDKs")
 fi
-if has node 8 "the JavaScript SDKs"; then
-    for name in openai responses anthropic ollama embeddings random-openai random-anthropic; do
+if has node 10 "the JavaScript SDKs"; then
+    for name in openai responses anthropic ollama embeddings random-openai random-responses random-anthropic random-ollama; do
         check "node $name" node "$tests/sdk.mjs" "$home/node" $name
     done
     check "node guides" python3 "$tests/guide.py" js "$home/node" openai.md anthropic.md ollama.md embeddings.md

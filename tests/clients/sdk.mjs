@@ -1,5 +1,5 @@
 // The JavaScript SDKs, as their users write them: sdk.mjs FOLDER openai|responses|anthropic|ollama|embeddings, on the server in $HOLT,
-// and random-openai|random-anthropic on the models with random weights of the server in $HOLT_RANDOM: what they say means nothing, but
+// and random-openai|random-responses|random-anthropic|random-ollama on the models with random weights of the server in $HOLT_RANDOM: what they say means nothing, but
 // their calls must be valid.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
@@ -194,8 +194,54 @@ async function randomAnthropic() {
       }
 }
 
+async function randomResponses() {
+  const { OpenAI } = load("openai");
+  const client = new OpenAI({ baseURL: process.env.HOLT_RANDOM + "/v1", apiKey: "holt" });
+  const offered = [{ type: "function", name: "read_file", description: "Read a file.", parameters: rich, strict: true }];
+  const models = (await client.models.list()).data.map((row) => row.id).filter((id) => id !== "builtin");
+  assert.equal(models.length, 3);
+  const calls = (response) => response.output.filter((item) => item.type === "function_call");
+  for (const model of models)
+    for (const choice of ["required", "auto", { type: "function", name: "read_file" }])
+      for (let i = 0; i < 4; i++) {
+        const body = { model, input: show, tools: offered, tool_choice: choice, max_output_tokens: 300 };
+        const events = [];
+        for await (const event of await client.responses.create({ ...body, stream: true })) events.push(event);
+        assert.deepEqual(events.map((event) => event.sequence_number), events.map((_, index) => index));
+        const last = events.at(-1);
+        assert.deepEqual(events.filter((event) => event.type === "response.output_item.done").map((event) => event.item), last.response.output);
+        for (const response of [await client.responses.create(body), last.response]) {
+          for (const call of calls(response)) judge(call.name, JSON.parse(call.arguments));
+          assert.ok(choice === "auto" || calls(response).length);
+        }
+        const text = { format: { type: "json_schema", name: "r", schema: rich, strict: true } };
+        const held = await client.responses.create({ model, input: show, max_output_tokens: 300, text });
+        if (held.status !== "incomplete" || held.output_text) judge("read_file", JSON.parse(held.output_text));
+      }
+}
+
+async function randomOllama() {
+  const { Ollama } = load("ollama");
+  const client = new Ollama({ host: process.env.HOLT_RANDOM });
+  const offered = [{ type: "function", function: { name: "read_file", description: "Read a file.", parameters: rich } }];
+  const models = (await client.list()).models.map((row) => row.model).filter((name) => !name.startsWith("builtin"));
+  assert.equal(models.length, 3);
+  for (const model of models)
+    for (let seed = 0; seed < 6; seed++) {
+      const options = { seed, num_predict: 300, temperature: 1 };
+      const whole = (await client.chat({ model, messages: show, tools: offered, options })).message;
+      for (const call of whole.tool_calls ?? []) judge(call.function.name, call.function.arguments);
+      let said = "";
+      for await (const part of await client.chat({ model, messages: show, tools: offered, options, stream: true })) said += part.message.content;
+      assert.equal(said, whole.content);
+      const held = await client.chat({ model, messages: show, format: rich, options });
+      if (held.done_reason !== "length" || held.message.content) judge("read_file", JSON.parse(held.message.content));
+    }
+}
+
 await {
   openai: useOpenai, responses: useResponses, anthropic: useAnthropic, ollama: useOllama, embeddings: useEmbeddings,
-  "random-openai": randomOpenai, "random-anthropic": randomAnthropic,
+  "random-openai": randomOpenai, "random-responses": randomResponses,
+  "random-anthropic": randomAnthropic, "random-ollama": randomOllama,
 }[name]();
 console.log("fine");
