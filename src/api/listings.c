@@ -32,22 +32,21 @@ static json_t *name_of(const struct api_model *model)
 
 /* ---------------------------------------------------------------- /v1/models */
 
-static json_t *anthropic_models(const struct model_list *models)
+static json_t *anthropic_model(const struct model_list_row *row)
 {
-    json_t *data = json_array();
-    for (size_t i = 0; i < models->count; i++) {
-        const struct model_list_row *row = &models->rows[i];
-        char created[TIME_BYTES];
-        write_time(row->modified_us, created);
-        json_array_append_new(data,
-                              json_pack("{s:s, s:s, s:s, s:s, s:I}", "type", "model", "id",
-                                        row->name, "display_name", row->name, "created_at", created,
-                                        "max_input_tokens", (json_int_t)row->context_tokens));
-    }
-    const bool is_empty = models->count == 0;
-    return json_pack("{s:o, s:b, s:s?, s:s?}", "data", data, "has_more", 0, "first_id",
-                     is_empty ? NULL : models->rows[0].name, "last_id",
-                     is_empty ? NULL : models->rows[models->count - 1].name);
+    char created[TIME_BYTES];
+    write_time(row->modified_us, created);
+    return json_pack("{s:s, s:s, s:s, s:s, s:I}", "type", "model", "id", row->name, "display_name",
+                     row->name, "created_at", created, "max_input_tokens",
+                     (json_int_t)row->context_tokens);
+}
+
+static json_t *openai_model(const struct model_list_row *row)
+{
+    const json_int_t tokens = (json_int_t)row->context_tokens;
+    return json_pack("{s:s, s:s, s:I, s:s, s:I, s:I, s:b}", "id", row->name, "object", "model",
+                     "created", (json_int_t)(row->modified_us / 1000000), "owned_by", "holt",
+                     "context_length", tokens, "max_model_len", tokens, "loaded", row->is_loaded);
 }
 
 json_t *listings_v1_models(const struct api_context *context, const json_t *body,
@@ -55,19 +54,41 @@ json_t *listings_v1_models(const struct api_context *context, const json_t *body
 {
     (void)body;
     (void)out_failure;
-    if (context->is_anthropic)
-        return anthropic_models(context->models);
+    const struct model_list *models = context->models;
     json_t *data = json_array();
-    for (size_t i = 0; i < context->models->count; i++) {
-        const struct model_list_row *row = &context->models->rows[i];
-        const json_int_t tokens = (json_int_t)row->context_tokens;
-        json_array_append_new(data, json_pack("{s:s, s:s, s:I, s:s, s:I, s:I, s:b}", "id",
-                                              row->name, "object", "model", "created",
-                                              (json_int_t)(row->modified_us / 1000000), "owned_by",
-                                              "holt", "context_length", tokens, "max_model_len",
-                                              tokens, "loaded", row->is_loaded));
+    for (size_t i = 0; i < models->count; i++)
+        json_array_append_new(data, context->is_anthropic ? anthropic_model(&models->rows[i])
+                                                          : openai_model(&models->rows[i]));
+    if (!context->is_anthropic)
+        return json_pack("{s:s, s:o}", "object", "list", "data", data);
+    const bool is_empty = models->count == 0;
+    return json_pack("{s:o, s:b, s:s?, s:s?}", "data", data, "has_more", 0, "first_id",
+                     is_empty ? NULL : models->rows[0].name, "last_id",
+                     is_empty ? NULL : models->rows[models->count - 1].name);
+}
+
+/* A name that requests may have, too: with ":latest", or of Anthropic's, which mean the first. */
+json_t *listings_v1_model(const struct api_context *context, const json_t *body,
+                          struct api_failure *out_failure)
+{
+    const struct model_list *models = context->models;
+    const struct str id = json_str(json_object_get(body, "digest"));
+    const struct str name = route_plain_name(id);
+    const struct model_list_row *row = model_list_find(models, name);
+    if (!row && id.len > 0 && name.len == 0 && models->count > 0)
+        row = &models->rows[0];
+    if (row) {
+        json_t *object = context->is_anthropic ? anthropic_model(row) : openai_model(row);
+        json_object_set_new(object, "id", reply_text(id));
+        return object;
     }
-    return json_pack("{s:s, s:o}", "object", "list", "data", data);
+    char text[200];
+    snprintf(text, sizeof(text), "The model '%.*s' does not exist", STR_ARG(field_shown(id)));
+    *out_failure = api_failure_make(404, text);
+    out_failure->status = E_NOT_FOUND;
+    out_failure->param = "model";
+    out_failure->code = "model_not_found";
+    return NULL;
 }
 
 /* ---------------------------------------------------------------- Ollama */

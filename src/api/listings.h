@@ -8,6 +8,6 @@
 
 #include "api/route.h"
 
-route_answer_fn listings_v1_models, listings_tags, listings_running, listings_show,
-    listings_version, listings_health, listings_props, listings_slots;
+route_answer_fn listings_v1_models, listings_v1_model, listings_tags, listings_running,
+    listings_show, listings_version, listings_health, listings_props, listings_slots;
 route_print_fn listings_greeting, listings_metrics;

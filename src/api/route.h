@@ -78,7 +78,8 @@ enum route_kept { ROUTE_KEPT_NOTHING, ROUTE_KEPT_RESPONSE, ROUTE_KEPT_ITEMS, ROU
 struct route {
     const char *method; /* GET answers HEAD too */
     const char *path;   /* a part of it may be "*": an id */
-    bool has_name;      /* the path goes on with a name, which becomes the body's member "digest" */
+    bool has_name;      /* the path goes on with a name, whatever is in it, which becomes the body's
+                           member "digest" */
     enum api_protocol protocol; /* the form of errors */
     route_read_fn *read;
     const struct reply_format *format;

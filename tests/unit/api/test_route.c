@@ -126,12 +126,69 @@ static void an_id_in_a_path_is_found(void **state)
     }
 }
 
+/* A model's id may have slashes and colons: what comes behind the address is all of it. */
+static void a_model_is_told_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        const char *id;      /* NULL: there is no such model */
+        const char *created; /* of the row it is */
+    } rows[] = {
+        {"/v1/models/otter", "otter", "1"},
+        {"/v1/models/acme/Otter-GGUF:Q8_0", "acme/Otter-GGUF:Q8_0", "2"},
+        {"/models/acme/Otter-GGUF:Q8_0", "acme/Otter-GGUF:Q8_0", "2"},
+        {"/v1/models/otter:latest", "otter:latest", "1"},
+        {"/v1/models/claude-opus-4", "claude-opus-4", "1"},
+        {"/v1/models/acme/Otter-GGUF", NULL, NULL},
+        {"/v1/models/otter/", NULL, NULL},
+        {"/v1/models/", NULL, NULL},
+    };
+    struct model_list list = {0};
+    model_list_add(&list,
+                   &(struct model_list_row){.name = (char[]){"otter"}, .modified_us = 1000000});
+    model_list_add(&list, &(struct model_list_row){.name = (char[]){"acme/Otter-GGUF:Q8_0"},
+                                                   .modified_us = 2000000});
+    for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
+        const size_t r = i / 2;
+        const struct api_context context = {.models = &list, .is_anthropic = i % 2};
+        struct api_failure failure = {0};
+        bool path_is_known = false;
+        const struct str path = str_from_c(rows[r].path);
+        test_case(rows[r].path);
+        const struct route *route = route_find(STR("GET"), path, &path_is_known);
+        assert_non_null(route);
+        assert_true(route->has_name && route->about == ROUTE_ABOUT_LIST);
+        const struct str id = str_slice(path, strlen(route->path), path.len);
+        CLEANUP(json_decrefp) json_t *body = json_pack("{s:s%}", "digest", id.ptr, id.len);
+        CLEANUP(json_decrefp) json_t *model = route->answer(&context, body, &failure);
+        if (!rows[r].id) {
+            assert_null(model);
+            assert_int_equal(failure.http_status, 404);
+            assert_string_equal(failure.code, "model_not_found");
+            continue;
+        }
+        assert_string_equal(json_string_value(json_object_get(model, "id")), rows[r].id);
+        if (context.is_anthropic)
+            assert_int_equal(json_string_value(json_object_get(model, "created_at"))[18],
+                             rows[r].created[0]); /* 1970-01-01T00:00:0X */
+        else
+            assert_int_equal(json_integer_value(json_object_get(model, "created")),
+                             rows[r].created[0] - '0');
+        assert_string_equal(
+            json_string_value(json_object_get(model, context.is_anthropic ? "type" : "object")),
+            "model");
+    }
+    model_list_done(&list);
+}
+
 int test_route(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(durations_are_read),
         cmocka_unit_test(names_are_read),
         cmocka_unit_test(an_id_in_a_path_is_found),
+        cmocka_unit_test(a_model_is_told_alone),
         cmocka_unit_test(keep_alive_is_a_number_or_a_text),
     };
     return cmocka_run_group_tests_name("route", tests, NULL, NULL);
