@@ -5,11 +5,14 @@
 
 enum { BIAS_MAX = 100, TOKEN_ID_MAX = INT32_MAX };
 
+static const double BIAS_NEVER = -1e9; /* far below every logit */
+
 void api_request_done(struct api_request *request)
 {
     chat_request_done(&request->chat);
     strbuf_done(&request->model);
     json_decref(request->schema);
+    json_decref(request->told_tools);
     json_decref(request->tool_names);
     json_decref(request->tool_grammars);
     json_decref(request->repeated);
@@ -70,21 +73,28 @@ enum status api_request_read_seed(struct api_request *request, const json_t *obj
     return OK;
 }
 
-static enum status read_bias(const json_t *id, const json_t *add, struct sampler_bias *out,
+/* A bias of one token is added to `ids`, one of a text to `texts`. */
+static enum status read_bias(struct api_request *request, const json_t *token, const json_t *add,
+                             struct sampler_bias *ids, struct api_bias_text *texts,
                              struct error *err)
 {
-    int64_t number = -1;
-    const double value = json_number_value(add);
-    if (json_is_integer(id))
-        number = json_integer_value(id);
-    else if (!str_to_int(json_str(id), &number))
-        number = -1;
-    if (number < 0 || number > TOKEN_ID_MAX)
-        return error_set(err, E_INVALID, "logit_bias: a token is not named by its number");
-    if (!json_is_number(add) || !(value >= -BIAS_MAX && value <= BIAS_MAX))
-        return error_set(err, E_INVALID, "logit_bias: %d has no number from -%d to %d", (int)number,
-                         BIAS_MAX, BIAS_MAX);
-    *out = (struct sampler_bias){.id = (int32_t)number, .add = (float)value};
+    int64_t id = -1;
+    const struct str text = json_str(token);
+    const double value = json_is_false(add) ? BIAS_NEVER : json_number_value(add);
+    const bool is_id = json_is_integer(token) || str_to_int(text, &id);
+    if (json_is_integer(token))
+        id = json_integer_value(token);
+    if (is_id ? id < 0 || id > TOKEN_ID_MAX : text.len == 0)
+        return error_set(err, E_INVALID,
+                         "logit_bias: a token is named neither by its number nor by a text");
+    if (!json_is_false(add) && (!json_is_number(add) || !(value >= -BIAS_MAX && value <= BIAS_MAX)))
+        return error_set(err, E_INVALID, "logit_bias: \"%.*s\" has no number from -%d to %d",
+                         STR_ARG(field_shown(text)), BIAS_MAX, BIAS_MAX);
+    if (is_id)
+        ids[request->bias_count++] = (struct sampler_bias){.id = (int32_t)id, .add = (float)value};
+    else
+        texts[request->bias_text_count++] = (struct api_bias_text){
+            .text = arena_copy_str(&request->chat.arena, text), .add = (float)value};
     return OK;
 }
 
@@ -103,23 +113,20 @@ enum status api_request_read_biases(struct api_request *request, const json_t *b
                          SAMPLER_BIASES_MAX);
     if (count == 0)
         return OK;
-    struct sampler_bias *biases =
-        arena_alloc_array(&request->chat.arena, count, sizeof(struct sampler_bias));
+    struct sampler_bias *ids = arena_alloc_array(&request->chat.arena, count, sizeof(*ids));
+    struct api_bias_text *texts = arena_alloc_array(&request->chat.arena, count, sizeof(*texts));
     const char *key = NULL;
     json_t *value = NULL;
     size_t index = 0;
-    if (is_object) {
-        json_object_foreach(field, key, value)
-        {
-            CLEANUP(json_decrefp) json_t *id = json_string(key);
-            TRY(read_bias(id, value, &biases[index++], err));
-        }
-    } else {
-        json_array_foreach(field, index, value)
-            TRY(read_bias(json_array_get(value, 0), json_array_get(value, 1), &biases[index], err));
+    request->biases = ids;
+    request->bias_texts = texts;
+    json_object_foreach(field, key, value)
+    {
+        CLEANUP(json_decrefp) json_t *token = json_string(key);
+        TRY(read_bias(request, token, value, ids, texts, err));
     }
-    request->biases = biases;
-    request->bias_count = count;
+    json_array_foreach(field, index, value) TRY(
+        read_bias(request, json_array_get(value, 0), json_array_get(value, 1), ids, texts, err));
     return OK;
 }
 

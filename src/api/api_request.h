@@ -39,6 +39,12 @@ struct api_prompt_part {
     size_t id_count;
 };
 
+/* Is added to the logit of every token of a text. */
+struct api_bias_text {
+    struct str text;
+    float add;
+};
+
 /* What is gone on with as it is. */
 struct api_prompt {
     const struct api_prompt_part *parts; /* [part_count] */
@@ -47,6 +53,8 @@ struct api_prompt {
 
 struct api_request {
     struct chat_request chat;         /* unless is_raw */
+    json_t *told_tools;               /* what the model is told of, where not all of it may be
+                                         called (chat.tools); NULL: the same; owned */
     const struct api_prompt *prompts; /* [prompt_count] if is_raw; in the chat's arena */
     size_t prompt_count;
     struct fill_middle middle; /* in place of prompts if fills_middle; in the chat's arena */
@@ -65,6 +73,9 @@ struct api_request {
     struct sampler_options sampler;
     const struct sampler_bias *biases; /* [bias_count] in the chat's arena */
     size_t bias_count;
+    const struct api_bias_text *bias_texts; /* [bias_text_count] in the chat's arena; prompt_make()
+                                               turns them into biases */
+    size_t bias_text_count;
     struct stop_texts stops;
     enum api_tool_choice tool_choice;
     struct str tool_name;     /* only this tool may be called; empty: any; in the chat's arena */
@@ -123,7 +134,8 @@ MUST_USE enum status api_request_add_stop(struct api_request *request, const jso
 MUST_USE enum status api_request_read_seed(struct api_request *request, const json_t *object,
                                            struct error *err);
 
-/* The field "logit_bias" of `body`: {"ID": NUMBER} as OpenAI has it, or [[ID, NUMBER]]. */
+/* The field "logit_bias" of `body`: {"ID": NUMBER} as OpenAI has it, or [[ID, NUMBER]]; llama.cpp
+ * has texts in place of IDs, whose tokens all are meant, and false in place of a number: never. */
 MUST_USE enum status api_request_read_biases(struct api_request *request, const json_t *body,
                                              struct error *err);
 

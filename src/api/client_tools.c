@@ -3,6 +3,14 @@
 #include "api/field.h"
 #include "text/json.h"
 
+void client_tools_join_name(struct str name_space, struct str name, struct strbuf *out)
+{
+    strbuf_add_str(out, name_space);
+    if (name_space.len > 0 && !str_ends_with(name_space, STR("__")))
+        strbuf_add_c(out, "__");
+    strbuf_add_str(out, name);
+}
+
 void client_tools_note_name(struct api_request *request, const char *joined, struct str name_space,
                             struct str name, bool is_custom)
 {
@@ -60,6 +68,20 @@ static enum status note_grammar(struct api_request *request, const char *name, c
     return OK;
 }
 
+/* The function of that name, or NULL. */
+static json_t *find_function(const struct api_request *request, struct str name)
+{
+    size_t index = 0;
+    json_t *tool = NULL;
+    json_array_foreach(request->chat.tools, index, tool)
+    {
+        const json_t *function = json_object_get(tool, "function");
+        if (str_equal(json_str(json_object_get(function, "name")), name))
+            return tool;
+    }
+    return NULL;
+}
+
 static enum status name_is_taken(struct str name, struct error *err)
 {
     return error_set(err, E_INVALID, "a function and a custom tool are both named \"%.*s\"",
@@ -78,17 +100,9 @@ enum status client_tools_check_function(const struct api_request *request, struc
 static enum status check_custom(const struct api_request *request, struct str name,
                                 struct error *err)
 {
-    size_t index = 0;
-    json_t *tool = NULL;
     if (client_tools_is_custom(client_tools_entry(request->tool_names, name)))
         return OK;
-    json_array_foreach(request->chat.tools, index, tool)
-    {
-        const json_t *function = json_object_get(tool, "function");
-        if (str_equal(json_str(json_object_get(function, "name")), name))
-            return name_is_taken(name, err);
-    }
-    return OK;
+    return find_function(request, name) ? name_is_taken(name, err) : OK;
 }
 
 enum status client_tools_add_custom(struct api_request *request, const json_t *tool,
@@ -108,6 +122,58 @@ enum status client_tools_add_custom(struct api_request *request, const json_t *t
                   argument, "required", TOOL_MASK_INPUT, "additionalProperties", 0);
     client_tools_add_function(request, json_string_value(name),
                               json_object_get(tool, "description"), parameters);
+    return OK;
+}
+
+/* ---------------------------------------------------------------- few of them */
+
+bool client_tools_is_allowance(const json_t *choice, const json_t **out)
+{
+    const json_t *inner = json_object_get(choice, "allowed_tools"); /* of chat */
+    *out = json_is_object(inner) ? inner : choice;
+    return str_equal_c(json_str(json_object_get(choice, "type")), "allowed_tools");
+}
+
+static enum status find_allowed(const struct api_request *request, const json_t *named,
+                                json_t **out, struct error *err)
+{
+    CLEANUP(strbuf_done) struct strbuf name = {0};
+    const json_t *function = json_object_get(named, "function");
+    const json_t *custom = json_object_get(named, "custom");
+    const json_t *inner = function ? function : custom ? custom : named;
+    client_tools_join_name(json_str(json_object_get(named, "namespace")),
+                           json_str(json_object_get(inner, "name")), &name);
+    *out = find_function(request, strbuf_view(&name));
+    return *out ? OK
+                : error_set(err, E_INVALID,
+                            "tool_choice allows \"%.*s\", which is not among the tools",
+                            STR_ARG(field_shown(strbuf_view(&name))));
+}
+
+enum status client_tools_allow(struct api_request *request, const json_t *allowed,
+                               struct error *err)
+{
+    struct str mode = STR("auto");
+    const json_t *tools = NULL;
+    size_t index = 0;
+    json_t *named = NULL;
+    TRY(field_str(allowed, "mode", &mode, err));
+    TRY(field_array(allowed, "tools", API_TOOLS_MAX, &tools, err));
+    if (!str_equal_c(mode, "auto") && !str_equal_c(mode, "required"))
+        return error_set(err, E_INVALID, "the mode of allowed_tools is neither auto nor required");
+    if (json_array_size(tools) == 0)
+        return error_set(err, E_INVALID, "allowed_tools names no tool");
+    CLEANUP(json_decrefp) json_t *few = json_array();
+    json_array_foreach(tools, index, named)
+    {
+        json_t *tool = NULL;
+        TRY(find_allowed(request, named, &tool, err));
+        json_array_append(few, tool);
+    }
+    request->told_tools = request->chat.tools;
+    request->chat.tools = json_incref(few);
+    if (str_equal_c(mode, "required"))
+        request->tool_choice = API_TOOLS_REQUIRED;
     return OK;
 }
 

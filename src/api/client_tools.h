@@ -13,6 +13,9 @@
 #include "api/api_request.h"
 #include "engine/tool_mask.h"
 
+/* The name for the model of a function in a namespace, which may be empty; appended. */
+void client_tools_join_name(struct str name_space, struct str name, struct strbuf *out);
+
 /* Remembers what the function `joined` stands for. */
 void client_tools_note_name(struct api_request *request, const char *joined, struct str name_space,
                             struct str name, bool is_custom);
@@ -30,6 +33,15 @@ MUST_USE enum status client_tools_add_custom(struct api_request *request, const 
 /* E_INVALID when a custom tool has this name already. */
 MUST_USE enum status client_tools_check_function(const struct api_request *request, struct str name,
                                                  struct error *err);
+
+/* "tool_choice" of type "allowed_tools": of the tools that the model is told of only some may be
+ * called. `allowed` has "mode" ("auto" or "required") and "tools", each as tool_choice names one
+ * tool. E_INVALID: none, or one that is not offered. */
+MUST_USE enum status client_tools_allow(struct api_request *request, const json_t *allowed,
+                                        struct error *err);
+
+/* True: `choice` is of that type; *out is what client_tools_allow() takes. */
+bool client_tools_is_allowance(const json_t *choice, const json_t **out);
 
 /* The arguments of a call that a client tells as one of a custom tool; a new reference. */
 json_t *client_tools_arguments(const json_t *input);

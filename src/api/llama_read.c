@@ -123,6 +123,11 @@ static json_t *bias_list(const struct api_request *request)
     for (size_t i = 0; i < request->bias_count; i++)
         json_array_append_new(list, json_pack("{s:i, s:f}", "token", (int)request->biases[i].id,
                                               "bias", (double)request->biases[i].add));
+    for (size_t i = 0; i < request->bias_text_count; i++) {
+        const struct api_bias_text *text = &request->bias_texts[i];
+        json_array_append_new(list, json_pack("{s:s%, s:f}", "text", text->text.ptr, text->text.len,
+                                              "bias", (double)text->add));
+    }
     return list;
 }
 

@@ -157,6 +157,7 @@ static enum status read_tools(const json_t *body, struct api_request *out, struc
 static enum status read_tool_choice(const json_t *body, struct api_request *out, struct error *err)
 {
     const json_t *choice = json_object_get(body, "tool_choice");
+    const json_t *allowed = NULL;
     const struct str name = json_str(choice);
     bool parallel = true;
     TRY(field_bool(body, "parallel_tool_calls", &parallel, err));
@@ -167,6 +168,8 @@ static enum status read_tool_choice(const json_t *body, struct api_request *out,
         out->tool_choice = API_TOOLS_NONE;
     else if (str_equal_c(name, "required"))
         out->tool_choice = API_TOOLS_REQUIRED;
+    else if (client_tools_is_allowance(choice, &allowed))
+        return client_tools_allow(out, allowed, err);
     else if (json_is_object(choice)) {
         struct str tool = {0};
         if (!json_member_str(json_object_get(choice, "function"), "name", &tool) &&

@@ -86,15 +86,57 @@ static enum status spell(const struct engine *engine, const struct api_prompt *p
                                  "spell; send the text");
 }
 
+/* A conversation, with all the tools that the model is told of. */
+static enum status render(struct engine *engine, struct api_request *request,
+                          struct chat_spans *out, struct error *err)
+{
+    json_t *callable = request->chat.tools;
+    if (request->told_tools)
+        request->chat.tools = request->told_tools;
+    const enum status status = request->continues ? render_open(engine, &request->chat, out, err)
+                                                  : engine_render(engine, &request->chat, out, err);
+    request->chat.tools = callable;
+    return status;
+}
+
+/* Biases of texts become biases of their tokens, once. */
+static enum status settle_biases(const struct engine *engine, struct api_request *request,
+                                 struct error *err)
+{
+    CLEANUP(token_list_done) struct token_list ids = {0};
+    struct arena *arena = &request->chat.arena;
+    const size_t own_count = request->bias_count;
+    if (request->bias_text_count == 0)
+        return OK;
+    struct sampler_bias *biases = arena_alloc_array(arena, SAMPLER_BIASES_MAX, sizeof(*biases));
+    for (size_t i = 0; i < own_count; i++)
+        biases[i] = request->biases[i];
+    size_t count = own_count;
+    for (size_t t = 0; t < request->bias_text_count; t++) {
+        const struct api_bias_text *text = &request->bias_texts[t];
+        token_list_clear(&ids);
+        TRY(tokenizer_encode(engine_tokenizer(engine), text->text, 0, &ids, err));
+        if (ids.count > SAMPLER_BIASES_MAX - count)
+            return error_set(err, E_LIMIT, "the texts of logit_bias have more than %d tokens",
+                             SAMPLER_BIASES_MAX);
+        for (size_t i = 0; i < ids.count; i++)
+            biases[count++] = (struct sampler_bias){.id = ids.ids[i], .add = text->add};
+    }
+    request->biases = biases;
+    request->bias_count = count;
+    request->bias_text_count = 0;
+    return OK;
+}
+
 enum status prompt_make(struct engine *engine, struct api_request *request, size_t index,
                         struct chat_spans *out, struct error *err)
 {
+    TRY(settle_biases(engine, request, err));
     if (request->fills_middle)
         return fill_middle_render(engine_gguf(engine), engine_tokenizer(engine), &request->middle,
                                   out, err);
     if (!request->is_raw)
-        return request->continues ? render_open(engine, &request->chat, out, err)
-                                  : engine_render(engine, &request->chat, out, err);
+        return render(engine, request, out, err);
     const struct api_prompt *prompt = &request->prompts[index];
     if (prompt->part_count != 1 || prompt->parts[0].id_count > 0)
         return spell(engine, prompt, out, err);

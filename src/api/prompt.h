@@ -12,7 +12,8 @@
 struct chat_spans;
 struct engine;
 
-/* Fills `out` with the prompt `index` of the request. E_UNSUPPORTED: the model has no template, or
+/* Fills `out` with the prompt `index` of the request, and gives its biases of texts their tokens.
+ * E_UNSUPPORTED: the model has no template, or
  * no tokens for gaps. E_INVALID: the template refuses the conversation; tokens are not those of the
  * text they spell. */
 MUST_USE enum status prompt_make(struct engine *engine, struct api_request *request, size_t index,

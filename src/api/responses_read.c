@@ -22,9 +22,7 @@ static enum status add_namespace(struct api_request *out, const json_t *tool, st
         if (!json_member_str(inner, "name", &name))
             continue;
         CLEANUP(strbuf_done) struct strbuf joined = {0};
-        strbuf_add_str(&joined, name_space);
-        strbuf_add_c(&joined, str_ends_with(name_space, STR("__")) ? "" : "__");
-        strbuf_add_str(&joined, name);
+        client_tools_join_name(name_space, name, &joined);
         client_tools_note_name(out, strbuf_c(&joined), name_space, name, false);
         client_tools_add_function(out, strbuf_c(&joined), json_object_get(inner, "description"),
                                   json_object_get(inner, "parameters"));
@@ -69,6 +67,7 @@ static enum status read_tools(const json_t *tools, struct api_request *out, stru
 static enum status read_tool_choice(const json_t *body, struct api_request *out, struct error *err)
 {
     const json_t *choice = json_object_get(body, "tool_choice");
+    const json_t *allowed = NULL;
     const struct str word = json_str(choice);
     bool parallel = true;
     TRY(field_bool(body, "parallel_tool_calls", &parallel, err));
@@ -77,6 +76,8 @@ static enum status read_tool_choice(const json_t *body, struct api_request *out,
         out->tool_choice = API_TOOLS_NONE;
     else if (str_equal_c(word, "required"))
         out->tool_choice = API_TOOLS_REQUIRED;
+    else if (client_tools_is_allowance(choice, &allowed))
+        return client_tools_allow(out, allowed, err);
     else if (json_is_object(choice))
         return api_request_require_tool(out, json_str(json_object_get(choice, "name")), err);
     else if (word.len > 0 && !str_equal_c(word, "auto"))
@@ -153,10 +154,7 @@ static void add_call(struct chat_request *chat, const json_t *item, bool is_cust
     struct error ignored = {0};
     const struct str name_space = json_str(json_object_get(item, "namespace"));
     const json_t *text = json_object_get(item, is_custom ? "input" : "arguments");
-    strbuf_add_str(&name, name_space);
-    if (name_space.len > 0 && !str_ends_with(name_space, STR("__")))
-        strbuf_add_c(&name, "__");
-    strbuf_add_str(&name, json_str(json_object_get(item, "name")));
+    client_tools_join_name(name_space, json_str(json_object_get(item, "name")), &name);
     if (is_custom)
         arguments = client_tools_arguments(text);
     else if (json_parse(json_str(text), NULL, &arguments, &ignored) != OK)

@@ -51,6 +51,15 @@ static inline void api_test_show_telling(const struct api_request *request, stru
     }
 }
 
+static inline void api_test_show_biases(const struct api_request *request, struct strbuf *out)
+{
+    for (size_t i = 0; i < request->bias_count; i++)
+        strbuf_addf(out, " bias %d %g", request->biases[i].id, (double)request->biases[i].add);
+    for (size_t i = 0; i < request->bias_text_count; i++)
+        strbuf_addf(out, " bias \"%.*s\" %g", STR_ARG(request->bias_texts[i].text),
+                    (double)request->bias_texts[i].add);
+}
+
 /* Messages one a line, "role [reasoning] text (call NAME ARGUMENTS) (for ID)", then tools and
  * settings. */
 static inline void api_test_show(const struct api_request *request, struct strbuf *out)
@@ -97,13 +106,16 @@ static inline void api_test_show(const struct api_request *request, struct strbu
         strbuf_addf(out, " context %u", request->context_tokens);
     if (request->wants_tokens)
         strbuf_addf(out, " logprobs %u", request->top_count);
-    for (size_t i = 0; i < request->bias_count; i++)
-        strbuf_addf(out, " bias %d %g", request->biases[i].id, (double)request->biases[i].add);
+    api_test_show_biases(request, out);
     if (request->sampler.presence_penalty != 0 || request->sampler.frequency_penalty != 0)
         strbuf_addf(out, " presence %g frequency %g", (double)request->sampler.presence_penalty,
                     (double)request->sampler.frequency_penalty);
     if (request->tool_name.len > 0)
         strbuf_addf(out, " only %.*s", STR_ARG(request->tool_name));
+    if (request->told_tools) {
+        strbuf_add_c(out, " told ");
+        json_write_python(request->told_tools, out);
+    }
     if (request->continues)
         strbuf_add_c(out, " continues");
     api_test_show_telling(request, out);

@@ -11,6 +11,11 @@
     "{\"type\": \"custom\", \"custom\": {\"name\": \"" name "\", \"description\": \"d\"" format "}}"
 #define FORMAT(type, more) ", \"format\": {\"type\": \"" type "\"" more "}"
 
+#define NAMED(name)        "{\"type\": \"function\", \"function\": {\"name\": \"" name "\"}}"
+#define ALLOWED(mode, tools)                                                                       \
+    "{\"type\": \"allowed_tools\", \"allowed_tools\": {\"mode\": \"" mode "\", \"tools\": [" tools \
+    "]}}"
+
 static const struct api_test_row rows[] = {
     {"the least there is", "{" HI "}", "user hi\n\nmodel  tokens 0 choice auto one 0 temperature 1",
      NULL},
@@ -68,6 +73,23 @@ static const struct api_test_row rows[] = {
      "\"custom\", \"custom\": {\"name\": \"edit\", \"input\": \"a\\nb\"}}]}, {\"role\": \"tool\", "
      "\"tool_call_id\": \"c1\", \"content\": \"done\"}]}",
      "assistant  (call c1 edit {\"input\": \"a\\nb\"})\ntool done (for c1)\n", NULL},
+    {"few tools may be called and all are told",
+     "{" HI ", " TOOLS ", \"tool_choice\": " ALLOWED("required", NAMED("write")) "}",
+     "[{\"type\": \"function\", \"function\": {\"name\": \"write\"}}]\nmodel  tokens 0 choice "
+     "required",
+     NULL},
+    {"the model is told of all",
+     "{" HI ", " TOOLS ", \"tool_choice\": " ALLOWED("auto", NAMED("write")) "}",
+     "told [{\"type\": \"function\", \"function\": {\"name\": \"look\"}}, {\"type\": \"function\", "
+     "\"function\": {\"name\": \"write\"}}]",
+     NULL},
+    {"and may write instead",
+     "{" HI ", " TOOLS ", \"tool_choice\": " ALLOWED("auto", NAMED("write") ", " NAMED("look")) "}",
+     "choice auto", NULL},
+    {"a custom tool among the few",
+     "{" HI ", \"tools\": [" CUSTOM("edit", "") "], \"tool_choice\": " ALLOWED(
+         "auto", "{\"type\": \"custom\", \"custom\": {\"name\": \"edit\"}}") "}",
+     "told [{", NULL},
     {"no tools", "{" HI ", \"tools\": [], \"tool_choice\": \"none\"}", "choice none", NULL},
     {"both names of the length",
      "{" HI ", \"max_tokens\": 5, \"max_completion_tokens\": 7, \"model\": \"m\"}",
@@ -108,6 +130,12 @@ static const struct api_test_row rows[] = {
     {"biases", "{" HI ", \"logit_bias\": {\"17\": -100, \"3\": 2.5}}", "bias 17 -100 bias 3 2.5",
      NULL},
     {"biases as pairs", "{" HI ", \"logit_bias\": [[17, 1]]}", "bias 17 1", NULL},
+    {"biases of texts, as llama.cpp has them",
+     "{" HI ", \"logit_bias\": {\"hello\": 1, \"17\": -2, \"two words\": -0.5}}",
+     "bias 17 -2 bias \"hello\" 1 bias \"two words\" -0.5", NULL},
+    {"pairs of texts, and never",
+     "{" HI ", \"logit_bias\": [[\"hello\", 1], [17, false], [\"no\", false]]}",
+     "bias 17 -1e+09 bias \"hello\" 1 bias \"no\" -1e+09", NULL},
     {"no biases", "{" HI ", \"logit_bias\": {}}", "load 0", NULL},
     {"penalties", "{" HI ", \"presence_penalty\": 0.5, \"frequency_penalty\": -1}",
      "presence 0.5 frequency -1", NULL},
@@ -116,8 +144,12 @@ static const struct api_test_row rows[] = {
     {"likely tokens alone", "{" HI ", \"top_logprobs\": 5}", NULL, "needs logprobs"},
     {"too many likely tokens", "{" HI ", \"logprobs\": true, \"top_logprobs\": 21}", NULL,
      "top_logprobs is not a whole number from 0 to 20"},
-    {"a bias of a word", "{" HI ", \"logit_bias\": {\"hello\": 1}}", NULL,
-     "not named by its number"},
+    {"a bias of no text", "{" HI ", \"logit_bias\": {\"\": 1}}", NULL,
+     "neither by its number nor by a text"},
+    {"a bias of a number below all", "{" HI ", \"logit_bias\": {\"-1\": 1}}", NULL,
+     "neither by its number nor by a text"},
+    {"a bias that is true", "{" HI ", \"logit_bias\": {\"hello\": true}}", NULL,
+     "\"hello\" has no number from -100 to 100"},
     {"a bias that is too strong", "{" HI ", \"logit_bias\": {\"1\": 101}}", NULL,
      "no number from -100 to 100"},
     {"a bias that is none", "{" HI ", \"logit_bias\": [5]}", NULL, "logit_bias"},
@@ -161,6 +193,14 @@ static const struct api_test_row rows[] = {
      NULL, "no function name"},
     {"a tool that is not there",
      "{" HI ", " TOOLS ", \"tool_choice\": {\"function\": {\"name\": \"fly\"}}}", NULL, "\"fly\""},
+    {"none of the tools is allowed",
+     "{" HI ", " TOOLS ", \"tool_choice\": " ALLOWED("auto", "") "}", NULL,
+     "allowed_tools names no tool"},
+    {"a tool that is not there is allowed",
+     "{" HI ", " TOOLS ", \"tool_choice\": " ALLOWED("auto", NAMED("fly")) "}", NULL,
+     "allows \"fly\""},
+    {"another mode", "{" HI ", " TOOLS ", \"tool_choice\": " ALLOWED("none", NAMED("look")) "}",
+     NULL, "neither auto nor required"},
     {"a choice that is none", "{" HI ", \"tool_choice\": \"maybe\"}", NULL, "tool_choice"},
     {"too hot", "{" HI ", \"temperature\": 3}", NULL, "temperature is not a number from 0 to 2"},
     {"half a token", "{" HI ", \"max_tokens\": 1.5}", NULL, "max_tokens is not a whole number"},

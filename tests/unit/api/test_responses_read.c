@@ -2,6 +2,11 @@
 #include "api/responses_read.h"
 #include "tests/unit/api/api_test.h"
 
+#define TOOLS                                                                        \
+    "\"tools\": [{\"type\": \"function\", \"name\": \"f\"}, {\"type\": \"custom\", " \
+    "\"name\": \"p\"}, {\"type\": \"namespace\", \"name\": \"n\", \"tools\": "       \
+    "[{\"name\": \"y\"}]}]"
+
 static const struct api_test_row rows[] = {
     {"a text", "{\"input\": \"hi\", \"instructions\": \"be brief\", \"model\": \"m\"}",
      "system be brief\nuser hi\n\nmodel m", NULL},
@@ -69,6 +74,21 @@ static const struct api_test_row rows[] = {
      "names {\"p\": {\"name\": \"p\", \"custom\": true}, \"n__y\": {\"name\": \"y\", \"custom\": "
      "false, \"namespace\": \"n\"}}",
      NULL},
+
+    {"few tools may be called",
+     "{\"input\": \"a\", " TOOLS ", \"tool_choice\": {\"type\": \"allowed_tools\", \"mode\": "
+     "\"required\", \"tools\": [{\"type\": \"custom\", \"name\": \"p\"}]}}",
+     "\"additionalProperties\": false}}}]\nmodel  tokens 0 choice required", NULL},
+    {"of a namespace, too",
+     "{\"input\": \"a\", " TOOLS ", \"tool_choice\": {\"type\": \"allowed_tools\", \"mode\": "
+     "\"auto\", \"tools\": [{\"type\": \"function\", \"namespace\": \"n\", \"name\": \"y\"}]}}",
+     "[{\"type\": \"function\", \"function\": {\"name\": \"n__y\", \"parameters\": {\"type\": "
+     "\"object\"}}}]\nmodel  tokens 0 choice auto",
+     NULL},
+    {"a tool that is not there is allowed",
+     "{\"input\": \"a\", " TOOLS ", \"tool_choice\": {\"type\": \"allowed_tools\", \"mode\": "
+     "\"auto\", \"tools\": [{\"type\": \"function\", \"name\": \"y\"}]}}",
+     NULL, "allows \"y\""},
 
     {"nothing", "{}", NULL, "input is missing"},
     {"a conversation that is kept elsewhere", "{\"input\": \"a\", \"conversation\": \"c\"}", NULL,
