@@ -124,6 +124,7 @@ $(BUILD)/tests/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay
 $(BUILD)/tests/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIB_OBJECTS)
 	$(Q)$(CC) $(LINK_$(CONFIG)) $^ -o $@ $(HOLT_LIBS)
 $(BUILD)/tests/replay_tool_mask $(BUILD)/tests/fuzz_tool_mask: HOLT_LIBS += -lcmocka # a small vocabulary
+$(BUILD)/tests/replay_texts $(BUILD)/tests/fuzz_texts: HOLT_LIBS += -lcmocka # small encoders
 .PHONY: replay-programs fuzz-programs
 replay-programs: $(FUZZERS:%=$(BUILD)/tests/replay_%)
 fuzz-programs: $(FUZZERS:%=$(BUILD)/tests/fuzz_%)

@@ -26,13 +26,19 @@ void pull_source_done(struct pull_plan *plan)
     *plan = (struct pull_plan){0};
 }
 
+static bool is_plain_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+}
+
 /* Letters, digits and . _ - only, and no dot in front: harmless in an address and as a file. */
 static bool is_plain(struct str text)
 {
     if (text.len == 0 || text.len > NAME_MAX_BYTES || text.ptr[0] == '.')
         return false;
     for (size_t i = 0; i < text.len; i++)
-        if (!isalnum((unsigned char)text.ptr[i]) && !strchr("._-", text.ptr[i]))
+        if (!is_plain_byte(text.ptr[i]))
             return false;
     return true;
 }
@@ -211,27 +217,41 @@ static enum status add_offer(const struct pull_source_config *config, struct str
     return OK;
 }
 
-static enum status resolve_hub(const struct pull_source_config *config, struct str name,
-                               struct pull_plan *out, struct error *err)
+/* ORG/REPO[:QUANT]. */
+static enum status split_hub_name(struct str name, struct str *repository, struct str *tag,
+                                  struct error *err)
 {
-    CLEANUP(strbuf_done) struct strbuf url = {0};
-    CLEANUP(json_decrefp) json_t *tree = NULL;
-    struct offers offers = {0};
-    struct str rest = name;
-    const struct str repository = str_split(&rest, ':');
-    struct str repo = repository;
+    *tag = name;
+    *repository = str_split(tag, ':');
+    struct str repo = *repository;
     const struct str org = str_split(&repo, '/');
-    struct str tag = {0};
     if (!is_plain(org) || !is_plain(repo))
-        return error_set(err, E_INVALID, "\"%.*s\" is not ORG/REPO", STR_ARG(repository));
-    strbuf_addf(&url, "%s/api/models/%.*s/tree/main?recursive=true", config->hub,
-                STR_ARG(repository));
-    TRY(fetch_json(config, strbuf_view(&url), config->token, NULL, &tree, err));
+        return error_set(err, E_INVALID, "\"%.*s\" is not ORG/REPO", STR_ARG(*repository));
+    return OK;
+}
+
+static bool has_file(const struct pull_plan *plan, struct str name)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (str_equal_c(name, plan->files[i].name))
+            return true;
+    return false;
+}
+
+enum status pull_source_read_tree(const struct pull_source_config *config, struct str name,
+                                  const json_t *tree, struct pull_plan *out, struct error *err)
+{
+    struct offers offers = {0};
+    struct str repository = {0};
+    struct str wanted = {0};
+    struct str tag = {0};
+    TRY(split_hub_name(name, &repository, &wanted, err));
     find_offers(tree, &offers);
-    TRY(choose_tag(&offers, repository, rest, &tag, err));
+    TRY(choose_tag(&offers, repository, wanted, &tag, err));
     for (size_t i = 0; i < offers.count; i++) {
         const struct offer *offer = &offers.of[i];
-        if (!str_equal(offer->tag, tag) || (out->model && !str_equal_c(offer->stem, out->model)))
+        if (!str_equal(offer->tag, tag) || (out->model && !str_equal_c(offer->stem, out->model)) ||
+            has_file(out, base_name(offer->path))) /* in another folder, too */
             continue;
         if (!out->model)
             out->model = copy_of(offer->stem);
@@ -240,50 +260,95 @@ static enum status resolve_hub(const struct pull_source_config *config, struct s
     return OK;
 }
 
+static enum status resolve_hub(const struct pull_source_config *config, struct str name,
+                               struct pull_plan *out, struct error *err)
+{
+    CLEANUP(strbuf_done) struct strbuf url = {0};
+    CLEANUP(json_decrefp) json_t *tree = NULL;
+    struct str repository = {0};
+    struct str tag = {0};
+    TRY(split_hub_name(name, &repository, &tag, err));
+    strbuf_addf(&url, "%s/api/models/%.*s/tree/main?recursive=true", config->hub,
+                STR_ARG(repository));
+    TRY(fetch_json(config, strbuf_view(&url), config->token, NULL, &tree, err));
+    return pull_source_read_tree(config, name, tree, out, err);
+}
+
 /* ---------------------------------------------------------------- Ollama */
+
+struct library_name {
+    struct str space, model, tag;
+};
+
+/* [SPACE/]MODEL[:TAG]. */
+static enum status split_library_name(struct str name, struct library_name *out, struct error *err)
+{
+    out->tag = name;
+    out->model = str_split(&out->tag, ':');
+    out->space = STR("library");
+    if (str_find_char(out->model, '/', 0) != SIZE_MAX)
+        out->space = str_split(&out->model, '/');
+    if (out->tag.len == 0)
+        out->tag = STR("latest");
+    if (!is_plain(out->space) || !is_plain(out->model) || !is_plain(out->tag))
+        return error_set(err, E_INVALID, "\"%.*s\" is not MODEL:TAG", STR_ARG(name));
+    return OK;
+}
+
+/* The layer with the model, if it has a digest. */
+static bool add_layer(const struct pull_source_config *config, const struct library_name *name,
+                      const json_t *layer, struct pull_plan *out)
+{
+    CLEANUP(strbuf_done) struct strbuf url = {0};
+    CLEANUP(strbuf_done) struct strbuf file_name = {0};
+    const struct str prefix = STR("sha256:");
+    struct str digest = {0};
+    char hex[PULL_SOURCE_DIGEST_LEN + 1];
+    if (!json_member_str(layer, "digest", &digest) || !str_starts_with(digest, prefix) ||
+        !read_digest(str_slice(digest, prefix.len, digest.len), hex))
+        return false;
+    strbuf_addf(&file_name, "%.*s:%.*s", STR_ARG(name->model), STR_ARG(name->tag));
+    out->model = copy_of(strbuf_view(&file_name));
+    strbuf_add_c(&file_name, ".gguf");
+    strbuf_addf(&url, "%s/v2/%.*s/%.*s/blobs/sha256:%s", config->registry, STR_ARG(name->space),
+                STR_ARG(name->model), hex);
+    struct pull_file *file = add_file(out, strbuf_view(&url), strbuf_view(&file_name));
+    const json_int_t size = json_integer_value(json_object_get(layer, "size"));
+    file->size = size > 0 ? (uint64_t)size : 0;
+    memcpy(file->sha256, hex, sizeof(hex));
+    return true;
+}
+
+enum status pull_source_read_manifest(const struct pull_source_config *config, struct str name,
+                                      const json_t *manifest, struct pull_plan *out,
+                                      struct error *err)
+{
+    struct library_name parts = {0};
+    size_t index = 0;
+    const json_t *layer = NULL;
+    TRY(split_library_name(name, &parts, err));
+    json_array_foreach(json_object_get(manifest, "layers"), index, layer)
+    {
+        struct str type = {0};
+        if (json_member_str(layer, "mediaType", &type) && str_equal_c(type, OLLAMA_MODEL_LAYER) &&
+            add_layer(config, &parts, layer, out))
+            return OK;
+    }
+    return error_set(err, E_FORMAT, "the manifest of %.*s names no model with a digest",
+                     STR_ARG(name));
+}
 
 static enum status resolve_ollama(const struct pull_source_config *config, struct str name,
                                   struct pull_plan *out, struct error *err)
 {
     CLEANUP(strbuf_done) struct strbuf url = {0};
-    CLEANUP(strbuf_done) struct strbuf file_name = {0};
     CLEANUP(json_decrefp) json_t *manifest = NULL;
-    struct str tag = name;
-    struct str path = str_split(&tag, ':');
-    const bool has_space = str_find_char(path, '/', 0) != SIZE_MAX;
-    struct str model = path;
-    const struct str space = has_space ? str_split(&model, '/') : STR("library");
-    tag = tag.len ? tag : STR("latest");
-    if (!is_plain(space) || !is_plain(model) || !is_plain(tag))
-        return error_set(err, E_INVALID, "\"%.*s\" is not MODEL:TAG", STR_ARG(name));
-    strbuf_addf(&url, "%s/v2/%.*s/%.*s/manifests/%.*s", config->registry, STR_ARG(space),
-                STR_ARG(model), STR_ARG(tag));
+    struct library_name parts = {0};
+    TRY(split_library_name(name, &parts, err));
+    strbuf_addf(&url, "%s/v2/%.*s/%.*s/manifests/%.*s", config->registry, STR_ARG(parts.space),
+                STR_ARG(parts.model), STR_ARG(parts.tag));
     TRY(fetch_json(config, strbuf_view(&url), NULL, OLLAMA_MANIFEST, &manifest, err));
-    size_t index = 0;
-    const json_t *layer = NULL;
-    json_array_foreach(json_object_get(manifest, "layers"), index, layer)
-    {
-        struct str type = {0};
-        struct str digest = {0};
-        if (!json_member_str(layer, "mediaType", &type) || !str_equal_c(type, OLLAMA_MODEL_LAYER))
-            continue;
-        strbuf_truncate(&url, 0);
-        strbuf_addf(&file_name, "%.*s:%.*s", STR_ARG(model), STR_ARG(tag));
-        out->model = copy_of(strbuf_view(&file_name));
-        strbuf_add_c(&file_name, ".gguf");
-        if (!json_member_str(layer, "digest", &digest) || !str_starts_with(digest, STR("sha256:")))
-            break;
-        strbuf_addf(&url, "%s/v2/%.*s/%.*s/blobs/%.*s", config->registry, STR_ARG(space),
-                    STR_ARG(model), STR_ARG(str_slice(digest, 0, 71)));
-        struct pull_file *file = add_file(out, strbuf_view(&url), strbuf_view(&file_name));
-        const json_int_t size = json_integer_value(json_object_get(layer, "size"));
-        file->size = size > 0 ? (uint64_t)size : 0;
-        if (read_digest(str_slice(digest, 7, digest.len), file->sha256))
-            return OK;
-        break;
-    }
-    return error_set(err, E_FORMAT, "the manifest of %.*s names no model with a digest",
-                     STR_ARG(name));
+    return pull_source_read_manifest(config, name, manifest, out, err);
 }
 
 /* ---------------------------------------------------------------- all of them */

@@ -13,7 +13,9 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/str.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,4 +50,13 @@ struct pull_source_config {
 /* E_NOT_FOUND, E_INVALID with the choices when QUANT is needed, and what fetching may give. */
 MUST_USE enum status pull_source_resolve(const struct pull_source_config *config, const char *name,
                                          struct pull_plan *out, struct error *err);
+
+/* The same of what a service answered: a repository's list of files (ORG/REPO[:QUANT]), a manifest
+ * ([USER/]MODEL[:TAG]). `out` was zeroed; what is in it after a failure is to be released, too. */
+MUST_USE enum status pull_source_read_tree(const struct pull_source_config *config, struct str name,
+                                           const json_t *tree, struct pull_plan *out,
+                                           struct error *err);
+MUST_USE enum status pull_source_read_manifest(const struct pull_source_config *config,
+                                               struct str name, const json_t *manifest,
+                                               struct pull_plan *out, struct error *err);
 void pull_source_done(struct pull_plan *plan); /* zeroed is allowed */
