@@ -114,8 +114,8 @@ static json_t *anthropic_json(const struct api_failure *failure)
 {
     json_t *object = json_pack("{s:s, s:{s:s, s:s}}", "type", "error", "error", "type",
                                anthropic_type(failure->http_status), "message", failure->text);
-    if (failure->request_id)
-        json_object_set_new(object, "request_id", json_sprintf("req_%s", failure->request_id));
+    if (failure->request_id[0])
+        json_object_set_new(object, "request_id", json_string(failure->request_id));
     return object;
 }
 

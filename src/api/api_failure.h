@@ -19,15 +19,17 @@
 
 enum api_protocol { API_OPENAI, API_ANTHROPIC, API_OLLAMA };
 
+enum { API_FAILURE_REQUEST_ID_BYTES = 48 };
+
 struct api_failure {
     int http_status;
     enum status status;
     bool is_context;                        /* the conversation does not fit: */
     uint64_t prompt_tokens, context_tokens; /* both 0: not known */
     const char *param;      /* OpenAI: the field that is wrong; NULL: none in particular */
-    const char *request_id; /* Anthropic: that of the request, without "req_"; NULL: not told */
     const char *code;       /* OpenAI: more exactly than the kind of error; NULL: that is all */
     char text[ERROR_TEXT_MAX];
+    char request_id[API_FAILURE_REQUEST_ID_BYTES]; /* Anthropic; empty: not told */
 };
 
 /* What `status` and its sentence are to a client. A conversation that does not fit (E_LIMIT from

@@ -111,10 +111,11 @@ static const json_t *open_call(const struct reply *reply)
     return json_array_get(reply->calls, json_array_size(reply->calls) - 1);
 }
 
-/* A piece of the open call. Takes `call` over, to which it adds the place, and `inner`. */
+/* A piece of the open call. Takes `call` over, to which it adds the place, and `inner`. A place is
+ * never given twice: clients join what has the same. */
 static void call_chunk(struct reply *reply, json_t *call, const char *kind, json_t *inner)
 {
-    json_object_set_new(call, "index", json_integer((json_int_t)json_array_size(reply->calls) - 1));
+    json_object_set_new(call, "index", json_integer((json_int_t)reply->call_count - 1));
     json_object_set_new(call, kind, inner);
     chunk(reply, json_pack("{s:[o]}", "tool_calls", call), NULL);
 }

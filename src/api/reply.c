@@ -293,7 +293,8 @@ void reply_loaded(struct reply *reply, bool unloads)
 void reply_fail(struct reply *reply, const struct api_failure *failure)
 {
     struct api_failure told = *failure;
-    told.request_id = reply->id;
+    if (!told.request_id[0])
+        snprintf(told.request_id, sizeof(told.request_id), "req_%s", reply->id);
     if (reply->is_open) /* events come in their order, to the last */
         reply_begin(reply, &reply->result);
     if (reply->streams && (reply->has_begun || reply->is_open))

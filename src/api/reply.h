@@ -137,8 +137,9 @@ struct reply {
     struct reply_shape text_shape, reasoning_shape;
     size_t block_count; /* Anthropic: blocks begun; the state of its stream */
     int block_kind;
-    json_t *items;    /* Responses: finished items */
-    size_t item_from; /* where the open item's text begins in text or reasoning */
+    json_t *items;     /* Responses: finished items, */
+    size_t void_items; /* and how many were begun and came to nothing */
+    size_t item_from;  /* where the open item's text begins in text or reasoning */
     uint64_t event_count;
     json_t *tool_names; /* api_request.tool_names; owned */
     json_t *repeated;   /* api_request.repeated; owned */

@@ -53,14 +53,15 @@ static void begin(struct reply *reply)
 
 /* ---------------------------------------------------------------- items */
 
+/* A call that was none keeps its place: clients know the item by it, and it is never finished. */
 static json_int_t index_of_item(const struct reply *reply)
 {
-    return (json_int_t)json_array_size(reply->items);
+    return (json_int_t)(json_array_size(reply->items) + reply->void_items);
 }
 
 static void item_id(const struct reply *reply, const char *prefix, char out[64])
 {
-    snprintf(out, 64, "%s_%.24s%02zu", prefix, reply->id, json_array_size(reply->items));
+    snprintf(out, 64, "%s_%.24s%02u", prefix, reply->id, (unsigned)index_of_item(reply));
 }
 
 /* The text of the open item: what was said since it began. */
@@ -131,6 +132,9 @@ static void close_item(struct reply *reply)
         json_object_set_new(done, "text", reply_text(text));
         tell(reply, "response.reasoning_text.done", done);
         end_item(reply, reasoning_item(reply, json_pack("[o]", text_part("reasoning_text", text))));
+    } else if (reply->block_kind == ITEM_CALL) {
+        reply->void_items++;
+        reply->block_kind = ITEM_NONE;
     }
 }
 

@@ -6,6 +6,8 @@
 #include "server/response_store.h"
 #include "text/json.h"
 
+#include <stdio.h>
+
 struct exchange *exchange_new(const struct route *route)
 {
     struct exchange *exchange = mem_zalloc(sizeof(*exchange));
@@ -170,7 +172,7 @@ bool exchange_wait(struct exchange *exchange, struct str why)
 void exchange_finish(struct exchange *exchange, json_t *value, const struct api_failure *failure)
 {
     struct api_failure why = value ? (struct api_failure){0} : *failure;
-    why.request_id = exchange->reply.id;
+    snprintf(why.request_id, sizeof(why.request_id), "req_%s", exchange->reply.id);
     json_t *told = value ? value : api_failure_json(&why, exchange->route->protocol);
     lock_take(&exchange->lock);
     if (!value && exchange->reply.is_open)

@@ -126,7 +126,7 @@ static enum MHD_Result send_failure(const struct request *request,
 {
     const enum api_protocol protocol = request->route ? request->route->protocol : API_OPENAI;
     struct api_failure told = *failure;
-    told.request_id = request->id;
+    snprintf(told.request_id, sizeof(told.request_id), "req_%s", request->id);
     if (protocol == API_ANTHROPIC && told.http_status == MHD_HTTP_SERVICE_UNAVAILABLE)
         told.http_status = HTTP_OVERLOADED;
     return send_json(request, told.http_status, api_failure_json(&told, protocol));
