@@ -43,8 +43,22 @@ static enum status check_room(const char *folder, const struct pull_file *file, 
     const uint64_t needed = file->size > have ? file->size - have : 0;
     if (needed + ROOM_LEFT_BYTES <= room)
         return OK;
-    return error_set(err, E_LIMIT, "%s needs %.1f MiB more and %.300s has %.1f MiB free",
-                     file->name, (double)needed / MIB, folder, (double)room / MIB);
+    return error_set(err, E_LIMIT,
+                     "%s needs %.1f MiB more, and %.0f MiB are left to others: %.300s has %.1f MiB "
+                     "free; make room there",
+                     file->name, (double)needed / MIB, (double)ROOM_LEFT_BYTES / MIB, folder,
+                     (double)room / MIB);
+}
+
+/* What broke off can be gone on with. */
+static enum status say_what_is_kept(const struct pull_file *file, enum status status, uint64_t size,
+                                    struct error *err)
+{
+    const struct error why = *err;
+    if (status != E_IO || size == 0 || !file->sha256[0])
+        return status;
+    return error_set(err, status, "%.400s; %.1f MiB are kept, pull it again to go on", why.text,
+                     (double)size / MIB);
 }
 
 /* Size and digest are what was published, and it is a model. *out_is_bad: keep nothing of it. */
@@ -116,13 +130,16 @@ static enum status fetch_file(const struct pull_run_config *config, const struct
         .context = &fetching,
     };
     uint64_t size = partial.size;
-    if (status == OK && (!file->size || partial.size < file->size))
+    const bool has_room = status == OK;
+    if (status == OK && (!file->size || partial.size < file->size)) {
         status = fetch_role_run(&request, &size, err);
+        status = say_what_is_kept(file, status, size, err);
+    }
     if (status == OK)
         status = check(config, file, partial.fd, size, &is_bad, err);
     if (status == OK)
         status = partial_file_finish(&partial, err);
-    partial_file_close(&partial, is_bad || size == 0 || status == E_LIMIT);
+    partial_file_close(&partial, is_bad || size == 0 || (has_room && status == E_LIMIT));
     return status;
 }
 

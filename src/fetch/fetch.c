@@ -146,6 +146,19 @@ static int on_connected(void *context, char *address, char *own_address, int por
     return CURL_PREREQFUNC_ABORT;
 }
 
+static unsigned slow_seconds(const struct transfer *t)
+{
+    return t->request->slow_seconds ? t->request->slow_seconds : FETCH_SLOW_SECONDS;
+}
+
+/* There is no connection yet. */
+static bool is_connecting(const struct transfer *t)
+{
+    curl_off_t connected_us = 0;
+    curl_easy_getinfo(t->curl, CURLINFO_CONNECT_TIME_T, &connected_us);
+    return connected_us == 0;
+}
+
 static void set_options(struct transfer *t, const char *protocols)
 {
     CURL *curl = t->curl;
@@ -156,9 +169,7 @@ static void set_options(struct transfer *t, const char *protocols)
     curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)FETCH_REDIRECTS_MAX);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)FETCH_CONNECT_SECONDS);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)FETCH_SPEED_MIN);
-    curl_easy_setopt(
-        curl, CURLOPT_LOW_SPEED_TIME,
-        (long)(t->request->slow_seconds ? t->request->slow_seconds : FETCH_SLOW_SECONDS));
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)slow_seconds(t));
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "holt/" HOLT_VERSION);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
@@ -232,6 +243,9 @@ static enum status try_once(struct transfer *t, bool *out_again, struct error *e
                  code == CURLE_COULDNT_CONNECT || code == CURLE_HTTP2_STREAM ||
                  code == CURLE_COULDNT_RESOLVE_HOST;
     const bool is_unreached = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
+    if (code == CURLE_OPERATION_TIMEDOUT && !is_connecting(t))
+        return error_set(err, E_IO, "%.200s was silent or slow for %u seconds", t->request->url,
+                         slow_seconds(t));
     return error_set(err, E_IO, "%.200s: %s%s", t->request->url,
                      reason[0] ? reason : curl_easy_strerror(code),
                      is_unreached ? "; check the name and this machine's connection" : "");

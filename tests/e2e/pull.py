@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Pulls models from a server that drops, delays, lies and leads astray: pull.py PROGRAM. Prints "N passed, N failed"."""
+import concurrent.futures
 import hashlib
 import http.client
 import http.server
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -12,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 PROGRAM = os.path.abspath(sys.argv[1])
 MODEL = open(os.path.join(os.path.dirname(__file__), "../../models/builtin.gguf"), "rb").read()
@@ -73,6 +76,39 @@ def dropping(handler):
     if len(part) < len(rest):
         handler.connection.close()
         handler.close_connection = True
+
+
+def pausing(handler):
+    """Stops for a moment every now and then; all of it comes in one go."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(MODEL)))
+    handler.end_headers()
+    for i in range(0, len(MODEL), len(MODEL) // 8 + 1):
+        handler.wfile.write(MODEL[i:i + len(MODEL) // 8 + 1])
+        handler.wfile.flush()
+        time.sleep(0.25)
+
+
+def stalling_once(handler):
+    """Sends a third, then nothing more, and holds the line; who comes again gets the rest."""
+    if range_of(handler):
+        return handler.send(206, MODEL[range_of(handler):], ETag='"one"')
+    handler.send_response(200)
+    handler.send_header("ETag", '"one"')
+    handler.send_header("Content-Length", str(len(MODEL)))
+    handler.end_headers()
+    handler.wfile.write(MODEL[: len(MODEL) // 3])
+    handler.wfile.flush()
+    handler.server.over.wait(120)
+
+
+def breaking(handler):
+    """Sends a third; whoever comes again is hung up on."""
+    if range_of(handler):
+        handler.connection.close()
+        handler.close_connection = True
+    else:
+        dropping(handler)
 
 
 def deaf_to_ranges(handler):
@@ -138,7 +174,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 def start(serve, digest=DIGEST):
     server = Server(("127.0.0.1", 0), Handler)
-    server.serve, server.digest, server.asked = serve, digest, []
+    server.serve, server.digest, server.asked, server.over = serve, digest, [], threading.Event()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
@@ -152,6 +188,17 @@ class Home:
         base = f"http://127.0.0.1:{server.server_port}"
         return subprocess.run([PROGRAM, "pull", "--state", self.path, "--hub", base, "--registry", base, name, *options],
                               capture_output=True, text=True, timeout=120, env={**os.environ, **environment})
+
+    def pull_on_small_disk(self, server, size, name="acme/Otter:Q8_0"):
+        """In a mount namespace of its own, where the folder of models is a disk of that size with what is in .part; says
+        what is on it afterwards."""
+        base = f"http://127.0.0.1:{server.server_port}"
+        script = (f"mount -t tmpfs -o size={size} none {self.models} && cp -a {self.path}/kept/. {self.models}/ || exit 99; "
+                  f"{PROGRAM} pull --state {self.path} --hub {base} --registry {base} {name}; r=$?; "
+                  f"cd {self.models} && stat -c '%n %s' .[!.]* * 2>/dev/null; exit $r")
+        os.makedirs(self.models, exist_ok=True)
+        os.makedirs(os.path.join(self.path, "kept"), exist_ok=True)
+        return subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, timeout=120)
 
     def files(self):
         return sorted(os.listdir(self.models)) if os.path.isdir(self.models) else []
@@ -206,6 +253,106 @@ def a_second_pull_goes_on_with_the_first():
     assert again.returncode == 0 and "here already" in again.stdout
     used = subprocess.run([PROGRAM, "tokenize", "--state", home.path, "-m", "Otter-Q8_0", "an otter"], capture_output=True)
     assert used.returncode == 0
+    shutil.rmtree(home.path)
+
+
+def a_broken_line_says_what_is_kept():
+    home, server = Home(), start(breaking)
+    result = home.pull(server)
+    assert result.returncode != 0 and f"{len(MODEL) // 3 / (1 << 20):.1f} MiB are kept, pull it again" in result.stderr, result
+    assert home.files() == [".Otter-Q8_0.gguf.part"]
+    server.serve = stalling_once
+    assert home.pull(server).returncode == 0 and home.holds()
+    shutil.rmtree(home.path)
+
+
+def delays_are_waited_for():
+    server = gets(pausing)
+    assert sum("resolve" in path for path, _ in server.asked) == 1, server.asked
+
+
+def a_server_that_stalls_is_asked_again():
+    server = gets(stalling_once)  # after half a minute
+    server.over.set()
+    assert [h.get("Range") for p, h in server.asked if "resolve" in p] == [None, f"bytes={len(MODEL) // 3}-"], server.asked
+
+
+def a_pull_that_is_killed_is_gone_on_with():
+    home, server = Home(), start(stalling_once)
+    part = os.path.join(home.models, ".Otter-Q8_0.gguf.part")
+    base = f"http://127.0.0.1:{server.server_port}"
+    process = subprocess.Popen([PROGRAM, "pull", "--state", home.path, "--hub", base, "acme/Otter:Q8_0"], stderr=subprocess.DEVNULL)
+    until = time.time() + 20
+    while not os.path.exists(part) or os.path.getsize(part) < len(MODEL) // 3:
+        assert time.time() < until and process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait(20)
+    server.over.set()
+    assert home.files() == [".Otter-Q8_0.gguf.part"], home.files()
+    assert home.pull(server).returncode == 0 and home.holds() and home.files() == ["Otter-Q8_0.gguf"]
+    assert server.asked[-1][1]["Range"] == f"bytes={len(MODEL) // 3}-"
+    shutil.rmtree(home.path)
+
+
+def a_disk_that_is_too_small_is_said_before():
+    home, server = Home(), start(whole)
+    os.makedirs(os.path.join(home.path, "kept"))
+    with open(os.path.join(home.path, "kept", ".Otter-Q8_0.gguf.part"), "wb") as file:
+        file.write(MODEL[:100000])
+    if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
+        print("not run: a small disk (no namespaces here)")
+        return
+    missing = f"{(len(MODEL) - 100000) / (1 << 20):.1f} MiB"
+    for size, free in (("1m", "0.9 MiB"), ("200m", "199.9 MiB")):  # 256 MiB are for everybody else
+        result = home.pull_on_small_disk(server, size)
+        assert result.returncode not in (0, 99) and missing in result.stderr and free in result.stderr, result
+        assert "256 MiB" in result.stderr, result.stderr
+        assert result.stdout == ".Otter-Q8_0.gguf.part 100000\n", result  # what has come is not thrown away
+    assert not any("resolve" in path for path, _ in server.asked), server.asked
+    assert home.pull_on_small_disk(server, "400m").returncode == 0
+    shutil.rmtree(home.path)
+
+
+def progress_is_shown():
+    """On a terminal as one line that is gone in the end, elsewhere as a line for every tenth."""
+    home, server = Home(), start(pausing)
+    base = f"http://127.0.0.1:{server.server_port}"
+    master, slave = pty.openpty()
+    process = subprocess.Popen([PROGRAM, "pull", "--state", home.path, "--hub", base, "acme/Otter:Q8_0"],
+                               stdout=subprocess.PIPE, stderr=slave)
+    os.close(slave)
+    shown = b""
+    try:
+        while piece := os.read(master, 4096):
+            shown += piece
+    except OSError:  # nobody has the other end any more
+        pass
+    assert process.wait(20) == 0 and home.holds()
+    lines = re.findall(r"Otter-Q8_0\.gguf  (\d+) of (\d+) MiB, (\d+) %, ([\d.]+) MiB/s", shown.decode())
+    assert len(lines) > 3 and {line[1] for line in lines} == {f"{len(MODEL) / (1 << 20):.0f}"}, shown
+    shares = [int(line[2]) for line in lines]
+    assert shares == sorted(shares) and shares[0] < 60 and shares[-1] > 60 and any(float(line[3]) > 0 for line in lines), lines
+    assert shown.endswith(b"\r\x1b[K") and b"\n" not in shown, shown
+    os.unlink(os.path.join(home.models, "Otter-Q8_0.gguf"))
+    told = [int(share) for share in re.findall(r"^Otter-Q8_0\.gguf: (\d+) % of", home.pull(server).stderr, re.M)]
+    assert len(told) > 3 and told == sorted(set(told)) and all(share % 10 == 0 for share in told), told
+    shutil.rmtree(home.path)
+
+
+def clients_of_a_server_see_how_far_it_is():
+    home, origin = Home(), start(pausing)
+    serving = Serving(home, origin, "--allow-pull")
+    try:
+        status, text = serving.ask("POST", "/api/pull", {"model": "acme/Otter:Q8_0"})
+        lines = [json.loads(line) for line in text.splitlines()]
+        told = [line for line in lines if "completed" in line]
+        assert status == 200 and lines[-1] == {"status": "success"} and home.holds(), text
+        assert all(line["total"] == len(MODEL) and line["status"] == "pulling Otter-Q8_0.gguf" and line["digest"] for line in told), told
+        done = [line["completed"] for line in told]
+        assert len(done) > 3 and done == sorted(done) and 0 < done[0] < done[-1] == len(MODEL), done
+    finally:
+        serving.stop()
     shutil.rmtree(home.path)
 
 
@@ -332,20 +479,27 @@ def ollamas_library_has_its_names():
 
 
 TESTS = [a_whole_file_comes, clients_of_a_server_pull_copy_and_delete, only_the_same_user_changes_models, what_breaks_is_gone_on_with, a_server_without_ranges_is_taken_at_its_word,
-         a_second_pull_goes_on_with_the_first, what_is_wrong_never_appears, nobody_is_led_astray,
+         a_second_pull_goes_on_with_the_first, a_pull_that_is_killed_is_gone_on_with, a_broken_line_says_what_is_kept, delays_are_waited_for,
+         a_disk_that_is_too_small_is_said_before, progress_is_shown, clients_of_a_server_see_how_far_it_is, what_is_wrong_never_appears, nobody_is_led_astray,
          an_address_is_checked_where_a_digest_is_given, ollamas_library_has_its_names]
+SLOW_TESTS = [a_server_that_stalls_is_asked_again]  # they wait, and run beside the others
+
+
+def succeeds(test):
+    try:
+        test()
+        return True
+    except Exception as error:  # any failure is one failed test, and the others still run
+        print(f"FAILED {test.__name__}: {type(error).__name__} {error}", flush=True)
+        return False
 
 
 def main():
-    failed = 0
-    for test in TESTS:
-        try:
-            test()
-        except Exception as error:  # any failure is one failed test, and the others still run
-            failed += 1
-            print(f"FAILED {test.__name__}: {type(error).__name__} {error}", flush=True)
-    print(f"{len(TESTS) - failed} passed, {failed} failed")
-    return failed != 0
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        slow = [pool.submit(succeeds, test) for test in SLOW_TESTS]
+        results = [succeeds(test) for test in TESTS] + [test.result() for test in slow]
+    print(f"{sum(results)} passed, {results.count(False)} failed")
+    return not all(results)
 
 
 if __name__ == "__main__":
