@@ -281,12 +281,11 @@ json_t *listings_props(const struct api_context *context, const json_t *body,
     (void)body;
     (void)out_failure;
     const struct api_model *model = context->model;
-    struct str source = {0};
-    (void)!gguf_get_str_or(model->file, "tokenizer.chat_template", (struct str){0}, &source, NULL);
     return json_pack("{s:{s:I}, s:I, s:o, s:o, s:s}", "default_generation_settings", "n_ctx",
                      (json_int_t)model->context_tokens, "total_slots",
                      (json_int_t)SCHEDULER_ACTIVE_DEFAULT, "model_alias", name_of(model),
-                     "chat_template", reply_text(source), "build_info", "holt " HOLT_VERSION);
+                     "chat_template", reply_text(template_of(context)), "build_info",
+                     "holt " HOLT_VERSION);
 }
 
 /* One row for each answer that can be made at a time. */

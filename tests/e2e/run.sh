@@ -70,6 +70,7 @@ check "stored prompts" python3 tests/e2e/stored_prompts.py "$holt"
 check "the server" python3 tests/e2e/serve.py "$holt"
 check "clients that are slow, greedy or foreign" python3 tests/e2e/serve_edges.py "$holt"
 check "what the big clients send" python3 tests/e2e/clients.py "$holt"
+check "what few clients ask the server" python3 tests/e2e/extras.py "$holt"
 check "programs on a server of their own" python3 tests/e2e/launch.py "$holt"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
