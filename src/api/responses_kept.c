@@ -39,6 +39,8 @@ json_t *responses_kept_fields(const json_t *body)
     json_object_set_new(out, "tool_choice",
                         json_is_object(choice) || json_is_string(choice) ? json_incref(choice)
                                                                          : json_string("auto"));
+    if (json_is_array(json_object_get(body, "include")))
+        json_object_set(out, "include", json_object_get(body, "include"));
     repeat(body, "background", json_false(), out);
     repeat(body, "parallel_tool_calls", json_true(), out);
     repeat(body, "store", json_true(), out);

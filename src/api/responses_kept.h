@@ -15,8 +15,8 @@
 
 enum { RESPONSES_KEPT_PAGE_MAX = 100, RESPONSES_KEPT_PAGE_DEFAULT = 20 };
 
-/* The request's fields that its response says again, defaults for those it left out. New
- * reference. */
+/* The request's fields that its response says again, defaults for those it left out; and "include",
+ * which says what else is told. New reference. */
 json_t *responses_kept_fields(const json_t *body);
 
 /* The items of `body`'s input, a text as a message; new ids begin with those of the response,

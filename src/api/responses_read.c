@@ -4,6 +4,7 @@
 #include "api/field.h"
 #include "api/openai_read.h"
 #include "api/responses_kept.h"
+#include "api/sealed_text.h"
 #include "text/json.h"
 
 /* ---------------------------------------------------------------- tools */
@@ -87,6 +88,25 @@ static enum status read_tool_choice(const json_t *body, struct api_request *out,
 
 /* ---------------------------------------------------------------- input */
 
+/* The turn that has only been thought in so far, or NULL. */
+static struct chat_message *thoughtful_turn(struct chat_request *chat)
+{
+    struct chat_message *last =
+        chat->message_count > 0 ? &chat->messages[chat->message_count - 1] : NULL;
+    const bool is_open = last && last->role == CHAT_ROLE_ASSISTANT && last->reasoning.len > 0 &&
+                         last->content.len == 0 && last->tool_call_count == 0;
+    return is_open ? last : NULL;
+}
+
+static void add_said(struct chat_request *chat, enum chat_role role, struct str content)
+{
+    struct chat_message *turn = role == CHAT_ROLE_ASSISTANT ? thoughtful_turn(chat) : NULL;
+    if (turn)
+        turn->content = arena_copy_str(&chat->arena, content);
+    else
+        chat_request_add(chat, role, content);
+}
+
 static enum status add_message(struct api_request *out, const json_t *item, struct error *err)
 {
     static const struct {
@@ -108,7 +128,7 @@ static enum status add_message(struct api_request *out, const json_t *item, stru
         const bool is_late = out->chat.message_count > 1 && roles[i].role != CHAT_ROLE_USER &&
                              roles[i].role != CHAT_ROLE_ASSISTANT;
         if (!is_late) {
-            chat_request_add(&out->chat, roles[i].role, strbuf_view(&content));
+            add_said(&out->chat, roles[i].role, strbuf_view(&content));
             return OK;
         }
         /* Most templates allow these roles only at the beginning. */
@@ -131,6 +151,7 @@ static struct chat_message *assistant_turn(struct chat_request *chat)
     return chat_request_add(chat, CHAT_ROLE_ASSISTANT, (struct str){0});
 }
 
+/* What was thought, in the clear or as we sealed it. */
 static void add_reasoning(struct chat_request *chat, const json_t *item)
 {
     CLEANUP(strbuf_done) struct strbuf text = {0};
@@ -142,6 +163,8 @@ static void add_reasoning(struct chat_request *chat, const json_t *item)
         if (json_member_str(part, "text", &piece))
             strbuf_add_str(&text, piece);
     }
+    if (text.len == 0)
+        (void)sealed_text_open(&text, json_str(json_object_get(item, "encrypted_content")));
     if (text.len > 0)
         assistant_turn(chat)->reasoning = arena_copy_str(&chat->arena, strbuf_view(&text));
 }

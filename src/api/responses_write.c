@@ -7,6 +7,7 @@
  */
 #include "api/client_tools.h"
 #include "api/reply.h"
+#include "api/sealed_text.h"
 
 #include "text/json.h"
 
@@ -41,6 +42,7 @@ static json_t *response(const struct reply *reply, const char *status)
                                reply_text(strbuf_view(&reply->model)), "output", reply->items);
     json_object_set_new(object, "completed_at", json_null());
     json_object_update_missing(object, reply->repeated);
+    json_object_del(object, "include");
     return object;
 }
 
@@ -96,6 +98,30 @@ static json_t *reasoning_item(const struct reply *reply, json_t *content)
                      "content", content, "encrypted_content");
 }
 
+static bool wants_sealed(const struct reply *reply)
+{
+    size_t index = 0;
+    json_t *name = NULL;
+    json_array_foreach(json_object_get(reply->repeated, "include"), index, name)
+    {
+        if (str_equal_c(json_str(name), "reasoning.encrypted_content"))
+            return true;
+    }
+    return false;
+}
+
+/* With what was thought, and that once more for clients that give it back unread. */
+static json_t *thought_item(const struct reply *reply, struct str text)
+{
+    json_t *item = reasoning_item(reply, json_pack("[o]", text_part("reasoning_text", text)));
+    CLEANUP(strbuf_done) struct strbuf sealed = {0};
+    if (!wants_sealed(reply))
+        return item;
+    sealed_text_add(&sealed, text);
+    json_object_set_new(item, "encrypted_content", reply_text(strbuf_view(&sealed)));
+    return item;
+}
+
 /* A finished item: the last event about it, and its place in the answer. Takes it over. */
 static void end_item(struct reply *reply, json_t *item)
 {
@@ -131,7 +157,7 @@ static void close_item(struct reply *reply)
         json_t *done = place(reply, "rs");
         json_object_set_new(done, "text", reply_text(text));
         tell(reply, "response.reasoning_text.done", done);
-        end_item(reply, reasoning_item(reply, json_pack("[o]", text_part("reasoning_text", text))));
+        end_item(reply, thought_item(reply, text));
     } else if (reply->block_kind == ITEM_CALL) {
         reply->void_items++;
         reply->block_kind = ITEM_NONE;
@@ -316,9 +342,7 @@ static void fail(struct reply *reply, const struct api_failure *failure)
 static json_t *whole(struct reply *reply, enum reply_end why)
 {
     if (reply->reasoning.len > 0)
-        end_item(reply, reasoning_item(
-                            reply, json_pack("[o]", text_part("reasoning_text",
-                                                              strbuf_view(&reply->reasoning)))));
+        end_item(reply, thought_item(reply, strbuf_view(&reply->reasoning)));
     if (reply->text.len > 0)
         end_item(reply, message_item(
                             reply, "completed",

@@ -172,6 +172,38 @@ def documents_are_ranked(server):
         assert "documents" in ranker.json("/v1/rerank", {"query": "a", "documents": []}, 400)["error"]["message"]
 
 
+THINKING = ("{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.reasoning_content %}<think>\n{{ m.reasoning_content }}\n</think>\n\n{% endif %}"
+            "{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}")
+
+
+def thoughts_come_back_sealed(_):
+    with tempfile.TemporaryDirectory() as state:
+        first = Server(PROGRAM, "--state", state, "--prompt-store", "off")
+        try:
+            assert first.ask("POST", "/api/create", {"model": "thinker", "from": "builtin", "template": THINKING})[0] == 200
+            body = {"model": "thinker", "input": "hello", "temperature": 0, "max_output_tokens": 12}
+            plain = first.json("/v1/responses", body)["output"][0]
+            assert plain["type"] == "reasoning" and plain["encrypted_content"] is None and plain["content"][0]["text"], plain
+            parts = events(first.ask("POST", "/v1/responses", {**body, "stream": True, "include": ["reasoning.encrypted_content"]})[1])
+            item = parts[-1]["response"]["output"][0]
+            assert item["encrypted_content"] and item["content"] == plain["content"] and item["id"].startswith("rs_"), item
+            assert item in [part["item"] for part in parts if part["type"] == "response.output_item.done"], parts
+
+            def length(server, *items):
+                return server.json("/v1/responses/input_tokens", {"model": "thinker", "input": [
+                    {"role": "user", "content": "hello"}, *items, {"role": "assistant", "content": "ho"}, {"role": "user", "content": "and?"}]})["input_tokens"]
+            sealed = {"type": "reasoning", "summary": [], "encrypted_content": item["encrypted_content"]}
+            assert length(first, sealed) == length(first, plain) > length(first) + 5
+            assert length(first, {**sealed, "encrypted_content": "gAAAAAB"}) == length(first)
+        finally:
+            assert first.stop() == 0
+        second = Server(PROGRAM, "--state", state, "--prompt-store", "off")
+        try:  # its key is another: the thoughts are gone, the conversation is not
+            assert length(second, sealed) == length(second)
+        finally:
+            assert second.stop() == 0
+
+
 def read_of(usage):
     """(tokens of the prompt, of these cached) in each protocol's words."""
     if "cache_read_input_tokens" in usage:
@@ -277,7 +309,7 @@ def a_text_is_biased(server):
 
 
 TESTS = [props_say_what_is_served, a_gap_is_filled, documents_are_ranked, a_conversation_goes_on_in_another_protocol,
-         a_model_is_asked_for_by_name, few_tools_are_allowed, a_text_is_biased]
+         thoughts_come_back_sealed, a_model_is_asked_for_by_name, few_tools_are_allowed, a_text_is_biased]
 
 
 def main():

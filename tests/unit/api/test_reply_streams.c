@@ -3,6 +3,7 @@
  * last one. Clients take items apart by these, and agents act on what they find.
  */
 #include "api/reply.h"
+#include "api/sealed_text.h"
 #include "tests/holt_test.h"
 #include "text/json.h"
 
@@ -399,6 +400,36 @@ static void whole_responses_have_the_items_of_their_streams(void **state)
     reply_done(&whole);
 }
 
+/* What was thought, sealed where that is asked for, everywhere the same. */
+static void thoughts_are_sealed_where_asked_for(void **state)
+{
+    (void)state;
+    static const char *const asked[] = {"reasoning.encrypted_content", "message.output_text"};
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+        struct reply reply;
+        CLEANUP(strbuf_done) struct strbuf opened = {0};
+        begin(&reply, &responses[0]);
+        reply.repeated = json_pack("{s:[s], s:s}", "include", asked[i], "user", "u");
+        for (size_t k = 0; k < responses[0].count; k++)
+            assert_true(reply_event(&reply, &responses[0].events[k]));
+        reply_end(&reply, &(struct session_result){.end = SESSION_END_STOP});
+        const json_t *item = json_array_get(json_object_get(reply.final, "output"), 0);
+        const struct str sealed = json_str(json_object_get(item, "encrypted_content"));
+        assert_null(json_object_get(reply.final, "include"));
+        assert_non_null(json_object_get(reply.final, "user"));
+        if (i > 0) {
+            assert_int_equal(sealed.len, 0);
+        } else {
+            assert_true(sealed_text_open(&opened, sealed));
+            assert_string_equal(strbuf_c(&opened), "hm");
+            const char *first = strstr(strbuf_c(&reply.out), sealed.ptr); /* of the finished item */
+            assert_non_null(first);
+            assert_non_null(strstr(first + 1, sealed.ptr)); /* and in the last event */
+        }
+        reply_done(&reply);
+    }
+}
+
 /* ---------------------------------------------------------------- Anthropic */
 
 static const struct row messages[] = {
@@ -677,6 +708,7 @@ int test_reply_streams(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(responses_tell_every_item_in_order),
         cmocka_unit_test(whole_responses_have_the_items_of_their_streams),
+        cmocka_unit_test(thoughts_are_sealed_where_asked_for),
         cmocka_unit_test(messages_are_blocks_one_behind_the_other),
         cmocka_unit_test(chats_are_deltas),
         cmocka_unit_test(counts_come_where_asked_for),

@@ -26,6 +26,13 @@ static const struct api_test_row rows[] = {
      "\"function_call\", \"call_id\": \"c1\", \"name\": \"shell\", \"arguments\": \"{\\\"x\\\": "
      "1}\"}, {\"type\": \"function_call_output\", \"call_id\": \"c1\", \"output\": \"ok\"}]}",
      "user a\nassistant [hm]  (call c1 shell {\"x\": 1})\ntool ok (for c1)\n", NULL},
+    {"what is thought, said and called is one turn",
+     "{\"input\": [{\"role\": \"user\", \"content\": \"a\"}, {\"type\": \"reasoning\", "
+     "\"content\": [{\"type\": \"reasoning_text\", \"text\": \"hm\"}]}, {\"type\": \"message\", "
+     "\"role\": \"assistant\", \"content\": [{\"type\": \"output_text\", \"text\": \"b\"}]}, "
+     "{\"type\": \"function_call\", \"call_id\": \"c1\", \"name\": \"f\", \"arguments\": \"{}\"}, "
+     "{\"role\": \"assistant\", \"content\": \"d\"}]}",
+     "user a\nassistant [hm] b (call c1 f {})\nassistant d\n", NULL},
     {"a custom tool is a function of one text",
      "{\"input\": \"a\", \"tools\": [{\"type\": \"custom\", \"name\": \"apply_patch\", "
      "\"description\": \"d\", \"format\": {\"type\": \"text\"}}]}",
