@@ -1,6 +1,6 @@
 /*
  * fuzz_api - any bytes as the body of a request: a reader ends with a request or one sentence, and
- * what it took can be answered in every protocol's form.
+ * what it took can be answered in every protocol's form, of which each line that holds data is JSON.
  *
  * The first byte picks the reader and how the answer is given; the rest is the body.
  */
@@ -31,6 +31,25 @@ static const struct {
     {llama_read_infill, &reply_llama_completion},
 };
 
+/* Every line of a stream is JSON, but those that name an event, are for keeping a line open, or say
+ * that it is over. */
+static void check_lines(struct str out)
+{
+    const struct json_limits limits = {.size_max = SIZE_MAX / 2,
+                                       .depth_max = JSON_DEPTH_LIMIT,
+                                       .values_max = SIZE_MAX / 2}; /* more than a body's */
+    while (out.len > 0) {
+        CLEANUP(json_decrefp) json_t *value = NULL;
+        struct str line = str_split(&out, '\n');
+        if (line.len == 0 || str_starts_with(line, STR("event: ")) ||
+            str_starts_with(line, STR(":")) || str_equal_c(line, "data: [DONE]"))
+            continue;
+        if (str_starts_with(line, STR("data: ")))
+            line = str_slice(line, strlen("data: "), line.len);
+        CHECK(json_parse(line, &limits, &value, NULL) == OK && json_is_object(value));
+    }
+}
+
 /* An answer with everything in it; its text is what the request's first message said. */
 static void answer(struct api_request *request, const struct reply_format *format, bool streams)
 {
@@ -46,6 +65,10 @@ static void answer(struct api_request *request, const struct reply_format *forma
         {.kind = CHAT_EVENT_CALL_BEGIN, .tool_name = STR("look")},
         {.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = STR("{}")},
         {.kind = CHAT_EVENT_TOOL_CALL, .tool_name = STR("look"), .arguments = STR("{}")},
+        {.kind = CHAT_EVENT_CALL_BEGIN, .tool_name = STR("look")},
+        {.kind = CHAT_EVENT_CALL_ARGUMENTS, .text = STR("{")},
+        {.kind = CHAT_EVENT_BAD_CALL, .text = said},
+        {.kind = CHAT_EVENT_TEXT, .text = said},
         {.kind = CHAT_EVENT_FINISHED},
     };
     struct reply reply;
@@ -56,6 +79,7 @@ static void answer(struct api_request *request, const struct reply_format *forma
     reply.wants_progress = request->wants_progress;
     reply.tool_names = json_incref(request->tool_names);
     reply.fields = json_incref(request->fields);
+    reply.repeated = json_incref(request->repeated);
     reply_begin(&reply, &result);
     reply_progress(&reply, result.prompt_tokens, 1);
     for (size_t i = 0; i < ARRAY_LEN(events); i++)
@@ -63,6 +87,7 @@ static void answer(struct api_request *request, const struct reply_format *forma
             break;
     reply_end(&reply, &result);
     CHECK(reply.out.len > 0);
+    check_lines(strbuf_view(&reply.out));
     reply_done(&reply);
 }
 
