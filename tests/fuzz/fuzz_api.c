@@ -1,6 +1,6 @@
 /*
  * fuzz_api - any bytes as the body of a request: a reader ends with a request or one sentence, and
- * what it took can be answered in every protocol's form, of which each line that holds data is JSON.
+ * what it took can be answered in every protocol's form, where each line that holds data is JSON.
  *
  * The first byte picks the reader and how the answer is given; the rest is the body.
  */
