@@ -3,7 +3,7 @@ cp "$ROOT/models/builtin.gguf" otter.gguf
 "$HOLT" serve --port 0 > out 2> errors &
 server=$!
 for i in $(seq 100); do
-    port=$(sed -n 's/^holt serves .*:\([0-9]*\)$/\1/p' out)
+    port=$(sed -n 's/^holt serves .*:\([0-9]*\)$/\1/p' out 2>/dev/null)
     [ -n "$port" ] && break
     sleep 0.1
 done
@@ -43,7 +43,7 @@ echo 0123456789abcdef > key
 "$HOLT" serve --port 0 --key-file key > out2 2> errors2 &
 server=$!
 for i in $(seq 100); do
-    port=$(sed -n 's/^holt serves .*:\([0-9]*\)$/\1/p' out2)
+    port=$(sed -n 's/^holt serves .*:\([0-9]*\)$/\1/p' out2 2>/dev/null)
     [ -n "$port" ] && break
     sleep 0.1
 done
