@@ -141,7 +141,8 @@ static json_t *place(const struct reply *reply, const char *prefix)
                      "content_index", (json_int_t)0);
 }
 
-static void close_item(struct reply *reply)
+/* `status`: of a message; what is cut off is incomplete. */
+static void close_item(struct reply *reply, const char *status)
 {
     const struct str text = item_text(reply);
     if (reply->block_kind == ITEM_MESSAGE) {
@@ -151,8 +152,8 @@ static void close_item(struct reply *reply)
         json_t *part = place(reply, "msg");
         json_object_set_new(part, "part", text_part("output_text", text));
         tell(reply, "response.content_part.done", part);
-        end_item(reply, message_item(reply, "completed",
-                                     json_pack("[o]", text_part("output_text", text))));
+        end_item(reply,
+                 message_item(reply, status, json_pack("[o]", text_part("output_text", text))));
     } else if (reply->block_kind == ITEM_REASONING) {
         json_t *done = place(reply, "rs");
         json_object_set_new(done, "text", reply_text(text));
@@ -180,7 +181,7 @@ static void add_timings(const struct reply *reply, json_t *event)
 static void text(struct reply *reply, struct str piece)
 {
     if (reply->block_kind != ITEM_MESSAGE) {
-        close_item(reply);
+        close_item(reply, "completed");
         reply->item_from = reply->text.len - piece.len;
         open_item(reply, ITEM_MESSAGE, message_item(reply, "in_progress", json_array()));
         json_t *part = place(reply, "msg");
@@ -196,7 +197,7 @@ static void text(struct reply *reply, struct str piece)
 static void reasoning(struct reply *reply, struct str piece)
 {
     if (reply->block_kind != ITEM_REASONING) {
-        close_item(reply);
+        close_item(reply, "completed");
         reply->item_from = reply->reasoning.len - piece.len;
         open_item(reply, ITEM_REASONING, reasoning_item(reply, json_array()));
     }
@@ -231,7 +232,7 @@ static json_t *call_item(const struct reply *reply, struct str call_id, struct s
 
 static void call_begin(struct reply *reply, struct str id, struct str name)
 {
-    close_item(reply);
+    close_item(reply, "completed");
     open_item(reply, ITEM_CALL, call_item(reply, id, name, (struct str){0}, "in_progress"));
 }
 
@@ -292,9 +293,14 @@ static void call_end(struct reply *reply, const json_t *call)
 
 /* ---------------------------------------------------------------- the end */
 
+static bool is_cut_off(enum reply_end why)
+{
+    return why == REPLY_END_LENGTH || why == REPLY_END_CONTEXT;
+}
+
 static json_t *final_response(struct reply *reply, enum reply_end why)
 {
-    const bool is_cut = why == REPLY_END_LENGTH || why == REPLY_END_CONTEXT;
+    const bool is_cut = is_cut_off(why);
     json_t *object = response(reply, is_cut ? "incomplete" : "completed");
     json_object_set_new(object, "usage", usage(reply));
     if (!is_cut)
@@ -309,8 +315,8 @@ static json_t *final_response(struct reply *reply, enum reply_end why)
 
 static void end(struct reply *reply, enum reply_end why)
 {
-    close_item(reply);
-    const bool is_cut = why == REPLY_END_LENGTH || why == REPLY_END_CONTEXT;
+    const bool is_cut = is_cut_off(why);
+    close_item(reply, is_cut ? "incomplete" : "completed");
     json_t *last = json_pack("{s:o}", "response", final_response(reply, why));
     add_timings(reply, last);
     tell(reply, is_cut ? "response.incomplete" : "response.completed", last);
@@ -343,9 +349,10 @@ static json_t *whole(struct reply *reply, enum reply_end why)
 {
     if (reply->reasoning.len > 0)
         end_item(reply, thought_item(reply, strbuf_view(&reply->reasoning)));
+    const bool ends_with_text = json_array_size(reply->calls) == 0;
     if (reply->text.len > 0)
         end_item(reply, message_item(
-                            reply, "completed",
+                            reply, is_cut_off(why) && ends_with_text ? "incomplete" : "completed",
                             json_pack("[o]", text_part("output_text", strbuf_view(&reply->text)))));
     size_t index = 0;
     json_t *call = NULL;
