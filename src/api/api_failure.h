@@ -26,8 +26,8 @@ struct api_failure {
     enum status status;
     bool is_context;                        /* the conversation does not fit: */
     uint64_t prompt_tokens, context_tokens; /* both 0: not known */
-    const char *param;      /* OpenAI: the field that is wrong; NULL: none in particular */
-    const char *code;       /* OpenAI: more exactly than the kind of error; NULL: that is all */
+    const char *param; /* OpenAI: the field that is wrong; NULL: none in particular */
+    const char *code;  /* OpenAI: more exactly than the kind of error; NULL: that is all */
     char text[ERROR_TEXT_MAX];
     char request_id[API_FAILURE_REQUEST_ID_BYTES]; /* Anthropic; empty: not told */
 };

@@ -80,14 +80,21 @@ static void add_cors(const struct request *request, struct MHD_Response *respons
     add_header(response, MHD_HTTP_HEADER_VARY, "Origin");
 }
 
+/* Whose words the client understands; OpenAI's and Anthropic's have addresses in common. */
+static enum api_protocol protocol_of(const struct request *request)
+{
+    const enum api_protocol protocol = request->route ? request->route->protocol : API_OPENAI;
+    const bool is_anthropic = header(request->connection, "anthropic-version").len > 0;
+    return protocol == API_OPENAI && is_anthropic ? API_ANTHROPIC : protocol;
+}
+
 /* Sends it, and gives it up. */
 static enum MHD_Result send_response(const struct request *request, int http_status,
                                      struct MHD_Response *response)
 {
     char id[8 + REPLY_ID_BYTES];
     snprintf(id, sizeof(id), "req_%s", request->id);
-    const bool is_anthropic = request->route && request->route->protocol == API_ANTHROPIC;
-    add_header(response, is_anthropic ? "request-id" : "x-request-id", id);
+    add_header(response, protocol_of(request) == API_ANTHROPIC ? "request-id" : "x-request-id", id);
     add_cors(request, response);
     const enum MHD_Result result =
         MHD_queue_response(request->connection, (unsigned)http_status, response);
@@ -124,7 +131,7 @@ static enum MHD_Result send_json(const struct request *request, int http_status,
 static enum MHD_Result send_failure(const struct request *request,
                                     const struct api_failure *failure)
 {
-    const enum api_protocol protocol = request->route ? request->route->protocol : API_OPENAI;
+    const enum api_protocol protocol = protocol_of(request);
     struct api_failure told = *failure;
     snprintf(told.request_id, sizeof(told.request_id), "req_%s", request->id);
     if (protocol == API_ANTHROPIC && told.http_status == MHD_HTTP_SERVICE_UNAVAILABLE)

@@ -99,6 +99,8 @@ def requests_have_numbers(server):
         error = json.loads(text)
         assert response.status == 400 and error["type"] == "error", text
         assert error["request_id"] == response.getheader("request-id"), (error, response.headers)
+    response, text = answer_to(server, "GET", "/v1/models/none", {"anthropic-version": "2023-06-01"})
+    assert response.status == 404 and json.loads(text)["request_id"] == response.getheader("request-id"), text
     response, text = answer_to(server, "POST", "/v1/messages", {}, json.dumps(chat("hello")))
     assert response.status == 200 and response.getheader("request-id"), text
 
