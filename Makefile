@@ -169,6 +169,11 @@ $(BUILD)/tests/bench_%: $(BUILD)/tests/bench/bench_%.o $(LIB_OBJECTS)
 .PHONY: bench-kv
 bench-kv: $(BUILD)/tests/bench_kv
 	$(Q)$<
+# The server under load (tests/bench/serve_load.py): PARTS of it, PEER=URL: another one in turns.
+.PHONY: bench-serve
+bench-serve: all
+	$(Q)python3 tests/bench/serve_load.py build/holt $(if $(MODEL),-m $(MODEL)) \
+	    $(if $(PEER),--peer $(PEER)) $(PARTS)
 # VOCAB=FILE.gguf: whose tokenizer is measured; TEXT=FILE: on what; PEER_TOKENIZER=COMMAND: another
 # program in turns with it, see tests/bench/bench_encode.c.
 bench: all $(BUILD)/tests/checkkernel $(BUILD)/tests/bench_mask $(BUILD)/tests/bench_encode
@@ -228,6 +233,7 @@ uninstall:
 #> make bench        speed beside the machine's limits (MODEL, BENCH='options of holt bench', VOCAB,
 #>                   TEXT, PEER_TOKENIZER)
 #> make bench-kv     quality of keys and values as codes
+#> make bench-serve  the server under load (MODEL, PEER=URL, PARTS)
 #> make fuzz | soak  the parsers, for some seconds; everything, for hours
 #> make builtin      train the built-in model again
 #> make clean        forget what was built

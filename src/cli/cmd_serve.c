@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "cli/agent_setup.h"
+#include "cli/byte_size.h"
 #include "cli/command_list.h"
 #include "cli/config.h"
 #include "cli/embed_setup.h"
@@ -27,7 +28,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PORT_DEFAULT = 11434, CONTEXT_MAX = 1 << 24, THREADS_MAX = 256, RESPONSES_MAX = 10000 };
+enum {
+    PORT_DEFAULT = 11434,
+    CONTEXT_MAX = 1 << 24,
+    THREADS_MAX = 256,
+    RESPONSES_MAX = 10000,
+    MEMORY_MIN = 16 << 20
+};
 
 /* Uploaded files that no model was made of stay so long. */
 enum { BLOB_AGE_SECONDS = 24 * 3600 };
@@ -41,6 +48,7 @@ struct serve_args {
     const char *cpu_mask;
     const char *pooling;
     const char *keep_alive;
+    const char *memory;
     const char *hub;
     const char *registry;
     bool allows_pull;
@@ -83,6 +91,8 @@ static const struct option_spec options[] = {
                   "how keys and values are kept: " KV_KIND_NAMES " (default f16)"),
     OPTION_STRING(struct serve_args, keep_alive, 0, "keep-alive", "TIME",
                   "how long a model stays that was loaded on demand (default 5m; -1: for ever)"),
+    OPTION_STRING(struct serve_args, memory, 0, "memory", "SIZE",
+                  "what models may take together, like 8G (default: what is free)"),
     OPTION_INT(struct serve_args, kept_responses, 0, "keep-responses", "N", 0, RESPONSES_MAX,
                "responses kept in memory for previous_response_id (default 1000; 0: none)"),
     OPTION_STRING(struct serve_args, pooling, 0, "pooling", "KIND",
@@ -175,6 +185,12 @@ static void print_client_lines(const struct serve_role_config *role, const char 
     printf("  OpenAI clients   OPENAI_BASE_URL=%s/v1 OPENAI_API_KEY=%s\n", base,
            key_file ? "KEY" : "holt");
     printf("  Ollama clients   OLLAMA_HOST=%s\n", base);
+    if (is_found_here(role->address))
+        return;
+    printf("  LangChain        ChatOpenAI(model=\"%s\", base_url=\"%s/v1\", api_key=\"%s\")\n",
+           role->model_name, base, key_file ? "KEY" : "holt");
+    printf("  curl             curl %s/v1/models%s\n", base,
+           key_file ? " -H 'Authorization: Bearer KEY'" : "");
 }
 
 static void print_ready(const struct work *work, const struct serve_role_config *role,
@@ -277,6 +293,10 @@ static enum status read_options(const struct serve_args *args, struct serve_role
 {
     TRY(check_reach(args, role->is_loopback, err));
     TRY(check_cors(args->cors, err));
+    if (args->memory && !byte_size_parse(str_from_c(args->memory), MEMORY_MIN, UINT64_C(1) << 50,
+                                         &role->memory_bytes))
+        return error_set(err, E_INVALID, "--memory: \"%.32s\" is no size from 16M on, like 8G",
+                         args->memory);
     TRY(kv_kind_find(args->kv, &role->kv, err));
     TRY(agent_setup_cpu(args->cpu_mask, &role->cpu_features_off, err));
     TRY(embed_setup_pooling(args->pooling, &role->pooling, err));

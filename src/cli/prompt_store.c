@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/byte_size.h"
 #include "cli/state.h"
 #include "engine/prefix_store.h"
 #include "os/file.h"
@@ -13,19 +14,12 @@ static const uint64_t bytes_max = UINT64_C(1) << 50;
 
 enum status prompt_store_parse(const char *text, uint64_t *out_bytes, struct error *err)
 {
-    static const char units[] = "KMGT";
     const struct str all = str_from_c(text);
     *out_bytes = 0;
     if (strcmp(text, "off") == 0)
         return OK;
-    const char *unit = all.len > 1 ? strchr(units, all.ptr[all.len - 1]) : NULL;
-    int64_t number = 0;
-    if (unit && str_to_int(str_slice(all, 0, all.len - 1), &number) && number > 0 &&
-        (uint64_t)number <= bytes_max >> (10 * (unit - units + 1))) {
-        *out_bytes = (uint64_t)number << (10 * (unit - units + 1));
-        if (*out_bytes >= bytes_min)
-            return OK;
-    }
+    if (byte_size_parse(all, bytes_min, bytes_max, out_bytes))
+        return OK;
     return error_set(err, E_INVALID,
                      "\"%.32s\" is no size for stored prompts: off, or from 1M to 1024T", text);
 }

@@ -35,6 +35,7 @@ struct serve_role_config {
     uint32_t thread_count;
     uint32_t context_tokens;
     uint32_t active_max;     /* 0: the default */
+    uint64_t memory_bytes;   /* of all models together; 0: what the machine has free */
     uint32_t kept_responses; /* that can be gone on from; 0: none */
     enum kv_kind kv;
     unsigned cpu_features_off;

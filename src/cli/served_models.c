@@ -60,7 +60,7 @@ struct served_models *served_models_new(const struct serve_role_config *config)
 {
     struct served_models *models = mem_zalloc(sizeof(*models));
     models->config = config;
-    models->room_bytes = free_bytes_now();
+    models->room_bytes = config->memory_bytes ? config->memory_bytes : free_bytes_now();
     lock_init(&models->lock);
     return models;
 }
@@ -263,33 +263,41 @@ static enum status open_path(const struct serve_role_config *config, const char 
     return OK;
 }
 
-enum status served_models_open_first(struct served_models *models, struct api_model *out,
-                                     struct error *err)
-{
-    TRY(open_path(models->config, models->config->model_path, models->config->settings, 0, true,
-                  out, err));
-    out->name = str_from_c(models->config->model_name);
-    models->used_bytes += out->memory_bytes;
-    return OK;
-}
-
 static const double MIB = 1024.0 * 1024;
 
 /* What is left beside the models that are open, for one with so many bytes of weights. */
 static enum status find_room(const struct served_models *models, const char *name,
                              uint64_t weight_bytes, uint64_t *out, struct error *err)
 {
-    const uint64_t now = free_bytes_now();
+    const uint64_t now = models->config->memory_bytes ? UINT64_MAX : free_bytes_now();
+    const bool is_alone = models->used_bytes == 0;
     *out = 0;
-    if (models->used_bytes == 0 || !models->room_bytes)
-        return OK; /* alone: the engine decides */
+    if ((is_alone && !models->config->memory_bytes) || !models->room_bytes)
+        return OK; /* the engine decides */
     uint64_t room =
         models->room_bytes > models->used_bytes ? models->room_bytes - models->used_bytes : 0;
     room = now < room ? now : room;
     if (room <= weight_bytes)
-        return error_set(err, E_LIMIT, "%s takes %.0f MiB; %.0f MiB are free beside other models",
-                         name, (double)weight_bytes / MIB, (double)room / MIB);
+        return error_set(err, E_LIMIT, "%s takes %.0f MiB; %.0f MiB are free%s", name,
+                         (double)weight_bytes / MIB, (double)room / MIB,
+                         is_alone ? " for it (--memory)" : " beside other models");
     *out = room - weight_bytes;
+    return OK;
+}
+
+enum status served_models_open_first(struct served_models *models, struct api_model *out,
+                                     struct error *err)
+{
+    const struct serve_role_config *config = models->config;
+    uint64_t size = 0;
+    uint64_t room = 0;
+    int64_t modified_us = 0;
+    if (config->model_path)
+        TRY(file_measure(config->model_path, &size, &modified_us, err));
+    TRY(find_room(models, config->model_name, size, &room, err));
+    TRY(open_path(config, config->model_path, config->settings, room, true, out, err));
+    out->name = str_from_c(models->config->model_name);
+    models->used_bytes += out->memory_bytes;
     return OK;
 }
 

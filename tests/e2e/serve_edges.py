@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Clients that are slow, greedy or foreign, on `holt serve`: serve_edges.py PROGRAM. Prints what failed and "N passed, N failed"."""
+import concurrent.futures
 import http.client
 import json
 import os
@@ -87,6 +88,35 @@ def answer_to(server, method, path, headers, body=None):
     text = response.read().decode()
     connection.close()
     return response, text
+
+
+def models_are_swapped_where_memory_is_short(_):
+    with tempfile.TemporaryDirectory() as state:
+        os.mkdir(state + "/models")
+        for name in ("second", "third"):
+            shutil.copy(os.path.join(os.path.dirname(__file__), "../../models/builtin.gguf"), f"{state}/models/{name}.gguf")
+        server = Server(PROGRAM, "--state", state, "--parallel", "1", "--context", "1024", "--memory", "1G")
+        one = server.json("/api/ps")["models"][0]["size"]
+        assert server.stop() == 0
+        server = Server(PROGRAM, "--state", state, "--parallel", "1", "--context", "1024", "--memory", f"{int(2.5 * one) >> 10}K")
+        try:
+            loaded = lambda: sorted(m["name"] for m in server.json("/api/ps")["models"])
+            ask = lambda model: server.json("/v1/chat/completions", chat("hello", model=model))["choices"][0]["message"]["content"]
+            want = ask("builtin")
+            assert ask("second") == want and loaded() == ["builtin", "second"]
+            assert ask("third") == want and loaded() == ["second", "third"], loaded()  # who was idle longest goes
+            with concurrent.futures.ThreadPoolExecutor(9) as pool:
+                answers = list(pool.map(lambda i: ask(["builtin", "second", "third"][i % 3]), range(18)))
+            assert answers == [want] * 18 and len(loaded()) == 2, loaded()
+            taken = sum(m["size"] for m in server.json("/api/ps")["models"])
+            assert taken <= 2.5 * one, (taken, one)
+        finally:
+            assert server.stop() == 0
+        small = subprocess.run([PROGRAM, "serve", "--port", "0", "--state", state, "-m", "second", "--context", "4000", "--memory", "16M"],
+                               capture_output=True, text=True)
+        assert small.returncode == 1 and "a context of 4000 tokens takes" in small.stderr, small
+        wrong = subprocess.run([PROGRAM, "serve", "--port", "0", "--memory", "lots"], capture_output=True, text=True)
+        assert wrong.returncode == 2 and "lots" in wrong.stderr, wrong
 
 
 def requests_have_numbers(server):
@@ -214,7 +244,7 @@ def beyond_this_machine_a_key_is_made_and_a_warning_given(_):
 
 
 TESTS = [who_reads_slowly_pauses_alone, who_reads_slowly_and_hangs_up_is_forgotten,
-         listings_show_the_context_in_force_of_what_is_not_loaded, requests_have_numbers,
+         listings_show_the_context_in_force_of_what_is_not_loaded, models_are_swapped_where_memory_is_short, requests_have_numbers,
          what_is_too_much_is_refused_in_the_protocols_form, pages_from_elsewhere_ask_only_where_the_user_allows_it,
          the_generated_key_changes_models_for_others, beyond_this_machine_a_key_is_made_and_a_warning_given]
 
