@@ -5,6 +5,7 @@
 #include "kernel/exact_math.h"
 #include "model/model.h"
 #include "model/op_rows.h"
+#include "os/memory.h"
 #include "os/worker_pool.h"
 
 #include <string.h>
@@ -48,10 +49,20 @@ static void embed_rows(struct forward *f, uint32_t begin, uint32_t end, const vo
                    a->out + i * forward_stride(table->column_count));
 }
 
+/* A system maps far more of a file than the rows that are read: many rows would bring in most of a
+ * table of which few are needed again. */
+static void give_back_rows(const struct forward *f, const struct weight *table)
+{
+    enum { ROWS_MANY = 64 };
+    if (f->row_count >= ROWS_MANY && f->model->is_mapped && table->data != f->model->output.data)
+        memory_advise_unused(table->data, table->row_bytes * table->row_count);
+}
+
 void op_embed(struct forward *f, const struct weight *table, float *out)
 {
     const struct embed_args args = {.table = table, .out = out};
     op_rows_run(f, table->column_count, embed_rows, &args);
+    give_back_rows(f, table);
 }
 
 struct numbered_args {
