@@ -272,7 +272,7 @@ static void take_held_back(struct scheduler *scheduler)
 }
 
 /* Where all places are taken, the last task of the lowest class leaves its own to one of a higher
- * class, and waits. */
+ * class, and waits; not when its time has come, or it might wait for ever. */
 static void yield_place(struct scheduler *scheduler)
 {
     const uint32_t count = scheduler->facts.active_count;
@@ -281,7 +281,8 @@ static void yield_place(struct scheduler *scheduler)
         count < scheduler->config.active_max)
         return;
     for (uint32_t i = 0; i < count; i++)
-        if (scheduler->active[i]->urgency == SCHEDULER_BATCH)
+        if (scheduler->active[i]->urgency == SCHEDULER_BATCH &&
+            scheduler->active[i]->due > scheduler->waiting->due)
             last = i;
     if (last == count)
         return;
