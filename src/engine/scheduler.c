@@ -119,7 +119,7 @@ static void end_list(struct scheduler *scheduler, struct scheduler_task **list, 
 static void cancel_all(struct scheduler *scheduler)
 {
     struct error err = {0};
-    const enum status status = error_set(&err, E_CANCELLED, "holt is closing");
+    const enum status status = error_set(&err, E_BUSY, "holt is closing");
     for (uint32_t i = 0; i < scheduler->facts.active_count; i++)
         end_task(scheduler, scheduler->active[i], status, &err);
     scheduler->facts.active_count = 0;
@@ -236,15 +236,29 @@ static void end_cancelled_waiting(struct scheduler *scheduler)
 
 /* ---------------------------------------------------------------- places given up */
 
-/* Tasks that are held leave their places, as far as there is room to wait elsewhere. */
+/* Ends the one that is held longest. */
+static void give_up_held(struct scheduler *scheduler)
+{
+    struct error err = {0};
+    struct scheduler_task **link = &scheduler->held;
+    while ((*link)->next)
+        link = &(*link)->next;
+    struct scheduler_task *task = *link;
+    *link = NULL;
+    scheduler->facts.held_count--;
+    end_task(scheduler, task,
+             error_set(&err, E_BUSY, "this answer is read too slowly, as are too many others"),
+             &err);
+}
+
+/* Tasks that are held leave their places. */
 static void set_held_aside(struct scheduler *scheduler)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < scheduler->facts.active_count; i++) {
         struct scheduler_task *task = scheduler->active[i];
         task->row_count = 0;
-        if (!task->is_held || task->is_cancelled ||
-            scheduler->facts.held_count >= SCHEDULER_HELD_MAX) {
+        if (!task->is_held || task->is_cancelled) {
             scheduler->active[kept++] = task;
             continue;
         }
@@ -253,6 +267,8 @@ static void set_held_aside(struct scheduler *scheduler)
         scheduler->facts.held_count++;
     }
     scheduler->facts.active_count = kept;
+    while (scheduler->facts.held_count > SCHEDULER_HELD_MAX)
+        give_up_held(scheduler);
 }
 
 /* Those that may go on wait for a place again; due since they came, they are among the first. */
@@ -354,7 +370,9 @@ static bool admit_first(struct scheduler *scheduler)
     struct scheduler_task *task = scheduler->waiting;
     struct error err = {0};
     enum status status = OK;
-    if (!task->session)
+    if (task->is_cancelled) /* by the end of one before it */
+        status = error_set(&err, E_CANCELLED, "the caller went away");
+    else if (!task->session)
         status = open_session(scheduler, task, &err);
     if (status == OK && scheduler->facts.active_count > 0) {
         const uint32_t pending = session_pending(task->session);
@@ -460,7 +478,8 @@ static void make_room(struct scheduler *scheduler)
     const uint32_t room = infer_seq_room(only->session->seq);
     if (only->row_count > room)
         only->row_count = room;
-    only->is_out_of_room = only->row_count == 0 && !only->is_held;
+    only->is_out_of_room =
+        only->row_count == 0 && !only->is_held && session_pending(only->session) > 0;
 }
 
 /* The next slice of prompts beside streams: larger when this step was faster than it might be. */

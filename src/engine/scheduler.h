@@ -12,8 +12,8 @@
  * tokens alone (docs/decisions/0001). What a task yields never depends on the tasks beside it.
  *
  * Who waits is taken up in the order of urgency, but nobody waits for ever: a task of a lower class
- * goes before those of a higher one that came SCHEDULER_..._SECONDS after it. A task of the lowest
- * gives its place up for others. A task whose caller cannot take more is held: it leaves its place
+ * goes before those of a higher one that came SCHEDULER_..._SECONDS after it. Until then a task of
+ * the lowest gives its place up for others. A task whose caller cannot take more is held: it leaves its place
  * to others until the caller lets it go on.
  *
  * Threads: the engine's; nothing here locks. Depends on: session, infer/. Used by: server/.
@@ -34,7 +34,7 @@ enum {
     SCHEDULER_ACTIVE_MAX = 64, /* tasks in one batch */
     SCHEDULER_ACTIVE_DEFAULT = 8,
     SCHEDULER_QUEUE_MAX = 512, /* of each class */
-    SCHEDULER_HELD_MAX = 256,  /* more that are held keep their place */
+    SCHEDULER_HELD_MAX = 256,  /* of more, the one that is held longest ends with E_BUSY */
 };
 
 enum scheduler_urgency {
@@ -82,7 +82,7 @@ struct scheduler_request {
 /* Borrows `engine`. */
 MUST_USE enum status scheduler_new(struct engine *engine, const struct scheduler_config *config,
                                    struct scheduler **out, struct error *err);
-/* Ends every task with E_CANCELLED. NULL is allowed. */
+/* Ends every task with E_BUSY. NULL is allowed. */
 void scheduler_free(struct scheduler *scheduler);
 
 /* E_BUSY when the queue is full: lets a caller refuse before it does the work of a request. */

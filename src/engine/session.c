@@ -327,13 +327,21 @@ static void recall(struct session *session, const struct chat_spans *spans)
         (void)prefix_store_recall(session->engine->prefixes, session, spans);
 }
 
+/* Whether a text that goes on behind the log might have been split otherwise as a whole. What the
+ * model wrote stays as it wrote it. */
+static bool ends_in_text(const struct session *session, uint32_t kept, bool goes_on)
+{
+    return goes_on && kept > 0 && !is_control_at(session, kept - 1) &&
+           session_log_at(&session->log, kept - 1)->origin != SEGMENT_MODEL;
+}
+
 enum status session_sync(struct session *session, const struct chat_spans *spans,
                          uint32_t *out_kept, struct error *err)
 {
     size_t offset = 0;
     recall(session, spans);
     uint32_t kept = common_tokens(session, spans, &offset);
-    if (kept < session->log.count)
+    if (kept < session->log.count || ends_in_text(session, kept, offset < spans->text.len))
         kept = safe_boundary(session, kept, &offset);
 
     CLEANUP(mem_freep)
@@ -463,7 +471,7 @@ static bool has_logits(const struct session *session)
 
 void session_rows(struct session *session, uint32_t count, struct infer_row *rows)
 {
-    if (session_cached_tokens(session) == session->log.count) /* its logits are gone: once more */
+    if (count > 0 && session_cached_tokens(session) == session->log.count) /* its logits are gone */
         infer_seq_truncate(session->seq, session->log.count - 1);
     const uint32_t from = session_cached_tokens(session);
     CHECK(count <= session->log.count - from);

@@ -136,7 +136,7 @@ static bool goes_on_in_place(const struct pooled *item, uint32_t common)
     return item->used > 0 && session_token_count(item->session) - common <= common / 2;
 }
 
-static enum status add_session(struct session_pool *pool, struct session *from, uint32_t common,
+static enum status add_session(struct session_pool *pool, struct session *from,
                                const struct sampler_options *sampler, struct pooled **out,
                                struct error *err)
 {
@@ -146,7 +146,6 @@ static enum status add_session(struct session_pool *pool, struct session *from, 
     CLEANUP(session_freep) struct session *session = NULL;
     if (from) {
         TRY(session_fork(from, &session, err));
-        TRY(session_rewind(session, common, err));
     } else {
         TRY(session_new(pool->engine, sampler, &session, err));
     }
@@ -164,13 +163,13 @@ bool session_pool_forget_oldest(struct session_pool *pool)
 
 /* A new session, or a fork of `from`. Where there is room for no more (recurrent states are few)
  * idle ones make it. */
-static enum status add_making_room(struct session_pool *pool, struct session *from, uint32_t common,
+static enum status add_making_room(struct session_pool *pool, struct session *from,
                                    const struct sampler_options *sampler, struct pooled **out,
                                    struct error *err)
 {
-    enum status status = add_session(pool, from, common, sampler, out, err);
+    enum status status = add_session(pool, from, sampler, out, err);
     while (status == E_LIMIT && forget_oldest(pool, from))
-        status = add_session(pool, from, common, sampler, out, err);
+        status = add_session(pool, from, sampler, out, err);
     return status;
 }
 
@@ -272,7 +271,7 @@ static enum status choose(struct session_pool *pool, const struct chat_spans *sp
         item->used = 0;
         pool->idle_count--;
     } else {
-        TRY(add_making_room(pool, item ? item->session : NULL, common, sampler, &item, err));
+        TRY(add_making_room(pool, item ? item->session : NULL, sampler, &item, err));
     }
     *out = item->session;
     return OK;

@@ -333,7 +333,7 @@ static void closing_ends_every_task(void **state)
     scheduler_free(scheduler);
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(answers[i].finished, 1);
-        assert_int_equal(answers[i].status, E_CANCELLED);
+        assert_int_equal(answers[i].status, E_BUSY);
         strbuf_done(&answers[i].text);
     }
 }
@@ -406,6 +406,182 @@ static void who_is_held_can_be_cancelled(void **state)
     assert_int_equal(answers[1].finished, 1);
     for (unsigned i = 0; i < 2; i++)
         strbuf_done(&answers[i].text);
+}
+
+/* Words that begin alike and are split otherwise behind each other. */
+static void render_words(unsigned number, struct chat_spans *out)
+{
+    static const char *const words[] = {"in",    " a",  " shall", " what",
+                                        " list", "ing", " fold",  "er"};
+    struct chat_request request = {0};
+    struct strbuf text = {0};
+    for (unsigned left = number; left > 0; left /= ARRAY_LEN(words))
+        strbuf_add_c(&text, words[left % ARRAY_LEN(words)]);
+    chat_request_add(&request, CHAT_ROLE_USER, strbuf_view(&text));
+    render(&request, out);
+    chat_request_done(&request);
+    strbuf_done(&text);
+}
+
+/* What the server was asked before changes no token of a prompt. */
+static void a_prompt_is_the_same_tokens_whatever_was_asked_before(void **state)
+{
+    (void)state;
+    enum { PROMPTS = 200 };
+    const struct session_limits few = {.token_count_max = 2};
+    const struct session_limits none = {.token_count_max = 2, .only_reads = true};
+    const struct sampler_options greedy = {0};
+    struct answer *answers = mem_zalloc(2 * PROMPTS * sizeof(*answers));
+    unsigned numbers[PROMPTS];
+    struct scheduler *scheduler = new_scheduler(&(struct scheduler_config){0});
+    for (unsigned i = 0; i < PROMPTS; i++) {
+        struct chat_spans prompt = {0};
+        struct scheduler_task *task = NULL;
+        numbers[i] = ((i ? numbers[i - 1] : 1) * 1103515245u + 12345u) & 0xfffff;
+        render_words(numbers[i], &prompt);
+        struct scheduler_request request = {
+            .prompt = &prompt,
+            .limits = i % 5 == 0 ? none : few,
+            .sink = {.event = on_event, .finished = on_finished, .context = &answers[i]},
+        };
+        assert_ok(scheduler_add(scheduler, &request, &task, err));
+        run(scheduler);
+    }
+    scheduler_free(scheduler);
+    for (unsigned i = 0; i < PROMPTS; i++) {
+        struct answer *alone = &answers[PROMPTS + i];
+        struct chat_spans prompt = {0};
+        struct session *session = NULL;
+        render_words(numbers[i], &prompt);
+        assert_ok(session_new(engine, &greedy, &session, err));
+        assert_ok(session_sync(session, &prompt, NULL, err));
+        assert_int_equal(answers[i].result.prompt_tokens, session_token_count(session));
+        assert_ok(session_generate(session, i % 5 == 0 ? &none : &few, NULL, on_event, NULL, alone,
+                                   &alone->result, err));
+        assert_string_equal(strbuf_c(&answers[i].text), strbuf_c(&alone->text));
+        session_free(session);
+        chat_spans_done(&prompt);
+        strbuf_done(&answers[i].text);
+        strbuf_done(&alone->text);
+    }
+    mem_free(answers);
+}
+
+/* A prompt that was only read has its logits: nothing is to be computed for it. */
+static void a_prompt_that_was_read_is_gone_on_from(void **state)
+{
+    (void)state;
+    struct scheduler *scheduler = new_scheduler(&(struct scheduler_config){0});
+    uint32_t counts[3];
+    for (unsigned i = 0; i < 3; i++) {
+        struct answer answer = {0};
+        struct chat_spans prompt = {0};
+        struct scheduler_task *task = NULL;
+        render_question(1, &prompt);
+        struct scheduler_request request = {
+            .prompt = &prompt,
+            .sampler = warm,
+            .limits = {.token_count_max = 8, .ignores_end = true, .only_reads = i == 1},
+            .sink = {.event = on_event, .finished = on_finished, .context = &answer},
+        };
+        assert_ok(scheduler_add(scheduler, &request, &task, err));
+        run(scheduler);
+        assert_int_equal(answer.status, OK);
+        counts[i] = answer.result.generated_tokens;
+        strbuf_done(&answer.text);
+    }
+    assert_int_equal(counts[0], 8);
+    assert_int_equal(counts[1], 0);
+    assert_int_equal(counts[2], 8);
+    scheduler_free(scheduler);
+}
+
+struct chain {
+    struct scheduler_task *other; /* cancelled by the end of this one */
+    unsigned began, finished;
+    enum status status;
+};
+
+static void chain_began(void *context, const struct session_result *result)
+{
+    (void)result;
+    ((struct chain *)context)->began++;
+}
+
+static void chain_finished(void *context, const struct session_result *result, enum status status,
+                           const struct error *err)
+{
+    (void)result;
+    (void)err;
+    struct chain *chain = context;
+    chain->finished++;
+    chain->status = status;
+    if (chain->other)
+        scheduler_cancel(chain->other);
+}
+
+/* As answers to one request are: when one fails none of the others begins. */
+static void who_is_cancelled_by_the_one_before_does_not_begin(void **state)
+{
+    (void)state;
+    struct scheduler *scheduler = new_scheduler(&(struct scheduler_config){0});
+    struct chain chains[2] = {0};
+    struct scheduler_task *tasks[2];
+    struct strbuf text = {0};
+    for (int i = 0; i < 2000; i++)
+        strbuf_add_c(&text, "7 ");
+    for (unsigned i = 0; i < 2; i++) {
+        struct chat_request asked = {0};
+        struct chat_spans prompt = {0};
+        chat_request_add(&asked, CHAT_ROLE_USER, i == 0 ? strbuf_view(&text) : STR("hello"));
+        render(&asked, &prompt);
+        struct scheduler_request request = {
+            .prompt = &prompt,
+            .limits = long_answer,
+            .sink = {.began = chain_began, .finished = chain_finished, .context = &chains[i]},
+        };
+        assert_ok(scheduler_add(scheduler, &request, &tasks[i], err));
+        chat_request_done(&asked);
+    }
+    chains[0].other = tasks[1];
+    run(scheduler);
+    assert_int_equal(chains[0].status, E_LIMIT);
+    assert_int_equal(chains[1].began, 0);
+    assert_int_equal(chains[1].finished, 1);
+    assert_int_equal(chains[1].status, E_CANCELLED);
+    strbuf_done(&text);
+    scheduler_free(scheduler);
+}
+
+/* Too many that are held do not stop the others: the first of them ends. */
+static void too_many_that_are_held_end(void **state)
+{
+    (void)state;
+    enum { COUNT = SCHEDULER_HELD_MAX + 3 };
+    struct answer *answers = mem_zalloc(COUNT * sizeof(*answers));
+    struct scheduler *scheduler =
+        new_scheduler(&(struct scheduler_config){.active_max = SCHEDULER_ACTIVE_MAX});
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct chat_spans prompt = {0};
+        render_question(i % 4, &prompt);
+        scheduler_hold(add(scheduler, &prompt, &answers[i]), true);
+        run(scheduler);
+    }
+    struct answer other = {.is_short = true};
+    struct chat_spans prompt = {0};
+    render_question(9, &prompt);
+    add(scheduler, &prompt, &other);
+    run(scheduler);
+    assert_int_equal(other.finished, 1);
+    for (unsigned i = 0; i < COUNT; i++) {
+        assert_int_equal(answers[i].finished, i < 3);
+        assert_true(!answers[i].finished || answers[i].status == E_BUSY);
+    }
+    scheduler_free(scheduler);
+    for (unsigned i = 0; i < COUNT; i++)
+        strbuf_done(&answers[i].text);
+    strbuf_done(&other.text);
+    mem_free(answers);
 }
 
 static struct scheduler_task *add_urgent(struct scheduler *scheduler, unsigned number,
@@ -492,6 +668,10 @@ int test_scheduler(void)
         cmocka_unit_test(closing_ends_every_task),
         cmocka_unit_test(who_is_held_waits_and_goes_on_as_if_nothing_had_been),
         cmocka_unit_test(who_is_held_can_be_cancelled),
+        cmocka_unit_test(too_many_that_are_held_end),
+        cmocka_unit_test(a_prompt_is_the_same_tokens_whatever_was_asked_before),
+        cmocka_unit_test(a_prompt_that_was_read_is_gone_on_from),
+        cmocka_unit_test(who_is_cancelled_by_the_one_before_does_not_begin),
         cmocka_unit_test(urgent_requests_go_first_and_take_the_place_of_others),
         cmocka_unit_test(a_full_class_leaves_room_for_the_others),
     };
