@@ -128,7 +128,7 @@ static void progress(struct reply *reply, const struct reply_progress *progress)
 
 static void ping(struct reply *reply)
 {
-    strbuf_add_c(&reply->out, ": reading the prompt\n\n");
+    strbuf_add_c(&reply->out, ": working\n\n");
 }
 
 static void fail(struct reply *reply, const struct api_failure *failure)

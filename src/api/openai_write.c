@@ -181,7 +181,7 @@ static void chat_end(struct reply *reply, enum reply_end why)
 /* Server-sent events ignore lines that begin with a colon. */
 static void ping(struct reply *reply)
 {
-    strbuf_add_c(&reply->out, ": reading the prompt\n\n");
+    strbuf_add_c(&reply->out, ": working\n\n");
 }
 
 static void fail(struct reply *reply, const struct api_failure *failure)

@@ -42,6 +42,7 @@ void reply_done(struct reply *reply)
     shape_done(&reply->reasoning_shape);
     json_decref(reply->calls);
     json_decref(reply->items);
+    json_decref(reply->likely);
     json_decref(reply->tool_names);
     json_decref(reply->repeated);
     json_decref(reply->fields);

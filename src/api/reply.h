@@ -138,6 +138,7 @@ struct reply {
     size_t block_count; /* Anthropic: blocks begun; the state of its stream */
     int block_kind;
     json_t *items;     /* Responses: finished items, */
+    json_t *likely;    /* Responses: tokens of the open item, told so far; NULL: none; owned */
     size_t void_items; /* and how many were begun and came to nothing */
     size_t item_from;  /* where the open item's text begins in text or reasoning */
     uint64_t event_count;

@@ -169,3 +169,15 @@ struct api_failure responses_kept_unknown(struct str id, bool is_previous)
     }
     return failure;
 }
+
+bool responses_kept_includes(const json_t *body, const char *what)
+{
+    size_t index = 0;
+    json_t *name = NULL;
+    json_array_foreach(json_object_get(body, "include"), index, name)
+    {
+        if (str_equal_c(json_str(name), what))
+            return true;
+    }
+    return false;
+}

@@ -40,3 +40,6 @@ json_t *responses_kept_page(const json_t *items, const struct responses_kept_que
 
 /* There is no response of this id. `is_previous`: a request wanted to go on from it. */
 struct api_failure responses_kept_unknown(struct str id, bool is_previous);
+
+/* Whether "include" of the request, or of what is repeated of it, names this. */
+bool responses_kept_includes(const json_t *body, const char *what);

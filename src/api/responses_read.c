@@ -259,10 +259,9 @@ static enum status read_settings(const json_t *body, struct api_request *out, st
     TRY(field_bool(body, "stream", &out->streams, err));
     TRY(field_bool(body, "return_progress", &out->wants_progress, err));
     TRY(field_bool(body, "timings_per_token", &out->wants_timings, err));
-    TRY(field_int(body, "top_logprobs", 0, 20, &top, err));
-    if (top > 0)
-        return error_set(err, E_UNSUPPORTED,
-                         "top_logprobs is not supported here; /v1/chat/completions has it");
+    TRY(field_int(body, "top_logprobs", 0, TOKEN_RANKING_TOP_MAX, &top, err));
+    out->top_count = (uint32_t)top;
+    out->wants_tokens = top > 0 || responses_kept_includes(body, "message.output_text.logprobs");
     const json_t *conversation = json_object_get(body, "conversation");
     if (conversation && !json_is_null(conversation))
         return error_set(err, E_UNSUPPORTED,

@@ -7,6 +7,7 @@
  */
 #include "api/client_tools.h"
 #include "api/reply.h"
+#include "api/responses_kept.h"
 #include "api/sealed_text.h"
 
 #include "text/json.h"
@@ -76,10 +77,34 @@ static struct str item_text(const struct reply *reply)
 
 static json_t *text_part(const char *type, struct str text)
 {
-    json_t *part = json_pack("{s:s, s:o}", "type", type, "text", reply_text(text));
-    if (strcmp(type, "output_text") == 0)
-        json_object_set_new(part, "annotations", json_array());
+    return json_pack("{s:s, s:o}", "type", type, "text", reply_text(text));
+}
+
+/* A text for the client, with the probabilities of its tokens where they are asked for. */
+static json_t *output_part(const struct reply *reply, struct str text)
+{
+    json_t *part = text_part("output_text", text);
+    json_object_set_new(part, "annotations", json_array());
+    if (reply->wants_tokens)
+        json_object_set_new(part, "logprobs",
+                            reply->likely ? json_copy(reply->likely) : json_array());
     return part;
+}
+
+/* The tokens of the text so far that were not told yet, a new reference; the item has them, too. */
+static json_t *take_likely(struct reply *reply)
+{
+    json_t *entries = token_log_take(&reply->tokens, reply->text.len, NULL);
+    if (!reply->likely)
+        reply->likely = json_array();
+    json_array_extend(reply->likely, entries);
+    return entries ? entries : json_array();
+}
+
+static void forget_likely(struct reply *reply)
+{
+    json_decref(reply->likely);
+    reply->likely = NULL;
 }
 
 static json_t *message_item(const struct reply *reply, const char *status, json_t *content)
@@ -98,24 +123,12 @@ static json_t *reasoning_item(const struct reply *reply, json_t *content)
                      "content", content, "encrypted_content");
 }
 
-static bool wants_sealed(const struct reply *reply)
-{
-    size_t index = 0;
-    json_t *name = NULL;
-    json_array_foreach(json_object_get(reply->repeated, "include"), index, name)
-    {
-        if (str_equal_c(json_str(name), "reasoning.encrypted_content"))
-            return true;
-    }
-    return false;
-}
-
 /* With what was thought, and that once more for clients that give it back unread. */
 static json_t *thought_item(const struct reply *reply, struct str text)
 {
     json_t *item = reasoning_item(reply, json_pack("[o]", text_part("reasoning_text", text)));
     CLEANUP(strbuf_done) struct strbuf sealed = {0};
-    if (!wants_sealed(reply))
+    if (!responses_kept_includes(reply->repeated, "reasoning.encrypted_content"))
         return item;
     sealed_text_add(&sealed, text);
     json_object_set_new(item, "encrypted_content", reply_text(strbuf_view(&sealed)));
@@ -148,12 +161,14 @@ static void close_item(struct reply *reply, const char *status)
     if (reply->block_kind == ITEM_MESSAGE) {
         json_t *done = place(reply, "msg");
         json_object_set_new(done, "text", reply_text(text));
+        if (reply->wants_tokens)
+            json_object_set_new(done, "logprobs", json_copy(reply->likely));
         tell(reply, "response.output_text.done", done);
         json_t *part = place(reply, "msg");
-        json_object_set_new(part, "part", text_part("output_text", text));
+        json_object_set_new(part, "part", output_part(reply, text));
         tell(reply, "response.content_part.done", part);
-        end_item(reply,
-                 message_item(reply, status, json_pack("[o]", text_part("output_text", text))));
+        end_item(reply, message_item(reply, status, json_pack("[o]", output_part(reply, text))));
+        forget_likely(reply);
     } else if (reply->block_kind == ITEM_REASONING) {
         json_t *done = place(reply, "rs");
         json_object_set_new(done, "text", reply_text(text));
@@ -185,11 +200,13 @@ static void text(struct reply *reply, struct str piece)
         reply->item_from = reply->text.len - piece.len;
         open_item(reply, ITEM_MESSAGE, message_item(reply, "in_progress", json_array()));
         json_t *part = place(reply, "msg");
-        json_object_set_new(part, "part", text_part("output_text", (struct str){0}));
+        json_object_set_new(part, "part", output_part(reply, (struct str){0}));
         tell(reply, "response.content_part.added", part);
     }
     json_t *delta = place(reply, "msg");
     json_object_set_new(delta, "delta", reply_text(piece));
+    if (reply->wants_tokens)
+        json_object_set_new(delta, "logprobs", take_likely(reply));
     add_timings(reply, delta);
     tell(reply, "response.output_text.delta", delta);
 }
@@ -350,10 +367,12 @@ static json_t *whole(struct reply *reply, enum reply_end why)
     if (reply->reasoning.len > 0)
         end_item(reply, thought_item(reply, strbuf_view(&reply->reasoning)));
     const bool ends_with_text = json_array_size(reply->calls) == 0;
+    if (reply->wants_tokens)
+        json_decref(take_likely(reply));
     if (reply->text.len > 0)
-        end_item(reply, message_item(
-                            reply, is_cut_off(why) && ends_with_text ? "incomplete" : "completed",
-                            json_pack("[o]", text_part("output_text", strbuf_view(&reply->text)))));
+        end_item(reply,
+                 message_item(reply, is_cut_off(why) && ends_with_text ? "incomplete" : "completed",
+                              json_pack("[o]", output_part(reply, strbuf_view(&reply->text)))));
     size_t index = 0;
     json_t *call = NULL;
     json_array_foreach(reply->calls, index, call)

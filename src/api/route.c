@@ -279,6 +279,10 @@ enum status route_read(const struct route *route, const json_t *settings, const 
                     str_equal_c(json_str(json_object_get(body, "service_tier")), "flex");
     const enum status status = api_request_settle(out, err);
     out->settings = NULL;
+    if (status == OK && out->tool_choice == API_TOOLS_REQUIRED &&
+        json_array_size(out->chat.tools) == 0)
+        return error_set(err, E_INVALID,
+                         "tool_choice asks for a call, and there is no tool that could be called");
     if (status == OK && route->repeat)
         out->repeated = route->repeat(out);
     return status;

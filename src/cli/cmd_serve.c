@@ -417,10 +417,11 @@ static int run(const struct command_call *call)
                                              &draft_path, &err);
     if (status == OK)
         status = listener_open(args->host, (uint16_t)args->port, &role.listen_fd, &port, &err);
-    if (status == E_INVALID)
-        return command_usage(call->command, "%s", err.text);
-    if (status != OK)
-        return command_fail(&err);
+    if (status != OK) {
+        prompt_store_done(&role.prompts);
+        return status == E_INVALID ? command_usage(call->command, "%s", err.text)
+                                   : command_fail(&err);
+    }
     if (!model_name_made(args->model ? args->model : config.model, &state, config.model_folders,
                          &name, &role.settings))
         name = model_name_served(model_path, &state, config.model_folders);

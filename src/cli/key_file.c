@@ -21,15 +21,7 @@ enum status key_file_make(const char *path, bool *out_is_new, struct error *err)
 {
     enum { KEY_CHARACTERS = 48 }; /* of 36 letters and digits: more than 128 bits */
     char key[KEY_CHARACTERS + 2];
-    uint64_t size = 0;
-    int64_t modified_us = 0;
-    *out_is_new = false;
-    const enum status status = file_measure(path, &size, &modified_us, err);
-    if (status != E_NOT_FOUND)
-        return status;
     random_name(key, KEY_CHARACTERS);
     key[KEY_CHARACTERS] = '\n';
-    TRY(file_write(path, (struct str){key, KEY_CHARACTERS + 1}, err));
-    *out_is_new = true;
-    return OK;
+    return file_write_new(path, (struct str){key, KEY_CHARACTERS + 1}, out_is_new, err);
 }

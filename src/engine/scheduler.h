@@ -6,15 +6,15 @@
  * conversation that goes on pays only for its new tokens. Every step computes one batch: the next
  * token of every task that is generating, with guesses of what follows as far as they pay, and a
  * slice of prompts, sized by measured step times so that no running stream waits more than twice
- * its idle interval. When pages run
- * out, idle sessions are forgotten, then the task that began last gives its pages back and waits:
- * it is computed again later and continues with the same tokens, because logits depend on the
- * tokens alone (docs/decisions/0001). What a task yields never depends on the tasks beside it.
+ * its idle interval. When pages run out, idle sessions are forgotten, then the task that began last
+ * gives its pages back and waits: it is computed again later and continues with the same tokens,
+ * because logits depend on the tokens alone (docs/decisions/0001). What a task yields never depends
+ * on the tasks beside it.
  *
  * Who waits is taken up in the order of urgency, but nobody waits for ever: a task of a lower class
  * goes before those of a higher one that came SCHEDULER_..._SECONDS after it. Until then a task of
- * the lowest gives its place up for others. A task whose caller cannot take more is held: it leaves its place
- * to others until the caller lets it go on.
+ * the lowest gives its place up for others. A task whose caller cannot take more is held: it leaves
+ * its place to others until the caller lets it go on.
  *
  * Threads: the engine's; nothing here locks. Depends on: session, infer/. Used by: server/.
  */

@@ -87,6 +87,21 @@ enum status file_write(const char *path, struct str bytes, struct error *err)
     return file_writer_commit(&writer, err);
 }
 
+enum status file_write_new(const char *path, struct str bytes, bool *out_is_new, struct error *err)
+{
+    CLEANUP(file_writer_done) struct file_writer writer = {0};
+    *out_is_new = false;
+    if (access(path, F_OK) == 0)
+        return OK;
+    TRY(file_writer_open(path, &writer, err));
+    TRY(file_writer_add(&writer, bytes.ptr, bytes.len, err));
+    TRY(file_writer_sync(&writer, err));
+    *out_is_new = link(writer.temporary, path) == 0;
+    if (!*out_is_new && errno != EEXIST)
+        return error_errno(err, "cannot write %s", path);
+    return OK;
+}
+
 enum status file_make_folder(const char *path, struct error *err)
 {
     CLEANUP(mem_freep) char *part = mem_copy_str(path);

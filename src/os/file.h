@@ -24,6 +24,11 @@ MUST_USE enum status file_read(const char *path, size_t size_max, struct strbuf 
 /* Replaces `path` with `bytes`. */
 MUST_USE enum status file_write(const char *path, struct str bytes, struct error *err);
 
+/* The same, but leaves a file that is there as it is; *out_is_new says which it was. Of several
+ * processes that do it at once one makes the file. */
+MUST_USE enum status file_write_new(const char *path, struct str bytes, bool *out_is_new,
+                                    struct error *err);
+
 /* Makes `path` and the folders above it that are missing, mode 0700. */
 /* Of what the path leads to; the time is since 1970. E_NOT_FOUND, E_IO. */
 MUST_USE enum status file_measure(const char *path, uint64_t *out_size, int64_t *out_modified_us,

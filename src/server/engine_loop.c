@@ -65,6 +65,10 @@ static void on_began(void *context, const struct session_result *result)
     struct exchange_choice *choice = context;
     struct exchange *exchange = choice->exchange;
     lock_take(&exchange->lock);
+    if (exchange->is_finished) { /* another answer failed */
+        lock_give(&exchange->lock);
+        return;
+    }
     choice->began_seconds = clock_seconds();
     choice->reply->load_seconds = choice->began_seconds - exchange->begun_seconds;
     if (choice->reply->streams)
@@ -476,11 +480,21 @@ static void wake_all(struct engine_loop *loop)
     }
 }
 
-/* Says to who waits for its turn how many go first. */
-static void tell_place(struct engine_loop *loop, struct exchange *exchange)
+/* Says to who waits for its turn how many go first, and to who lost its place that it is not
+ * forgotten. */
+static void tell_place(struct engine_loop *loop, struct exchange *exchange, double now)
 {
     const struct exchange_choice *first = &exchange->choices[0];
-    if (!first->task || first->began_seconds > 0)
+    lock_take(&exchange->lock);
+    const bool is_silent = exchange->reply.streams && !exchange->is_finished &&
+                           now - exchange->written_seconds > EXCHANGE_PING_SECONDS;
+    if (is_silent && exchange->reply.has_begun && !exchange->is_behind) {
+        reply_ping(&exchange->reply);
+        note_written(exchange);
+    }
+    const bool waits = is_silent && !exchange->reply.has_begun && first->task;
+    lock_give(&exchange->lock);
+    if (!waits)
         return;
     char why[64];
     snprintf(why, sizeof(why), "waiting, %u requests go first",
@@ -509,7 +523,7 @@ static void watch(struct engine_loop *loop)
         const bool is_gone = exchange->is_gone;
         lock_give(&exchange->lock);
         if (!is_gone)
-            tell_place(loop, exchange);
+            tell_place(loop, exchange, now);
     }
 }
 
@@ -537,8 +551,14 @@ static bool is_unasked(void *context)
 {
     struct engine_loop *loop = context;
     lock_take(&loop->lock);
-    const bool unasked = !loop->queue && !loop->is_stopping;
+    bool unasked = !loop->queue && !loop->is_stopping;
     lock_give(&loop->lock);
+    for (struct exchange *exchange = loop->working; exchange && unasked;
+         exchange = exchange->next) {
+        lock_take(&exchange->lock); /* one that paused may go on, or is gone */
+        unasked = exchange->is_behind && !exchange->is_gone;
+        lock_give(&exchange->lock);
+    }
     return unasked;
 }
 

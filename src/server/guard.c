@@ -4,29 +4,69 @@
 
 enum { HTTP_UNAUTHORIZED = 401, HTTP_FORBIDDEN = 403 };
 
-/* "name", "name:port", "[v6]:port": without the port and the brackets. */
+static bool is_port(struct str text)
+{
+    bool is_number = text.len > 1 && text.len <= 6 && text.ptr[0] == ':';
+    for (size_t i = 1; i < text.len; i++)
+        is_number &= text.ptr[i] >= '0' && text.ptr[i] <= '9';
+    return is_number;
+}
+
+/* "name", "name:port", "[v6]:port": without the port, the brackets and the dot that ends a name;
+ * "": it is none of these. */
 static struct str host_of(struct str text)
 {
+    struct str host = text;
+    struct str rest = {0};
     if (str_starts_with(text, STR("["))) {
         const size_t end = str_find_char(text, ']', 0);
-        return end == SIZE_MAX ? text : str_slice(text, 1, end);
+        if (end == SIZE_MAX)
+            return (struct str){0};
+        host = str_slice(text, 1, end);
+        rest = str_slice(text, end + 1, text.len);
+    } else if (str_find_char(text, ':', 0) != SIZE_MAX) {
+        const size_t colon = str_find_char(text, ':', 0);
+        host = str_slice(text, 0, colon);
+        rest = str_slice(text, colon, text.len);
     }
-    const size_t colon = str_find_char(text, ':', 0);
-    return colon == SIZE_MAX ? text : str_slice(text, 0, colon);
+    if (rest.len > 0 && !is_port(rest))
+        return (struct str){0};
+    return str_ends_with(host, STR(".")) ? str_slice(host, 0, host.len - 1) : host;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Names of machines are the same in any case. */
+static bool ends_in_name(struct str host, struct str name)
+{
+    if (host.len < name.len)
+        return false;
+    for (size_t i = 0; i < name.len; i++)
+        if (lower(host.ptr[host.len - name.len + i]) != lower(name.ptr[i]))
+            return false;
+    return true;
+}
+
+static bool is_name(struct str host, struct str name)
+{
+    return host.len == name.len && ends_in_name(host, name);
 }
 
 static bool is_loopback_name(struct str host)
 {
-    return str_equal_c(host, "localhost") || str_equal_c(host, "127.0.0.1") ||
-           str_equal_c(host, "::1") || str_equal_c(host, "0.0.0.0") ||
-           str_ends_with(host, STR(".localhost"));
+    return is_name(host, STR("localhost")) || is_name(host, STR("127.0.0.1")) ||
+           is_name(host, STR("::1")) || is_name(host, STR("0.0.0.0")) ||
+           ends_in_name(host, STR(".localhost"));
 }
 
 static bool host_is_fine(const struct guard *guard, struct str text)
 {
     const struct str host = host_of(text);
-    return guard->any_host || is_loopback_name(host) ||
-           (guard->address.len > 0 && str_equal(host, guard->address));
+    return host.len > 0 && (guard->any_host || is_loopback_name(host) ||
+                            (guard->address.len > 0 && is_name(host, guard->address)));
 }
 
 /* Pages of this machine, and programs that show pages of their own. */
@@ -41,6 +81,11 @@ static bool origin_is_fine(struct str origin)
         if (str_starts_with(origin, schemes[i]))
             return is_loopback_name(host_of(str_slice(origin, schemes[i].len, origin.len)));
     return false;
+}
+
+bool guard_is_page(struct str origin)
+{
+    return str_starts_with(origin, STR("http://")) || str_starts_with(origin, STR("https://"));
 }
 
 bool guard_allows_page(const struct guard *guard, struct str origin)

@@ -42,3 +42,7 @@ struct str guard_given_key(const struct guard_headers *headers);
 
 /* Whether it is the key; in constant time. */
 bool guard_key_is(struct str key, struct str given);
+
+/* Whether it is the origin of a page in a browser, wherever it comes from: the browser is the
+ * user's, the page need not be. */
+bool guard_is_page(struct str origin);

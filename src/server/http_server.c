@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     READ_BYTES = 32 << 10,
@@ -42,10 +43,11 @@ enum file_stage { FILE_ASKED, FILE_COMES, FILE_IS_WHOLE };
 struct request {
     struct http_server *server;
     struct MHD_Connection *connection;
-    const struct route *route;
-    char id[REPLY_ID_BYTES]; /* random: what the client may quote */
-    uint8_t random[16];      /* the same */
-    struct strbuf name;      /* in the path or behind it, where the route has one */
+    const struct route *route;  /* NULL: there is nothing at that address, */
+    enum api_protocol protocol; /* which looks like one of that protocol */
+    char id[REPLY_ID_BYTES];    /* random: what the client may quote */
+    uint8_t random[16];         /* the same */
+    struct strbuf name;         /* in the path or behind it, where the route has one */
     struct strbuf body;
     struct exchange *exchange;  /* once the engine has it */
     struct api_failure refusal; /* why it is not taken, told when its body has come */
@@ -83,7 +85,8 @@ static void add_cors(const struct request *request, struct MHD_Response *respons
 /* Whose words the client understands; OpenAI's and Anthropic's have addresses in common. */
 static enum api_protocol protocol_of(const struct request *request)
 {
-    const enum api_protocol protocol = request->route ? request->route->protocol : API_OPENAI;
+    const enum api_protocol protocol =
+        request->route ? request->route->protocol : request->protocol;
     const bool is_anthropic = header(request->connection, "anthropic-version").len > 0;
     return protocol == API_OPENAI && is_anthropic ? API_ANTHROPIC : protocol;
 }
@@ -310,6 +313,28 @@ static struct api_failure not_found(struct str path, bool path_is_known)
     return api_failure_make(path_is_known ? METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND, text);
 }
 
+struct header_counter {
+    const char *name;
+    unsigned count;
+};
+
+static enum MHD_Result count_header(void *context, enum MHD_ValueKind kind, const char *key,
+                                    const char *value)
+{
+    struct header_counter *counter = context;
+    (void)kind;
+    (void)value;
+    counter->count += strcasecmp(key, counter->name) == 0;
+    return MHD_YES;
+}
+
+static unsigned header_count(struct MHD_Connection *connection, const char *name)
+{
+    struct header_counter counter = {.name = name};
+    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, count_header, &counter);
+    return counter.count;
+}
+
 static size_t header_bytes(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
@@ -426,11 +451,11 @@ static bool submit(struct request *request, struct MHD_Connection *connection, j
                              exchange, out_failure);
 }
 
-/* The client's port; 0 when it is not known, or a page from elsewhere asks, which is not one of the
- * user's programs though its browser is. */
-static uint16_t peer_port(const struct http_server *server, struct MHD_Connection *connection)
+/* The client's port; 0 when it is not known, or a page asks, which is not one of the user's
+ * programs though its browser is. */
+static uint16_t peer_port(struct MHD_Connection *connection)
 {
-    if (guard_allows_page(&server->config.guard, header(connection, MHD_HTTP_HEADER_ORIGIN)))
+    if (guard_is_page(header(connection, MHD_HTTP_HEADER_ORIGIN)))
         return 0;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -454,7 +479,7 @@ static bool submit_admin(struct request *request, struct MHD_Connection *connect
     exchange->reply.format = request->route->format;
     const struct guard_headers headers = headers_of(connection);
     const struct admin_peer peer = {
-        .port = peer_port(request->server, connection),
+        .port = peer_port(connection),
         .key = guard_given_key(&headers),
     };
     return admin_submit(request->server->admin, exchange, peer, out_failure);
@@ -657,11 +682,19 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
         snprintf(request->id + 2 * i, 3, "%02x", request->random[i]);
     request->body.size_max = HTTP_SERVER_BODY_MAX;
     request->route = route_find(method, path, &path_is_known);
+    request->protocol = str_starts_with(path, STR("/api/"))          ? API_OLLAMA
+                        : str_starts_with(path, STR("/v1/messages")) ? API_ANTHROPIC
+                                                                     : API_OPENAI;
     if (request->route)
         strbuf_add_str(&request->name, route_id(request->route, path));
     if (header_bytes(connection) > HTTP_SERVER_HEADER_BYTES_MAX) {
         failure = api_failure_make(MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
                                    "request line and headers are larger than 64 KiB");
+        return refuse(request, connection, &failure);
+    }
+    if (header_count(connection, MHD_HTTP_HEADER_HOST) > 1 ||
+        header_count(connection, MHD_HTTP_HEADER_ORIGIN) > 1) {
+        failure = api_failure_make(MHD_HTTP_BAD_REQUEST, "more than one Host or Origin header");
         return refuse(request, connection, &failure);
     }
     if (!is_admitted(request, connection, method, &failure))

@@ -49,7 +49,8 @@ struct model_pool {
     struct lock_signal waiting; /* somebody waits */
     struct slot *slots;         /* under the lock, as all below */
     char *first_name;
-    struct exchange *described; /* wait for a description */
+    struct scheduler_facts ended; /* counts of models that are not loaded any more */
+    struct exchange *described;   /* wait for a description */
     bool is_stopping;
 };
 
@@ -201,9 +202,24 @@ static enum status start_loop(struct model_pool *pool, struct slot *slot, struct
                              err);
 }
 
+/* What it counted stays counted; what it has now is gone with it. */
+static void keep_counts(struct model_pool *pool, const struct slot *slot)
+{
+    struct scheduler_facts facts = {0};
+    engine_loop_facts(slot->loop, &facts);
+    facts.active_count = facts.waiting_count = facts.held_count = facts.idle_session_count = 0;
+    memset(facts.waiting_counts, 0, sizeof(facts.waiting_counts));
+    facts.stored_bytes = 0;
+    lock_take(&pool->lock);
+    scheduler_add_facts(&pool->ended, &facts);
+    lock_give(&pool->lock);
+}
+
 /* A slot that is in no list any more. Without the lock. */
 static void end_slot(struct model_pool *pool, struct slot *slot)
 {
+    if (slot->loop)
+        keep_counts(pool, slot);
     if (slot->loop)
         engine_loop_stop(slot->loop);
     job_loop_stop(slot->jobs);
@@ -573,8 +589,8 @@ json_t *model_pool_answer(struct model_pool *pool, const struct route *route, st
 
 void model_pool_facts(struct model_pool *pool, struct scheduler_facts *out)
 {
-    *out = (struct scheduler_facts){0};
     lock_take(&pool->lock);
+    *out = pool->ended;
     for (const struct slot *slot = pool->slots; slot; slot = slot->next) {
         struct scheduler_facts facts = {0};
         if (slot->state == SLOT_READY && slot->loop)

@@ -155,6 +155,12 @@ def a_call_is_valid_in_every_protocol(server):
 
 
 def without_tools_there_are_no_calls(server):
+    web = [{"type": "web_search"}]
+    for path, body in (("/v1/chat/completions", chat("hello", tool_choice="required")),
+                       ("/v1/responses", {"input": "hello", "tools": web, "tool_choice": "required"}),
+                       ("/v1/messages", chat("hello", tools=[{"type": "web_search_20250305", "name": "web_search"}], tool_choice={"type": "any"}))):
+        status, text = server.ask("POST", path, body)
+        assert status == 400 and "no tool" in json.loads(text)["error"]["message"], (path, status, text)
     choice = server.json("/v1/chat/completions", chat("what is 7 plus 5?"))["choices"][0]
     assert "tool_calls" not in choice["message"] and choice["finish_reason"] != "tool_calls" and choice["message"]["content"], choice
     said = server.json("/v1/messages", chat("what is 7 plus 5?"))
@@ -409,6 +415,13 @@ def probabilities_are_told(server):
     ollama = server.json("/api/chat", {"model": "builtin", "stream": False, "logprobs": True, "top_logprobs": 3, "options": {"temperature": 0},
                                        "messages": [{"role": "user", "content": "hello"}]})
     assert ollama["logprobs"] == rows
+    asked = {"input": "hello", "temperature": 0, "max_output_tokens": 60, "top_logprobs": 3, "include": ["message.output_text.logprobs"]}
+    part = server.json("/v1/responses", asked)["output"][-1]["content"][0]
+    assert part["logprobs"] == rows and part["text"] == whole["message"]["content"], part
+    told = events(server.ask("POST", "/v1/responses", {**asked, "stream": True})[1])
+    assert [row for e in told if e["type"] == "response.output_text.delta" for row in e["logprobs"]] == rows
+    assert [e["logprobs"] for e in told if e["type"] == "response.output_text.done"] == [rows]
+    assert told[-1]["response"]["output"][-1]["content"][0]["logprobs"] == rows
     old = server.json("/v1/completions", {"prompt": "hello", "temperature": 0, "max_tokens": 4, "logprobs": 2})["choices"][0]
     assert "".join(old["logprobs"]["tokens"]) == old["text"] and len(old["logprobs"]["top_logprobs"][0]) == 2, old
     first = server.json("/tokenize", {"content": rows[0]["token"]})["tokens"][0]

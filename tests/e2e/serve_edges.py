@@ -135,6 +135,16 @@ def requests_have_numbers(server):
     assert response.status == 200 and response.getheader("request-id"), text
 
 
+def what_is_not_there_is_told_in_the_protocols_form(server):
+    for path, is_told in (("/api/push", lambda e: isinstance(e["error"], str)), ("/v1/none", lambda e: e["error"]["message"]),
+                          ("/v1/messages/batches", lambda e: e["type"] == "error" and e["request_id"])):
+        response, text = answer_to(server, "POST", path, {}, "{}")
+        assert response.status == 404 and is_told(json.loads(text)), (path, response.status, text)
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+        assert b" 400 " in connection.recv(4096).split(b"\r\n")[0]
+
+
 def what_is_too_much_is_refused_in_the_protocols_form(server):
     response, text = answer_to(server, "GET", "/v1/models", {"X-Much": "a" * 70000})
     assert response.status == 431 and "64 KiB" in json.loads(text)["error"]["message"], (response.status, text)
@@ -164,6 +174,10 @@ def pages_from_elsewhere_ask_only_where_the_user_allows_it(server):
     assert response.status == 403 and not response.getheader("Access-Control-Allow-Origin"), text
     response, _ = answer_to(server, "GET", "/v1/models", {"Origin": "http://localhost:3000"})
     assert response.status == 200 and not response.getheader("Access-Control-Allow-Origin")
+    for origin in ("http://localhost:9999", "http://evil.localhost:9999"):  # pages of others on this machine
+        response, text = answer_to(server, "POST", "/api/copy", {"Origin": origin, "Content-Type": "text/plain"},
+                                   json.dumps({"source": "builtin", "destination": "mine"}))
+        assert response.status == 403 and "its key" in text, (response.status, text)
     allowing = Server(PROGRAM, "--cors", f"http://a.example:8080, {page}")
     try:
         response, _ = answer_to(allowing, "OPTIONS", "/v1/chat/completions", asks)
@@ -245,7 +259,7 @@ def beyond_this_machine_a_key_is_made_and_a_warning_given(_):
 
 TESTS = [who_reads_slowly_pauses_alone, who_reads_slowly_and_hangs_up_is_forgotten,
          listings_show_the_context_in_force_of_what_is_not_loaded, models_are_swapped_where_memory_is_short, requests_have_numbers,
-         what_is_too_much_is_refused_in_the_protocols_form, pages_from_elsewhere_ask_only_where_the_user_allows_it,
+         what_is_not_there_is_told_in_the_protocols_form, what_is_too_much_is_refused_in_the_protocols_form, pages_from_elsewhere_ask_only_where_the_user_allows_it,
          the_generated_key_changes_models_for_others, beyond_this_machine_a_key_is_made_and_a_warning_given]
 
 

@@ -295,6 +295,11 @@ static void probabilities_go_with_the_text(void **state)
         {&reply_openai_chat, false, "\"logprobs\":{\"content\":[" HELLO "],\"refusal\":null}"},
         {&reply_openai_chat, true, "\"logprobs\":{\"content\":[" HELLO "],\"refusal\":null}"},
         {&reply_ollama_chat, true, "\"logprobs\":[" HELLO "]"},
+        {&reply_responses, false, "\"text\":\"hello\",\"annotations\":[],\"logprobs\":[" HELLO "]"},
+        {&reply_responses, true, "\"delta\":\"hello\",\"logprobs\":[" HELLO "]"},
+        {&reply_responses, true,
+         "\"part\":{\"type\":\"output_text\",\"text\":\"hello\",\"annotations\":[],"
+         "\"logprobs\":[" HELLO "]}"},
         {&reply_ollama_generate, false, "\"logprobs\":[" HELLO "]"},
         {&reply_openai_completion, false,
          "\"logprobs\":{\"tokens\":[\"hello\"],\"token_logprobs\":[-0.5],\"top_logprobs\":[{}],"

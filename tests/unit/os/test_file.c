@@ -34,6 +34,25 @@ static size_t entries_beside(const char *path)
     return count;
 }
 
+static void a_new_file_leaves_an_old_one(void **state)
+{
+    (void)state;
+    CLEANUP(strbuf_done) struct strbuf text = {0};
+    char folder[] = "/tmp/holt-file-XXXXXX";
+    char path[64];
+    bool is_new = false;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/new", folder);
+    assert_ok(file_write_new(path, STR("first"), &is_new, err));
+    assert_true(is_new);
+    assert_ok(file_write_new(path, STR("second"), &is_new, err));
+    assert_false(is_new);
+    assert_ok(file_read(path, 100, &text, err));
+    assert_string_equal(strbuf_c(&text), "first");
+    assert_true(file_remove(path));
+    assert_int_equal(rmdir(folder), 0); /* nothing else was left */
+}
+
 static void what_is_written_is_read_back_and_private(void **state)
 {
     (void)state;
@@ -156,6 +175,7 @@ static void an_empty_file_maps_to_nothing(void **state)
 int test_file(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_file_leaves_an_old_one),
         cmocka_unit_test(what_is_written_is_read_back_and_private),
         cmocka_unit_test(an_abandoned_write_leaves_the_old_file_alone),
         cmocka_unit_test(a_write_that_cannot_finish_leaves_the_old_file),

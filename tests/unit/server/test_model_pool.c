@@ -72,7 +72,7 @@ static void list(void *context, struct model_list *out)
         model_list_add(out, &(struct model_list_row){.name = name});
 }
 
-static struct model_pool *start(struct world *world, double keep_seconds)
+static struct model_pool *start_with(struct world *world, double keep_seconds, uint32_t active_max)
 {
     struct model_pool *pool = NULL;
     struct model_pool_config config = {
@@ -83,11 +83,17 @@ static struct model_pool *start(struct world *world, double keep_seconds)
                      .describe = describe,
                      .list = list},
         .keep_seconds = keep_seconds,
+        .scheduler = {.active_max = active_max},
     };
     assert_ok(open_model(world, "a", &config.first, err));
     config.first.name = STR("a");
     assert_ok(model_pool_start(&config, &pool, err));
     return pool;
+}
+
+static struct model_pool *start(struct world *world, double keep_seconds)
+{
+    return start_with(world, keep_seconds, 0);
 }
 
 static void end(struct model_pool *pool, const struct world *world)
@@ -98,7 +104,8 @@ static void end(struct model_pool *pool, const struct world *world)
 }
 
 /* A request for some tokens, as the HTTP server makes it. */
-static struct exchange *ask(struct model_pool *pool, const char *model, unsigned tokens)
+static struct exchange *ask_as(struct model_pool *pool, const char *model, unsigned tokens,
+                               enum scheduler_urgency urgency)
 {
     static const uint8_t random[16] = {1};
     bool path_is_known = false;
@@ -108,8 +115,10 @@ static struct exchange *ask(struct model_pool *pool, const char *model, unsigned
     json_t *body = json_pack("{s:s, s:s, s:i, s:b, s:i}", "model", model, "prompt", "hello",
                              "max_tokens", (int)tokens, "ignore_eos", 1, "temperature", 0);
     assert_ok(route->read(body, &exchange->request, err));
+    exchange->urgency = urgency;
     reply_init(&exchange->reply, route->format, str_from_c(model), &exchange->request.stops, random,
                0);
+    exchange->reply.streams = urgency != SCHEDULER_SIDE;
     exchange_make_choices(exchange, random, 0);
     CLEANUP(model_pool_found_done) struct model_pool_found found = {0};
     if (!model_pool_find(pool, str_from_c(model), &found, &failure) ||
@@ -117,6 +126,11 @@ static struct exchange *ask(struct model_pool *pool, const char *model, unsigned
         exchange_finish(exchange, NULL, &failure);
     json_decref(body);
     return exchange;
+}
+
+static struct exchange *ask(struct model_pool *pool, const char *model, unsigned tokens)
+{
+    return ask_as(pool, model, tokens, SCHEDULER_SIDE);
 }
 
 static bool is_finished(struct exchange *exchange)
@@ -226,6 +240,52 @@ static void who_waits_for_a_model_is_told_what_for(void **state)
     end(pool, &world);
 }
 
+/* A stream that has begun and lost its place to another is not silent meanwhile. */
+static void who_lost_its_place_hears_that_it_is_not_forgotten(void **state)
+{
+    (void)state;
+    struct world world = {.room = 1};
+    struct model_pool *pool = start_with(&world, -1, 1);
+    struct exchange *flex = ask_as(pool, "a", 400, SCHEDULER_BATCH);
+    const double until = clock_seconds() + 60;
+    wait_until_it_says(flex, "data: ");
+    struct exchange *others[8];
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        others[i] = ask_as(pool, "a", 400, SCHEDULER_INTERACTIVE);
+    while (!says(flex, ": working") && !is_finished(flex)) {
+        lock_take(&flex->lock);
+        flex->written_seconds -= 100;
+        lock_give(&flex->lock);
+        assert_true(clock_seconds() < until);
+        clock_sleep_ns(1000000);
+    }
+    assert_true(says(flex, ": working"));
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        assert_int_equal(finish(others[i]), 200);
+    assert_int_equal(finish(flex), 200);
+    end(pool, &world);
+}
+
+static void counts_outlive_their_model(void **state)
+{
+    (void)state;
+    struct world world = {.room = 2};
+    struct model_pool *pool = start(&world, 0.1);
+    struct scheduler_facts before = {0};
+    struct scheduler_facts after = {0};
+    assert_int_equal(finish(ask(pool, "b", 20)), 200);
+    const double until = clock_seconds() + 60;
+    while (world.open_count > 1 || before.generated_tokens < 20) {
+        model_pool_facts(pool, &before);
+        assert_true(clock_seconds() < until);
+        clock_sleep_ns(1000000);
+    }
+    model_pool_facts(pool, &after);
+    assert_int_equal(after.generated_tokens, 20);
+    assert_int_equal(after.active_count + after.idle_session_count, 0);
+    end(pool, &world);
+}
+
 static void too_many_do_not_wait_for_a_model(void **state)
 {
     (void)state;
@@ -324,6 +384,8 @@ int test_model_pool(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_wait_for_their_model),
         cmocka_unit_test(who_waits_for_a_model_is_told_what_for),
+        cmocka_unit_test(who_lost_its_place_hears_that_it_is_not_forgotten),
+        cmocka_unit_test(counts_outlive_their_model),
         cmocka_unit_test(too_many_do_not_wait_for_a_model),
         cmocka_unit_test(who_was_idle_longest_makes_room),
         cmocka_unit_test(a_busy_model_stays),
