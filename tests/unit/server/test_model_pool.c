@@ -104,15 +104,15 @@ static void end(struct model_pool *pool, const struct world *world)
 }
 
 /* A request for some tokens, as the HTTP server makes it. */
-static struct exchange *ask_as(struct model_pool *pool, const char *model, unsigned tokens,
-                               enum scheduler_urgency urgency)
+static struct exchange *ask_for(struct model_pool *pool, const char *model, const char *prompt,
+                                unsigned tokens, enum scheduler_urgency urgency)
 {
     static const uint8_t random[16] = {1};
     bool path_is_known = false;
     const struct route *route = route_find(STR("POST"), STR("/v1/completions"), &path_is_known);
     struct exchange *exchange = exchange_new(route);
     struct api_failure failure = {0};
-    json_t *body = json_pack("{s:s, s:s, s:i, s:b, s:i}", "model", model, "prompt", "hello",
+    json_t *body = json_pack("{s:s, s:s, s:i, s:b, s:i}", "model", model, "prompt", prompt,
                              "max_tokens", (int)tokens, "ignore_eos", 1, "temperature", 0);
     assert_ok(route->read(body, &exchange->request, err));
     exchange->urgency = urgency;
@@ -126,6 +126,12 @@ static struct exchange *ask_as(struct model_pool *pool, const char *model, unsig
         exchange_finish(exchange, NULL, &failure);
     json_decref(body);
     return exchange;
+}
+
+static struct exchange *ask_as(struct model_pool *pool, const char *model, unsigned tokens,
+                               enum scheduler_urgency urgency)
+{
+    return ask_for(pool, model, "hello", tokens, urgency);
 }
 
 static struct exchange *ask(struct model_pool *pool, const char *model, unsigned tokens)
@@ -266,6 +272,28 @@ static void who_lost_its_place_hears_that_it_is_not_forgotten(void **state)
     end(pool, &world);
 }
 
+/* While a prompt is read a stream that was silent for long is told so. */
+static void a_long_prompt_is_read_aloud(void **state)
+{
+    (void)state;
+    struct world world = {.room = 1};
+    struct model_pool *pool = start(&world, -1);
+    CLEANUP(strbuf_done) struct strbuf prompt = {0};
+    for (unsigned i = 0; i < 220; i++)
+        strbuf_addf(&prompt, "%c ", 'a' + i % 26);
+    struct exchange *exchange = ask_for(pool, "a", strbuf_c(&prompt), 2, SCHEDULER_INTERACTIVE);
+    while (!says(exchange, ": working") && !is_finished(exchange)) {
+        lock_take(&exchange->lock);
+        exchange->written_seconds -= 100;
+        lock_give(&exchange->lock);
+        clock_sleep_ns(100000);
+    }
+    const char *told = strbuf_c(&exchange->reply.out);
+    assert_int_equal(strncmp(told, ": working", 9), 0); /* before anything else is said */
+    assert_int_equal(finish(exchange), 200);
+    end(pool, &world);
+}
+
 static void counts_outlive_their_model(void **state)
 {
     (void)state;
@@ -385,6 +413,7 @@ int test_model_pool(void)
         cmocka_unit_test(requests_wait_for_their_model),
         cmocka_unit_test(who_waits_for_a_model_is_told_what_for),
         cmocka_unit_test(who_lost_its_place_hears_that_it_is_not_forgotten),
+        cmocka_unit_test(a_long_prompt_is_read_aloud),
         cmocka_unit_test(counts_outlive_their_model),
         cmocka_unit_test(too_many_do_not_wait_for_a_model),
         cmocka_unit_test(who_was_idle_longest_makes_room),
