@@ -132,7 +132,8 @@ static struct kv_cache_config cache_config(const struct model *model, const stru
                 (struct kv_cache_layer){.kv_head_count = s->layers[i].kv_head_count,
                                         .key_dim = s->head_dim,
                                         .value_dim = s->values_in_keys ? 0 : s->value_dim,
-                                        .key_cut = s->values_in_keys ? s->value_dim : 0};
+                                        .key_cut = s->values_in_keys ? s->value_dim : 0,
+                                        .is_plain = i >= s->layer_count};
     return (struct kv_cache_config){
         .layers = layers->of,
         .layer_count = s->kv_layer_count,
@@ -166,11 +167,10 @@ static struct forward_config forward_config(const struct infer_config *c)
 }
 
 /* Will the block for speculation be kept up to date? Its keys and values come one token late, when
- * a block may be coded already. */
+ * 64 others may be coded already: so its layer is plain. */
 static bool fills_block(const struct model *model, const struct infer_config *c)
 {
-    return c->guesses && !kv_kind_is_coded(c->kv_kind) && model->arch->run_draft &&
-           model->draft.project.data;
+    return c->guesses && model->arch->run_draft && model->draft.project.data;
 }
 
 static size_t fill_bytes(const struct model *model, const struct infer_config *c)

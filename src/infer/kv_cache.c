@@ -109,7 +109,8 @@ static bool count_bytes(const struct kv_cache_config *config, struct kv_layer *l
         if (__builtin_mul_overflow((size_t)KV_PAGE_TOKENS, row_bytes, &counted.page_bytes) ||
             __builtin_mul_overflow(counted.page_bytes, layer->kv_head_count, &counted.page_bytes))
             return false;
-        if (kv_kind_is_coded(config->kind)) {
+        counted.is_plain = layer->is_plain;
+        if (kv_kind_is_coded(config->kind) && !layer->is_plain) {
             counted.open_page_bytes = counted.page_bytes;
             counted.page_bytes = coded_page_bytes(config->kind, layer);
         }
@@ -672,7 +673,7 @@ void kv_cache_clear_tail(const struct kv_cache *cache, uint32_t piece, unsigned 
 {
     const struct kv_cache_layer *shape = &cache->shapes[piece];
     CHECK(token_count <= KV_PAGE_TOKENS);
-    if (cache->open_count > 0) { /* codes stand for whole blocks */
+    if (kv_view_is_coded(&cache->view, piece)) { /* codes stand for whole blocks */
         if (token_count < KV_PAGE_TOKENS)
             memset(copy, 0, cache->layers[piece].page_bytes);
         return;

@@ -33,6 +33,7 @@ struct kv_cache_layer {
     uint32_t key_dim;
     uint32_t value_dim; /* 0: values lie in the keys */
     uint32_t key_cut;   /* then: where they end */
+    bool is_plain;      /* rows of f16 also where the kind is coded, for what only guesses read */
 };
 
 struct kv_cache_config {

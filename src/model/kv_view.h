@@ -11,7 +11,8 @@
  * Of a coded kind a page holds the codes of a whole block (kernel/kv_code.h):
  *     chains of keys [kv_head], of values [kv_head], tails of keys [kv_head], of values [kv_head]
  * and some pages have an open page beside them, as above and of f16, rotated: those that are not
- * full, and each sequence's first, which is always seen so. Pages that a slice fills from their
+ * full, and each sequence's first, which is always seen so. A plain layer has its rows in the page
+ * itself, as f16 and not rotated. Pages that a slice fills from their
  * first token to their last need theirs only while a layer is computed: all layers share those
  * ("passing" ones).
  *
@@ -22,6 +23,7 @@
 
 #include "model/kv_kind.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +35,7 @@ struct kv_layer {
     size_t page_bytes;  /* one page in this layer: keys and values of all heads */
     size_t open_offset; /* of open page 0 in bytes; coded kinds only */
     size_t open_page_bytes;
+    bool is_plain; /* rows, whatever the kind */
 };
 
 struct kv_view {
@@ -44,7 +47,13 @@ struct kv_view {
     size_t passing_page_bytes;
 };
 
-/* Bytes of a key or value of n numbers. */
+/* Whether a page of the layer holds codes. */
+static inline bool kv_view_is_coded(const struct kv_view *view, uint32_t kv_layer)
+{
+    return kv_kind_is_coded(view->kind) && !view->layers[kv_layer].is_plain;
+}
+
+/* Bytes of a key or value of n numbers, as a row. */
 static inline size_t kv_view_row_bytes(const struct kv_view *view, size_t n)
 {
     return kernel_table_kv_bytes(kv_kind_kernel(view->kind), n);

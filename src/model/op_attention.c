@@ -59,7 +59,7 @@ static void store_rows(struct forward *f, uint32_t begin, uint32_t end, const vo
         const struct forward_row *row = &f->rows[i];
         const uint32_t block = row->position / KV_PAGE_TOKENS;
         unsigned char *page =
-            kv_kind_is_coded(f->kv->kind)
+            kv_view_is_coded(f->kv, layer->kv_layer)
                 ? kv_view_open_page(f->kv, layer->kv_layer, row->open_pages[block])
                 : kv_view_page(f->kv, layer->kv_layer, row->pages[block]);
         const size_t at = row->position % KV_PAGE_TOKENS;
@@ -255,7 +255,7 @@ void op_attend(struct forward *f, uint32_t layer)
         .sinks = f->model->layers[layer].sinks,
         .group = group,
         .parts = parts,
-        .is_coded = kv_kind_is_coded(f->kv->kind),
+        .is_coded = kv_view_is_coded(f->kv, shape->kv_layer),
         .piece_count = (size_t)f->tile_count * shape->kv_head_count * parts,
     };
     uint32_t longest = 0;

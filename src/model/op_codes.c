@@ -28,9 +28,9 @@ static void rotate_rows(struct forward *f, uint32_t begin, uint32_t end, const v
                                     r->is_back);
 }
 
-static void rotate(struct forward *f, struct rotation r)
+static void rotate(struct forward *f, uint32_t layer, struct rotation r)
 {
-    if (kv_kind_is_coded(f->kv->kind))
+    if (kv_view_is_coded(f->kv, f->model->shape.layers[layer].kv_layer))
         op_rows_run(f, (size_t)r.head_count * r.dim * ROTATION_COST, rotate_rows, &r);
 }
 
@@ -44,23 +44,23 @@ void op_codes_rotate_stored(struct forward *f, uint32_t layer)
 {
     const struct model_shape *s = &f->model->shape;
     const uint32_t heads = s->layers[layer].kv_head_count;
-    rotate(f, (struct rotation){f->k, heads, s->head_dim, key_cut(s), false});
+    rotate(f, layer, (struct rotation){f->k, heads, s->head_dim, key_cut(s), false});
     if (!s->values_in_keys)
-        rotate(f, (struct rotation){f->v, heads, s->value_dim, 0, false});
+        rotate(f, layer, (struct rotation){f->v, heads, s->value_dim, 0, false});
 }
 
 void op_codes_rotate_queries(struct forward *f, uint32_t layer)
 {
     const struct model_shape *s = &f->model->shape;
     const uint32_t heads = s->layers[layer].head_count;
-    rotate(f, (struct rotation){f->q, heads, s->head_dim, key_cut(s), false});
+    rotate(f, layer, (struct rotation){f->q, heads, s->head_dim, key_cut(s), false});
 }
 
 void op_codes_rotate_back(struct forward *f, uint32_t layer)
 {
     const struct model_shape *s = &f->model->shape;
     const uint32_t heads = s->layers[layer].head_count;
-    rotate(f, (struct rotation){f->mixed, heads, s->value_dim, 0, true});
+    rotate(f, layer, (struct rotation){f->mixed, heads, s->value_dim, 0, true});
 }
 
 static struct kv_view_codes codes_of(const struct forward *f, const struct layer_shape *layer,
@@ -133,7 +133,7 @@ void op_codes_encode(struct forward *f, uint32_t layer)
     bool is_full = false;
     for (uint32_t i = 0; i < f->row_count; i++)
         is_full = is_full || f->rows[i].position % KV_PAGE_TOKENS == KV_PAGE_TOKENS - 1;
-    if (is_full && kv_kind_is_coded(f->kv->kind))
+    if (is_full && kv_view_is_coded(f->kv, job.layer->kv_layer))
         worker_pool_run(f->workers, encode_worker, &job);
 }
 

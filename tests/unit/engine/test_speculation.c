@@ -46,6 +46,15 @@ static int open_engine_with_block(void **state)
     return recurrent_engine_open_with_block(CONTEXT, &engine);
 }
 
+static int open_coded_engine_with_block(void **state)
+{
+    (void)state;
+    return recurrent_engine_open_as(
+        "qwen35-draft",
+        &(struct engine_config){.context_tokens = CONTEXT, .thread_count = 1, .kv = KV_KIND_T4},
+        &engine);
+}
+
 static int close_engine(void **state)
 {
     (void)state;
@@ -475,8 +484,14 @@ int test_speculation(void)
         cmocka_unit_test(guesses_beside_each_other_change_nothing),
         cmocka_unit_test(a_model_without_a_block_is_told),
     };
+    const struct CMUnitTest coded_tests[] = {
+        cmocka_unit_test(the_block_for_speculation_changes_nothing),
+        cmocka_unit_test(guesses_beside_each_other_change_nothing),
+    };
     return cmocka_run_group_tests_name("speculation, block", block_tests, open_engine_with_block,
                                        close_engine) +
+           cmocka_run_group_tests_name("speculation, block, codes", coded_tests,
+                                       open_coded_engine_with_block, close_engine) +
            cmocka_run_group_tests_name("speculation", tests, open_engine, close_engine) +
            cmocka_run_group_tests_name("speculation, recurrent", tests, open_recurrent_engine,
                                        close_engine);

@@ -35,8 +35,8 @@ static void stage_open(struct stage *s)
     *s = (struct stage){.loaded = loaded_model_from_bytes(tiny_hybrid_bytes(&with_draft))};
     const struct model_shape *shape = &s->loaded.model->shape;
     const struct kv_cache_layer layers[] = {
-        {shape->layers[1].kv_head_count, shape->head_dim, shape->value_dim, 0},
-        {shape->layers[2].kv_head_count, shape->head_dim, shape->value_dim, 0}};
+        {shape->layers[1].kv_head_count, shape->head_dim, shape->value_dim, 0, false},
+        {shape->layers[2].kv_head_count, shape->head_dim, shape->value_dim, 0, false}};
     const struct kv_cache_config cache = {
         .layers = layers, .layer_count = 2, .kind = KV_KIND_F32, .token_capacity = 64};
     const struct forward_config config = {
@@ -220,7 +220,7 @@ static void a_draft_is_a_layer_on_embedding_and_hidden_state(void **state)
 
 /* ---------------------------------------------------------------- guesses of a sequence */
 
-enum { GUESSES = 3, GUESS_TOKENS = 40, HYBRID_VOCAB = TINY_HYBRID_VOCAB };
+enum { GUESSES = 3, GUESS_TOKENS = 150, HYBRID_VOCAB = TINY_HYBRID_VOCAB };
 
 struct guessed {
     float logits[GUESSES][HYBRID_VOCAB];
@@ -237,10 +237,12 @@ static int32_t choose(void *context, const float *logits, uint32_t index)
     return best;
 }
 
-static struct infer *guessing_infer(const struct loaded_model *loaded, uint32_t batch_rows_max)
+static struct infer *guessing_infer(const struct loaded_model *loaded, enum kv_kind kind,
+                                    uint32_t batch_rows_max)
 {
     const struct infer_config config = {.thread_count = 2,
                                         .cpu_features = cpu_features(),
+                                        .kv_kind = kind,
                                         .token_capacity = 1024,
                                         .batch_rows_max = batch_rows_max,
                                         .guesses = true};
@@ -288,24 +290,23 @@ static uint32_t step_with_drafts(struct infer *infer, struct infer_seq *seq,
 }
 
 /* How the tokens came into the sequence, and what was guessed on the way, changes no guess. */
-static void guesses_depend_only_on_the_tokens(void **state)
+static void guess_along(enum kv_kind kind, uint32_t token_count)
 {
-    (void)state;
     struct loaded_model loaded = loaded_model_from_bytes(tiny_hybrid_bytes(&tiny_hybrids[1]));
     int32_t *tokens = loaded_model_tokens(GUESS_TOKENS + 8, HYBRID_VOCAB, 21);
-    struct infer *cut = guessing_infer(&loaded, 5);
+    struct infer *cut = guessing_infer(&loaded, kind, 5);
     struct infer_seq *seq = NULL;
     struct infer_seq *beside = NULL;
     struct guessed want;
     struct guessed got;
     assert_ok(infer_seq_new(cut, &seq, err));
     assert_ok(infer_seq_new(cut, &beside, err));
-    for (uint32_t round = 0, count = 0; count < GUESS_TOKENS - 5; round++) {
+    for (uint32_t round = 0, count = 0; count < token_count - 5; round++) {
         count = step_with_drafts(cut, seq, round % 3 ? beside : NULL, tokens, round % 4, 3);
         memset(&got, 0, sizeof(got));
         assert_int_equal(infer_guess(seq, tokens[count], GUESSES, choose, &got, got.tokens),
                          GUESSES);
-        struct infer *whole = guessing_infer(&loaded, 512); /* with empty pages */
+        struct infer *whole = guessing_infer(&loaded, kind, 512); /* with empty pages */
         guess_afresh(whole, tokens, count, &want);
         infer_free(whole);
         assert_memory_equal(&got, &want, sizeof(want));
@@ -319,11 +320,25 @@ static void guesses_depend_only_on_the_tokens(void **state)
     loaded_model_close(&loaded);
 }
 
+static void guesses_depend_only_on_the_tokens(void **state)
+{
+    (void)state;
+    guess_along(KV_KIND_F16, 40);
+}
+
+/* Blocks of the other layers are coded before their guesses' keys are there. */
+static void guesses_over_codes_depend_only_on_the_tokens(void **state)
+{
+    (void)state;
+    guess_along(KV_KIND_T4, GUESS_TOKENS);
+}
+
 int test_draft(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_draft_is_a_layer_on_embedding_and_hidden_state),
         cmocka_unit_test(guesses_depend_only_on_the_tokens),
+        cmocka_unit_test(guesses_over_codes_depend_only_on_the_tokens),
     };
     return cmocka_run_group_tests_name("draft", tests, NULL, NULL);
 }

@@ -10,7 +10,8 @@
 #include <string.h>
 
 /* Layers need not be alike; the last keeps values in its keys. */
-static const struct kv_cache_layer layers[] = {{2, 4, 4, 0}, {1, 6, 2, 0}, {1, 8, 0, 0}};
+static const struct kv_cache_layer layers[] = {
+    {2, 4, 4, 0, false}, {1, 6, 2, 0, false}, {1, 8, 0, 0, false}};
 
 static const struct kv_cache_config small = {
     .layers = layers, .layer_count = ARRAY_LEN(layers), .kind = KV_KIND_F32, .token_capacity = 640};
@@ -177,7 +178,7 @@ static void bad_requests_are_refused_with_a_sentence(void **state)
     assert_int_equal(kv_cache_new(&config, &cache, &error), E_INVALID);
     config.token_capacity = KV_CACHE_TOKENS_MAX + 1;
     assert_int_equal(kv_cache_new(&config, &cache, &error), E_INVALID);
-    const struct kv_cache_layer huge = {UINT32_MAX, UINT32_MAX, UINT32_MAX, 0};
+    const struct kv_cache_layer huge = {UINT32_MAX, UINT32_MAX, UINT32_MAX, 0, false};
     config = (struct kv_cache_config){.layers = &huge,
                                       .layer_count = 1,
                                       .kind = KV_KIND_F32,
@@ -354,7 +355,8 @@ static unsigned char *open_rows(const struct kv_cache *cache, const struct kv_ca
 static void blocks_that_a_slice_fills_keep_no_rows_of_their_own(void **state)
 {
     (void)state;
-    static const struct kv_cache_layer coded_layers[] = {{1, 32, 32, 0}, {2, 64, 16, 0}};
+    static const struct kv_cache_layer coded_layers[] = {{1, 32, 32, 0, false},
+                                                         {2, 64, 16, 0, false}};
     const struct kv_cache_config config = {.layers = coded_layers,
                                            .layer_count = 2,
                                            .kind = KV_KIND_T4,
@@ -393,13 +395,46 @@ static void blocks_that_a_slice_fills_keep_no_rows_of_their_own(void **state)
     kv_cache_free(cache);
 }
 
+/* A layer for guesses keeps rows beside layers that keep codes. */
+static void a_plain_layer_has_rows_where_others_have_codes(void **state)
+{
+    (void)state;
+    static const struct kv_cache_layer layers_of_both[] = {{2, 32, 32, 0, false},
+                                                           {2, 32, 32, 0, true}};
+    enum { ROW_BYTES = 32 * 2, TOKENS = 10, HALF = 2 * KV_PAGE_TOKENS * ROW_BYTES };
+    const struct kv_cache_config config = {.layers = layers_of_both,
+                                           .layer_count = 2,
+                                           .kind = KV_KIND_T4,
+                                           .token_capacity = 640,
+                                           .open_page_count = 3};
+    struct kv_cache *cache = NULL;
+    assert_ok(kv_cache_new(&config, &cache, err));
+    const struct kv_view *view = kv_cache_view(cache);
+    assert_true(kv_view_is_coded(view, 0));
+    assert_false(kv_view_is_coded(view, 1));
+    assert_int_equal(view->layers[1].page_bytes, 2 * HALF);
+    assert_int_equal(view->layers[1].open_page_bytes, 0);
+    assert_true(view->layers[0].page_bytes * 3 < view->layers[1].page_bytes);
+    unsigned char *copy = mem_alloc(2 * HALF);
+    memset(copy, 7, 2 * HALF);
+    kv_cache_clear_tail(cache, 1, copy, TOKENS);
+    for (size_t i = 0; i < (size_t)2 * HALF; i++)
+        assert_int_equal(copy[i], i / ROW_BYTES % KV_PAGE_TOKENS < TOKENS ? 7 : 0);
+    memset(copy, 7, view->layers[0].page_bytes);
+    kv_cache_clear_tail(cache, 0, copy, TOKENS); /* codes of a part of a block mean nothing */
+    for (size_t i = 0; i < view->layers[0].page_bytes; i++)
+        assert_int_equal(copy[i], 0);
+    mem_free(copy);
+    kv_cache_free(cache);
+}
+
 /* Qwen3 4B with 32K tokens: what docs/kv.md says. */
 static void codes_take_a_quarter_of_the_memory(void **state)
 {
     (void)state;
     struct kv_cache_layer shape[36];
     for (size_t i = 0; i < ARRAY_LEN(shape); i++)
-        shape[i] = (struct kv_cache_layer){8, 128, 128, 0};
+        shape[i] = (struct kv_cache_layer){8, 128, 128, 0, false};
     struct kv_cache_config config = {.layers = shape,
                                      .layer_count = ARRAY_LEN(shape),
                                      .kind = KV_KIND_F16,
@@ -423,6 +458,7 @@ int test_kv_cache(void)
         cmocka_unit_test(bad_requests_are_refused_with_a_sentence),
         cmocka_unit_test(a_page_of_another_is_zeros),
         cmocka_unit_test(loading_takes_pages_or_none),
+        cmocka_unit_test(a_plain_layer_has_rows_where_others_have_codes),
         cmocka_unit_test(blocks_that_a_slice_fills_keep_no_rows_of_their_own),
         cmocka_unit_test(codes_take_a_quarter_of_the_memory),
         cmocka_unit_test(a_random_walk_never_mixes_sequences_or_loses_pages),
