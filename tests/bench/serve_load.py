@@ -168,7 +168,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("parts", nargs="*", choices=["streams", "turn", "session", []])
     args = parser.parse_intermixed_args()
-    options = ["--threads", args.threads] + (["-m", args.model, "--context", args.context] if args.model else [])
+    options = ["--threads", args.threads, "--prompt-store", "off"] + (["-m", args.model, "--context", args.context] if args.model else [])
     parts = args.parts or (["session"] if args.peer else ["streams", "turn"] + (["session"] if args.model else []))
     words = args.words or (6000 if args.model else 700)
     failed = 0
@@ -185,8 +185,10 @@ def main():
                                   "ratio": {k: round(v / seconds["holt"], 2) for k, v in seconds.items() if k != "holt"}}), flush=True)
             continue
         server = Server(program=args.program, options=options)
-        failed += streams(server) if part == "streams" else turn(server, words)
-        server.stop()
+        try:
+            failed += streams(server) if part == "streams" else turn(server, words)
+        finally:
+            server.stop()
     return failed != 0
 
 
