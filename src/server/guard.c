@@ -1,6 +1,7 @@
 #include "server/guard.h"
 
 #include <sodium.h>
+#include <strings.h>
 
 enum { HTTP_UNAUTHORIZED = 401, HTTP_FORBIDDEN = 403 };
 
@@ -34,20 +35,11 @@ static struct str host_of(struct str text)
     return str_ends_with(host, STR(".")) ? str_slice(host, 0, host.len - 1) : host;
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 /* Names of machines are the same in any case. */
 static bool ends_in_name(struct str host, struct str name)
 {
-    if (host.len < name.len)
-        return false;
-    for (size_t i = 0; i < name.len; i++)
-        if (lower(host.ptr[host.len - name.len + i]) != lower(name.ptr[i]))
-            return false;
-    return true;
+    return host.len >= name.len &&
+           strncasecmp(host.ptr + host.len - name.len, name.ptr, name.len) == 0;
 }
 
 static bool is_name(struct str host, struct str name)

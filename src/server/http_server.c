@@ -289,17 +289,22 @@ static struct guard_headers headers_of(struct MHD_Connection *connection)
     };
 }
 
+/* A browser asks whether a page from elsewhere may send what it is about to. */
+static bool is_preflight(const struct request *request, struct str method)
+{
+    return str_equal_c(method, MHD_HTTP_METHOD_OPTIONS) &&
+           guard_allows_page(&request->server->config.guard,
+                             header(request->connection, MHD_HTTP_HEADER_ORIGIN));
+}
+
 static bool is_admitted(struct request *request, struct MHD_Connection *connection,
                         struct str method, struct api_failure *out_failure)
 {
     const struct guard_headers headers = headers_of(connection);
     const bool is_public = request->route && request->route->answer && !request->route->read &&
                            str_ends_with(str_from_c(request->route->path), STR("health"));
-    const bool asks_only = /* a preflight request carries no key */
-        str_equal_c(method, MHD_HTTP_METHOD_OPTIONS) &&
-        guard_allows_page(&request->server->config.guard, headers.origin);
-    return guard_admits(&request->server->config.guard, &headers, !is_public && !asks_only,
-                        out_failure);
+    const bool needs_key = !is_public && !is_preflight(request, method);
+    return guard_admits(&request->server->config.guard, &headers, needs_key, out_failure);
 }
 
 static struct api_failure not_found(struct str path, bool path_is_known)
@@ -340,14 +345,6 @@ static size_t header_bytes(struct MHD_Connection *connection)
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     return info ? info->header_size : 0;
-}
-
-/* A browser asks whether a page from elsewhere may send what it is about to. */
-static bool is_preflight(const struct request *request, struct str method)
-{
-    return str_equal_c(method, MHD_HTTP_METHOD_OPTIONS) &&
-           guard_allows_page(&request->server->config.guard,
-                             header(request->connection, MHD_HTTP_HEADER_ORIGIN));
 }
 
 static enum MHD_Result send_preflight(const struct request *request)
