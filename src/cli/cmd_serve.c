@@ -348,11 +348,14 @@ static enum status read_key(const struct serve_args *args, struct strbuf *out, s
 static void read_own_key(const struct state *state, struct strbuf *out)
 {
     CLEANUP(strbuf_done) struct strbuf path = {0};
-    struct error ignored = {0};
+    struct error reason = {0};
     bool is_new = false;
     strbuf_addf(&path, "%s/%s", state->folder, KEY_FILE_NAME);
-    if (key_file_make(strbuf_c(&path), &is_new, &ignored) == OK)
-        (void)!key_file_read(strbuf_c(&path), out, &ignored);
+    enum status status = key_file_make(strbuf_c(&path), &is_new, &reason);
+    if (status == OK)
+        status = key_file_read(strbuf_c(&path), out, &reason);
+    if (status != OK)
+        command_warn("your own programs alone can change models here: %s", reason.text);
 }
 
 /* Starts what clients may ask for beside answers, and serves. `key`: see serve_jobs.h. */

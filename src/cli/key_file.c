@@ -11,8 +11,11 @@ enum status key_file_read(const char *path, struct strbuf *out, struct error *er
     TRY(file_read(path, KEY_FILE_BYTES_MAX, &text, err));
     const struct str key = str_trim(strbuf_view(&text));
     if (key.len < KEY_FILE_BYTES_MIN)
-        return error_set(err, E_INVALID, "%s: the key has %zu characters; at least %d are needed",
-                         path, key.len, KEY_FILE_BYTES_MIN);
+        return error_set(
+            err, E_INVALID,
+            "%s: the key has %zu characters; at least %d are needed: write a longer one "
+            "into it",
+            path, key.len, KEY_FILE_BYTES_MIN);
     strbuf_add_str(out, key);
     return OK;
 }

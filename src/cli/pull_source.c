@@ -226,7 +226,9 @@ static enum status split_hub_name(struct str name, struct str *repository, struc
     struct str repo = *repository;
     const struct str org = str_split(&repo, '/');
     if (!is_plain(org) || !is_plain(repo))
-        return error_set(err, E_INVALID, "\"%.*s\" is not ORG/REPO", STR_ARG(*repository));
+        return error_set(err, E_INVALID,
+                         "\"%.*s\" is not ORG/REPO; 'holt help pull' shows what names a model",
+                         STR_ARG(*repository));
     return OK;
 }
 
