@@ -7,7 +7,7 @@ import struct
 import sys
 import tempfile
 
-from serve import TOOL, Server, chat, events
+from serve import Server, TOOL, chat, events, run_tests
 
 PROGRAM = os.path.abspath(sys.argv[1])
 BUILTIN = os.path.join(os.path.dirname(__file__), "../../models/builtin.gguf")
@@ -312,21 +312,5 @@ TESTS = [props_say_what_is_served, a_gap_is_filled, documents_are_ranked, a_conv
          thoughts_come_back_sealed, a_model_is_asked_for_by_name, few_tools_are_allowed, a_text_is_biased]
 
 
-def main():
-    server, failed = Server(PROGRAM), 0
-    for test in TESTS:
-        try:
-            test(server)
-        except Exception as error:  # any failure is one failed test, and the others still run
-            failed += 1
-            print(f"FAILED {test.__name__}: {type(error).__name__} {error}", flush=True)
-    code = server.stop()
-    if code != 0:
-        failed += 1
-        print("FAILED the server ended with", code, server.process.stderr.read())
-    print(f"{len(TESTS) - failed} passed, {failed} failed")
-    return failed != 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(TESTS))

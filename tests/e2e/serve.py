@@ -814,9 +814,10 @@ TESTS = [listings_show_the_context, a_stream_says_what_the_whole_answer_says, th
 PROGRAM = sys.argv[1]
 
 
-def main():
-    server, failed = Server(PROGRAM), 0
-    for test in TESTS:
+def run_tests(tests):
+    """Each on one server that they share; 1 when one failed or the server ended badly."""
+    server, failed = Server(sys.argv[1]), 0
+    for test in tests:
         try:
             test(server)
         except Exception as error:  # any failure is one failed test, and the others still run
@@ -826,9 +827,9 @@ def main():
     if code != 0:
         failed += 1
         print("FAILED the server ended with", code, server.process.stderr.read())
-    print(f"{len(TESTS) - failed} passed, {failed} failed")
+    print(f"{len(tests) - failed} passed, {failed} failed")
     return failed != 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(TESTS))

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-from serve import Server, chat, events, wait_until
+from serve import Server, chat, events, run_tests, wait_until
 
 PROGRAM = sys.argv[1]
 
@@ -263,21 +263,5 @@ TESTS = [who_reads_slowly_pauses_alone, who_reads_slowly_and_hangs_up_is_forgott
          the_generated_key_changes_models_for_others, beyond_this_machine_a_key_is_made_and_a_warning_given]
 
 
-def main():
-    server, failed = Server(PROGRAM), 0
-    for test in TESTS:
-        try:
-            test(server)
-        except Exception as error:  # any failure is one failed test, and the others still run
-            failed += 1
-            print(f"FAILED {test.__name__}: {type(error).__name__} {error}", flush=True)
-    code = server.stop()
-    if code != 0:
-        failed += 1
-        print("FAILED the server ended with", code, server.process.stderr.read())
-    print(f"{len(TESTS) - failed} passed, {failed} failed")
-    return failed != 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(TESTS))

@@ -179,19 +179,25 @@ static void what_stalls_is_given_up_and_gone_on_with_later(void **state)
     close(fd);
 }
 
+/* Two answers give the whole file. */
+static void fetch_in_two(const struct answer answers[2], struct server *server)
+{
+    uint64_t size = 0;
+    const int fd = make_file();
+    start(server, answers, 2);
+    assert_ok(run(server, fd, 0, &size, err));
+    stop(server);
+    assert_whole(fd, size);
+    close(fd);
+}
+
 static void a_second_try_goes_on_where_the_first_stalled(void **state)
 {
     (void)state;
     static const struct answer answers[] = {{0, 1000, true, "\"a\""},
                                             {1000, FILE_BYTES, false, "\"a\""}};
     struct server server;
-    uint64_t size = 0;
-    const int fd = make_file();
-    start(&server, answers, ARRAY_LEN(answers));
-    assert_ok(run(&server, fd, 0, &size, err));
-    stop(&server);
-    assert_whole(fd, size);
-    close(fd);
+    fetch_in_two(answers, &server);
 }
 
 /* Nothing says that the rest would belong to what came: it begins anew. */
@@ -200,14 +206,8 @@ static void without_a_tag_a_second_try_begins_anew(void **state)
     (void)state;
     static const struct answer answers[] = {{0, 1000, false, NULL}, {0, FILE_BYTES, false, NULL}};
     struct server server;
-    uint64_t size = 0;
-    const int fd = make_file();
-    start(&server, answers, ARRAY_LEN(answers));
-    assert_ok(run(&server, fd, 0, &size, err));
-    stop(&server);
+    fetch_in_two(answers, &server);
     assert_null(strstr(server.requests[1], "Range:"));
-    assert_whole(fd, size);
-    close(fd);
 }
 
 static int begin(void **state)
