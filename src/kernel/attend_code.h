@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "kernel/attend_span.h"
 #include "kernel/kernel_table.h"
 #include "kernel/kv_code.h"
 
@@ -84,6 +85,7 @@ struct attend_code_piece {
     const unsigned char *chains;
     struct kv_code_tail tail;
     float mean_scale; /* 0 without a mean */
+    ptrdiff_t ahead;  /* see attend_code_block */
     size_t at;        /* its first number */
     size_t dim;
 };
@@ -114,6 +116,7 @@ struct attend_code_block {
     const unsigned char *values;
     unsigned char *key_tails;
     unsigned char *value_tails;
+    ptrdiff_t ahead; /* bytes from each of these to those of the block behind */
 };
 
 static inline struct attend_code_block attend_code_block_at(const struct kernel_attend_args *args,
@@ -125,5 +128,16 @@ static inline struct attend_code_block attend_code_block_at(const struct kernel_
         .values = (const unsigned char *)args->values + offset,
         .key_tails = args->key_tails + offset,
         .value_tails = args->value_tails + offset,
+        .ahead = attend_span_ahead(args, key),
     };
+}
+
+/* Asks memory for the tails of the block behind. */
+static inline void attend_code_ask_tails(const struct kernel_attend_args *args,
+                                         const struct attend_code_block *block)
+{
+    attend_span_ask(block->key_tails, kv_code_tail_bytes(args->key_code, args->head_dim),
+                    block->ahead);
+    attend_span_ask(block->value_tails, kv_code_tail_bytes(args->value_code, args->value_dim),
+                    block->ahead);
 }

@@ -109,6 +109,7 @@ static struct attend_code_block look_up_block(const struct kernel_attend_args *a
         look_up_values(block.values, values, 3, tables, to_values);
     block.keys = to;
     block.values = to_values;
+    block.ahead = 0;
     return block;
 }
 
@@ -134,6 +135,7 @@ static void attend_shared(const struct kernel_attend_args *args, size_t span, si
     size_t key = rows[0].begin / KERNEL_PAGE_TOKENS * KERNEL_PAGE_TOKENS;
     for (; key < rows[count - 1].end; key += KERNEL_PAGE_TOKENS) {
         const struct attend_code_block block = attend_code_block_at(args, key);
+        attend_code_ask_tails(args, &block);
         size_t stop = count;
         while (rows[stop - 1].begin >= key + KERNEL_PAGE_TOKENS)
             stop--;

@@ -81,6 +81,24 @@ static inline size_t attend_span_page(const struct kernel_attend_args *args, siz
     return args->pages[key / KERNEL_PAGE_TOKENS] * args->page_bytes;
 }
 
+/* Bytes from the page of position `key` to the page behind it; 0: none is behind. */
+static inline ptrdiff_t attend_span_ahead(const struct kernel_attend_args *args, size_t key)
+{
+    if (key / KERNEL_PAGE_TOKENS * KERNEL_PAGE_TOKENS + KERNEL_PAGE_TOKENS >= args->key_count)
+        return 0;
+    return (ptrdiff_t)attend_span_page(args, key + KERNEL_PAGE_TOKENS) -
+           (ptrdiff_t)attend_span_page(args, key);
+}
+
+/* Asks memory for the lines that lie `ahead` bytes behind `size` bytes at `at`, which are read now.
+ * What a head reads of a page is small and lies apart: the processor's own prefetching begins anew
+ * in each, and asking for a whole page at once makes what is read now wait. */
+static inline void attend_span_ask(const unsigned char *at, size_t size, ptrdiff_t ahead)
+{
+    for (size_t i = 0; i < size; i += 64)
+        __builtin_prefetch(at + ahead + i);
+}
+
 /* One block of keys and values as a head sees it: those at [begin, end) of the page. */
 struct attend_span_block {
     const unsigned char *keys;

@@ -43,6 +43,8 @@ float check_normal(struct check *c);
 /* A half: finite with magnitude in [2^-10, 2], of either sign. */
 uint16_t check_half(struct check *c);
 
+enum { CHECK_KEYS_IN_MEMORY = 1 << 19 }; /* of benchmarks: more than any cache holds */
+
 enum check_pattern {
     CHECK_NORMAL,   /* what a model holds */
     CHECK_EXTREME,  /* the largest and smallest of every field: finds saturation */

@@ -268,5 +268,6 @@ void check_attend_bench(struct check *c)
         bench_one(c, (enum kernel_kv)kind, 1024, 1);
         bench_one(c, (enum kernel_kv)kind, 32768, 1);
         bench_one(c, (enum kernel_kv)kind, 1024, 16);
+        bench_one(c, (enum kernel_kv)kind, CHECK_KEYS_IN_MEMORY, 1);
     }
 }

@@ -269,6 +269,7 @@ void check_attend_code_bench(struct check *c)
         return; /* too slow to measure */
     bench_one(c, KV_CODE_T4, KV_CODE_T4, 1024, 1);
     bench_one(c, KV_CODE_T4, KV_CODE_T4, 32768, 1);
+    bench_one(c, KV_CODE_T4, KV_CODE_T4, CHECK_KEYS_IN_MEMORY, 1);
     bench_one(c, KV_CODE_T4, KV_CODE_T3, 32768, 1);
     bench_one(c, KV_CODE_T3, KV_CODE_T3, 32768, 1);
     bench_one(c, KV_CODE_T3, KV_CODE_T3, 1024, 1);

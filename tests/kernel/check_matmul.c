@@ -213,8 +213,21 @@ static void run_bench(void *context)
     bench->run(&bench->args);
 }
 
+/* The rows of a product, packed. */
+static void *pack_rows(struct check *c, const struct product *p)
+{
+    const size_t group_bytes = packed_group_bytes(p->dtype, p->columns);
+    const size_t row_bytes = check_row_bytes(p->dtype, p->columns);
+    void *packed = check_buffer(c, p->row_count / PACKED_ROWS * group_bytes, 64);
+    for (size_t g = 0; g < p->row_count / PACKED_ROWS; g++)
+        c->candidate->pack(p->dtype, (const char *)p->weights + g * PACKED_ROWS * row_bytes,
+                           PACKED_ROWS, p->columns, (char *)packed + g * group_bytes);
+    return packed;
+}
+
 /* `weight_bytes` of weights: more than any cache, or what a second-level cache holds. */
-static void bench_one(struct check *c, enum dtype dtype, size_t token_count, size_t weight_bytes)
+static void bench_one(struct check *c, enum dtype dtype, size_t token_count, size_t weight_bytes,
+                      bool is_packed)
 {
     enum { COLUMNS = 2560, FILLED = 64 };
     const size_t row_bytes = check_row_bytes(dtype, COLUMNS);
@@ -235,14 +248,20 @@ static void bench_one(struct check *c, enum dtype dtype, size_t token_count, siz
         check_fill_floats(c, CHECK_NORMAL, x, COLUMNS);
         c->reference->quantize[kind](x, COLUMNS, (char *)p.activations + t * stride);
     }
-    struct bench bench = {c->candidate->matmul[dtype].run, whole(&p, out)};
+    const struct kernel_matmul *matmul = &c->candidate->matmul[dtype];
+    struct bench bench = {is_packed ? matmul->run_packed : matmul->run, whole(&p, out)};
+    void *packed = is_packed ? pack_rows(c, &p) : NULL;
+    if (is_packed)
+        bench.args.weights = packed;
     const struct check_time time = check_time(run_bench, &bench);
     const double bytes = (double)(rows * row_bytes) * 1e-9;
     const double macs = (double)rows * COLUMNS * (double)token_count * 1e-9;
-    printf("%-9s matmul %-7s %3zu tokens, %5.1f MB: GB/s of weights %5.1f (best %5.1f), "
+    printf("%-9s matmul %-7s %s %3zu tokens, %5.1f MB: GB/s of weights %5.1f (best %5.1f), "
            "GMAC/s %6.1f (best %6.1f)\n",
-           c->level, dtype_name(dtype), token_count, bytes * 1e3, bytes / time.median,
-           bytes / time.best, macs / time.median, macs / time.best);
+           c->level, dtype_name(dtype), is_packed ? "packed" : "rows  ", token_count, bytes * 1e3,
+           bytes / time.median, bytes / time.best, macs / time.median, macs / time.best);
+    if (packed)
+        check_free(c, packed);
     check_free(c, out);
     check_free(c, x);
     check_free(c, p.activations);
@@ -256,8 +275,10 @@ void check_matmul_bench(struct check *c)
     for (size_t id = 0; id <= DTYPE_ID_MAX; id++) {
         if (!c->candidate->matmul[id].run)
             continue;
-        bench_one(c, (enum dtype)id, 1, MEMORY_BYTES);
-        for (size_t t = 0; t < ARRAY_LEN(counts); t++)
-            bench_one(c, (enum dtype)id, counts[t], CACHE_BYTES);
+        for (int packed = 0; packed < (c->candidate->matmul[id].run_packed ? 2 : 1); packed++) {
+            bench_one(c, (enum dtype)id, 1, MEMORY_BYTES, packed);
+            for (size_t t = 0; t < ARRAY_LEN(counts); t++)
+                bench_one(c, (enum dtype)id, counts[t], CACHE_BYTES, packed);
+        }
     }
 }

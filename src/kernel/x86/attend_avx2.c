@@ -56,7 +56,8 @@ struct page {
     size_t value_dim;
     float scale;
     float softcap;
-    size_t first; /* key that all rows see first */
+    size_t first;    /* key that all rows see first */
+    ptrdiff_t ahead; /* bytes from here to the page behind */
     const float *query[ROWS];
     float *partial[ROWS];
     size_t count[ROWS]; /* end of the keys the row sees, 1..KERNEL_PAGE_TOKENS, ascending */
@@ -98,6 +99,7 @@ TEMPLATE void score(const struct page *page, load_fn *load, size_t rows, struct 
 {
     for (size_t j = page->first / KEYS * KEYS; j < page->count[rows - 1]; j += KEYS) {
         const unsigned char *key = page->keys + j * page->key_bytes;
+        attend_span_ask(key, KEYS * page->key_bytes, page->ahead);
         __m256 sum[ROWS * KEYS][2];
         UNROLL_FOR (size_t i = 0; i < ROWS * KEYS; i++)
             sum[i][0] = sum[i][1] = _mm256_setzero_ps();
@@ -181,8 +183,10 @@ TEMPLATE void mix_chunk(const struct page *page, load_fn *load, const struct sco
             const float *mixed = page->partial[first + r] + KERNEL_PARTIAL_HEAD + d + v * HALF;
             sum[r][v] = _mm256_mul_ps(_mm256_loadu_ps(mixed), _mm256_set1_ps(shrink[r]));
         }
+    const size_t line = d * page->key_bytes / page->head_dim;
     for (size_t j = begin; j < end; j++) {
         const unsigned char *value = page->values + j * page->value_bytes;
+        attend_span_ask(value + line, 1, page->ahead);
         __m256 weight[ROWS];
         UNROLL_FOR (size_t r = 0; r < rows; r++)
             weight[r] = _mm256_set1_ps(p->of[first + r][j]);
@@ -281,6 +285,7 @@ TEMPLATE void attend_tile(const struct kernel_attend_args *args, load_fn *load, 
         const size_t offset = attend_span_page(args, key);
         page.keys = (const unsigned char *)args->keys + offset;
         page.values = (const unsigned char *)args->values + offset;
+        page.ahead = attend_span_ahead(args, key);
         attend_part(&page, load, &tile, key, skipped, stop);
     }
 }

@@ -56,7 +56,8 @@ struct page {
     size_t value_dim;
     float scale;
     float softcap;
-    size_t first; /* key that all rows see first */
+    size_t first;    /* key that all rows see first */
+    ptrdiff_t ahead; /* bytes from here to the page behind */
     const float *query[ROWS];
     float *partial[ROWS];
     size_t count[ROWS]; /* end of the keys the row sees, 1..KERNEL_PAGE_TOKENS, ascending */
@@ -101,6 +102,7 @@ TEMPLATE void score(const struct page *page, load_fn *load, size_t rows, struct 
     const __m512 scale = _mm512_set1_ps(page->scale);
     for (size_t j = page->first / KEYS * KEYS; j < page->count[rows - 1]; j += KEYS) {
         const unsigned char *key = page->keys + j * page->key_bytes;
+        attend_span_ask(key, KEYS * page->key_bytes, page->ahead);
         __m512 sum[KEYS * ROWS];
         UNROLL_FOR (size_t i = 0; i < KEYS * ROWS; i++)
             sum[i] = _mm512_setzero_ps();
@@ -177,8 +179,11 @@ TEMPLATE void mix_chunk(const struct page *page, load_fn *load, const struct sco
             const float *mixed = page->partial[first + r] + KERNEL_PARTIAL_HEAD + d + v * LANES;
             sum[r][v] = _mm512_mul_ps(_mm512_loadu_ps(mixed), _mm512_set1_ps(shrink[r]));
         }
+    const size_t offset = d * page->key_bytes / page->head_dim;
+    const size_t size = chunks * LANES * page->key_bytes / page->head_dim;
     for (size_t j = begin; j < end; j++) {
         const unsigned char *value = page->values + j * page->value_bytes;
+        attend_span_ask(value + offset, size, page->ahead);
         __m512 x[CHUNKS];
         UNROLL_FOR (size_t v = 0; v < chunks; v++)
             x[v] = load(value, d + v * LANES);
@@ -283,6 +288,7 @@ TEMPLATE void attend_tile(const struct kernel_attend_args *args, load_fn *load, 
         const size_t offset = attend_span_page(args, key);
         page.keys = (const unsigned char *)args->keys + offset;
         page.values = (const unsigned char *)args->values + offset;
+        page.ahead = attend_span_ahead(args, key);
         attend_part(&page, load, &tile, key, skipped, stop);
     }
 }

@@ -196,6 +196,8 @@ TEMPLATE void add_scores(const struct attend_code_piece *piece, size_t number,
             sum[r] = _mm256_setzero_si256();
         for (size_t g = 0; g < groups; g++, chains += BESIDE * chain_bytes) {
             const struct halves x = look_up(chains, bits, table);
+            if (t % BESIDE == 0) /* both halves of a line are read, one after the other */
+                attend_span_ask(chains, 1, piece->ahead);
             const __m256i even_size = _mm256_abs_epi8(x.even);
             const __m256i odd_size = _mm256_abs_epi8(x.odd);
             UNROLL_FOR (size_t r = 0; r < count; r++) {
@@ -361,6 +363,8 @@ TEMPLATE void mix_piece(const struct attend_code_piece *piece, const struct atte
             first[r] = last[r] = _mm256_setzero_si256();
         for (size_t t = 0; t < KERNEL_PAGE_TOKENS; t += 4, chains += BESIDE * chain_bytes) {
             const struct halves x = look_up(chains, bits, table);
+            if (channel % 32 == 0)
+                attend_span_ask(chains, 1, piece->ahead);
             const __m256i even0 = _mm256_cvtepi8_epi16(_mm256_castsi256_si128(x.even));
             const __m256i even1 = _mm256_cvtepi8_epi16(_mm256_extracti128_si256(x.even, 1));
             UNROLL_FOR (size_t r = 0; r < count; r++)
@@ -389,7 +393,7 @@ TEMPLATE void attend_block(const struct kernel_attend_args *args,
                            struct attend_code_block block, unsigned key_bits, unsigned value_bits,
                            const struct tables *tables)
 {
-    struct attend_code_piece piece = {0};
+    struct attend_code_piece piece = {.ahead = block.ahead};
     struct weights w;
     begin_scores(args, block, rows, count, &w);
     for (size_t i = 0; attend_code_next(args->key_code, key_bits, args->head_dim, 0, &block.keys,
@@ -401,7 +405,7 @@ TEMPLATE void attend_block(const struct kernel_attend_args *args,
         weigh(args, rows[r].partial, rows[r].begin > key ? rows[r].begin - key : 0,
               left < KERNEL_PAGE_TOKENS ? left : KERNEL_PAGE_TOKENS, r, &w);
     }
-    piece = (struct attend_code_piece){0};
+    piece = (struct attend_code_piece){.ahead = block.ahead};
     while (attend_code_next(args->value_code, value_bits, args->value_dim, 0, &block.values,
                             &block.value_tails, &piece))
         mix_piece(&piece, rows, count, value_bits, &tables->values, &w);

@@ -144,6 +144,8 @@ TEMPLATE void add_scores(const struct attend_code_piece *piece, size_t number,
         for (size_t g = 0; g < groups; g++) {
             const struct looked_up a = look_up_key(first + g * BESIDE * chain_bytes, bits, tables);
             const struct looked_up b = look_up_key(second + g * BESIDE * chain_bytes, bits, tables);
+            attend_span_ask(first + g * BESIDE * chain_bytes, 1, piece->ahead);
+            attend_span_ask(second + g * BESIDE * chain_bytes, 1, piece->ahead);
             UNROLL_FOR (size_t r = 0; r < count; r++) {
                 const int8_t *q = rows[r].query.q + piece->at + g * 16;
                 const __m512i low = four_times_q(q);
@@ -370,6 +372,7 @@ TEMPLATE void mix_piece(const struct attend_code_piece *piece, const struct atte
             low[r] = high[r] = _mm512_setzero_si512();
         for (size_t t = 0; t < KERNEL_PAGE_TOKENS; t += 4, chains += BESIDE * 2 * (size_t)bits) {
             const struct looked_up x = look_up_value(chains, bits, tables);
+            attend_span_ask(chains, 1, piece->ahead);
             UNROLL_FOR (size_t r = 0; r < count; r++) {
                 int32_t four = 0;
                 memcpy(&four, w->bytes[r] + t, sizeof(four));
@@ -398,7 +401,7 @@ TEMPLATE void attend_block(const struct kernel_attend_args *args,
                            struct attend_code_block block, unsigned key_bits, unsigned value_bits,
                            const struct tables *tables)
 {
-    struct attend_code_piece piece = {0};
+    struct attend_code_piece piece = {.ahead = block.ahead};
     struct weights w;
     begin_scores(args, block, rows, count, w.p);
     for (size_t i = 0; attend_code_next(args->key_code, key_bits, args->head_dim, 0, &block.keys,
@@ -406,7 +409,7 @@ TEMPLATE void attend_block(const struct kernel_attend_args *args,
          i++)
         add_scores(&piece, i, rows, count, key_bits, tables, w.p);
     weigh(args, rows, count, key, &w);
-    piece = (struct attend_code_piece){0};
+    piece = (struct attend_code_piece){.ahead = block.ahead};
     while (attend_code_next(args->value_code, value_bits, args->value_dim, 0, &block.values,
                             &block.value_tails, &piece))
         mix_piece(&piece, rows, count, value_bits, tables, &w);

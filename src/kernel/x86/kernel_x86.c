@@ -6,6 +6,7 @@ void kernel_x86_fill_avx2(struct kernel_table *table)
     attend_avx2_fill(table);
     attend_code_avx2_fill(table);
     code_avx2_fill(table);
+    matmul_packed_avx2_fill(table);
     matmul_plain_avx2_fill(table);
     matmul_unpacked_fill_avx2(table);
     matmul_rows32_avx2_fill(table);

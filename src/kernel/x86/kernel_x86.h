@@ -22,6 +22,7 @@ void matmul_unpacked_fill_avx512(struct kernel_table *table);
 void attend_avx2_fill(struct kernel_table *table);
 void attend_code_avx2_fill(struct kernel_table *table);
 void code_avx2_fill(struct kernel_table *table);
+void matmul_packed_avx2_fill(struct kernel_table *table);
 void matmul_plain_avx2_fill(struct kernel_table *table);
 void matmul_rows32_avx2_fill(struct kernel_table *table);
 void matmul_rows256_avx2_fill(struct kernel_table *table);

@@ -59,3 +59,15 @@ void matmul_panel256_avx2_unpacked(const struct kernel_matmul_args *args,
 #define MATMUL_PANEL_DECLARE(name, type, len) \
     void matmul_panel##len##_avx512_packed_##name(const struct kernel_matmul_args *args);
 MATMUL_PANEL_PACKED(MATMUL_PANEL_DECLARE)
+
+/* Those of which AVX2 unpacks panels for many tokens; of the others it is no faster. */
+#define MATMUL_PANEL_PACKED_AVX2(X) \
+    X(q8_0, Q8_0, 32)               \
+    X(iq4_nl, IQ4_NL, 32)           \
+    X(q5_k, Q5_K, 256)              \
+    X(q6_k, Q6_K, 256)              \
+    X(iq4_xs, IQ4_XS, 256)
+
+#define MATMUL_PANEL_DECLARE_AVX2(name, type, len) \
+    void matmul_panel##len##_avx2_packed_##name(const struct kernel_matmul_args *args);
+MATMUL_PANEL_PACKED_AVX2(MATMUL_PANEL_DECLARE_AVX2)

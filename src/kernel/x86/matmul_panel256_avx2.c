@@ -11,6 +11,7 @@
  */
 #include "kernel/activation.h"
 #include "kernel/x86/kernel_x86.h"
+#include "kernel/x86/packed_avx2.h"
 #include "kernel/x86/panel_avx2.h"
 #include "tensor/block_formats.h"
 
@@ -221,7 +222,7 @@ static void decode_q4_k(void *memory, const struct panel_rows *rows, size_t bloc
 void matmul_panel256_avx2_q4_k(const struct kernel_matmul_args *args)
 {
     static const struct panel_format format = {
-        BLOCK, QK_BLOCK_LEN, sizeof(struct block_q4_k), decode_q4_k, run_tile_q4_k, NULL};
+        BLOCK, QK_BLOCK_LEN, sizeof(struct block_q4_k), decode_q4_k, run_tile_q4_k, NULL, 0};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
@@ -328,7 +329,7 @@ static void decode_q6_k(void *memory, const struct panel_rows *rows, size_t bloc
 void matmul_panel256_avx2_q6_k(const struct kernel_matmul_args *args)
 {
     static const struct panel_format format = {
-        BLOCK, QK_BLOCK_LEN, sizeof(struct block_q6_k), decode_q6_k, run_tile_q6_k, NULL};
+        BLOCK, QK_BLOCK_LEN, sizeof(struct block_q6_k), decode_q6_k, run_tile_q6_k, NULL, 0};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
@@ -454,8 +455,72 @@ void matmul_panel256_avx2_unpacked(const struct kernel_matmul_args *args,
         [UNPACK_256_BY_32_MIN] = run_tile_by_32_min,
         [UNPACK_256_BY_16_MIN] = run_tile_by_16_min,
     };
-    const struct panel_format format = {BLOCK,           QK_BLOCK_LEN,         unpack->block_bytes,
-                                        decode_unpacked, tiles[unpack->shape], unpack};
+    const struct panel_format format = {
+        BLOCK, QK_BLOCK_LEN, unpack->block_bytes, decode_unpacked, tiles[unpack->shape], unpack, 0};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
+
+/* ---------------------------------------------------------------- packed */
+
+TEMPLATE void decode_packed_numbers(enum dtype dtype, const unsigned char *block, size_t b,
+                                    size_t g, struct panel *panel)
+{
+    const size_t pairs = dtype == DTYPE_Q6_K ? 8 : 4;
+    _mm256_store_ps(panel->scale[b][g], packed_halves(block, g));
+    if (packed_has_min(dtype))
+        _mm256_store_ps(panel->min[b][g], packed_halves(block + PACKED_HALVES, g));
+    UNROLL_FOR (size_t i = 0; i < pairs; i++) {
+        const __m256i pair = packed_scale_pair(dtype, block, g, i);
+        store_vector(panel->sub_scale[b][2 * i][g], packed_of_pair(pair, 0));
+        store_vector(panel->sub_scale[b][2 * i + 1][g], packed_of_pair(pair, 1));
+        store_vector(panel->pair[b][i][g],
+                     packed_has_min(dtype) ? packed_min_pair(block, g, i) : pair);
+    }
+}
+
+TEMPLATE void decode_packed(enum dtype dtype, struct panel *panel, const struct panel_rows *rows,
+                            size_t block_begin, size_t block_count)
+{
+    const size_t codes_step = packed_vectors(dtype) * PACKED_VECTOR;
+    for (size_t b = 0; b < block_count; b++) {
+        const unsigned char *block =
+            rows->packed + (block_begin + b) * packed_block_bytes(dtype, BLOCK);
+        for (size_t g = 0; g < rows->group_count; g++) {
+            const unsigned char *codes = block + packed_number_bytes(dtype) + g * PACKED_HALF;
+            decode_packed_numbers(dtype, block, b, g, panel);
+            for (size_t s = 0; s < BLOCK / 32; s++)
+                UNROLL_FOR (int j = 0; j < 4; j++) {
+                    __m256i w[2];
+                    if (packed_planes(dtype) == 2)
+                        packed_signed_steps(dtype, codes + s * codes_step, j, w);
+                    else
+                        packed_steps(dtype, codes + s * codes_step, j, w);
+                    store_vector(panel->w[b][8 * s + 2 * (size_t)j][g], w[0]);
+                    store_vector(panel->w[b][8 * s + 2 * (size_t)j + 1][g], w[1]);
+                }
+        }
+    }
+}
+
+#define PACKED(name, type, tile)                                                      \
+    static void decode_packed_##name(void *panel, const struct panel_rows *rows,      \
+                                     size_t block_begin, size_t block_count)          \
+    {                                                                                 \
+        decode_packed(DTYPE_##type, panel, rows, block_begin, block_count);           \
+    }                                                                                 \
+    void matmul_panel256_avx2_packed_##name(const struct kernel_matmul_args *args)    \
+    {                                                                                 \
+        const struct panel_format format = {BLOCK,                                    \
+                                            QK_BLOCK_LEN,                             \
+                                            0,                                        \
+                                            decode_packed_##name,                     \
+                                            tile,                                     \
+                                            NULL,                                     \
+                                            packed_block_bytes(DTYPE_##type, BLOCK)}; \
+        struct panel panel;                                                           \
+        panel_run(args, &format, &panel);                                             \
+    }
+PACKED(q5_k, Q5_K, run_tile_by_32_min)
+PACKED(q6_k, Q6_K, run_tile_q6_k)
+PACKED(iq4_xs, IQ4_XS, run_tile_by_32)

@@ -10,6 +10,7 @@
  */
 #include "kernel/activation.h"
 #include "kernel/x86/kernel_x86.h"
+#include "kernel/x86/packed_avx2.h"
 #include "kernel/x86/panel_avx2.h"
 #include "tensor/block_formats.h"
 
@@ -186,7 +187,7 @@ static void decode_q8_0(void *memory, const struct panel_rows *rows, size_t bloc
 void matmul_panel32_avx2_q8_0(const struct kernel_matmul_args *args)
 {
     static const struct panel_format format = {
-        BLOCK, Q8_0_BLOCK_LEN, sizeof(struct block_q8_0), decode_q8_0, run_tile, NULL};
+        BLOCK, Q8_0_BLOCK_LEN, sizeof(struct block_q8_0), decode_q8_0, run_tile, NULL, 0};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
@@ -235,8 +236,13 @@ void matmul_panel32_avx2_unpacked(const struct kernel_matmul_args *args,
 {
     static panel_tile_fn *const tiles[] = {
         [UNPACK_32] = run_tile, [UNPACK_32_MIN] = run_tile_min, [UNPACK_32_TWO] = run_tile_two};
-    const struct panel_format format = {BLOCK,           unpack->block_len,    unpack->block_bytes,
-                                        decode_unpacked, tiles[unpack->shape], unpack};
+    const struct panel_format format = {BLOCK,
+                                        unpack->block_len,
+                                        unpack->block_bytes,
+                                        decode_unpacked,
+                                        tiles[unpack->shape],
+                                        unpack,
+                                        0};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
@@ -309,7 +315,49 @@ static void decode_q4_0(void *memory, const struct panel_rows *rows, size_t bloc
 void matmul_panel32_avx2_q4_0(const struct kernel_matmul_args *args)
 {
     static const struct panel_format format = {
-        BLOCK, Q4_0_BLOCK_LEN, sizeof(struct block_q4_0), decode_q4_0, run_tile_q4_0, NULL};
+        BLOCK, Q4_0_BLOCK_LEN, sizeof(struct block_q4_0), decode_q4_0, run_tile_q4_0, NULL, 0};
     struct panel panel;
     panel_run(args, &format, &panel);
 }
+
+/* ---------------------------------------------------------------- packed */
+
+TEMPLATE void decode_packed(enum dtype dtype, struct panel *panel, const struct panel_rows *rows,
+                            size_t block_begin, size_t block_count)
+{
+    for (size_t b = 0; b < block_count; b++) {
+        const unsigned char *block =
+            rows->packed + (block_begin + b) * packed_block_bytes(dtype, BLOCK);
+        for (size_t g = 0; g < rows->group_count; g++) {
+            const unsigned char *codes = block + packed_number_bytes(dtype) + g * PACKED_HALF;
+            _mm256_store_ps(panel->scale[b][g], packed_scale(dtype, block, g));
+            UNROLL_FOR (int j = 0; j < 4; j++) {
+                __m256i w[2];
+                packed_signed_steps(dtype, codes, j, w);
+                _mm256_store_si256((__m256i *)panel->w[b][2 * j][g], w[0]);
+                _mm256_store_si256((__m256i *)panel->w[b][2 * j + 1][g], w[1]);
+            }
+        }
+    }
+}
+
+#define PACKED(name, type)                                                            \
+    static void decode_packed_##name(void *panel, const struct panel_rows *rows,      \
+                                     size_t block_begin, size_t block_count)          \
+    {                                                                                 \
+        decode_packed(DTYPE_##type, panel, rows, block_begin, block_count);           \
+    }                                                                                 \
+    void matmul_panel32_avx2_packed_##name(const struct kernel_matmul_args *args)     \
+    {                                                                                 \
+        const struct panel_format format = {BLOCK,                                    \
+                                            BLOCK,                                    \
+                                            0,                                        \
+                                            decode_packed_##name,                     \
+                                            run_tile,                                 \
+                                            NULL,                                     \
+                                            packed_block_bytes(DTYPE_##type, BLOCK)}; \
+        struct panel panel;                                                           \
+        panel_run(args, &format, &panel);                                             \
+    }
+PACKED(q8_0, Q8_0)
+PACKED(iq4_nl, IQ4_NL)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "kernel/kernel_table.h"
+#include "kernel/packed.h"
 #include "kernel/unroll.h"
 #include "kernel/x86/matmul_panel.h"
 
@@ -24,6 +25,7 @@ struct panel_rows {
     const unsigned char *row[PANEL_GROUPS][PANEL_LANES]; /* first byte */
     size_t first;                                        /* index of row [0][0] */
     const struct unpack_format *unpack;
+    const unsigned char *packed; /* the 16 rows, where weights are packed */
     unsigned group_count;
     __m256i there[PANEL_GROUPS]; /* all bits of a lane: its row is there */
 };
@@ -51,6 +53,7 @@ struct panel_format {
     panel_decode_fn *decode;
     panel_tile_fn *tile;
     const struct unpack_format *unpack; /* NULL where `decode` reads the blocks itself */
+    size_t packed_bytes; /* of a packed block (packed.h); 0: rows lie as in the file */
 };
 
 TEMPLATE const unsigned char *panel_activation(const struct panel_tile *tile, size_t t)
@@ -178,6 +181,8 @@ static inline void panel_run(const struct kernel_matmul_args *args,
         for (size_t row = args->row_begin; row < args->row_end; row += PANEL_GROUPS * PANEL_LANES) {
             struct panel_rows rows = panel_rows_at(args, row_bytes, row);
             rows.unpack = format->unpack;
+            rows.packed = (const unsigned char *)args->weights +
+                          row / PACKED_ROWS * (blocks * format->packed_bytes);
             const struct panel_tile tile = {
                 .args = args,
                 .rows = &rows,

@@ -45,14 +45,17 @@ static uint64_t int8_peak(uint64_t rounds, uint64_t *sink)
     __m256i sum[VECTORS];
     UNROLL_FOR (size_t v = 0; v < VECTORS; v++)
         sum[v] = _mm256_set1_epi32((int)v);
-    __m256i a = _mm256_set1_epi8((char)(rounds & 3));
+    const __m256i a = _mm256_set1_epi8((char)(rounds & 3));
     const __m256i b = _mm256_set1_epi8(1);
     for (uint64_t round = 0; round < rounds; round++)
         UNROLL_FOR (size_t v = 0; v < VECTORS; v++) {
-            __asm__("" : "+x"(a)); /* might be another value: compute again */
-            sum[v] = _mm256_add_epi16(sum[v], _mm256_maddubs_epi16(a, b));
+            __m256i pairs;
+            /* Not the intrinsics: gcc 12 keeps the sums in memory, and the loop waits for them. */
+            __asm__("vpmaddubsw %3, %2, %1\n\tvpaddw %1, %0, %0"
+                    : "+x"(sum[v]), "=&x"(pairs)
+                    : "x"(a), "x"(b));
         }
-    for (size_t v = 1; v < VECTORS; v++)
+    UNROLL_FOR (size_t v = 1; v < VECTORS; v++)
         sum[0] = _mm256_xor_si256(sum[0], sum[v]);
     *sink += (uint64_t)(unsigned)_mm256_extract_epi32(sum[0], 0);
     return rounds * VECTORS * BYTES;
