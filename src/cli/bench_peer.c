@@ -253,13 +253,20 @@ static bool read_number(struct str text, struct bench_row *row, struct bench_row
     return value > 0;
 }
 
+/* What is of a known form. False: nothing is. */
+static bool read_known(struct str name, struct str text, struct bench_rows *rows)
+{
+    struct bench_row row = {0};
+    copy_name(name, row.program);
+    return read_json(text, &row, rows) || read_lines(text, &row, rows);
+}
+
 enum status bench_peer_read(struct str name, struct str output, struct bench_rows *rows,
                             struct error *err)
 {
     struct bench_row row = {0};
     copy_name(name, row.program);
-    if (read_json(output, &row, rows) || read_lines(output, &row, rows) ||
-        read_number(output, &row, rows))
+    if (read_known(name, output, rows) || read_number(output, &row, rows))
         return OK;
     return error_set(err, E_FORMAT, "%s printed nothing that can be read: no number", row.program);
 }
@@ -355,7 +362,9 @@ enum status bench_peer_run(const struct bench_peer *peer, const char *model_path
     strbuf_addf(&threads, "HOLT_THREADS=%u", thread_count);
     const char *const variables[] = {strbuf_c(&model), strbuf_c(&threads), NULL};
     enum status status = run(peer, variables, fds, &streams, err);
-    if (status == OK)
+    /* Some print their tables as errors; a mere number there is chatter. */
+    const bool is_silent = str_trim(strbuf_view(&streams.output)).len == 0;
+    if (status == OK && !(is_silent && read_known(peer->name, strbuf_view(&streams.errors), rows)))
         status = bench_peer_read(peer->name, strbuf_view(&streams.output), rows, err);
     for (int i = 0; i < 2; i++)
         if (fds[i] >= 0)

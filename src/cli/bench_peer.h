@@ -28,8 +28,9 @@ MUST_USE enum status bench_peer_parse(const char *text, struct bench_peer *out, 
 
 /*
  * Runs the command in a shell of the user's, with HOLT_MODEL (the model's path) and HOLT_THREADS in
- * its environment, and adds what it measured to `rows`. E_IO: it did not start or failed, with the
- * end of what it wrote; E_FORMAT: no number is in what it printed.
+ * its environment, and adds to `rows` what it measured: what it printed, or, if that is nothing, a
+ * table among its errors. E_IO: it did not start or failed, with the end of what it wrote;
+ * E_FORMAT: no number is in what it printed.
  */
 MUST_USE enum status bench_peer_run(const struct bench_peer *peer, const char *model_path,
                                     uint32_t thread_count, struct bench_rows *rows,

@@ -136,6 +136,16 @@ static void a_command_runs_with_the_model_and_the_threads(void **state)
     assert_ok(bench_peer_run(&peer, "/a model", 7, &rows, err));
     assert_true(bench_rows_median(&rows.rows[0]) > 6.9 && bench_rows_median(&rows.rows[0]) < 7.1);
     bench_rows_done(&rows);
+    assert_ok(
+        bench_peer_parse("p=echo 'loaded 3 layers' >&2; printf '| TG | B | S_TG t/s |\\n| 8 | 4 | "
+                         "12.5 |\\ntime 99 ms\\n' >&2",
+                         &peer, err));
+    assert_ok(bench_peer_run(&peer, NULL, 1, &rows, err));
+    assert_int_equal(rows.rows[0].sequences, 4);
+    assert_true(bench_rows_median(&rows.rows[0]) == 12.5);
+    bench_rows_done(&rows);
+    assert_ok(bench_peer_parse("p=echo 'took 99 ms' >&2", &peer, err));
+    assert_fails(E_FORMAT, bench_peer_run(&peer, NULL, 1, &rows, err));
     assert_ok(bench_peer_parse("p=echo 5; echo why not >&2; exit 3", &peer, err));
     struct error why = {0};
     assert_int_equal(bench_peer_run(&peer, NULL, 1, &rows, &why), E_IO);
