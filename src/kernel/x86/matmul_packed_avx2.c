@@ -306,8 +306,8 @@ struct format {
     size_t block_len;
     size_t block_bytes; /* of 16 rows */
     tile_fn *tiles[TILE];
-    void (*read)(const unsigned char *block, struct numbers *numbers);
-    kernel_matmul_fn *run_many; /* NULL: tiles are as fast */
+    void (*read)(const unsigned char *block, struct numbers *numbers); /* NULL: of 32 */
+    kernel_matmul_fn *run_many;                                        /* NULL: tiles are as fast */
 };
 
 static struct tile tile_at(const struct kernel_matmul_args *args, const struct format *format,
@@ -328,17 +328,6 @@ static struct tile tile_at(const struct kernel_matmul_args *args, const struct f
     return tile;
 }
 
-/* Asks for a tile's activations, which lie in the second-level cache, before they are wanted. */
-static void ask_for_tile(const struct tile *tile, size_t token, size_t columns)
-{
-    const struct kernel_matmul_args *args = tile->args;
-    for (size_t t = token; t < token + TILE && t < args->token_count; t++) {
-        const char *q = (const char *)args->activations + t * args->activation_stride;
-        for (size_t i = 0; i < columns; i += 64)
-            _mm_prefetch(q + tile->column + i, _MM_HINT_T0);
-    }
-}
-
 /* All tokens with a stretch of columns, or what is left of the row. */
 static void run_stretch(const struct format *format, struct tile tile, size_t column)
 {
@@ -355,7 +344,6 @@ static void run_stretch(const struct format *format, struct tile tile, size_t co
     const size_t tile_count = (tokens + TILE - 1) / TILE;
     for (size_t i = 0; i < tile_count; i++) {
         tile.token = tokens * i / tile_count;
-        ask_for_tile(&tile, tokens * (i + 1) / tile_count, tile.block_count * format->block_len);
         format->tiles[tokens * (i + 1) / tile_count - tile.token - 1](&tile);
     }
 }
@@ -388,29 +376,25 @@ static kernel_matmul_fn *const run_many[KERNEL_DTYPES] = {
     {                                                    \
         tile_##len(DTYPE_##type, tile, tokens);          \
     }
-#define READ_32(name, type)
-#define READ_256(name, type)                                                     \
+#define PACKED(name, type, len)                                                  \
+    TILE_FN(name, type, len, 1)                                                  \
+    TILE_FN(name, type, len, 2)                                                  \
+    TILE_FN(name, type, len, 3)                                                  \
+    TILE_FN(name, type, len, 4)                                                  \
     static void read_##name(const unsigned char *block, struct numbers *numbers) \
     {                                                                            \
         read_numbers(DTYPE_##type, block, numbers);                              \
-    }
-#define READ_FN_32(name)  NULL
-#define READ_FN_256(name) read_##name
-#define PACKED(name, type, len)                                                          \
-    TILE_FN(name, type, len, 1)                                                          \
-    TILE_FN(name, type, len, 2)                                                          \
-    TILE_FN(name, type, len, 3)                                                          \
-    TILE_FN(name, type, len, 4)                                                          \
-    READ_##len(name, type) static void run_##name(const struct kernel_matmul_args *args) \
-    {                                                                                    \
-        const struct format format = {                                                   \
-            len,                                                                         \
-            packed_block_bytes(DTYPE_##type, len),                                       \
-            {name##_1, name##_2, name##_3, name##_4},                                    \
-            READ_FN_##len(name),                                                         \
-            run_many[DTYPE_##type],                                                      \
-        };                                                                               \
-        run(args, &format);                                                              \
+    }                                                                            \
+    static void run_##name(const struct kernel_matmul_args *args)                \
+    {                                                                            \
+        const struct format format = {                                           \
+            len,                                                                 \
+            packed_block_bytes(DTYPE_##type, len),                               \
+            {name##_1, name##_2, name##_3, name##_4},                            \
+            len == 256 ? read_##name : NULL,                                     \
+            run_many[DTYPE_##type],                                              \
+        };                                                                       \
+        run(args, &format);                                                      \
     }
 MATMUL_PANEL_PACKED(PACKED)
 
