@@ -72,7 +72,8 @@ static void read_tensors(const struct gguf *file, const struct model *model, str
 static enum status read_memory(const struct model *model, enum kv_kind kind,
                                struct fit_shape *shape, struct error *err)
 {
-    struct infer_config infer = {.cpu_features = cpu_features(), .kv_kind = kind};
+    struct infer_config infer = {
+        .cpu_features = cpu_features(), .kv_kind = kind, .state_count = MEMORY_PLAN_STATES_LEAST};
     struct memory_plan plan;
     TRY(memory_plan_make(model, &infer, FIT_PLAN_CONTEXT_LEAST, ENOUGH_BYTES, &plan, err));
     shape->token_bytes[kind] = plan.token_bytes;
@@ -199,17 +200,6 @@ enum status fit_facts_of_file(const char *path, bool no_color, struct fit_facts 
 
 /* ---------------------------------------------------------------- from the table */
 
-/* As many states as infer.h keeps. */
-static uint64_t all_states_bytes(uint64_t state_bytes)
-{
-    if (state_bytes == 0)
-        return 0;
-    uint64_t count = INFER_STATES_BYTES / state_bytes;
-    count = count > INFER_STATES_DEFAULT_MIN ? count : INFER_STATES_DEFAULT_MIN;
-    count = count < INFER_STATES_DEFAULT_MAX ? count : INFER_STATES_DEFAULT_MAX;
-    return count * state_bytes;
-}
-
 /* Of one token in all layers; 0: heads of this size cannot be coded. */
 static uint64_t coded_bytes(const struct fit_model *model)
 {
@@ -235,7 +225,7 @@ void fit_facts_of(const struct fit_model *model, const struct fit_models_size *s
         heads * (kv_row_q8_bytes(model->key_size) + kv_row_q8_bytes(model->value_size));
     shape->token_bytes[KV_KIND_T4] = coded_bytes(model);
     shape->state_bytes = model->state_bytes;
-    shape->fixed_bytes = all_states_bytes(model->state_bytes) +
+    shape->fixed_bytes = MEMORY_PLAN_STATES_LEAST * model->state_bytes +
                          sizeof(float) * ((uint64_t)INFER_LOGITS_ROWS_DEFAULT * model->vocabulary +
                                           (uint64_t)INFER_BATCH_ROWS_DEFAULT *
                                               SCRATCH_ROWS_PER_WIDTH * model->width) +

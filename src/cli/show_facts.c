@@ -303,12 +303,13 @@ static json_t *kv_json(const struct model *model, enum kv_kind kind, json_t *obj
     struct infer_config infer = {.cpu_features = cpu_features(), .kv_kind = kind};
     struct memory_plan plan;
     struct error err = {0};
+    struct error fault = {0};
     struct memory_own own;
     uint64_t used = 0;
     CLEANUP(strbuf_done) struct strbuf why = {0};
-    if (memory_plan_make(model, &infer, 0, 0, &plan, &err) != OK)
+    const enum status status = memory_plan_make(model, &infer, 0, 0, &plan, &err);
+    if (status != OK && status != E_LIMIT)
         return json_pack("{s:o}", "problem", problem_json(&err));
-    memory_plan_explain(&plan, &why);
     memory_own_read(&own);
     if (kind == KV_KIND_F16) { /* what holt uses */
         json_object_set_new(object, "weights", bytes_json(plan.weight_bytes));
@@ -319,9 +320,12 @@ static json_t *kv_json(const struct model *model, enum kv_kind kind, json_t *obj
         json_object_set_new(object, "available", bytes_json(plan.total_bytes));
         json_object_set_new(object, "reserve", bytes_json(plan.reserve_bytes));
         if (memory_plan_used(model, &infer, SHOW_FACTS_PROMPT_TOKENS,
-                             own.anonymous_bytes + own.file_bytes, &used, &err) == OK)
+                             own.anonymous_bytes + own.file_bytes, &used, &fault) == OK)
             json_object_set_new(object, "used_with_512_tokens", bytes_json(used));
     }
+    if (status != OK)
+        return json_pack("{s:o}", "problem", problem_json(&err));
+    memory_plan_explain(&plan, &why);
     return json_pack("{s:I, s:I, s:I, s:s}", "token_bytes", (json_int_t)plan.token_bytes, "context",
                      (json_int_t)plan.context_tokens, "context_fits", (json_int_t)plan.context_fits,
                      "why", strbuf_c(&why));

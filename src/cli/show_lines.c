@@ -13,7 +13,7 @@ static void add_count(struct strbuf *out, double value)
 {
     static const char *const units[] = {"", " thousand", " million", " billion"};
     unsigned unit = 0;
-    while (value >= 1000 && unit + 1 < ARRAY_LEN(units)) {
+    while (value >= 999.5 && unit + 1 < ARRAY_LEN(units)) {
         value /= 1000;
         unit++;
     }
@@ -24,7 +24,7 @@ static void add_bytes(struct strbuf *out, double value)
 {
     static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
     unsigned unit = 0;
-    while (value >= 1024 && unit + 1 < ARRAY_LEN(units)) {
+    while (value >= (unit ? 999.5 : 1024) && unit + 1 < ARRAY_LEN(units)) { /* three digits */
         value /= 1024;
         unit++;
     }

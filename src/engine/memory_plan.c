@@ -89,13 +89,11 @@ static void choose(struct memory_plan *plan, uint32_t asked)
         context = is_short ? plan->context_trained : MEMORY_PLAN_CONTEXT_DEFAULT;
         plan->reason = is_short ? MEMORY_PLAN_TRAINED : MEMORY_PLAN_DEFAULT;
     }
-    if (context < MEMORY_PLAN_CONTEXT_MIN)
-        context = MEMORY_PLAN_CONTEXT_MIN;
-    if (!asked && context > plan->context_fits && plan->context_fits >= MEMORY_PLAN_CONTEXT_MIN) {
+    if (!asked && context > plan->context_fits) {
         context = plan->context_fits;
         plan->reason = MEMORY_PLAN_MEMORY;
     }
-    plan->context_tokens = context;
+    plan->context_tokens = context < MEMORY_PLAN_CONTEXT_MIN ? MEMORY_PLAN_CONTEXT_MIN : context;
 }
 
 /* The recurrent state of one sequence. */
@@ -136,6 +134,23 @@ static const char *smaller_kind(const struct model *model, const struct infer_co
     return "";
 }
 
+static enum status refuse(const struct model *model, const struct infer_config *infer,
+                          const struct memory_plan *plan, uint64_t needed, struct error *err)
+{
+    const uint64_t mib = 1 << 20;
+    CLEANUP(strbuf_done) struct strbuf advice = {0};
+    if (plan->context_fits >= MEMORY_PLAN_CONTEXT_MIN)
+        strbuf_addf(&advice, "ask for at most %" PRIu32 " with --context, or free memory",
+                    plan->context_fits);
+    else
+        strbuf_add_c(&advice, "free memory, or take a smaller model");
+    return error_set(err, E_LIMIT,
+                     "a context of %" PRIu32 " tokens takes %" PRIu64
+                     " MiB beside the weights and %" PRIu64 " MiB are free; %s%s",
+                     plan->context_tokens, (needed + mib - 1) / mib, plan->budget_bytes / mib,
+                     smaller_kind(model, infer, plan), strbuf_c(&advice));
+}
+
 static enum status measure(const struct model *model, const struct infer_config *infer,
                            struct memory_plan *plan, struct error *err)
 {
@@ -150,14 +165,18 @@ static enum status measure(const struct model *model, const struct infer_config 
     plan->token_bytes = (more.kv_bytes - memory.kv_bytes) / KV_PAGE_TOKENS;
     plan->context_bytes = plan->token_bytes * plan->context_tokens;
     plan->fixed_bytes = needed > plan->context_bytes ? needed - plan->context_bytes : 0;
-    if (needed > plan->budget_bytes)
-        return error_set(err, E_LIMIT,
-                         "a context of %" PRIu32 " tokens takes %" PRIu64 " MiB and %" PRIu64
-                         " MiB are free; %sask for %s%" PRIu32 " with --context, or free memory",
-                         plan->context_tokens, needed >> 20, plan->budget_bytes >> 20,
-                         smaller_kind(model, infer, plan), plan->context_fits ? "at most " : "",
-                         plan->context_fits ? plan->context_fits : MEMORY_PLAN_CONTEXT_MIN);
-    return OK;
+    return needed <= plan->budget_bytes ? OK : refuse(model, infer, plan, needed, err);
+}
+
+/* Copies of recurrent states only save time. False: there are no more than needed. */
+static bool takes_fewer_states(const struct memory_plan *plan, struct infer_config *infer)
+{
+    const uint64_t count = plan->state_bytes ? plan->states_bytes / plan->state_bytes : 0;
+    if (count <= MEMORY_PLAN_STATES_LEAST)
+        return false;
+    infer->state_count =
+        count / 2 > MEMORY_PLAN_STATES_LEAST ? (uint32_t)count / 2 : MEMORY_PLAN_STATES_LEAST;
+    return true;
 }
 
 enum status memory_plan_make(const struct model *model, struct infer_config *infer,
@@ -167,9 +186,14 @@ enum status memory_plan_make(const struct model *model, struct infer_config *inf
     *out = (struct memory_plan){.context_trained = model->shape.context_length,
                                 .weight_bytes = model->weight_bytes};
     set_budget(out, memory_bytes_max);
-    TRY(find_fitting(model, infer, out, err));
-    choose(out, context_tokens);
-    TRY(measure(model, infer, out, err));
+    enum status status = OK;
+    do {
+        TRY(find_fitting(model, infer, out, err));
+        choose(out, context_tokens);
+        status = measure(model, infer, out, err);
+    } while ((status == E_LIMIT || out->reason == MEMORY_PLAN_MEMORY) &&
+             takes_fewer_states(out, infer));
+    TRY(status);
     infer->token_capacity = capacity_for(out->context_tokens);
     infer->packs_weights = out->weights_fit;
     return OK;
@@ -179,7 +203,10 @@ uint32_t memory_plan_within(const struct memory_plan *plan, uint64_t budget_byte
 {
     if (plan->reason == MEMORY_PLAN_ASKED || plan->token_bytes == 0)
         return plan->context_tokens;
-    const uint64_t room = budget_bytes > plan->fixed_bytes ? budget_bytes - plan->fixed_bytes : 0;
+    const uint64_t kept = MEMORY_PLAN_STATES_LEAST * plan->state_bytes;
+    const uint64_t spare = plan->states_bytes > kept ? plan->states_bytes - kept : 0;
+    const uint64_t fixed = plan->fixed_bytes - spare; /* with as few states as can be */
+    const uint64_t room = budget_bytes > fixed ? budget_bytes - fixed : 0;
     const uint64_t fits = room / plan->token_bytes / KV_PAGE_TOKENS * KV_PAGE_TOKENS;
     if (fits >= plan->context_tokens)
         return plan->context_tokens;

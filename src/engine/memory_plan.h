@@ -18,6 +18,7 @@ struct model;
 enum {
     MEMORY_PLAN_CONTEXT_MIN = 64,
     MEMORY_PLAN_CONTEXT_DEFAULT = 32768, /* tokens, where model and memory allow more */
+    MEMORY_PLAN_STATES_LEAST = 4, /* recurrent states where the context would not fit with more */
 };
 
 /* What decided the context. */
@@ -47,10 +48,12 @@ struct memory_plan {
 };
 
 /*
- * Decides. `infer` says the KV kind and threads; its token_capacity is set for the context, and
- * packs_weights if the weights fit.
+ * Decides. `infer` says the KV kind and threads; its token_capacity is set for the context,
+ * packs_weights if the weights fit, and state_count where all that a recurrent model would keep
+ * leave too little for the context.
  * `context_tokens` 0: choose; `memory_bytes_max` 0: what the machine has free, less the weights and
- * a reserve. E_LIMIT with both numbers when the asked context, or the smallest, does not fit.
+ * a reserve. E_LIMIT with both numbers when the asked context, or the smallest, does not fit;
+ * the plan says then what it would take.
  */
 MUST_USE enum status memory_plan_make(const struct model *model, struct infer_config *infer,
                                       uint32_t context_tokens, uint64_t memory_bytes_max,

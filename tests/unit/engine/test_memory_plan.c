@@ -4,6 +4,7 @@
  * come out as it should, with the number, and a wish that cannot be met is refused with both.
  */
 #include "tests/holt_test.h"
+#include "tests/tiny_hybrid.h"
 #include "tests/tiny_model.h"
 
 #include "base/strbuf.h"
@@ -137,7 +138,9 @@ static void what_does_not_fit_is_refused_with_both_numbers(void **state)
     assert_non_null(strstr(err.text, "a context of 900000 tokens takes "));
     assert_non_null(strstr(err.text, " MiB are free; ask for at most "));
     assert_int_equal(memory_plan_make(opened.model, &infer, 0, 1000, &plan, &err), E_LIMIT);
-    assert_non_null(strstr(err.text, " and 0 MiB are free; ask for 64 with --context"));
+    assert_non_null(strstr(err.text, "a context of 64 tokens takes "));
+    assert_non_null(strstr(err.text, " and 0 MiB are free; free memory, or take a smaller model"));
+    assert_true(plan.weight_bytes > 0 && plan.fixed_bytes > 0 && plan.token_bytes > 0);
     close_tiny(&opened);
 }
 
@@ -166,6 +169,48 @@ static void a_smaller_kind_of_kv_is_named_where_it_helps(void **state)
     assert_int_equal(memory_plan_make(opened.model, &infer, 900000, memory, &plan, &fault),
                      E_LIMIT);
     assert_null(strstr(fault.text, "--kv"));
+    close_tiny(&opened);
+}
+
+/* Copies of recurrent states only save time; the context does not wait for them. */
+static void few_states_are_kept_where_the_context_would_not_fit(void **state)
+{
+    (void)state;
+    struct opened opened = {.bytes = tiny_hybrid_bytes(&tiny_hybrids[0])};
+    struct infer_config infer = {.thread_count = 1};
+    struct memory_plan whole;
+    struct memory_plan plan;
+    struct error fault = {0};
+    assert_ok(gguf_open_memory(opened.bytes.ptr, opened.bytes.len, &opened.file, err));
+    assert_ok(model_open(opened.file, &opened.model, err));
+    assert_ok(memory_plan_make(opened.model, &infer, 0, UINT64_C(1) << 40, &whole, err));
+    assert_int_equal(infer.state_count, 0); /* as many as infer likes */
+    const uint64_t spare = whole.states_bytes - MEMORY_PLAN_STATES_LEAST * whole.state_bytes;
+    const uint64_t all = whole.fixed_bytes + whole.context_bytes;
+    assert_true(spare > 8 * whole.state_bytes);
+
+    const uint64_t short_of_one = all - whole.state_bytes;
+    assert_ok(memory_plan_make(opened.model, &infer, 0, short_of_one, &plan, err));
+    assert_int_equal(plan.context_tokens, whole.context_tokens);
+    assert_in_range(plan.states_bytes, 1, infer.state_count * plan.state_bytes);
+    assert_true(infer.state_count > MEMORY_PLAN_STATES_LEAST);
+    assert_int_equal(memory_plan_within(&whole, short_of_one), whole.context_tokens);
+
+    infer.state_count = 0;
+    assert_ok(memory_plan_make(opened.model, &infer, 0, all - spare, &plan, err));
+    assert_int_equal(infer.state_count, MEMORY_PLAN_STATES_LEAST);
+    assert_int_equal(plan.context_tokens, whole.context_tokens);
+    assert_int_equal(memory_plan_within(&whole, all - spare), whole.context_tokens);
+
+    infer.state_count = 0; /* less: the context becomes smaller, an asked one is refused */
+    assert_ok(memory_plan_make(opened.model, &infer, 0, all - spare - (64 << 10), &plan, err));
+    assert_int_equal(infer.state_count, MEMORY_PLAN_STATES_LEAST);
+    assert_int_equal(plan.reason, MEMORY_PLAN_MEMORY);
+    assert_true(plan.context_tokens < whole.context_tokens);
+    infer.state_count = 0;
+    assert_int_equal(memory_plan_make(opened.model, &infer, whole.context_tokens,
+                                      all - spare - (64 << 10), &plan, &fault),
+                     E_LIMIT);
     close_tiny(&opened);
 }
 
@@ -257,6 +302,7 @@ int test_memory_plan(void)
         cmocka_unit_test(a_plan_foretells_what_less_memory_gives),
         cmocka_unit_test(what_does_not_fit_is_refused_with_both_numbers),
         cmocka_unit_test(a_smaller_kind_of_kv_is_named_where_it_helps),
+        cmocka_unit_test(few_states_are_kept_where_the_context_would_not_fit),
         cmocka_unit_test(the_user_is_told_why),
         cmocka_unit_test(use_grows_with_the_prompt),
         cmocka_unit_test(several_conversations_get_what_memory_allows),
