@@ -24,10 +24,10 @@ enum {
     AHEAD = 8192, /* bytes: what is wanted of memory early */
 };
 
-/* What a block of 256 has beside its values, a row in each lane. */
+/* See packed_read_numbers(): of 8 sub-blocks of 32 values, or of 16 of 16. */
 struct numbers {
-    __m256i sub_scale[SUBS_MAX][HALVES]; /* a word, twice; 8 of 32 values, or 16 of 16 */
-    __m256i pair[SUBS_MAX / 2][HALVES];  /* words of neighbours: mins, or else sub-scales */
+    __m256i sub_scale[SUBS_MAX][HALVES];
+    __m256i pair[SUBS_MAX / 2][HALVES];
 };
 
 /* 16 rows, some tokens, a stretch of columns. */
@@ -175,13 +175,8 @@ TEMPLATE size_t sub_count(enum dtype dtype)
 TEMPLATE void read_numbers(enum dtype dtype, const unsigned char *block, struct numbers *numbers)
 {
     ask_ahead(block, packed_number_bytes(dtype));
-    UNROLL_FOR (size_t i = 0; i < sub_count(dtype) / 2; i++)
-        UNROLL_FOR (size_t half = 0; half < HALVES; half++) {
-            const __m256i pair = packed_scale_pair(dtype, block, half, i);
-            numbers->sub_scale[2 * i][half] = packed_of_pair(pair, 0);
-            numbers->sub_scale[2 * i + 1][half] = packed_of_pair(pair, 1);
-            numbers->pair[i][half] = packed_has_min(dtype) ? packed_min_pair(block, half, i) : pair;
-        }
+    UNROLL_FOR (size_t half = 0; half < HALVES; half++)
+        packed_read_numbers(dtype, block, half, numbers->sub_scale, numbers->pair);
 }
 
 /* The sum over a block of mins, or of what the shift adds, times sums of activations. */

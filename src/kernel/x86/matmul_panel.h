@@ -71,3 +71,18 @@ MATMUL_PANEL_PACKED(MATMUL_PANEL_DECLARE)
 #define MATMUL_PANEL_DECLARE_AVX2(name, type, len) \
     void matmul_panel##len##_avx2_packed_##name(const struct kernel_matmul_args *args);
 MATMUL_PANEL_PACKED_AVX2(MATMUL_PANEL_DECLARE_AVX2)
+
+/* A panel kernel for packed weights: decode_packed() of the file fills, `tile` multiplies. */
+#define MATMUL_PANEL_PACKED_RUN(level, name, type, len, tile)                                      \
+    static void decode_packed_##name(void *panel, const struct panel_rows *rows,                   \
+                                     size_t block_begin, size_t block_count)                       \
+    {                                                                                              \
+        decode_packed(DTYPE_##type, panel, rows, block_begin, block_count);                        \
+    }                                                                                              \
+    void matmul_panel##len##_##level##_packed_##name(const struct kernel_matmul_args *args)        \
+    {                                                                                              \
+        const struct panel_format format = {                                                       \
+            len, len, 0, decode_packed_##name, tile, NULL, packed_block_bytes(DTYPE_##type, len)}; \
+        struct panel panel;                                                                        \
+        panel_run(args, &format, &panel);                                                          \
+    }

@@ -466,17 +466,11 @@ void matmul_panel256_avx2_unpacked(const struct kernel_matmul_args *args,
 TEMPLATE void decode_packed_numbers(enum dtype dtype, const unsigned char *block, size_t b,
                                     size_t g, struct panel *panel)
 {
-    const size_t pairs = dtype == DTYPE_Q6_K ? 8 : 4;
     _mm256_store_ps(panel->scale[b][g], packed_halves(block, g));
     if (packed_has_min(dtype))
         _mm256_store_ps(panel->min[b][g], packed_halves(block + PACKED_HALVES, g));
-    UNROLL_FOR (size_t i = 0; i < pairs; i++) {
-        const __m256i pair = packed_scale_pair(dtype, block, g, i);
-        store_vector(panel->sub_scale[b][2 * i][g], packed_of_pair(pair, 0));
-        store_vector(panel->sub_scale[b][2 * i + 1][g], packed_of_pair(pair, 1));
-        store_vector(panel->pair[b][i][g],
-                     packed_has_min(dtype) ? packed_min_pair(block, g, i) : pair);
-    }
+    packed_read_numbers(dtype, block, g, (__m256i(*)[PANEL_GROUPS])panel->sub_scale[b],
+                        (__m256i(*)[PANEL_GROUPS])panel->pair[b]);
 }
 
 TEMPLATE void decode_packed(enum dtype dtype, struct panel *panel, const struct panel_rows *rows,
@@ -503,24 +497,6 @@ TEMPLATE void decode_packed(enum dtype dtype, struct panel *panel, const struct 
     }
 }
 
-#define PACKED(name, type, tile)                                                      \
-    static void decode_packed_##name(void *panel, const struct panel_rows *rows,      \
-                                     size_t block_begin, size_t block_count)          \
-    {                                                                                 \
-        decode_packed(DTYPE_##type, panel, rows, block_begin, block_count);           \
-    }                                                                                 \
-    void matmul_panel256_avx2_packed_##name(const struct kernel_matmul_args *args)    \
-    {                                                                                 \
-        const struct panel_format format = {BLOCK,                                    \
-                                            QK_BLOCK_LEN,                             \
-                                            0,                                        \
-                                            decode_packed_##name,                     \
-                                            tile,                                     \
-                                            NULL,                                     \
-                                            packed_block_bytes(DTYPE_##type, BLOCK)}; \
-        struct panel panel;                                                           \
-        panel_run(args, &format, &panel);                                             \
-    }
-PACKED(q5_k, Q5_K, run_tile_by_32_min)
-PACKED(q6_k, Q6_K, run_tile_q6_k)
-PACKED(iq4_xs, IQ4_XS, run_tile_by_32)
+MATMUL_PANEL_PACKED_RUN(avx2, q5_k, Q5_K, 256, run_tile_by_32_min)
+MATMUL_PANEL_PACKED_RUN(avx2, q6_k, Q6_K, 256, run_tile_q6_k)
+MATMUL_PANEL_PACKED_RUN(avx2, iq4_xs, IQ4_XS, 256, run_tile_by_32)

@@ -460,25 +460,7 @@ TEMPLATE void decode_packed(enum dtype dtype, struct panel *panel, const struct 
         }
 }
 
-#define PACKED(name, type, tile)                                                      \
-    static void decode_packed_##name(void *panel, const struct panel_rows *rows,      \
-                                     size_t block_begin, size_t block_count)          \
-    {                                                                                 \
-        decode_packed(DTYPE_##type, panel, rows, block_begin, block_count);           \
-    }                                                                                 \
-    void matmul_panel256_avx512_packed_##name(const struct kernel_matmul_args *args)  \
-    {                                                                                 \
-        const struct panel_format format = {BLOCK,                                    \
-                                            QK_BLOCK_LEN,                             \
-                                            0,                                        \
-                                            decode_packed_##name,                     \
-                                            tile,                                     \
-                                            NULL,                                     \
-                                            packed_block_bytes(DTYPE_##type, BLOCK)}; \
-        struct panel panel;                                                           \
-        panel_run(args, &format, &panel);                                             \
-    }
-PACKED(q4_k, Q4_K, run_tile_by_32_min)
-PACKED(q5_k, Q5_K, run_tile_by_32_min)
-PACKED(q6_k, Q6_K, run_tile_by_16)
-PACKED(iq4_xs, IQ4_XS, run_tile_by_32)
+MATMUL_PANEL_PACKED_RUN(avx512, q4_k, Q4_K, 256, run_tile_by_32_min)
+MATMUL_PANEL_PACKED_RUN(avx512, q5_k, Q5_K, 256, run_tile_by_32_min)
+MATMUL_PANEL_PACKED_RUN(avx512, q6_k, Q6_K, 256, run_tile_by_16)
+MATMUL_PANEL_PACKED_RUN(avx512, iq4_xs, IQ4_XS, 256, run_tile_by_32)

@@ -341,23 +341,5 @@ TEMPLATE void decode_packed(enum dtype dtype, struct panel *panel, const struct 
     }
 }
 
-#define PACKED(name, type)                                                            \
-    static void decode_packed_##name(void *panel, const struct panel_rows *rows,      \
-                                     size_t block_begin, size_t block_count)          \
-    {                                                                                 \
-        decode_packed(DTYPE_##type, panel, rows, block_begin, block_count);           \
-    }                                                                                 \
-    void matmul_panel32_avx2_packed_##name(const struct kernel_matmul_args *args)     \
-    {                                                                                 \
-        const struct panel_format format = {BLOCK,                                    \
-                                            BLOCK,                                    \
-                                            0,                                        \
-                                            decode_packed_##name,                     \
-                                            run_tile,                                 \
-                                            NULL,                                     \
-                                            packed_block_bytes(DTYPE_##type, BLOCK)}; \
-        struct panel panel;                                                           \
-        panel_run(args, &format, &panel);                                             \
-    }
-PACKED(q8_0, Q8_0)
-PACKED(iq4_nl, IQ4_NL)
+MATMUL_PANEL_PACKED_RUN(avx2, q8_0, Q8_0, 32, run_tile)
+MATMUL_PANEL_PACKED_RUN(avx2, iq4_nl, IQ4_NL, 32, run_tile)

@@ -303,28 +303,10 @@ TEMPLATE void decode_packed(enum dtype dtype, struct panel *panel, const struct 
         }
 }
 
-#define PACKED(name, type, tile)                                                      \
-    static void decode_packed_##name(void *panel, const struct panel_rows *rows,      \
-                                     size_t block_begin, size_t block_count)          \
-    {                                                                                 \
-        decode_packed(DTYPE_##type, panel, rows, block_begin, block_count);           \
-    }                                                                                 \
-    void matmul_panel32_avx512_packed_##name(const struct kernel_matmul_args *args)   \
-    {                                                                                 \
-        const struct panel_format format = {BLOCK,                                    \
-                                            BLOCK,                                    \
-                                            0,                                        \
-                                            decode_packed_##name,                     \
-                                            tile,                                     \
-                                            NULL,                                     \
-                                            packed_block_bytes(DTYPE_##type, BLOCK)}; \
-        struct panel panel;                                                           \
-        panel_run(args, &format, &panel);                                             \
-    }
-PACKED(q4_0, Q4_0, run_tile)
-PACKED(q4_1, Q4_1, run_tile_min)
-PACKED(q5_0, Q5_0, run_tile)
-PACKED(q5_1, Q5_1, run_tile_min)
-PACKED(q8_0, Q8_0, run_tile)
-PACKED(iq4_nl, IQ4_NL, run_tile)
-PACKED(mxfp4, MXFP4, run_tile)
+MATMUL_PANEL_PACKED_RUN(avx512, q4_0, Q4_0, 32, run_tile)
+MATMUL_PANEL_PACKED_RUN(avx512, q4_1, Q4_1, 32, run_tile_min)
+MATMUL_PANEL_PACKED_RUN(avx512, q5_0, Q5_0, 32, run_tile)
+MATMUL_PANEL_PACKED_RUN(avx512, q5_1, Q5_1, 32, run_tile_min)
+MATMUL_PANEL_PACKED_RUN(avx512, q8_0, Q8_0, 32, run_tile)
+MATMUL_PANEL_PACKED_RUN(avx512, iq4_nl, IQ4_NL, 32, run_tile)
+MATMUL_PANEL_PACKED_RUN(avx512, mxfp4, MXFP4, 32, run_tile)

@@ -204,3 +204,17 @@ TEMPLATE __m256i packed_min_pair(const unsigned char *block, size_t half, size_t
     return _mm256_or_si256(_mm256_and_si256(_mm256_srli_epi32(middle, 2), two),
                            _mm256_slli_epi32(high, 2));
 }
+
+/* What a block of 256 has beside its values and scales: each sub-scale as a word, twice, and words
+ * of neighbours: mins, or else sub-scales. [..][half] */
+TEMPLATE void packed_read_numbers(enum dtype dtype, const unsigned char *block, size_t half,
+                                  __m256i (*sub_scale)[2], __m256i (*pairs)[2])
+{
+    const size_t count = dtype == DTYPE_Q6_K ? 8 : 4;
+    UNROLL_FOR (size_t i = 0; i < count; i++) {
+        const __m256i pair = packed_scale_pair(dtype, block, half, i);
+        sub_scale[2 * i][half] = packed_of_pair(pair, 0);
+        sub_scale[2 * i + 1][half] = packed_of_pair(pair, 1);
+        pairs[i][half] = packed_has_min(dtype) ? packed_min_pair(block, half, i) : pair;
+    }
+}
