@@ -15,6 +15,12 @@ static const char new_mark[] = ".new-";
 
 enum { NEW_NAME_LEN = 6, FOLDER_DEPTH_MAX = 128, READ_STEP_BYTES = 256 * 1024 };
 
+static enum status refuse_irregular(const char *path, const struct stat *info, struct error *err)
+{
+    return error_set(err, E_INVALID, "%s is %s, not a file", path,
+                     S_ISDIR(info->st_mode) ? "a folder" : "a device or pipe");
+}
+
 /* Opens a regular file for reading; *out_size is its size. Never waits (FIFOs, devices). */
 static enum status open_regular(const char *path, int *out_fd, size_t *out_size, struct error *err)
 {
@@ -26,8 +32,7 @@ static enum status open_regular(const char *path, int *out_fd, size_t *out_size,
     if (fstat(fd, &info) != 0)
         status = error_errno(err, "cannot read %s", path);
     else if (!S_ISREG(info.st_mode))
-        status = error_set(err, E_INVALID, "%s is %s, not a file", path,
-                           S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
+        status = refuse_irregular(path, &info, err);
     if (status != OK) {
         close(fd);
         return status;
@@ -130,6 +135,9 @@ enum status file_make_folder(const char *path, struct error *err)
 enum status file_writer_open(const char *path, struct file_writer *out, struct error *err)
 {
     struct strbuf name = {0};
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) /* a file would take its place */
+        return refuse_irregular(path, &info, err);
     strbuf_addf(&name, "%s%sXXXXXX", path, new_mark);
     char *temporary = strbuf_take(&name);
     const int fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */

@@ -62,6 +62,7 @@ struct file_writer {
     int fd;          /* valid while path is not NULL */
 };
 
+/* E_INVALID: a folder, device or pipe is there, which the file would take the place of. */
 MUST_USE enum status file_writer_open(const char *path, struct file_writer *out, struct error *err);
 MUST_USE enum status file_writer_add(struct file_writer *writer, const void *bytes, size_t size,
                                      struct error *err);

@@ -69,6 +69,22 @@ static void what_is_written_is_read_back_and_private(void **state)
     assert_int_equal(entries_beside(path), 1);
 }
 
+/* As root, a file in the place of /dev/null or of a pipe would be there for everybody. */
+static void what_is_no_file_is_not_replaced(void **state)
+{
+    (void)state;
+    const char *path = in_folder("pipe");
+    struct error fault = {0};
+    struct stat info;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(file_write(path, STR("text"), &fault), E_INVALID);
+    assert_non_null(strstr(fault.text, "pipe is a device or pipe, not a file"));
+    assert_int_equal(stat(path, &info), 0);
+    assert_true(S_ISFIFO(info.st_mode));
+    assert_int_equal(entries_beside(path), 1);
+    assert_true(file_remove(path));
+}
+
 static void an_abandoned_write_leaves_the_old_file_alone(void **state)
 {
     (void)state;
@@ -177,6 +193,7 @@ int test_file(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_file_leaves_an_old_one),
         cmocka_unit_test(what_is_written_is_read_back_and_private),
+        cmocka_unit_test(what_is_no_file_is_not_replaced),
         cmocka_unit_test(an_abandoned_write_leaves_the_old_file_alone),
         cmocka_unit_test(a_write_that_cannot_finish_leaves_the_old_file),
         cmocka_unit_test(reading_refuses_what_is_no_file_or_too_long),
